@@ -1,0 +1,76 @@
+"""The document that an analysis yields: what ``report.json`` holds. No voxels, and by default no identifiers."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from spinemri.finding import Finding
+from spinemri.measurement import Measurement
+from spinemri.series import Series, Skipped
+from spinemri.spine import Spine, VertebraAlignment
+
+SCHEMA_VERSION = "1.0"
+
+
+class SeriesRecord(BaseModel):
+    """A series of the study: header facts, whether it was used, and why not."""
+
+    model_config = ConfigDict(frozen=True)
+
+    series: Series
+    used: bool
+    reason: str = Field(default="", description="why it was not used")
+
+
+class Provenance(BaseModel):
+    """What made this analysis, so that it can be repeated."""
+
+    model_config = ConfigDict(frozen=True)
+
+    software: str
+    version: str
+    model: str
+    model_version: str
+    model_sha256: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    libraries: dict[str, str] = Field(default_factory=dict)
+    device: str = "cpu"
+    created: str = Field(description="ISO 8601, UTC")
+    seconds: dict[str, float] = Field(default_factory=dict, description="time per stage")
+
+
+class Analysis(BaseModel):
+    """Everything that was found in one study. Serialises to ``report.json``; the schema comes from this type."""
+
+    model_config = ConfigDict(frozen=True)
+
+    schema_version: str = SCHEMA_VERSION
+    patient: str = Field(description="salted token, or the identifier when identifiers are kept")
+    study: str = Field(description="salted token, or the Study Instance UID")
+    patient_age_years: float | None = None
+    patient_sex: str = ""
+    series: tuple[SeriesRecord, ...]
+    skipped: tuple[Skipped, ...] = Field(default=(), description="files that are no usable MR image")
+    spine: Spine
+    alignments: tuple[VertebraAlignment, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    warnings: tuple[str, ...] = ()
+    provenance: Provenance
+
+    def measurement(self, id_: str) -> Measurement | None:
+        """The measurement with this id, or None."""
+        return next((m for m in self.measurements if m.id == id_), None)
+
+    def used_series(self) -> tuple[Series, ...]:
+        """Series that were segmented and measured."""
+        return tuple(record.series for record in self.series if record.used)
+
+
+def token(text: str, key: bytes, length: int = 16) -> str:
+    """Salted token (hexadecimal) that stands for an identifier; the same text and key give the same token."""
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:length]

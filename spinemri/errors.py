@@ -1,0 +1,29 @@
+"""Errors that a user can act on: each message names the file or series, what was found and what was expected."""
+
+
+class SpineMRIError(Exception):
+    """Base of every error that spinemri raises on purpose; the command line prints it as one line and exits with 2."""
+
+
+class InputError(SpineMRIError):
+    """The folder or file cannot be used at all: empty, unreadable, no MR, two patients."""
+
+
+class SeriesError(SpineMRIError):
+    """One series cannot be loaded: geometry missing, slices irregular, pixel data truncated or not decodable."""
+
+
+class GeometryError(SpineMRIError):
+    """A voxel grid is impossible or two grids that must agree do not."""
+
+
+class LevelError(SpineMRIError):
+    """A vertebral level name or an anchor given by the user makes no sense."""
+
+
+class ModelError(SpineMRIError):
+    """A model bundle is missing, incomplete, corrupt or does not accept the image."""
+
+
+class OutputError(SpineMRIError):
+    """The output folder exists already, or cannot be written."""

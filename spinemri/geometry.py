@@ -1,0 +1,128 @@
+"""The voxel grid in the patient, and the conventions every other module relies on.
+
+Arrays are (k, j, i) = (slice, row, column), as pydicom and SimpleITK hand them over; ``spacing[a]`` belongs to
+``voxels.shape[a]``; patient space is LPS (x to the patient's left, y to posterior, z to superior) in millimetres.
+A *point* is (x, y, z) in mm, an *index* is (k, j, i) in voxels, possibly fractional; index 0 is a voxel's centre.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spinemri.errors import GeometryError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+Vector = tuple[float, float, float]
+Shape = tuple[int, int, int]
+
+_AXIS_LETTERS = (("R", "L"), ("A", "P"), ("I", "S"))  # towards negative and positive x, y, z of LPS
+_ORTHONORMAL_ATOL = 1e-3
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A regular grid of voxels in the patient.
+
+    Parameters
+    ----------
+    shape : (slices, rows, columns)
+    spacing : mm between voxel centres along each array axis
+    origin : LPS mm, centre of voxel (0, 0, 0)
+    direction : 9 floats, a row-major 3 x 3 matrix whose column *a* is the unit vector of array axis *a* in LPS
+    frame_of_reference_uid : DICOM Frame of Reference UID, or None for file formats that have none
+
+    Raises
+    ------
+    GeometryError
+        If a size or spacing is not positive and finite, or the axes are not orthonormal.
+    """
+
+    shape: Shape
+    spacing: Vector
+    origin: Vector
+    direction: tuple[float, ...]
+    frame_of_reference_uid: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+        for name in ("spacing", "origin", "direction"):
+            object.__setattr__(self, name, tuple(float(v) for v in getattr(self, name)))
+        if len(self.shape) != 3 or min(self.shape) < 1:
+            raise GeometryError(f"grid shape {self.shape}: expected three sizes of at least 1")
+        if len(self.spacing) != 3 or not all(np.isfinite(self.spacing)) or min(self.spacing) <= 0:
+            raise GeometryError(f"voxel spacing {self.spacing} mm: expected three positive numbers")
+        if len(self.origin) != 3 or not all(np.isfinite(self.origin)):
+            raise GeometryError(f"grid origin {self.origin}: expected three finite numbers")
+        if len(self.direction) != 9 or not all(np.isfinite(self.direction)):
+            raise GeometryError(f"direction {self.direction}: expected nine finite numbers")
+        axes = self.axes
+        if not np.allclose(axes.T @ axes, np.eye(3), atol=_ORTHONORMAL_ATOL):
+            raise GeometryError(f"direction {self.direction}: axes are not orthonormal")
+
+    @property
+    def axes(self) -> NDArray[np.float64]:
+        """3 x 3 matrix; column *a* is the unit vector (LPS) of array axis *a*."""
+        return np.asarray(self.direction, dtype=np.float64).reshape(3, 3)
+
+    @property
+    def affine(self) -> NDArray[np.float64]:
+        """4 x 4 matrix from index (k, j, i, 1) to patient point (x, y, z, 1), LPS mm."""
+        matrix = np.eye(4)
+        matrix[:3, :3] = self.axes * np.asarray(self.spacing)
+        matrix[:3, 3] = self.origin
+        return matrix
+
+    @property
+    def orientation(self) -> str:
+        """Axis code of the array axes k, j, i: the letter each axis increases towards, such as 'LIP'."""
+        letters = []
+        for a in range(3):
+            axis = self.axes[:, a]
+            world = int(np.argmax(np.abs(axis)))
+            letters.append(_AXIS_LETTERS[world][int(axis[world] > 0)])
+        return "".join(letters)
+
+    def axis_along(self, world_axis: int) -> int:
+        """Array axis that runs closest to patient x (0, left-right), y (1, AP) or z (2, SI)."""
+        return int(np.argmax(np.abs(self.axes[world_axis])))
+
+    def to_patient(self, index: ArrayLike) -> NDArray[np.float64]:
+        """Patient points (..., 3) in LPS mm of indices (..., 3) in (k, j, i)."""
+        return np.asarray(index, dtype=np.float64) @ self.affine[:3, :3].T + np.asarray(self.origin)
+
+    def to_index(self, point: ArrayLike) -> NDArray[np.float64]:
+        """Fractional indices (..., 3) in (k, j, i) of patient points (..., 3) in LPS mm."""
+        offset = np.asarray(point, dtype=np.float64) - np.asarray(self.origin)
+        return offset @ self.axes / np.asarray(self.spacing)
+
+    def corners(self) -> NDArray[np.float64]:
+        """Eight points (8, 3), LPS mm: the centres of the corner voxels."""
+        ends = [(0, n - 1) for n in self.shape]
+        return self.to_patient(np.array(list(product(*ends)), dtype=np.float64))
+
+    def same_grid(self, other: Geometry, atol_mm: float = 0.1) -> bool:
+        """Whether two grids coincide: same shape, frame of reference, and corners within ``atol_mm``."""
+        return (
+            self.shape == other.shape
+            and self.frame_of_reference_uid == other.frame_of_reference_uid
+            and bool(np.abs(self.corners() - other.corners()).max() <= atol_mm)
+        )
+
+    def with_spacing(self, spacing: Vector) -> Geometry:
+        """Grid over the same extent (outer voxel faces) with another spacing; used to resample."""
+        size = np.asarray(self.shape) * np.asarray(self.spacing)
+        shape = np.maximum(1, np.round(size / np.asarray(spacing))).astype(int)
+        first = (size - shape * np.asarray(spacing)) / 2 + np.asarray(spacing) / 2
+        index = first / np.asarray(self.spacing) - 0.5
+        origin = self.to_patient(index)
+        return Geometry(_triple(shape), spacing, _triple(origin), self.direction, self.frame_of_reference_uid)
+
+
+def _triple(values: ArrayLike) -> Any:
+    return tuple(np.asarray(values).tolist())

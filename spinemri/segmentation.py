@@ -1,0 +1,95 @@
+"""A labelled volume: which voxel belongs to which anatomical structure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spinemri.anatomy import Structure, StructureKind
+from spinemri.errors import GeometryError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from spinemri.anatomy import Level
+    from spinemri.geometry import Geometry
+
+_BASE = {
+    StructureKind.VERTEBRAL_BODY: 0,
+    StructureKind.POSTERIOR_ELEMENTS: 40,
+    StructureKind.DISC: 80,
+    StructureKind.THECAL_SAC: 120,
+    StructureKind.CORD: 121,
+    StructureKind.SACRUM: 122,
+}
+_RELATIVE = 130  # relative levels: bodies 131…, posterior elements 171…, discs 211…
+
+
+def label_value(structure: Structure) -> int:
+    """Voxel value (1 to 255) that spinemri writes for a structure.
+
+    Bodies C1-C7 = 1-7, T1-T13 = 8-20, L1-L6 = 21-26, S1 = 27; posterior elements + 40; the disc below a level + 80;
+    thecal sac 120, cord 121, rest of the sacrum 122; bodies of relative levels V1… = 131….
+    """
+    base = _BASE[structure.kind]
+    if structure.level is None:
+        return base
+    return base + structure.level.rank + (_RELATIVE if structure.level.is_relative else 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """Voxel labels on one series' grid.
+
+    Parameters
+    ----------
+    voxels : (k, j, i) uint8 or uint16, 0 is background; made read-only
+    geometry : the grid of ``voxels``
+    structures : voxel value -> Structure; every non-zero voxel value must be named here
+    series_uid : the series whose grid this is
+    made_by : model name and version, or 'manual'
+    cut : bodies that the field of view cuts; they are reported but not measured
+
+    Raises
+    ------
+    GeometryError
+        If shapes differ.
+    """
+
+    voxels: NDArray[np.unsignedinteger]
+    geometry: Geometry
+    structures: Mapping[int, Structure]
+    series_uid: str
+    made_by: str
+    cut: frozenset[Structure] = frozenset()
+
+    def __post_init__(self) -> None:
+        if self.voxels.shape != self.geometry.shape:
+            raise GeometryError(f"{self.voxels.shape} labels on a {self.geometry.shape} grid")
+        view = np.asarray(self.voxels).view()
+        view.flags.writeable = False
+        object.__setattr__(self, "voxels", view)
+
+    def mask(self, structure: Structure) -> NDArray[np.bool_]:
+        """Boolean (k, j, i) mask of one structure; all False when it is absent."""
+        values = [value for value, known in self.structures.items() if known == structure]
+        return np.isin(self.voxels, values) if values else np.zeros(self.voxels.shape, dtype=bool)
+
+    def mask_of_kind(self, *kinds: StructureKind) -> NDArray[np.bool_]:
+        """Boolean (k, j, i) mask of every structure of the given kinds."""
+        values = [value for value, known in self.structures.items() if known.kind in kinds]
+        return np.isin(self.voxels, values)
+
+    def of_kind(self, kind: StructureKind) -> Iterator[Structure]:
+        """Structures of one kind, from head to foot."""
+        found = [known for known in self.structures.values() if known.kind is kind]
+        yield from sorted(found, key=lambda s: s.level.rank if s.level else 0)
+
+    def body(self, level: Level) -> Structure | None:
+        """The vertebral body of a level, or None when this series does not show it."""
+        wanted = Structure(StructureKind.VERTEBRAL_BODY, level)
+        return wanted if wanted in self.structures.values() else None
