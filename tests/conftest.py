@@ -1,0 +1,24 @@
+"""Settings every test runs under, and the door to reference data that not every machine has."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+# derandomize: the same examples in every run, so that a failure belongs to the change that made it
+settings.register_profile("spinemri", deadline=None, derandomize=True, max_examples=40)
+settings.load_profile("spinemri")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder of public reference data beside the repository; tests that need it are skipped where it is absent."""
+    folder = Path(__file__).resolve().parents[2] / "shared"
+    if not folder.is_dir():
+        pytest.skip("no folder ../shared with reference data beside the repository")
+    return folder
