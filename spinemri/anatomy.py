@@ -81,7 +81,7 @@ class Level:
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.no_info_plain_validator_function(
-            lambda v: v if isinstance(v, cls) else cls.parse(v),
+            lambda v: v if isinstance(v, cls) else cls.parse(str(v)),
             serialization=core_schema.plain_serializer_function_ser_schema(str, return_schema=core_schema.str_schema()),
         )
 

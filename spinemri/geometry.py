@@ -8,7 +8,7 @@ A *point* is (x, y, z) in mm, an *index* is (k, j, i) in voxels, possibly fracti
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
+from itertools import permutations, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,25 +81,30 @@ class Geometry:
     @property
     def orientation(self) -> str:
         """Axis code of the array axes k, j, i: the letter each axis increases towards, such as 'LIP'."""
-        letters = []
-        for a in range(3):
-            axis = self.axes[:, a]
-            world = int(np.argmax(np.abs(axis)))
-            letters.append(_AXIS_LETTERS[world][int(axis[world] > 0)])
-        return "".join(letters)
+        axes = self.axes
+        return "".join(
+            _AXIS_LETTERS[world][int(axes[world, a] > 0)] for a, world in enumerate(self._world_of_array_axes())
+        )
 
     def axis_along(self, world_axis: int) -> int:
         """Array axis that runs closest to patient x (0, left-right), y (1, AP) or z (2, SI)."""
-        return int(np.argmax(np.abs(self.axes[world_axis])))
+        return self._world_of_array_axes().index(world_axis)
+
+    def _world_of_array_axes(self) -> tuple[int, ...]:
+        """Patient axis of each array axis, each once: near 45 degrees two array axes may lean to the same one."""
+        lean = np.abs(self.axes)
+        return max(permutations(range(3)), key=lambda worlds: sum(lean[world, a] for a, world in enumerate(worlds)))
 
     def to_patient(self, index: ArrayLike) -> NDArray[np.float64]:
         """Patient points (..., 3) in LPS mm of indices (..., 3) in (k, j, i)."""
-        return np.asarray(index, dtype=np.float64) @ self.affine[:3, :3].T + np.asarray(self.origin)
+        points: NDArray[np.float64] = np.asarray(index) * np.asarray(self.spacing) @ self.axes.T + self.origin
+        return points
 
     def to_index(self, point: ArrayLike) -> NDArray[np.float64]:
         """Fractional indices (..., 3) in (k, j, i) of patient points (..., 3) in LPS mm."""
-        offset = np.asarray(point, dtype=np.float64) - np.asarray(self.origin)
-        return offset @ self.axes / np.asarray(self.spacing)
+        offset = np.asarray(point) - np.asarray(self.origin)
+        indices: NDArray[np.float64] = offset @ np.linalg.inv(self.axes).T / self.spacing
+        return indices
 
     def corners(self) -> NDArray[np.float64]:
         """Eight points (8, 3), LPS mm: the centres of the corner voxels."""

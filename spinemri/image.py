@@ -42,7 +42,9 @@ class Image:
 
     def __post_init__(self) -> None:
         if self.voxels.shape != self.geometry.shape:
-            raise GeometryError(f"series {self.series.label}: {self.voxels.shape} voxels on a {self.geometry.shape} grid")
+            raise GeometryError(
+                f"series {self.series.label}: {self.voxels.shape} voxels on a {self.geometry.shape} grid"
+            )
         view = np.asarray(self.voxels).view()
         view.flags.writeable = False
         object.__setattr__(self, "voxels", view)
