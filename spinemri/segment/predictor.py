@@ -1,0 +1,178 @@
+"""The loaded network: the only thing in spinemri that keeps state between calls.
+
+A sagittal slice is segmented from itself and its neighbours, so stacks with thick, spaced slices need no resampling
+across slices. Probabilities are brought back to the image's own grid before the class is chosen, so that borders lie
+between pixels where the probabilities say so. The training loss weights rare classes up; dividing the probabilities
+by those weights undoes that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import torch
+from monai import networks
+from monai.inferers.inferer import SlidingWindowInferer
+
+from spinemri.errors import ModelError
+from spinemri.segment.preprocess import neighbours, sagittal_map, sagittal_slices
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from spinemri.image import Image
+    from spinemri.segment.model import Model
+    from spinemri.segment.preprocess import SagittalMap
+
+_OVERLAP = 0.25
+_SLICES_PER_PASS = 8
+_WINDOWS_PER_BATCH = 8
+
+
+@dataclass(frozen=True, eq=False)
+class ClassMap:
+    """What the network sees in one image, on the image's own grid.
+
+    Parameters
+    ----------
+    classes : (k, j, i) uint8, channel of the most probable class; 0 is background
+    probabilities : (class, k, j, i) float16, sums to 1; all 0 in missing slices
+    made_by : model name and version
+    """
+
+    classes: NDArray[np.uint8]
+    probabilities: NDArray[np.float16]
+    made_by: str
+
+
+class Predictor:
+    """A model loaded onto a device, ready to segment images; equal input gives equal output.
+
+    Parameters
+    ----------
+    model : from ``load_model``
+    device : 'cpu', 'cuda', 'cuda:1' …; 'auto' takes a GPU when there is one
+    threads : CPU threads for the whole process, None leaves PyTorch's setting
+
+    Raises
+    ------
+    ModelError
+        If the weights cannot be read, do not fit the network, or the device is not available.
+    """
+
+    def __init__(self, model: Model, device: str = "auto", threads: int | None = None) -> None:
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self.model = model
+        self.device = _device(device)
+        self.network = load_network(model).to(self.device, memory_format=torch.channels_last)
+        self._inferer = SlidingWindowInferer(model.window, _WINDOWS_PER_BATCH, _OVERLAP, mode="gaussian")
+        self._weights = torch.tensor(model.class_weights).view(-1, 1, 1)
+
+    def predict(self, image: Image) -> ClassMap:
+        """Most probable class and all class probabilities of every voxel of a sagittal or 3D image.
+
+        Raises
+        ------
+        ModelError
+            If the image is not sagittal, or the model does not accept its contrast.
+        """
+        if image.series.contrast not in self.model.contrasts:
+            accepted = ", ".join(sorted(c.value for c in self.model.contrasts))
+            raise ModelError(
+                f"series {image.series.label}: {self.model.label} does not read {image.series.contrast.value} images,"
+                f" only {accepted}"
+            )
+        mapping = sagittal_map(image, self.model)
+        work = self.class_probabilities(neighbours(sagittal_slices(image, mapping), self.model.slices, mapping.stride))
+        classes, probabilities = _on_image_grid(work, mapping, image)
+        return ClassMap(classes, probabilities, self.model.label)
+
+    def class_probabilities(self, stacks: torch.Tensor) -> torch.Tensor:
+        """Probabilities (slices, class, rows, columns), float16 on the CPU, of stacks (slices, channel, rows, columns)."""
+        found = []
+        half, able = _half_precision(self.device)
+        with torch.inference_mode(), torch.autocast(self.device.type, half, enabled=able):
+            for part in stacks.split(_SLICES_PER_PASS):
+                batch = part.to(self.device, memory_format=torch.channels_last)
+                logits = cast("torch.Tensor", self._inferer(batch, self.network)).float().cpu()
+                weighted = logits.softmax(1) / self._weights
+                found.append((weighted / weighted.sum(1, keepdim=True)).half())
+        return torch.cat(found)
+
+
+def build_network(model: Model) -> torch.nn.Module:
+    """The model's network with fresh weights: a MONAI network named in the bundle, given plain arguments.
+
+    Raises
+    ------
+    ModelError
+        If MONAI has no such network or refuses the arguments.
+    """
+    arguments = dict(model.network)
+    name = str(arguments.pop("_target_", ""))
+    kind = getattr(networks.nets, name, None)
+    if not (isinstance(kind, type) and issubclass(kind, torch.nn.Module)):
+        raise ModelError(f"model {model.name}: network {name!r} is not a MONAI network")
+    try:
+        return kind(**arguments)
+    except (TypeError, ValueError) as problem:
+        raise ModelError(f"model {model.name}: MONAI's {name} refuses its arguments ({problem})") from problem
+
+
+def load_network(model: Model) -> torch.nn.Module:
+    """The model's network with its weights, in evaluation mode, float32, on the CPU.
+
+    Raises
+    ------
+    ModelError
+        If the weights cannot be read or do not fit.
+    """
+    network = build_network(model)
+    try:
+        state = torch.load(model.weights, map_location="cpu", weights_only=True)
+        network.load_state_dict({key: value.float() for key, value in state.items()})
+    except Exception as problem:  # torch.load raises a different type for every way a file can be broken
+        raise ModelError(f"model {model.name}: the weights cannot be read or do not fit the network") from problem
+    return network.eval()
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as problem:
+        raise ModelError(f"device {name!r} is not available here: expected auto, cpu or cuda") from problem
+    return device
+
+
+def _half_precision(device: torch.device) -> tuple[torch.dtype, bool]:
+    """The half precision of a device, and whether its hardware computes in it; emulation would be slower than float32."""
+    if device.type != "cpu":
+        return torch.float16, True
+    able = torch.cpu.get_capabilities()
+    return torch.bfloat16, any(able.get(feature, False) for feature in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def _on_image_grid(
+    work: torch.Tensor, mapping: SagittalMap, image: Image
+) -> tuple[NDArray[np.uint8], NDArray[np.float16]]:
+    """Classes (k, j, i) and probabilities (class, k, j, i) on the image's grid, one sagittal slice at a time."""
+    across, front, up = mapping.to_image
+    classes = np.zeros(image.voxels.shape, dtype=np.uint8)
+    probabilities = np.zeros((work.shape[1], *image.voxels.shape), dtype=np.float16)
+    classes_out = classes.transpose(mapping.axes)
+    probabilities_out = probabilities.transpose(0, *(a + 1 for a in mapping.axes))
+    for k, weights in enumerate(across):
+        near = weights.nonzero().flatten()
+        mixed = torch.einsum("s,scab->cab", weights[near], work[near].float())
+        found = front @ mixed @ up.T
+        classes_out[k] = found.argmax(0).byte().numpy()
+        probabilities_out[:, k] = found.half().numpy()
+    missing = list(image.missing_slices)
+    classes[missing], probabilities[:, missing] = 0, 0
+    return classes, probabilities

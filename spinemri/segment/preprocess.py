@@ -1,0 +1,146 @@
+"""An image as the network wants it: sagittal slices, posterior to anterior by inferior to superior, 1 mm, normalised.
+
+Everything is exact in millimetres. The working grid covers the same extent as the image and shares its centre and axes,
+so going there and back is one linear map per axis; flips and reversed axes are part of that map, never a copy. When a
+grid gets coarser the linear kernel widens with it, so that thin lines do not alias. Slices stay as acquired unless they
+are thinner than 1.5 mm; then the working slices lie about 2 mm apart and the network's neighbours about 4 mm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from spinemri.errors import ModelError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from spinemri.geometry import Geometry
+    from spinemri.image import Image
+    from spinemri.segment.model import Model
+
+_THIN_MM = 1.5  # thinner slices are averaged in pairs or more
+_THIN_TARGET_MM = 2.0
+_MAX_IN_PLANE_MM = 2.5  # coarser sampling along the spine or front to back: not a sagittal series
+_UPPER_QUANTILE = 0.995
+_MAX_QUANTILE_SAMPLES = 200_000
+_MIN_FOREGROUND = 10
+
+
+@dataclass(frozen=True, eq=False)
+class SagittalMap:
+    """How an image's grid and the network's working grid correspond.
+
+    Parameters
+    ----------
+    axes : array axes of the image that run left-right, antero-posterior and cranio-caudal
+    to_work : one (working size, image size) matrix per axis, in that order; rows sum to 1
+    to_image : the way back, one (image size, working size) matrix per axis; rows sum to 1
+    stride : distance of the network's neighbour slices, in working slices
+    """
+
+    axes: tuple[int, int, int]
+    to_work: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+    to_image: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+    stride: int
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Size of the working grid: (slices, antero-posterior, cranio-caudal)."""
+        slices, depth, height = (m.shape[0] for m in self.to_work)
+        return slices, depth, height
+
+
+def sagittal_map(image: Image, model: Model) -> SagittalMap:
+    """The correspondence between an image and the model's working grid, whatever the order and sense of its axes.
+
+    Raises
+    ------
+    ModelError
+        If the image has no sagittal plane with pixels of at most 2.5 mm.
+    """
+    geometry = image.geometry
+    axes = _sagittal_axes(geometry, image.series.label)
+    along = geometry.spacing[axes[0]]
+    slice_mm = along if along >= _THIN_MM else along * max(1, round(_THIN_TARGET_MM / along))
+    wanted = (slice_mm, model.spacing_mm, model.spacing_mm)
+    spacing = dict(zip(axes, wanted, strict=True))
+    work = geometry.with_spacing((spacing[0], spacing[1], spacing[2]))
+    towards = (1, -1, 1)  # left, anterior, superior in LPS
+    forth, back = [], []
+    for axis, sense, world in zip(axes, towards, range(3), strict=True):
+        reverse = geometry.axes[world, axis] * sense < 0
+        grid = (geometry.shape[axis], geometry.spacing[axis], work.shape[axis], work.spacing[axis])
+        forth.append(_linear_map(*grid, reverse=reverse))
+        back.append(_linear_map(*grid[2:], *grid[:2], reverse=reverse))
+    stride = max(1, round(model.slice_spacing_mm / slice_mm))
+    return SagittalMap(axes, (forth[0], forth[1], forth[2]), (back[0], back[1], back[2]), stride)
+
+
+def sagittal_slices(image: Image, mapping: SagittalMap) -> torch.Tensor:
+    """Normalised working slices (slices, antero-posterior, cranio-caudal), float32, absent voxels 0."""
+    voxels = present_voxels(image).transpose(mapping.axes)
+    across, front, up = mapping.to_work
+    rows = torch.stack([front @ torch.from_numpy(np.ascontiguousarray(s)) @ up.T for s in voxels])
+    return normalise(torch.einsum("sk,kab->sab", across, rows))
+
+
+def present_voxels(image: Image) -> NDArray[np.float32]:
+    """Intensities (k, j, i) as float32 that start at 0; missing slices are 0."""
+    voxels = np.array(image.voxels, dtype=np.float32)
+    missing = list(image.missing_slices)
+    present = np.delete(voxels, missing, axis=0) if missing else voxels
+    voxels -= present.min()
+    voxels[missing] = 0
+    return voxels
+
+
+def normalise(slices: torch.Tensor) -> torch.Tensor:
+    """Intensities clipped at their 99.5th percentile, then mean 0 and standard deviation 1 over the non-zero voxels.
+
+    Zero means absent (outside the field of view, or masked by the scanner) before and after. Any shape; float32.
+    """
+    inside = slices > 0
+    values = slices[inside]
+    if values.numel() < _MIN_FOREGROUND:
+        return torch.zeros_like(slices)
+    step = max(1, values.numel() // _MAX_QUANTILE_SAMPLES)
+    upper = torch.quantile(values[::step], _UPPER_QUANTILE)
+    values = torch.minimum(values, upper)
+    scaled = (torch.minimum(slices, upper) - values.mean()) / (values.std() + 1e-5)
+    return scaled * inside
+
+
+def neighbours(slices: torch.Tensor, count: int, stride: int) -> torch.Tensor:
+    """Each slice with its neighbours as channels: (slices, count, rows, columns); beyond the stack they are 0."""
+    half = count // 2 * stride
+    padded = torch.nn.functional.pad(slices, (0, 0, 0, 0, half, half))
+    return torch.stack([padded[c * stride : c * stride + len(slices)] for c in range(count)], dim=1)
+
+
+def _sagittal_axes(geometry: Geometry, label: str) -> tuple[int, int, int]:
+    axes = (geometry.axis_along(0), geometry.axis_along(1), geometry.axis_along(2))
+    in_plane = [geometry.spacing[a] for a in axes[1:]]
+    if len(set(axes)) != 3 or max(in_plane) > _MAX_IN_PLANE_MM:
+        found = " x ".join(f"{v:.1f}" for v in geometry.spacing)
+        raise ModelError(
+            f"series {label}: orientation {geometry.orientation} with {found} mm voxels:"
+            f" expected sagittal slices with pixels of at most {_MAX_IN_PLANE_MM} mm, or a 3D volume"
+        )
+    return axes
+
+
+def _linear_map(n_from: int, mm_from: float, n_to: int, mm_to: float, *, reverse: bool) -> torch.Tensor:
+    """(n_to, n_from) matrix that resamples an axis linearly between two grids with a common centre."""
+    to_mm = (np.arange(n_to) - (n_to - 1) / 2) * mm_to * (-1 if reverse else 1)
+    from_mm = (np.arange(n_from) - (n_from - 1) / 2) * mm_from
+    width = max(mm_from, mm_to)
+    inside = np.clip(to_mm, from_mm[0], from_mm[-1])
+    matrix = np.clip(1 - np.abs(inside[:, None] - from_mm[None]) / width, 0, None)
+    matrix /= matrix.sum(axis=1, keepdims=True)
+    return torch.from_numpy(matrix.astype(np.float32))
+
