@@ -37,7 +37,7 @@ class Level:
     name: str
 
     def __post_init__(self) -> None:
-        match = re.fullmatch(r"([CTLSV])(\d{1,2})", self.name)
+        match = re.fullmatch(r"([CTLSV])([1-9][0-9]?)", self.name)
         highest = _MAX_RELATIVE if match and match[1] == "V" else _COUNTS.get(match[1], 0) if match else 0
         if not match or not 1 <= int(match[2]) <= highest:
             raise LevelError(f"level {self.name!r}: expected C1-C7, T1-T13, L1-L6, S1-S5 or relative V1-V30")
