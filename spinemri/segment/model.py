@@ -1,4 +1,4 @@
-"""A model is a MONAI bundle on disk: what it needs, what it knows and what it must not be used for stand in its metadata.
+"""A model is a MONAI bundle on disk: what it needs, knows and must not be used for stands in its metadata.
 
 A bundle comes from outside, so it is data and never code: weights are loaded as tensors only, their checksum must match
 the metadata, and the network is built from plain numbers. No torch object lives here.
@@ -61,16 +61,17 @@ class Model:
     sha256: str
 
     def __post_init__(self) -> None:
+        where, count = f"model {self.name}", len(self.classes)
         kinds = {kind.value for kind in StructureKind}
-        if self.classes.get(0) != BACKGROUND or sorted(self.classes) != list(range(len(self.classes))):
-            raise ModelError(f"model {self.name}: classes {dict(self.classes)}: expected 0 = background, then 1, 2 …")
+        if self.classes.get(0) != BACKGROUND or sorted(self.classes) != list(range(count)):
+            raise ModelError(f"{where}: classes {dict(self.classes)}: expected 0 = background, then 1, 2 …")
         unknown = sorted(set(self.classes.values()) - kinds - {BACKGROUND})
         if unknown:
-            raise ModelError(f"model {self.name}: unknown classes {', '.join(unknown)}: expected {', '.join(sorted(kinds))}")
-        if len(self.class_weights) != len(self.classes) or min(self.class_weights) <= 0:
-            raise ModelError(f"model {self.name}: class weights {self.class_weights}: expected {len(self.classes)} above 0")
+            raise ModelError(f"{where}: unknown classes {', '.join(unknown)}: expected {', '.join(sorted(kinds))}")
+        if len(self.class_weights) != count or min(self.class_weights) <= 0:
+            raise ModelError(f"{where}: class weights {self.class_weights}: expected {count} above 0")
         if self.slices < 1 or self.slices % 2 == 0 or self.spacing_mm <= 0 or self.slice_spacing_mm <= 0:
-            raise ModelError(f"model {self.name}: {self.slices} slices at {self.spacing_mm} mm: expected an odd count, mm > 0")
+            raise ModelError(f"{where}: {self.slices} slices at {self.spacing_mm} mm: expected an odd count, mm > 0")
 
     @property
     def label(self) -> str:
@@ -110,7 +111,7 @@ def load_model(path_or_name: str | Path | None = None) -> Model:
     metadata, inference = _read_json(path, METADATA), _read_json(path, INFERENCE)
     try:
         model = _from_metadata(path, metadata, inference)
-    except (KeyError, TypeError, ValueError, AttributeError) as problem:
+    except (LookupError, TypeError, ValueError, AttributeError) as problem:
         raise ModelError(f"model {path.name}: {METADATA}: missing or wrong entry ({problem})") from problem
     _check_weights(model)
     return model

@@ -9,6 +9,7 @@ by those weights undoes that.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, gcd
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from spinemri.segment.preprocess import SagittalMap
 
 _OVERLAP = 0.25
+_MAX_GROWTH = 1.5
 _SLICES_PER_PASS = 8
 _WINDOWS_PER_BATCH = 8
 
@@ -67,8 +69,9 @@ class Predictor:
             torch.set_num_threads(threads)
         self.model = model
         self.device = _device(device)
-        self.network = load_network(model).to(self.device, memory_format=torch.channels_last)
-        self._inferer = SlidingWindowInferer(model.window, _WINDOWS_PER_BATCH, _OVERLAP, mode="gaussian")
+        network = load_network(model).to(self.device)
+        self.network: torch.nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._step = gcd(*model.window)
         self._weights = torch.tensor(model.class_weights).view(-1, 1, 1)
 
     def predict(self, image: Image) -> ClassMap:
@@ -91,16 +94,34 @@ class Predictor:
         return ClassMap(classes, probabilities, self.model.label)
 
     def class_probabilities(self, stacks: torch.Tensor) -> torch.Tensor:
-        """Probabilities (slices, class, rows, columns), float16 on the CPU, of stacks (slices, channel, rows, columns)."""
+        """Probabilities (slices, class, rows, columns), float16 on the CPU, of stacks (slices, channel, rows, columns).
+
+        Each stack holds a slice in the middle and its neighbours; see ``preprocess.neighbours``.
+        """
         found = []
+        sizes = zip(stacks.shape[2:], self.model.window, strict=True)
+        window = [window_size(size, trained, self._step) for size, trained in sizes]
+        inferer = SlidingWindowInferer(window, _WINDOWS_PER_BATCH, _OVERLAP, mode="gaussian")
         half, able = _half_precision(self.device)
         with torch.inference_mode(), torch.autocast(self.device.type, half, enabled=able):
-            for part in stacks.split(_SLICES_PER_PASS):
-                batch = part.to(self.device, memory_format=torch.channels_last)
-                logits = cast("torch.Tensor", self._inferer(batch, self.network)).float().cpu()
+            for first in range(0, len(stacks), _SLICES_PER_PASS):
+                batch = stacks[first : first + _SLICES_PER_PASS].to(self.device, memory_format=torch.channels_last)
+                logits = cast("torch.Tensor", inferer(batch, self.network)).float().cpu()
                 weighted = logits.softmax(1) / self._weights
                 found.append((weighted / weighted.sum(1, keepdim=True)).half())
         return torch.cat(found)
+
+
+def window_size(size: int, trained: int, step: int) -> int:
+    """Window length in pixels, a multiple of ``step``, that covers ``size`` pixels with the fewest overlapping windows.
+
+    A network with instance normalisation has its own idea of how much anatomy a window shows, so a window is at most
+    half as long again as the ``trained`` one.
+    """
+    count = 1
+    while (window := step * ceil(size / (1 + (count - 1) * (1 - _OVERLAP)) / step)) > _MAX_GROWTH * trained:
+        count += 1
+    return max(window, min(trained, 4 * step))
 
 
 def build_network(model: Model) -> torch.nn.Module:
@@ -151,7 +172,7 @@ def _device(name: str) -> torch.device:
 
 
 def _half_precision(device: torch.device) -> tuple[torch.dtype, bool]:
-    """The half precision of a device, and whether its hardware computes in it; emulation would be slower than float32."""
+    """The half precision of a device, and whether its hardware has it: emulation is slower than float32."""
     if device.type != "cpu":
         return torch.float16, True
     able = torch.cpu.get_capabilities()

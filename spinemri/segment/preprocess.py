@@ -2,7 +2,7 @@
 
 Everything is exact in millimetres. The working grid covers the same extent as the image and shares its centre and axes,
 so going there and back is one linear map per axis; flips and reversed axes are part of that map, never a copy. When a
-grid gets coarser the linear kernel widens with it, so that thin lines do not alias. Slices stay as acquired unless they
+grid gets coarser the kernel widens with it, so that thin lines do not alias. Slices stay as acquired unless they
 are thinner than 1.5 mm; then the working slices lie about 2 mm apart and the network's neighbours about 4 mm.
 """
 
@@ -29,6 +29,7 @@ _MAX_IN_PLANE_MM = 2.5  # coarser sampling along the spine or front to back: not
 _UPPER_QUANTILE = 0.995
 _MAX_QUANTILE_SAMPLES = 200_000
 _MIN_FOREGROUND = 10
+_NO_BOX = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,11 +83,13 @@ def sagittal_map(image: Image, model: Model) -> SagittalMap:
 
 
 def sagittal_slices(image: Image, mapping: SagittalMap) -> torch.Tensor:
-    """Normalised working slices (slices, antero-posterior, cranio-caudal), float32, absent voxels 0."""
+    """Normalised working slices (slices, antero-posterior, cranio-caudal), float32; missing slices are 0."""
     voxels = present_voxels(image).transpose(mapping.axes)
     across, front, up = mapping.to_work
     rows = torch.stack([front @ torch.from_numpy(np.ascontiguousarray(s)) @ up.T for s in voxels])
-    return normalise(torch.einsum("sk,kab->sab", across, rows))
+    work = torch.einsum("sk,kab->sab", across, rows)
+    present = work.amax(dim=(1, 2), keepdim=True) > 0
+    return normalise(work) * present
 
 
 def present_voxels(image: Image) -> NDArray[np.float32]:
@@ -102,17 +105,15 @@ def present_voxels(image: Image) -> NDArray[np.float32]:
 def normalise(slices: torch.Tensor) -> torch.Tensor:
     """Intensities clipped at their 99.5th percentile, then mean 0 and standard deviation 1 over the non-zero voxels.
 
-    Zero means absent (outside the field of view, or masked by the scanner) before and after. Any shape; float32.
+    Any shape; float32. Voxels of 0 (black, or masked by the scanner) do not count, but are scaled with the others.
     """
-    inside = slices > 0
-    values = slices[inside]
+    values = slices[slices > 0]
     if values.numel() < _MIN_FOREGROUND:
         return torch.zeros_like(slices)
     step = max(1, values.numel() // _MAX_QUANTILE_SAMPLES)
     upper = torch.quantile(values[::step], _UPPER_QUANTILE)
     values = torch.minimum(values, upper)
-    scaled = (torch.minimum(slices, upper) - values.mean()) / (values.std() + 1e-5)
-    return scaled * inside
+    return (torch.minimum(slices, upper) - values.mean()) / (values.std() + 1e-5)
 
 
 def neighbours(slices: torch.Tensor, count: int, stride: int) -> torch.Tensor:
@@ -135,12 +136,20 @@ def _sagittal_axes(geometry: Geometry, label: str) -> tuple[int, int, int]:
 
 
 def _linear_map(n_from: int, mm_from: float, n_to: int, mm_to: float, *, reverse: bool) -> torch.Tensor:
-    """(n_to, n_from) matrix that resamples an axis linearly between two grids with a common centre."""
+    """(n_to, n_from) matrix that resamples an axis between two grids with a common centre; a ramp stays that ramp."""
     to_mm = (np.arange(n_to) - (n_to - 1) / 2) * mm_to * (-1 if reverse else 1)
     from_mm = (np.arange(n_from) - (n_from - 1) / 2) * mm_from
-    width = max(mm_from, mm_to)
-    inside = np.clip(to_mm, from_mm[0], from_mm[-1])
-    matrix = np.clip(1 - np.abs(inside[:, None] - from_mm[None]) / width, 0, None)
+    offset = (np.clip(to_mm, from_mm[0], from_mm[-1])[:, None] - from_mm) / mm_from
+    box = max(0.0, mm_to / mm_from - 1)  # linear interpolation, averaged over what the coarser pixel covers beyond it
+    if box < _NO_BOX:
+        matrix = np.clip(1 - np.abs(offset), 0, None)
+    else:
+        matrix = (_hat_integral(offset + box / 2) - _hat_integral(offset - box / 2)) / box
     matrix /= matrix.sum(axis=1, keepdims=True)
     return torch.from_numpy(matrix.astype(np.float32))
 
+
+def _hat_integral(upper: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Integral of the hat function max(0, 1 - abs(v)) from minus infinity to ``upper``."""
+    v = np.clip(upper, -1, 1)
+    return np.where(v < 0, (1 + v) ** 2 / 2, 1 - (1 - v) ** 2 / 2)

@@ -1,9 +1,8 @@
-"""From a training checkpoint to the weights a bundle ships: averaged, half precision, with their checksum in the metadata."""
+"""From a training checkpoint to the weights a bundle ships: averaged, half precision, checksum in the metadata."""
 
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING
 
 import torch
@@ -31,7 +30,7 @@ def checkpoint_state(checkpoint: Path) -> dict[str, torch.Tensor]:
         state = content.get("ema", content)
         return {name: value.float() for name, value in state.items()}
     except Exception as problem:  # torch.load raises a different type for every way a file can be broken
-        raise ModelError(f"checkpoint {checkpoint.name}: cannot be read as weights ({type(problem).__name__})") from problem
+        raise ModelError(f"checkpoint {checkpoint.name}: cannot be read as weights") from problem
 
 
 def export_weights(state: Mapping[str, torch.Tensor], bundle: Path, version: str, change: str) -> str:
@@ -63,5 +62,5 @@ def export_weights(state: Mapping[str, torch.Tensor], bundle: Path, version: str
     content["changelog"][version] = change
     content["spinemri"]["weights_sha256"] = checksum
     metadata.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(partial, weights)
+    partial.replace(weights)
     return checksum
