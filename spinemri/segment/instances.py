@@ -1,0 +1,305 @@
+"""One mask per vertebra: bodies and discs are counted along the column, so a body that was missed still counts.
+
+The column is parted at its discs (``separators.py``); each body then grows from its own middle through the body
+voxels slice by slice, so that a thin bridge between neighbours is cut half way and tilted endplates stay whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from spinemri.segment.clean import clean_classes, trim_lateral
+from spinemri.segment.column import BODY, DISC, SACRUM, Column, fit_column
+from spinemri.segment.sacrum import Slots, sacral_slot
+from spinemri.segment.separators import find_separators, profile
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from spinemri.geometry import Geometry
+
+    Floats = NDArray[np.float64]
+
+_NEAR_MM = 25.0
+_EDGE_VOXELS = 1
+_CORE = 0.25
+_CRACK = (0.3, 0.7)
+_CRACK_EVIDENCE = 0.35
+_CLOSING_MM = 3.0
+_LEAST_SHARE = 0.12
+_PIECE_SHARE = 0.1
+_LEAST_BODY_MM3 = 400.0
+_SHORT_AT_EDGE = 0.75
+_LEAST_CONTACT = 3
+
+
+@dataclass(frozen=True)
+class Body:
+    """One vertebral body: which place it has in the count from the head, where it lies and how large it is.
+
+    ``slot`` counts from 0 and skips a number where a vertebra must be but no body was found. ``centre`` is LPS mm,
+    ``along_mm`` its place on the column, ``pitch_mm`` the distance between the discs above and below.
+    """
+
+    slot: int
+    centre: tuple[float, float, float]
+    along_mm: float
+    pitch_mm: float
+    volume_mm3: float
+    cut: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Instances:
+    """Bodies and discs of one series.
+
+    Parameters
+    ----------
+    column : the curve
+    classes : (k, j, i) cleaned semantic classes; S1's body is BODY, the rest of the sacrum SACRUM
+    bodies : head to foot
+    body_slots, disc_slots : (k, j, i) uint8, slot + 1 of the body, or of the body above the disc; 0 elsewhere
+    edges_mm : places along the column that bound the slots, one more than slots
+    sacral : slot of S1 and how sure that is (0 to 1), or None
+    """
+
+    column: Column
+    classes: NDArray[np.uint8]
+    bodies: tuple[Body, ...]
+    body_slots: NDArray[np.uint8]
+    disc_slots: NDArray[np.uint8]
+    edges_mm: tuple[float, ...]
+    sacral: tuple[int, float] | None
+
+
+def find_instances(classes: NDArray[np.integer], geometry: Geometry) -> Instances | None:
+    """Vertebral bodies and discs of a semantic label volume, counted from head to foot.
+
+    Parameters
+    ----------
+    classes : (k, j, i) semantic classes (values in ``column.py``)
+    geometry : grid of ``classes``; any orientation
+
+    Returns
+    -------
+    The instances, or None when there is no column of bodies to be seen.
+    """
+    column = fit_column(classes, geometry)
+    if column is None:
+        return None
+    cleaned = clean_classes(classes, geometry, column)
+    slots = _find_slots(cleaned, geometry, column)
+    if slots is None:
+        return None
+    sacral = sacral_slot(slots)
+    if sacral is not None:
+        slots = slots.until(sacral[0])
+    where, place = _column_voxels(cleaned, geometry, column)
+    _settle_sacrum(cleaned, where, place, slots, sacral)
+    labels = _grow(cleaned, geometry, _seeds(cleaned, where, place, slots), _by_place(cleaned, where, place, slots))
+    labels = _tidy(labels, geometry)
+    discs = _discs(cleaned, where, place, slots)
+    cleaned[(cleaned == BODY) & (labels == 0)] = 0
+    cleaned[labels > 0] = BODY
+    cleaned[(cleaned == DISC) & (discs == 0)] = 0
+    discs[cleaned != DISC] = 0
+    bodies = _bodies(labels, geometry, column, slots)
+    return Instances(column, cleaned, bodies, labels, discs, slots.edges_mm, sacral) if bodies else None
+
+
+def _column_voxels(classes: NDArray[np.uint8], geometry: Geometry, column: Column) -> tuple[NDArray[np.intp], Floats]:
+    index = np.argwhere(np.isin(classes, (BODY, DISC, SACRUM)))
+    place = column.coordinates(geometry.to_patient(index))
+    near = np.abs(place[:, 2]) <= _NEAR_MM
+    return index[near], place[near]
+
+
+def _find_slots(classes: NDArray[np.uint8], geometry: Geometry, column: Column) -> Slots | None:
+    """Part the column; stretches without bone at its ends are left out."""
+    where, place = _column_voxels(classes, geometry, column)
+    values = classes[tuple(where.T)]
+    seen = profile(place, values, float(np.prod(geometry.spacing))) if len(where) else None
+    if seen is None:
+        return None
+    top = where[(place[:, 0] < seen.start_mm + 6) & (values != SACRUM)]
+    cut_above = bool(len(top)) and _touches_edge(top, geometry)
+    separators = find_separators(seen.separation, cut_above=cut_above)
+    edges = [0, *separators, len(seen.body) - 1]
+    edges = [e for n, e in enumerate(edges) if n == 0 or e - edges[n - 1] >= 1]
+    return Slots.measured(seen, edges).without_empty_ends() if len(edges) > 1 else None
+
+
+def _touches_edge(index: NDArray[np.intp], geometry: Geometry) -> bool:
+    """Whether voxels reach the border of the volume within the sagittal plane."""
+    across = geometry.axis_along(0)
+    for axis in range(3):
+        if axis != across:
+            distance = np.minimum(index[:, axis], geometry.shape[axis] - 1 - index[:, axis])
+            if np.count_nonzero(distance <= _EDGE_VOXELS) >= _LEAST_CONTACT:
+                return True
+    return False
+
+
+def _settle_sacrum(
+    classes: NDArray[np.uint8],
+    where: NDArray[np.intp],
+    place: Floats,
+    slots: Slots,
+    sacral: tuple[int, float] | None,
+) -> None:
+    """Give S1's body all bone of its slot, and the sacrum all bone below it."""
+    if sacral is None:
+        return
+    top, bottom = slots.edges_mm[sacral[0]], slots.edges_mm[sacral[0] + 1]
+    values = classes[tuple(where.T)]
+    along, aside, ahead = place[:, 0], np.abs(place[:, 1]), place[:, 2]
+    mine = (along > top) & (along <= bottom) & (values == SACRUM) & (aside <= 24) & (np.abs(ahead) <= 20)
+    classes[tuple(where[mine].T)] = BODY
+    beyond = (along > bottom) & (values == BODY)
+    classes[tuple(where[beyond].T)] = SACRUM
+    stray = (along < top - 10) & (values == SACRUM) & (aside <= 24)
+    classes[tuple(where[stray].T)] = 0
+
+
+def _by_place(classes: NDArray[np.uint8], where: NDArray[np.intp], place: Floats, slots: Slots) -> NDArray[np.uint8]:
+    """Slot + 1 of each body voxel by its place along the column alone."""
+    labels = np.zeros(classes.shape, dtype=np.uint8)
+    number = np.searchsorted(slots.edges_mm, place[:, 0])
+    number = np.where((place[:, 0] < slots.edges_mm[0]) & (place[:, 0] > slots.edges_mm[0] - 8), 1, number)
+    last = len(slots.edges_mm) - 1
+    number = np.where((number > last) & (place[:, 0] < slots.edges_mm[-1] + 8), last, number)
+    number[number > last] = 0
+    labels[tuple(where.T)] = np.where(classes[tuple(where.T)] == BODY, number, 0)
+    return labels
+
+
+def _seeds(classes: NDArray[np.uint8], where: NDArray[np.intp], place: Floats, slots: Slots) -> NDArray[np.uint8]:
+    """The middle half of each body, after a crack that does not part vertebrae has been filled."""
+    edges = np.asarray(slots.edges_mm)
+    number = np.clip(np.searchsorted(edges, place[:, 0]), 1, len(edges) - 1)
+    share = (place[:, 0] - edges[number - 1]) / np.maximum(edges[number] - edges[number - 1], 1e-6)
+    cracked = np.array([False, *(slots.crack(n, _CRACK) >= _CRACK_EVIDENCE for n in range(len(edges) - 1))])
+    filled = cracked[number] & (share > _CRACK[0]) & (share < _CRACK[1]) & (np.abs(place[:, 1]) <= 20)
+    filled &= classes[tuple(where.T)] == DISC
+    classes[tuple(where[filled].T)] = BODY
+    low = np.where(number == 1, -0.1, _CORE)
+    high = np.where(number == len(edges) - 1, 1.1, 1 - _CORE)
+    core = (share > low) & (share < high) & (classes[tuple(where.T)] == BODY)
+    seeds = np.zeros(classes.shape, dtype=np.uint8)
+    seeds[tuple(where[core].T)] = number[core]
+    return seeds
+
+
+def _grow(
+    classes: NDArray[np.uint8], geometry: Geometry, seeds: NDArray[np.uint8], by_place: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """Spread seeds through body voxels within each sagittal slice; what none reaches is named by its place."""
+    across = geometry.axis_along(0)
+    footprint = ndimage.generate_binary_structure(3, 1)
+    for side in (0, 2):
+        footprint[tuple(side if a == across else slice(None) for a in range(3))] = False
+    labels, body = seeds.copy(), classes == BODY
+    region = ndimage.find_objects(body.astype(np.uint8))[0]
+    part, inside = labels[region], body[region]
+    spacing = min(geometry.spacing[a] for a in range(3) if a != across)
+    for _ in range(int(np.ceil(25.0 / spacing))):
+        spread = ndimage.maximum_filter(part, footprint=footprint)
+        fresh = inside & (part == 0) & (spread > 0)
+        if not fresh.any():
+            break
+        part[fresh] = spread[fresh]
+    left = body & (labels == 0)
+    labels[left] = by_place[left]
+    return labels
+
+
+def _tidy(labels: NDArray[np.uint8], geometry: Geometry) -> NDArray[np.uint8]:
+    """Close cracks, drop fragments and trim lateral spill of each body."""
+    across = geometry.axis_along(0)
+    radius = [0 if a == across else int(np.ceil(_CLOSING_MM / geometry.spacing[a])) + 1 for a in range(3)]
+    out = np.zeros_like(labels)
+    for value, box in enumerate(ndimage.find_objects(labels), start=1):
+        if box is None:
+            continue
+        wide = tuple(slice(max(0, b.start - r), b.stop + r) for b, r in zip(box, radius, strict=True))
+        mask = labels[wide] == value
+        mask = _close_crack(mask, geometry)
+        mask = trim_lateral(_main_pieces(mask), geometry)
+        part = out[wide]
+        part[mask & ((labels[wide] == value) | (labels[wide] == 0))] = value
+    return out
+
+
+def _close_crack(mask: NDArray[np.bool_], geometry: Geometry) -> NDArray[np.bool_]:
+    """Join two large pieces of one body across a crack of up to 6 mm, slice by slice; else leave it as it is."""
+    pieces, count = ndimage.label(mask)
+    sizes = np.bincount(pieces.ravel())[1:]
+    if count < 2 or np.sort(sizes)[-2] < 0.15 * sizes.sum():
+        return mask
+    across = geometry.axis_along(0)
+    closed = mask.copy()
+    inplane = [geometry.spacing[a] for a in range(3) if a != across]
+    for k, plane in enumerate(np.moveaxis(mask, across, 0)):
+        if plane.any():
+            grown = ndimage.distance_transform_edt(~plane, sampling=inplane) <= _CLOSING_MM
+            shrunk = ndimage.distance_transform_edt(np.pad(grown, 1)[1:-1, 1:-1], sampling=inplane) > _CLOSING_MM
+            np.moveaxis(closed, across, 0)[k] |= shrunk
+    return closed
+
+
+def _main_pieces(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The largest piece of a body and others of at least a tenth of it."""
+    pieces, count = ndimage.label(mask, structure=np.ones((3, 3, 3)))
+    if count < 2:
+        return mask
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    return np.asarray((sizes >= _PIECE_SHARE * sizes.max())[pieces] & mask)
+
+
+def _discs(classes: NDArray[np.uint8], where: NDArray[np.intp], place: Floats, slots: Slots) -> NDArray[np.uint8]:
+    """Slot + 1 of the body above, for disc voxels nearer to that separator than to the middle of a body."""
+    edges = np.asarray(slots.edges_mm)
+    labels = np.zeros(classes.shape, dtype=np.uint8)
+    inner = edges[1:-1]
+    if len(inner) == 0:
+        return labels
+    nearest = np.abs(place[:, :1] - inner).argmin(axis=1)
+    pitch = np.minimum(edges[nearest + 1] - edges[nearest], edges[nearest + 2] - edges[nearest + 1])
+    close = np.abs(place[:, 0] - inner[nearest]) <= np.maximum(0.4 * pitch, 7.0)
+    disc = close & (classes[tuple(where.T)] == DISC)
+    labels[tuple(where[disc].T)] = nearest[disc] + 1
+    return labels
+
+
+def _bodies(labels: NDArray[np.uint8], geometry: Geometry, column: Column, slots: Slots) -> tuple[Body, ...]:
+    """Measure each body; those far too small for their neighbours were not really found and are wiped."""
+    volume = float(np.prod(geometry.spacing))
+    sizes = np.bincount(labels.ravel(), minlength=len(slots.edges_mm)).astype(float) * volume
+    found = []
+    for slot in range(len(slots.edges_mm) - 1):
+        around = [s for n, s in enumerate(sizes[1:]) if 0 < abs(n - slot) <= 2 and s > 0]
+        least = max(_LEAST_BODY_MM3, _LEAST_SHARE * float(np.median(around))) if around else _LEAST_BODY_MM3
+        if sizes[slot + 1] < least:
+            labels[labels == slot + 1] = 0
+            continue
+        index = np.argwhere(labels == slot + 1)
+        points = geometry.to_patient(index)
+        centre = points.mean(axis=0)
+        along = float(column.coordinates(centre[None])[0, 0])
+        pitch = slots.pitch_mm(slot)
+        cut = _touches_edge(index, geometry) or _runs_out(index, geometry, sizes[slot + 1], around)
+        place = (float(centre[0]), float(centre[1]), float(centre[2]))
+        found.append(Body(slot, place, along, pitch, float(sizes[slot + 1]), cut))
+    return tuple(found)
+
+
+def _runs_out(index: NDArray[np.intp], geometry: Geometry, size: float, around: list[float]) -> bool:
+    """Whether a body leaves the stack sideways: it reaches the outermost slice and is much smaller than its neighbours."""
+    across = geometry.axis_along(0)
+    outermost = index[:, across].min() == 0 or index[:, across].max() == geometry.shape[across] - 1
+    return bool(outermost and around and size < _SHORT_AT_EDGE * 0.75 * float(np.median(around)))
