@@ -6,6 +6,7 @@ the UIDs are identifiers and leave the program only as salted tokens (see ``anal
 
 from __future__ import annotations
 
+import hashlib
 from enum import StrEnum
 from pathlib import Path
 
@@ -67,6 +68,8 @@ class Series(BaseModel):
     contrast_reason: str = Field(default="", description="which header facts decided the contrast")
     contrast_agent: str = Field(default="none", description="'none', 'given' or 'uncertain'")
     plane: Plane = Plane.UNKNOWN
+    obliquity_deg: float | None = Field(default=None, description="angle between slice normal and the plane's axis")
+    composed: bool = Field(default=False, description="joined by the scanner from several stations")
     region: str = Field(default="", description="Body Part Examined, or what the name says: cervical, lumbar …")
     shape: tuple[int, int, int] | None = Field(default=None, description="slices, rows, columns")
     spacing: tuple[float, float, float] | None = Field(default=None, description="mm along slices, rows, columns")
@@ -119,3 +122,12 @@ class Inventory(BaseModel):
     studies: tuple[Study, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     files_seen: int = 0
+
+
+def patient_key(patient_id: str, issuer: str = "") -> str:
+    """Keyed hash of a Patient ID, followed by that of its issuer when there is one; tells patients apart."""
+    return "-".join(_hash(part) for part in (patient_id, issuer) if part)
+
+
+def _hash(identity: str) -> str:
+    return hashlib.blake2b(identity.strip().encode(), key=b"spinemri patient", digest_size=12).hexdigest()

@@ -1,0 +1,1 @@
+"""DICOM and volume files in: headers to series, series to images."""

@@ -1,0 +1,193 @@
+"""Which study is read, and which of its series are measured.
+
+Patients are never mixed. Of several studies of one patient the newest that shows a spine in sagittal slices is read.
+Of several series of one contrast one is measured, the others are named with the reason; nothing is averaged.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from spinemri.errors import InputError
+from spinemri.series import Contrast, Plane, patient_key
+
+if TYPE_CHECKING:
+    from spinemri.series import Inventory, Series, Study
+
+USABLE = frozenset(
+    {
+        Contrast.T1W,
+        Contrast.T2W,
+        Contrast.STIR,
+        Contrast.T2W_FS,
+        Contrast.PDW,
+        Contrast.T1W_POST,
+        Contrast.DIXON_WATER,
+        Contrast.DIXON_IN,
+        Contrast.DIXON_FAT,
+    }
+)
+_MIN_SLICES, _COVERING_SLICES = 3, 7
+_SHOWN = 6
+
+Refused = tuple["Series", str]
+
+
+def choose(study: Study) -> tuple[tuple[Series, ...], tuple[Refused, ...]]:
+    """Series to measure, one for each contrast, and the others with the reason why not.
+
+    Parameters
+    ----------
+    study : from ``choose_study``
+
+    Returns
+    -------
+    used, refused : in the order of the study
+    """
+    reasons = {id(series): _unusable(series) for series in study.series}
+    best: dict[Contrast, Series] = {}
+    for series in study.series:
+        rival = best.get(series.contrast)
+        if reasons[id(series)] is None and (rival is None or _rank(series) < _rank(rival)):
+            best[series.contrast] = series
+    used = tuple(series for series in study.series if best.get(series.contrast) is series)
+    refused = tuple(
+        (series, reasons[id(series)] or _second(series, best[series.contrast]))
+        for series in study.series
+        if best.get(series.contrast) is not series
+    )
+    return used, refused
+
+
+def choose_study(inventory: Inventory, patient: str | None = None) -> tuple[Study, tuple[str, ...]]:
+    """The study to read, and warnings that name what else was there.
+
+    Parameters
+    ----------
+    inventory : from ``scan``
+    patient : Patient ID, or the number that the error message for several patients gives; needed only then
+
+    Raises
+    ------
+    InputError
+        No DICOM, no MR, several patients, an unknown patient, no sagittal series, localizers only.
+    """
+    if not inventory.studies:
+        raise InputError(_nothing(inventory))
+    studies = _of_one_patient(inventory, patient)
+    newest_first = sorted(studies, key=lambda study: (study.study_date, study.study_uid), reverse=True)
+    study = next((s for s in newest_first if choose(s)[0]), None)
+    if study is None:
+        raise InputError(_no_series(newest_first[0]))
+    others = len(newest_first) - 1
+    if not others:
+        return study, ()
+    which = "the newest" if study is newest_first[0] else "the newest with a sagittal series that can be measured"
+    listed = ", ".join(_distance(study, other) for other in newest_first if other is not study)
+    return study, (f"{others + 1} studies of this patient: {which} is read; not read: {listed}",)
+
+
+def _unusable(series: Series) -> str | None:
+    if series.refusal is not None:
+        return series.refusal
+    if series.plane is not Plane.SAGITTAL:
+        return f"{series.plane.value} series are not measured yet"
+    if series.contrast not in USABLE:
+        return f"contrast {series.contrast.value} is not measured ({series.contrast_reason or 'unknown'})"
+    if series.shape is None or series.shape[0] < _MIN_SLICES:
+        return f"fewer than {_MIN_SLICES} slices"
+    return None
+
+
+def _rank(series: Series) -> tuple[float, ...]:
+    """Lower is better: agent state certain, not composed, covers the canal, finer pixels, thinner and more slices."""
+    shape, spacing = series.shape or (0, 0, 0), series.spacing or (99.0, 99.0, 99.0)
+    return (
+        series.contrast_agent == "uncertain",
+        series.composed,
+        shape[0] < _COVERING_SLICES,
+        round(max(spacing[1:]), 1),
+        round(spacing[0], 1),
+        -shape[0],
+        -shape[1] * spacing[1],
+        series.number or 0,
+        series.stack,
+    )
+
+
+def _second(series: Series, chosen: Series) -> str:
+    """Why another series of the same contrast was preferred: the first criterion that told them apart."""
+    words = (
+        "without doubt about contrast agent",
+        "not composed from stations",
+        "with more slices",
+        "at better resolution",
+        "with thinner slices",
+        "with more slices",
+        "over a longer field",
+    )
+    for word, mine, theirs in zip(words, _rank(series), _rank(chosen), strict=False):
+        if mine != theirs:
+            return f"series {chosen.label} shows the same contrast {word}"
+    return f"series {chosen.label} shows the same contrast"
+
+
+def _nothing(inventory: Inventory) -> str:
+    name, seen = inventory.root.name or "the folder", inventory.files_seen
+    other = sorted(
+        {s.reason for s in inventory.skipped if s.reason.startswith(("no MR image", "MR ", "damaged", "enhanced"))}
+    )
+    if not other:
+        return f"no DICOM found in {name} ({seen} files looked at)"
+    return f"no MR image found in {name} ({seen} files looked at): {'; '.join(other[:_SHOWN])}"
+
+
+def _of_one_patient(inventory: Inventory, patient: str | None) -> list[Study]:
+    keys = list(dict.fromkeys(study.patient_key for study in inventory.studies))
+    if patient is not None:
+        wanted = [k for k in keys if k.split("-")[0] == patient_key(patient)]
+        if not wanted and patient.isdigit() and 1 <= int(patient) <= len(keys):
+            wanted = [keys[int(patient) - 1]]
+        if not wanted:
+            raise InputError(f"no such patient: expected a Patient ID of this folder or a number from 1 to {len(keys)}")
+        keys = wanted
+    if len(keys) > 1:
+        listed = ", ".join(f"{n}: {_place(inventory, key)}" for n, key in enumerate(keys[:_SHOWN], 1))
+        more = "" if len(keys) <= _SHOWN else ", …"
+        raise InputError(
+            f"{len(keys)} patients in one folder ({listed}{more}); name one with --patient, they are never mixed"
+        )
+    return [study for study in inventory.studies if study.patient_key == keys[0]]
+
+
+def _place(inventory: Inventory, key: str) -> str:
+    """How many series a patient has and where: the first folder, or file of a flat folder, below the scanned one."""
+    series = [one for study in inventory.studies if study.patient_key == key for one in study.series]
+    first = min(file.path for one in series for file in one.files).relative_to(inventory.root)
+    return f"{len(series)} series in {(first.parent if first.parent.name else first).as_posix()}"
+
+
+def _no_series(study: Study) -> str:
+    reasons = {series.label: _unusable(series) or "" for series in study.series}
+    if all(reason.startswith("a localizer") for reason in reasons.values()):
+        return "localizer only: numbering possible, no measurement"
+    sagittal = [s for s in study.series if s.plane is Plane.SAGITTAL]
+    found = "no sagittal series that can be measured" if sagittal else "no sagittal series"
+    listed = "; ".join(f"series {label}: {reason}" for label, reason in list(reasons.items())[:_SHOWN])
+    return f"{found}: {listed}{'; …' if len(reasons) > _SHOWN else ''}"
+
+
+def _distance(study: Study, other: Study) -> str:
+    """How far another study lies from the one that is read, without naming a date."""
+    count = f"{len(other.series)} series"
+    try:
+        here, there = (datetime.strptime(s.study_date, "%Y%m%d").replace(tzinfo=UTC) for s in (study, other))
+    except ValueError:
+        return f"one of unknown date ({count})"
+    days = (there - here).days
+    return (
+        f"one on the same day ({count})"
+        if not days
+        else f"one {abs(days)} days {'later' if days > 0 else 'earlier'} ({count})"
+    )

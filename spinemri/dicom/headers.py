@@ -1,0 +1,291 @@
+"""Reading headers: a DICOM file becomes ``Frame`` values, one for each image plane it holds.
+
+A header is never trusted to be well formed: a value that cannot be read counts as absent. Patient ID and name are read
+only to make a keyed hash that tells patients apart. Enhanced objects keep their facts in functional groups, shared or
+per frame; a frame's groups are flattened over the top level so that one reading serves both kinds.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pydicom
+from pydicom.config import disable_value_validation
+from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence
+from pydicom.uid import (
+    EnhancedMRImageStorage,
+    LegacyConvertedEnhancedMRImageStorage,
+    MRImageStorage,
+)
+
+from spinemri.dicom.facts import Frame, PlaneFacts, SequenceFacts
+from spinemri.series import patient_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MULTI_FRAME_MR = frozenset({str(EnhancedMRImageStorage), str(LegacyConvertedEnhancedMRImageStorage)})
+MR_IMAGES = MULTI_FRAME_MR | {str(MRImageStorage)}
+
+# What a malformed file makes pydicom raise; every one of them means "this cannot be read".
+READ_ERRORS = (
+    AttributeError,
+    BytesLengthException,
+    EOFError,
+    IndexError,
+    InvalidDicomError,
+    KeyError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+
+_NO_AGENT = frozenset({"", "NO", "NONE", "N", "N/A", "NA", "NEIN", "KEINE", "KEIN", "WITHOUT", "0"})
+_KEYWORDS = """
+    SOPClassUID SOPInstanceUID Modality SpecificCharacterSet ImageType FrameType PatientID IssuerOfPatientID PatientName
+    PatientBirthDate PatientAge PatientSex StudyInstanceUID StudyDate SeriesInstanceUID SeriesNumber InstanceNumber
+    AcquisitionNumber AcquisitionDate AcquisitionTime AcquisitionDateTime FrameAcquisitionDateTime ContentDate
+    ContentTime SeriesDate SeriesTime SeriesDescription ProtocolName BodyPartExamined ScanningSequence SequenceVariant
+    ScanOptions SequenceName PulseSequenceName MRAcquisitionType EchoPulseSequence EchoPlanarPulseSequence
+    InversionRecovery InversionTimes SpectrallySelectedSuppression SpectrallySelectedExcitation RepetitionTime EchoTime
+    EffectiveEchoTime InversionTime EchoTrainLength RFEchoTrainLength FlipAngle MagneticFieldStrength DiffusionBValue
+    AcquisitionContrast ComplexImageComponent VolumeBasedCalculationTechnique ContrastBolusAgent
+    ContrastBolusAgentSequence BurnedInAnnotation ImagePositionPatient ImageOrientationPatient PixelSpacing
+    SliceThickness SpacingBetweenSlices FrameOfReferenceUID Rows Columns SamplesPerPixel PhotometricInterpretation
+    NumberOfFrames BitsStored PixelRepresentation RescaleSlope RescaleIntercept PixelPaddingValue PixelPaddingRangeLimit
+    StackID TemporalPositionIdentifier TemporalPositionIndex FrameAcquisitionNumber ConcatenationUID
+    InConcatenationNumber InConcatenationTotalNumber SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence
+"""
+_NOT_FLAT = {"SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "PixelData", "FrameType"}
+_TAGS = tuple(_KEYWORDS.split())
+
+
+@contextmanager
+def lenient() -> Iterator[None]:
+    """Silence pydicom's remarks about values that break the standard while a file is read."""
+    with warnings.catch_warnings(), disable_value_validation():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def read_header(path: Path, *, force: bool = False) -> Dataset:
+    """Dataset of a file without its pixels, only the attributes used here; raises one of ``READ_ERRORS``."""
+    with lenient():
+        return pydicom.dcmread(path, stop_before_pixels=True, force=force, specific_tags=list(_TAGS))
+
+
+def frames_of(dataset: Dataset, path: Path) -> list[Frame]:
+    """Every image plane of a file, in stored order.
+
+    Parameters
+    ----------
+    dataset : header or whole object of one MR file
+    path : where it was read from
+    """
+    with lenient():
+        if text(dataset, "SOPClassUID") not in MULTI_FRAME_MR:
+            return [_frame(dataset, path, None)]
+        return [_frame(flat, path, index) for index, flat in enumerate(flattened(dataset))]
+
+
+def flattened(dataset: Dataset) -> Iterator[Dataset]:
+    """For each frame of an enhanced object, a flat dataset: top level, then shared groups, then the frame's own."""
+    top = Dataset()
+    top.update({element.tag: element for element in dataset if element.keyword not in _NOT_FLAT})
+    meta = getattr(dataset, "file_meta", None)
+    for group in items(dataset, "SharedFunctionalGroupsSequence"):
+        _overlay(top, group)
+    for group in items(dataset, "PerFrameFunctionalGroupsSequence"):
+        flat = Dataset()
+        flat.update(top)
+        if meta is not None:
+            flat.file_meta = meta
+        _overlay(flat, group)
+        yield flat
+
+
+def items(dataset: Dataset, keyword: str) -> list[Dataset]:
+    """Items of a sequence; empty when it is absent or unreadable."""
+    found = value(dataset, keyword)
+    return list(found) if isinstance(found, Sequence) else []
+
+
+def _overlay(flat: Dataset, group: Dataset) -> None:
+    for element in group:
+        if element.VR == "SQ" and element.value:
+            flat.update(element.value[0])
+
+
+def value(dataset: Dataset, keyword: str) -> object:
+    """Value of an attribute, None when absent, empty or unreadable."""
+    try:
+        found = dataset.get(keyword)
+    except READ_ERRORS:
+        return None
+    return None if found is None or found == "" else found
+
+
+def text(dataset: Dataset, keyword: str) -> str:
+    """Attribute as stripped text; several values joined by a backslash, empty when absent."""
+    found = value(dataset, keyword)
+    return "\\".join(str(v).strip() for v in found) if isinstance(found, MultiValue) else str(found or "").strip()
+
+
+def words(dataset: Dataset, keyword: str) -> tuple[str, ...]:
+    """Attribute as upper-case words."""
+    return tuple(word for word in text(dataset, keyword).upper().split("\\") if word)
+
+
+def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
+    """Attribute as finite floats; empty when absent or when one of them is no number."""
+    found = value(dataset, keyword)
+    if found is None:
+        return ()
+    try:
+        listed = tuple(float(str(v)) for v in (found if isinstance(found, MultiValue | list | tuple) else [found]))
+    except ValueError:
+        return ()
+    return listed if all(math.isfinite(v) for v in listed) else ()
+
+
+def number(dataset: Dataset, *keywords: str) -> float | None:
+    """First attribute of those named that holds a number."""
+    return next((found[0] for found in (numbers(dataset, k) for k in keywords) if found), None)
+
+
+def integer(dataset: Dataset, *keywords: str) -> int | None:
+    """First attribute of those named that holds a number, as an integer."""
+    found = number(dataset, *keywords)
+    return None if found is None else int(found)
+
+
+def _patient_key(dataset: Dataset) -> str:
+    """From ID and issuer; without an ID from the name; without both, each study is a patient of its own."""
+    if identity := text(dataset, "PatientID"):
+        return patient_key(identity, text(dataset, "IssuerOfPatientID"))
+    if name := text(dataset, "PatientName").strip("^ ").upper():
+        return patient_key(f"{name}/{text(dataset, 'PatientBirthDate')}")
+    return patient_key(text(dataset, "StudyInstanceUID"))
+
+
+def _frame(dataset: Dataset, path: Path, index: int | None) -> Frame:
+    meta = getattr(dataset, "file_meta", None)
+    concatenation = text(dataset, "ConcatenationUID")
+    return Frame(
+        path=path,
+        index=index,
+        sop_class_uid=text(dataset, "SOPClassUID"),
+        transfer_syntax="" if meta is None else text(meta, "TransferSyntaxUID"),
+        patient_key=_patient_key(dataset),
+        study_uid=text(dataset, "StudyInstanceUID"),
+        study_date=text(dataset, "StudyDate"),
+        age_years=_age(dataset),
+        sex=text(dataset, "PatientSex").upper() if text(dataset, "PatientSex").upper() in {"M", "F", "O"} else "",
+        series_uid=text(dataset, "SeriesInstanceUID"),
+        number=integer(dataset, "SeriesNumber"),
+        instance=integer(dataset, "InstanceNumber"),
+        acquisition=integer(dataset, "FrameAcquisitionNumber", "AcquisitionNumber"),
+        time=_time(dataset),
+        stack_id=text(dataset, "StackID"),
+        temporal=integer(dataset, "TemporalPositionIndex", "TemporalPositionIdentifier"),
+        calculation=text(dataset, "VolumeBasedCalculationTechnique").upper(),
+        burned_in=text(dataset, "BurnedInAnnotation").upper() == "YES",
+        concatenation=(
+            (concatenation, integer(dataset, "InConcatenationNumber"), integer(dataset, "InConcatenationTotalNumber"))
+            if concatenation
+            else None
+        ),
+        sequence=_sequence(dataset),
+        plane=_plane(dataset),
+    )
+
+
+def _sequence(dataset: Dataset) -> SequenceFacts:
+    kinds = set(words(dataset, "ScanningSequence"))
+    options = set(words(dataset, "ScanOptions"))
+    kinds |= {"SPIN": {"SE"}, "GRADIENT": {"GR"}, "BOTH": {"SE", "GR"}}.get(text(dataset, "EchoPulseSequence"), set())
+    kinds |= {"EP"} if text(dataset, "EchoPlanarPulseSequence") == "YES" else set()
+    kinds |= {"IR"} if text(dataset, "InversionRecovery") == "YES" else set()
+    fat_free = text(dataset, "SpectrallySelectedSuppression").startswith("FAT")
+    options |= {"FS"} if fat_free or text(dataset, "SpectrallySelectedExcitation") == "WATER" else set()
+    agent = set(words(dataset, "ContrastBolusAgent")) - _NO_AGENT or value(dataset, "ContrastBolusAgentSequence")
+    return SequenceFacts(
+        image_type=words(dataset, "FrameType") or words(dataset, "ImageType"),
+        sequence=frozenset(kinds),
+        variant=frozenset(words(dataset, "SequenceVariant")),
+        options=frozenset(options),
+        sequence_name=text(dataset, "SequenceName") or text(dataset, "PulseSequenceName"),
+        repetition_time=number(dataset, "RepetitionTime"),
+        echo_time=number(dataset, "EffectiveEchoTime", "EchoTime"),
+        inversion_time=number(dataset, "InversionTimes", "InversionTime"),
+        echo_train=number(dataset, "RFEchoTrainLength", "EchoTrainLength"),
+        flip_angle=number(dataset, "FlipAngle"),
+        field_strength=number(dataset, "MagneticFieldStrength"),
+        b_value=number(dataset, "DiffusionBValue"),
+        acquisition_contrast=text(dataset, "AcquisitionContrast").upper(),
+        complex_component=text(dataset, "ComplexImageComponent").upper(),
+        agent=bool(agent),
+        name=" ".join(dict.fromkeys(filter(None, (text(dataset, "SeriesDescription"), text(dataset, "ProtocolName"))))),
+        body_part=text(dataset, "BodyPartExamined").upper(),
+    )
+
+
+def _plane(dataset: Dataset) -> PlaneFacts:
+    position = numbers(dataset, "ImagePositionPatient")
+    orientation = numbers(dataset, "ImageOrientationPatient")
+    spacing = numbers(dataset, "PixelSpacing")
+    slope = number(dataset, "RescaleSlope")
+    return PlaneFacts(
+        position=(position[0], position[1], position[2]) if len(position) == 3 else None,
+        orientation=orientation if len(orientation) == 6 else None,
+        pixel_spacing=(spacing[0], spacing[1]) if len(spacing) == 2 and min(spacing) > 0 else None,
+        thickness=number(dataset, "SliceThickness"),
+        between_slices=number(dataset, "SpacingBetweenSlices"),
+        frame_of_reference_uid=text(dataset, "FrameOfReferenceUID") or None,
+        rows=integer(dataset, "Rows") or 0,
+        columns=integer(dataset, "Columns") or 0,
+        samples=integer(dataset, "SamplesPerPixel") or 1,
+        photometric=text(dataset, "PhotometricInterpretation").upper() or "MONOCHROME2",
+        slope=1.0 if slope is None else slope,
+        intercept=number(dataset, "RescaleIntercept") or 0.0,
+        padding=numbers(dataset, "PixelPaddingValue") + numbers(dataset, "PixelPaddingRangeLimit"),
+        bits_stored=integer(dataset, "BitsStored") or 16,
+        signed=integer(dataset, "PixelRepresentation") == 1,
+    )
+
+
+def _time(dataset: Dataset) -> str:
+    """Acquisition date and time as digits that sort, from the frame, the image or the series."""
+    for keyword in ("FrameAcquisitionDateTime", "AcquisitionDateTime"):
+        if stamp := text(dataset, keyword):
+            return stamp.split("+")[0].split("-")[0]
+    for kind in ("Acquisition", "Content", "Series"):
+        if clock := text(dataset, f"{kind}Time"):
+            return (text(dataset, f"{kind}Date") or text(dataset, "StudyDate")) + clock
+    return ""
+
+
+def _age(dataset: Dataset) -> float | None:
+    """Age in years from Patient Age such as '048Y' or '006M'; from the birth date when that is absent."""
+    stated = text(dataset, "PatientAge").upper()
+    per_year = {"Y": 1.0, "M": 12.0, "W": 52.18, "D": 365.25}.get(stated[-1:])
+    if per_year and stated[:-1].isdigit():
+        return round(int(stated[:-1]) / per_year, 2)
+    born, studied = text(dataset, "PatientBirthDate"), text(dataset, "StudyDate")
+    if not (len(born) == len(studied) == 8 and born.isdigit() and studied.isdigit()):
+        return None
+    years = int(studied[:4]) - int(born[:4]) - (studied[4:] < born[4:])
+    return float(years) if 0 <= years < 130 else None

@@ -1,0 +1,211 @@
+"""A series becomes one volume on its true grid, or is refused in one line that says why.
+
+Slices are ordered by position along the normal; each is rescaled with its own slope; MONOCHROME1 is inverted; copies of
+a slice are dropped, different images at one place are not averaged or chosen between. Nothing is interpolated: a
+missing slice stays empty and is named. Messages name slices by position or instance number, never by file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pydicom
+
+from spinemri.dicom.headers import READ_ERRORS, frames_of, lenient
+from spinemri.dicom.pixels import decode, undecodable
+from spinemri.dicom.slices import arrange
+from spinemri.dicom.stacks import missing_parts
+from spinemri.errors import GeometryError, SeriesError
+from spinemri.image import Image
+from spinemri.read import read_volume
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from spinemri.dicom.facts import Frame, PlaneFacts
+    from spinemri.dicom.slices import Arrangement
+    from spinemri.series import Series, SeriesFile
+
+_LOST_SLICES = 1  # at most one slice may be absent or damaged
+
+
+@dataclass(frozen=True, eq=False)
+class _Slice:
+    """One decoded image plane; ``pixels`` is None when ``damage`` says what is wrong with it."""
+
+    frame: Frame
+    pixels: NDArray[np.integer] | None
+    damage: str = ""
+
+
+def load(series: Series, *, progress: Callable[[int, int], None] | None = None) -> Image:
+    """Voxels of a series in the patient.
+
+    Parameters
+    ----------
+    series : from ``scan``; a refused series can be loaded too if it forms a volume (to show a single slice)
+    progress : called with (files read, files in all)
+
+    Returns
+    -------
+    Image
+        (k, j, i) voxels, slices ascending along the normal. The stored integer type when no rescale is stated,
+        otherwise float32. ``missing_slices`` are filled with zeros.
+
+    Raises
+    ------
+    SeriesError
+        No geometry, irregular or sheared slices, different matrix or photometric interpretation, more than one slice
+        missing or truncated, different images at one position, an unknown transfer syntax, a constant image.
+    """
+    if series.source != "dicom":
+        return read_volume(series.files[0].path, series)
+    if not series.files:
+        raise SeriesError(f"series {series.label}: no files")
+    slices = list(_slices(series, progress))
+    _check_kind(slices, series.label)
+    _check_photometric(slices, series.label)
+    _check_damage(slices, series.label)
+    try:
+        arrangement = arrange([s.frame for s in slices], series.label)
+    except GeometryError as error:
+        raise SeriesError(f"series {series.label}: {error}") from error
+    kept, warnings = _one_per_position(slices, arrangement, series.label)
+    voxels = _stack(kept, arrangement, series.label)
+    missing = tuple(k for k, one in enumerate(kept) if one is None)
+    facts = series.model_copy(update={"shape": arrangement.geometry.shape, "spacing": arrangement.geometry.spacing})
+    return Image(voxels, arrangement.geometry, facts, missing, (*arrangement.warnings, *warnings))
+
+
+def _slices(series: Series, progress: Callable[[int, int], None] | None) -> Iterator[_Slice]:
+    for done, file in enumerate(series.files, 1):
+        yield from _read_file(file, series.label)
+        if progress is not None:
+            progress(done, len(series.files))
+
+
+def _read_file(file: SeriesFile, label: str) -> list[_Slice]:
+    try:
+        with lenient():
+            dataset = pydicom.dcmread(file.path, force=True)
+    except READ_ERRORS as error:
+        raise SeriesError(f"series {label}: a file cannot be read ({type(error).__name__})") from error
+    frames = frames_of(dataset, file.path)
+    wanted = [frame for frame in frames if not file.frames or frame.index in file.frames]
+    if not wanted or (file.frames and len(wanted) != len(file.frames)):
+        raise SeriesError(f"series {label}: a multi-frame file has {len(frames)} frames, fewer than its header said")
+    if fault := undecodable(wanted[0].transfer_syntax):
+        raise SeriesError(f"series {label}: {fault}")
+    decoded = [(frame, decode(dataset, frame.index)) for frame in wanted]
+    return [_Slice(f, None, found) if isinstance(found, str) else _Slice(f, found) for f, found in decoded]
+
+
+def _check_kind(slices: Sequence[_Slice], label: str) -> None:
+    """Refuse images whose pixels do not lie where the header says."""
+    if any("MOSAIC" in s.frame.sequence.image_type for s in slices):
+        raise SeriesError(
+            f"series {label}: Siemens mosaic, many slices tiled in one image; expected one slice per image"
+        )
+    if fault := missing_parts([s.frame for s in slices]):
+        raise SeriesError(f"series {label}: {fault}")
+
+
+def _check_photometric(slices: Sequence[_Slice], label: str) -> None:
+    found = sorted({s.frame.plane.photometric for s in slices})
+    if len(found) > 1:
+        raise SeriesError(f"series {label}: slices differ in Photometric Interpretation ({', '.join(found)})")
+    if found[0] not in {"MONOCHROME1", "MONOCHROME2"} or any(s.frame.plane.samples != 1 for s in slices):
+        raise SeriesError(f"series {label}: Photometric Interpretation {found[0]}; expected grey values")
+    if any(s.frame.plane.slope == 0 for s in slices):
+        raise SeriesError(f"series {label}: Rescale Slope is 0; expected a positive number")
+
+
+def _check_damage(slices: Sequence[_Slice], label: str) -> None:
+    """Refuse a series without a single good slice, in the words of the first damage."""
+    if all(s.pixels is None for s in slices):
+        many = f"all {len(slices)} slices" if len(slices) > 1 else "the only slice"
+        raise SeriesError(f"series {label}: {slices[0].damage} ({many})")
+
+
+def _one_per_position(
+    slices: Sequence[_Slice], arrangement: Arrangement, label: str
+) -> tuple[list[_Slice | None], list[str]]:
+    """The slice to use at each position of the grid, None where there is none; and what was dropped."""
+    kept: list[_Slice | None] = []
+    warnings: list[str] = []
+    copies = 0
+    for k, indices in enumerate(arrangement.positions):
+        good = [slices[n] for n in indices if slices[n].pixels is not None]
+        if any(not _same(good[0], other) for other in good[1:]):
+            raise SeriesError(
+                f"series {label}: {len(good)} different images at the position of slice {k + 1}; expected one"
+            )
+        copies += max(0, len(good) - 1)
+        kept.append(good[0] if good else None)
+        damage = next((slices[n].damage for n in indices if slices[n].damage), None)
+        if damage:
+            warnings.append(
+                f"slice {k + 1} of {len(arrangement.positions)}: {damage}; {'a copy is used' if good else 'left empty'}"
+            )
+    if copies:
+        warnings.append(f"{copies} exact {'copy' if copies == 1 else 'copies'} of slices dropped")
+    lost = [k + 1 for k, one in enumerate(kept) if one is None]
+    if len(lost) > _LOST_SLICES:
+        detail = next((s.damage for s in slices if s.damage), "")
+        raise SeriesError(
+            f"series {label}: {len(lost)} of {len(kept)} slices are missing or damaged ({detail}); expected at most one"
+        )
+    return kept, warnings
+
+
+def _same(one: _Slice, other: _Slice) -> bool:
+    if one.pixels is None or other.pixels is None:
+        return False
+    rescale = [(s.frame.plane.slope, s.frame.plane.intercept) for s in (one, other)]
+    return rescale[0] == rescale[1] and np.array_equal(one.pixels, other.pixels)
+
+
+def _stack(kept: Sequence[_Slice | None], arrangement: Arrangement, label: str) -> NDArray[np.generic]:
+    good = [(k, s.frame.plane, s.pixels) for k, s in enumerate(kept) if s is not None and s.pixels is not None]
+    dtype = _stored_type([plane for _, plane, _ in good], [pixels for _, _, pixels in good])
+    voxels = np.zeros(arrangement.geometry.shape, dtype=dtype)
+    padding = np.zeros(arrangement.geometry.shape, dtype=bool)
+    for k, plane, pixels in good:
+        padding[k] = _padding(pixels, plane)
+        voxels[k] = _grey(pixels, plane, dtype)
+    present = [k for k, _, _ in good]
+    real = voxels[present][~padding[present]]
+    if not real.size or real.min() == real.max():
+        raise SeriesError(f"series {label}: all voxels have the same value; expected an image")
+    voxels[padding] = real.min()
+    return voxels
+
+
+def _stored_type(planes: Sequence[PlaneFacts], pixels: Sequence[NDArray[np.integer]]) -> np.dtype[np.generic]:
+    """float32 when anything is rescaled or the stored types do not fit 16 bits, otherwise the stored type."""
+    common = np.result_type(*{p.dtype for p in pixels})
+    plain = all(plane.slope == 1 and plane.intercept == 0 for plane in planes)
+    return np.dtype(common.newbyteorder("=")) if plain and common.itemsize <= 2 else np.dtype(np.float32)
+
+
+def _grey(pixels: NDArray[np.integer], plane: PlaneFacts, dtype: np.dtype[np.generic]) -> NDArray[np.generic]:
+    """Rescaled values, bright is high: MONOCHROME1 is mirrored within the range that its bits can store."""
+    stored = pixels.astype(np.float64)
+    if plane.photometric == "MONOCHROME1":
+        stored = plane.lowest + plane.highest - stored
+    return (stored * plane.slope + plane.intercept).astype(dtype)
+
+
+def _padding(pixels: NDArray[np.integer], plane: PlaneFacts) -> NDArray[np.bool_]:
+    """Pixels that hold Pixel Padding Value, when that lies outside the range of all the others."""
+    if not plane.padding:
+        return np.zeros(pixels.shape, dtype=bool)
+    low, high = min(plane.padding), max(plane.padding)
+    padded: NDArray[np.bool_] = (pixels >= low) & (pixels <= high)
+    rest = pixels[~padded]
+    outside = rest.size > 0 and (rest.min() > high or rest.max() < low)
+    return padded if outside else np.zeros(pixels.shape, dtype=bool)

@@ -1,0 +1,108 @@
+"""Pixels of one image plane, decoded and checked; a file that was cut off is told apart from an unknown encoding.
+
+Stored values keep their bits only: overlay bits above or below them are removed. Padding, rescale and photometric
+interpretation are applied later, over the whole stack (``load.py``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydicom.encaps import get_frame
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.utils import pixel_array
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from spinemri.dicom.headers import READ_ERRORS, integer, lenient, value
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pydicom.dataset import Dataset
+
+_END_OF_IMAGE = b"\xff\xd9"  # ends a JPEG, JPEG-LS or JPEG 2000 stream
+_JPEG_FAMILY = "1.2.840.10008.1.2.4."
+
+
+def undecodable(transfer_syntax: str) -> str | None:
+    """Why pixels in a transfer syntax cannot be decoded here, and what to do; None when they can."""
+    if not transfer_syntax:
+        return None
+    uid = UID(transfer_syntax)
+    try:
+        decoder = get_decoder(uid)
+    except NotImplementedError:
+        return f"unsupported transfer syntax of the pixels ({uid.name}); decompress them first (gdcmconv --raw)"
+    if decoder.is_available:
+        return None
+    return f"the pixels are compressed as {uid.name} and no decoder is installed (pip install python-gdcm)"
+
+
+def decode(dataset: Dataset, index: int | None) -> NDArray[np.integer] | str:
+    """Stored values (rows, columns) of a frame, or what is wrong with them.
+
+    Parameters
+    ----------
+    dataset : the whole object
+    index : frame of a multi-frame object, from 0; None for a single-frame object
+    """
+    _ensure_transfer_syntax(dataset)
+    syntax = UID(str(dataset.file_meta.TransferSyntaxUID))
+    if fault := _short(dataset, index or 0, compressed=syntax.is_encapsulated):
+        return fault
+    stored, high = integer(dataset, "BitsStored"), integer(dataset, "HighBit")
+    shifted = stored is not None and high is not None and high != stored - 1 and not syntax.is_encapsulated
+    try:
+        with lenient():
+            pixels = pixel_array(dataset, index=index or 0, raw=True, correct_unused_bits=not shifted)
+    except READ_ERRORS:
+        return f"pixel data cannot be decoded ({syntax.name})"
+    if syntax.startswith(_JPEG_FAMILY) and not _complete(dataset, index or 0):
+        return "compressed pixel data is truncated (no end of image)"
+    if pixels.shape != (integer(dataset, "Rows"), integer(dataset, "Columns")) or pixels.dtype.kind not in "iu":
+        return f"pixel data has shape {pixels.shape}, expected one grey value for each of rows and columns"
+    if shifted and stored is not None and high is not None:
+        pixels = _aligned(pixels, stored, high, signed=integer(dataset, "PixelRepresentation") == 1)
+    return pixels
+
+
+def _ensure_transfer_syntax(dataset: Dataset) -> None:
+    """A file without meta information was read as what it looked like; say so where decoding asks."""
+    if dataset.file_meta.get("TransferSyntaxUID"):
+        return
+    implicit, little = dataset.original_encoding
+    if implicit:
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    else:
+        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+
+
+def _short(dataset: Dataset, index: int, *, compressed: bool) -> str | None:
+    """What is missing from the pixel data: all of it, or its end."""
+    data = value(dataset, "PixelData")
+    if not isinstance(data, bytes) or not data:
+        return "no pixel data"
+    rows, columns, bits = (integer(dataset, k) or 0 for k in ("Rows", "Columns", "BitsAllocated"))
+    expected = (index + 1) * rows * columns * (integer(dataset, "SamplesPerPixel") or 1) * bits // 8
+    if compressed or len(data) >= expected:
+        return None
+    return f"pixel data is truncated ({len(data)} of {expected} bytes)"
+
+
+def _complete(dataset: Dataset, index: int) -> bool:
+    """Whether a compressed frame ends as its stream must; the bytes of a single frame may be padded."""
+    frames = integer(dataset, "NumberOfFrames") or 1
+    try:
+        stream = get_frame(dataset.PixelData, index, number_of_frames=frames)
+    except READ_ERRORS:
+        return False
+    return _END_OF_IMAGE in stream[-16:]
+
+
+def _aligned(pixels: NDArray[np.integer], stored: int, high: int, *, signed: bool) -> NDArray[np.integer]:
+    """Values whose lowest bit is not bit 0: shifted down, other bits removed, sign restored."""
+    bits = pixels.view(f"u{pixels.dtype.itemsize}").astype(np.int64) >> (high + 1 - stored)
+    bits &= (1 << stored) - 1
+    if signed:
+        bits = np.where(bits >= 1 << (stored - 1), bits - (1 << stored), bits)
+    return bits.astype(pixels.dtype)

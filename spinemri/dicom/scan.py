@@ -1,0 +1,194 @@
+"""What a folder holds: patients, studies, series and the files that are none of these, from headers only.
+
+Whatever the folder looks like (nested, flat, no file names to speak of), only the headers say what belongs together.
+Every file is accounted for: part of a series, or skipped with a reason.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydicom.uid import UID
+
+from spinemri.dicom.contrast import agent_state
+from spinemri.dicom.describe import describe
+from spinemri.dicom.headers import MR_IMAGES, READ_ERRORS, frames_of, read_header, text, value
+from spinemri.dicom.stacks import split
+from spinemri.errors import InputError
+from spinemri.read import VOLUME_SUFFIXES, is_label_file, volume_series, volume_study
+from spinemri.series import Contrast, Inventory, Series, Skipped, Study
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from pydicom.dataset import Dataset
+
+    from spinemri.dicom.facts import Frame
+
+_PREAMBLE, _MAGIC = 128, b"DICM"
+_BARE_STARTS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")  # group 2 or 8, as a file without preamble begins
+_DIRECTORY = "1.2.840.10008.1.3.10"
+_INDEX = "DICOMDIR (an index, not an image)"
+_BESIDE_DICOM = "volume file beside DICOM; the DICOM is read"
+
+
+def scan(
+    folder: Path, *, contrast: Contrast | None = None, progress: Callable[[int, int], None] | None = None
+) -> Inventory:
+    """Studies and series of a folder, and what was skipped.
+
+    Parameters
+    ----------
+    folder : searched with everything below it; symbolic links are followed once. A single file is accepted too.
+    contrast : overrides the contrast of NIfTI, NRRD and MetaImage files, which carry none; DICOM headers decide
+        for themselves
+    progress : called with (files looked at, files in all)
+
+    Raises
+    ------
+    InputError
+        The folder does not exist or cannot be read.
+    """
+    root = Path(folder)
+    if not root.exists():
+        raise InputError(f"{root.name}: no such folder")
+    paths = [root] if root.is_file() else list(_walk(root))
+    base = root.parent if root.is_file() else root
+    frames: list[Frame] = []
+    volumes: list[Series] = []
+    skipped: list[Skipped] = []
+    for done, path in enumerate(paths, 1):
+        found = _read(path, base, contrast)
+        if isinstance(found, str):
+            skipped.append(Skipped(path=_relative(path, base), reason=found))
+        elif isinstance(found, Series):
+            volumes.append(found)
+        else:
+            frames.extend(found)
+        if progress is not None:
+            progress(done, len(paths))
+    if frames:  # most likely the same images, converted
+        skipped.extend(Skipped(path=_relative(v.files[0].path, base), reason=_BESIDE_DICOM) for v in volumes)
+    studies = _studies(frames) or _volume_studies(volumes, base)
+    return Inventory(root=base, studies=studies, skipped=tuple(skipped), files_seen=len(paths))
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    """Files below a folder in a stable order, each real file and folder once."""
+    seen: set[str] = set()
+    try:
+        with os.scandir(root):
+            pass
+    except OSError as error:
+        raise InputError(f"{root.name}: the folder cannot be read ({error.strerror})") from error
+    for here, folders, names in os.walk(root, followlinks=True):
+        real = os.path.realpath(here)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        for name in sorted(names):
+            path = Path(here, name)
+            target = os.path.realpath(path)
+            if target not in seen:
+                seen.add(target)
+                yield path
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _read(path: Path, root: Path, contrast: Contrast | None) -> list[Frame] | Series | str:
+    """Frames of an MR file, the series of a volume file, or why the file is skipped."""
+    try:
+        if path.name.upper() == "DICOMDIR" or not path.is_file():
+            return _INDEX if path.is_file() else "not a readable file"
+        if path.name.lower().endswith(VOLUME_SUFFIXES):
+            return "a label map, not an image" if is_label_file(path) else volume_series(path, root, contrast)
+        with path.open("rb") as stream:
+            head = stream.read(_PREAMBLE + len(_MAGIC))
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    if head[_PREAMBLE:] == _MAGIC or head[:2] in _BARE_STARTS:
+        return _read_dicom(path, force=head[_PREAMBLE:] != _MAGIC)
+    return "not DICOM" if head else "empty file"
+
+
+def _read_dicom(path: Path, *, force: bool) -> list[Frame] | str:
+    try:
+        dataset = read_header(path, force=force)
+        fault = _no_mr_image(dataset, force=force)
+        frames = [] if fault else frames_of(dataset, path)
+    except READ_ERRORS as error:
+        return f"damaged DICOM header ({type(error).__name__})"
+    if fault is None and any(not frame.plane.rows or not frame.plane.columns for frame in frames):
+        fault = "MR header without image (no Rows and Columns)"
+    return fault or frames or "enhanced MR image without functional groups"
+
+
+def _no_mr_image(dataset: Dataset, *, force: bool) -> str | None:
+    """Why a file that reads as DICOM is no MR image; None when it is one."""
+    kind = text(dataset, "SOPClassUID") or ("" if force else text(dataset.file_meta, "MediaStorageSOPClassUID"))
+    if kind == _DIRECTORY:
+        return _INDEX
+    if force and (not kind or value(dataset, "Rows") is None):
+        return "not DICOM (no preamble, and no SOP Class or Rows)"
+    if kind not in MR_IMAGES:
+        return f"no MR image: {_kind_name(kind)}"
+    return None if text(dataset, "SeriesInstanceUID") else "MR image without Series Instance UID"
+
+
+def _kind_name(kind: str) -> str:
+    name = UID(kind).name if kind else "no SOP Class"
+    return name if name != kind else "unknown SOP Class"
+
+
+def _studies(frames: Sequence[Frame]) -> tuple[Study, ...]:
+    """Frames grouped by patient and study, then by series, then split into stacks."""
+    by_study: defaultdict[tuple[str, str], list[Frame]] = defaultdict(list)
+    for frame in frames:
+        by_study[frame.patient_key, frame.study_uid].append(frame)
+    return tuple(_study(by_study[key]) for key in sorted(by_study))
+
+
+def _study(frames: Sequence[Frame]) -> Study:
+    by_series: defaultdict[str, list[Frame]] = defaultdict(list)
+    for frame in frames:
+        by_series[frame.series_uid].append(frame)
+    first_plain = min((f.time for f in frames if f.time and _plain_spin_echo(f)), default="")
+    series: list[Series] = []
+    for uid in sorted(by_series, key=lambda u: (by_series[u][0].number or 0, u)):
+        stacks = split(by_series[uid])
+        series.extend(describe(stack, index, len(stacks), first_plain) for index, stack in enumerate(stacks))
+    first = frames[0]
+    return Study(
+        study_uid=first.study_uid,
+        patient_key=first.patient_key,
+        study_date=first.study_date,
+        patient_age_years=next((f.age_years for f in frames if f.age_years is not None), None),
+        patient_sex=next((f.sex for f in frames if f.sex), ""),
+        series=tuple(series),
+    )
+
+
+def _plain_spin_echo(frame: Frame) -> bool:
+    """A diagnostic image, no scout, made without contrast agent."""
+    facts = frame.sequence
+    scout = "LOCALIZER" in facts.image_type or "SE" not in facts.sequence
+    return not scout and agent_state(facts, after_plain=False) == "none"
+
+
+def _volume_studies(volumes: Sequence[Series], root: Path) -> tuple[Study, ...]:
+    by_study: defaultdict[tuple[str, str], list[Series]] = defaultdict(list)
+    for series in volumes:
+        by_study[volume_study(series.files[0].path, root)].append(series)
+    studies = []
+    for patient, study in sorted(by_study):
+        numbered = [s.model_copy(update={"number": n}) for n, s in enumerate(by_study[patient, study], 1)]
+        studies.append(Study(study_uid=numbered[0].study_uid, patient_key=patient, series=tuple(numbered)))
+    return tuple(studies)
