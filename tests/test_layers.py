@@ -32,7 +32,7 @@ ROWS = (
     ("analysis",),
     ("finding", "measurement", "spine", "segmentation", "image"),
     ("series",),
-    ("codes", "regions"),
+    ("codes",),
     ("geometry", "anatomy"),
     ("errors",),
 )
