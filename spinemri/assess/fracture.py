@@ -1,0 +1,130 @@
+"""A vertebral body that lost a fifth of its height is called a fracture-level deformity, graded after Genant.
+
+Below 15 % there is no relevant loss; 15 to 20 % is equivocal; from 20 % on the deformity is of fracture level, grade 1
+in [20, 25), grade 2 in [25, 40], grade 3 above 40 %. The column that lost most names the type: anterior wedge, middle
+biconcave, posterior crush. Human readers agree to about 4.5 points (standard error), so a loss that close to a
+threshold is borderline. Shape alone cannot tell a fracture from Scheuermann's disease, a Schmorl node, or a
+degenerative or congenital wedge; that is why a grade is only 'Genant-equivalent'.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spinemri.assess.norms import WEDGE_RATIO, WEDGE_RATIO_SOURCE
+from spinemri.finding import Certainty, Finding
+from spinemri.measurement import Measurement, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KIND = "vertebral_height_loss"
+EQUIVOCAL_FROM_PCT = 15.0
+FRACTURE_FROM_PCT = 20.0
+MODERATE_FROM_PCT = 25.0
+SEVERE_ABOVE_PCT = 40.0
+BORDERLINE_WITHIN = 4.5
+
+RULE = (
+    "height loss against intact bodies: below 15 % none, 15 to 20 % equivocal, from 20 % fracture-level deformity; "
+    "Genant-equivalent grade 1 in [20, 25), 2 in [25, 40], 3 above 40 %; borderline within 4.5 points of a threshold; "
+    "non-fracture mimics (Scheuermann, Schmorl, degenerative, congenital) not checked"
+)
+SOURCE = "Genant et al., J Bone Miner Res 1993;8:1137; reader error: Buckens et al., PLoS ONE 2013;8:e71204"
+TYPES = {"anterior": "wedge", "middle": "biconcave", "posterior": "crush"}
+
+
+def genant_grade(loss_pct: float) -> int:
+    """Genant-equivalent grade 0 to 3 of a height loss in percent."""
+    if loss_pct > SEVERE_ABOVE_PCT:
+        return 3
+    if loss_pct >= MODERATE_FROM_PCT:
+        return 2
+    return int(loss_pct >= FRACTURE_FROM_PCT)
+
+
+def height_loss_certainty(loss_pct: float) -> Certainty:
+    """Whether a fracture-level deformity is present: sure only when further than 4.5 points from 20 %.
+
+    The whole equivocal band from 15 % up is borderline.
+    """
+    if loss_pct < EQUIVOCAL_FROM_PCT:
+        return Certainty.ABSENT
+    return Certainty.BORDERLINE if loss_pct < FRACTURE_FROM_PCT + BORDERLINE_WITHIN else Certainty.PRESENT
+
+
+def neighbouring_grade(loss_pct: float) -> int | None:
+    """The other grade that a loss within 4.5 points of a grade's limit might have, or None."""
+    other = {genant_grade(loss_pct - BORDERLINE_WITHIN), genant_grade(loss_pct + BORDERLINE_WITHIN)}
+    return next(iter(sorted(other - {genant_grade(loss_pct)}, key=lambda g: -g)), None)
+
+
+def height_loss_finding(measurements: Mapping[str, Measurement], loss: Measurement) -> Finding:
+    """The finding of one body.
+
+    Parameters
+    ----------
+    measurements : id -> measurement
+    loss : the body's ``height_loss_pct``
+    """
+    common = {"kind": KIND, "rule": RULE, "source": SOURCE}
+    levels = (loss.level,) if loss.level else ()
+    if loss.value is None:
+        why = "out of the field of view" if loss.status is Status.OUT_OF_FIELD else "not assessable"
+        text = f"{loss.place}: height loss {why}: {loss.reason}."
+        return Finding(
+            id=f"{loss.place}.{KIND}",
+            levels=levels,
+            certainty=Certainty.NOT_ASSESSABLE,
+            statement=text,
+            evidence=(loss.id,),
+            **common,
+        )
+    parts = {c: measurements.get(f"{loss.place}.height_loss_{c}_pct") for c in TYPES}
+    known = {c: m.value for c, m in parts.items() if m is not None and m.value is not None}
+    column = max(known, key=lambda c: known[c]) if known else "anterior"
+    names = (*(f"height_loss_{c}_pct" for c in TYPES), *(f"{c}_height" for c in TYPES), "wedge_ratio")
+    evidence = [loss.id, *(id_ for n in names if (id_ := f"{loss.place}.{n}") in measurements)]
+    return Finding(
+        id=f"{loss.place}.{KIND}",
+        levels=levels,
+        grade=str(genant_grade(loss.value)),
+        cause=TYPES[column] if loss.value >= EQUIVOCAL_FROM_PCT else "",
+        certainty=height_loss_certainty(loss.value),
+        statement=_statement(loss, loss.value, column) + _wedge_note(measurements, loss),
+        evidence=tuple(evidence),
+        **common,
+    )
+
+
+def _statement(loss: Measurement, value: float, column: str) -> str:
+    where = f"{column}; reference {', '.join(str(v) for v in loss.reference_levels)}"
+    if value < EQUIVOCAL_FROM_PCT:
+        return f"{loss.place}: no relevant height loss ({max(value, 0.0):.0f} %, {where})."
+    if value < FRACTURE_FROM_PCT:
+        return (
+            f"{loss.place}: height loss {value:.0f} % ({where}), equivocal, below fracture level; "
+            f"{TYPES[column]} shape."
+        )
+    other = neighbouring_grade(value)
+    borderline = "" if other is None else f" (borderline to grade {other})"
+    return (
+        f"{loss.place}: height loss {value:.0f} % ({where}), fracture-level deformity, "
+        f"Genant-equivalent grade {genant_grade(value)}{borderline}, {TYPES[column]} type."
+    )
+
+
+def _wedge_note(measurements: Mapping[str, Measurement], loss: Measurement) -> str:
+    """A sentence on the wedge shape against the level's norm, where there is one and the shape is unusual."""
+    ratio = measurements.get(f"{loss.place}.wedge_ratio")
+    norm = WEDGE_RATIO.get(str(loss.level))
+    if ratio is None or ratio.value is None or norm is None:
+        return ""
+    mean, sd = norm
+    z = (ratio.value - mean) / sd
+    if abs(z) < 2:
+        return ""
+    return (
+        f" Anterior/posterior height ratio {ratio.value:.2f}, {abs(z):.1f} SD {'below' if z < 0 else 'above'} "
+        f"the mean of {mean:.2f} in asymptomatic adults ({WEDGE_RATIO_SOURCE})."
+    )

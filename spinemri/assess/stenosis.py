@@ -1,0 +1,98 @@
+"""Narrowing of the thecal sac is graded by how much of the patient's own normal diameter is lost, in thirds.
+
+Up to 15 % counts as normal variation between levels; mild up to one third, moderate up to two thirds, severe beyond.
+Millimetres are shown beside the healthy range of the region but never make a stenosis: healthy people differ by
+several millimetres. The thirds were described for the area; on the diameter they understate a round narrowing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spinemri.assess.norms import SAC_HEALTHY
+from spinemri.finding import Certainty, Finding
+from spinemri.measurement import Measurement, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KIND = "thecal_sac_narrowing"
+NORMAL_UP_TO_PCT = 15.0
+MILD_UP_TO_PCT = 100 / 3
+MODERATE_UP_TO_PCT = 200 / 3
+
+RULE = (
+    "loss of mid-sagittal sac diameter against the nearest normal levels: up to 15 % none, mild up to one third, "
+    "moderate up to two thirds, severe above; borderline when the 95 % interval reaches across 15 %"
+)
+SOURCE = "thirds: Lurie et al., Spine 2008, and NASS/ASSR/ASNR nomenclature 2.0; formula: Fehlings et al., Spine 1999"
+
+
+def thirds_grade(compromise_pct: float) -> str:
+    """'none', 'mild', 'moderate' or 'severe' of a compromise in percent."""
+    if compromise_pct <= NORMAL_UP_TO_PCT:
+        return "none"
+    if compromise_pct <= MILD_UP_TO_PCT:
+        return "mild"
+    return "moderate" if compromise_pct <= MODERATE_UP_TO_PCT else "severe"
+
+
+def narrowing_certainty(compromise: Measurement) -> Certainty:
+    """Whether narrowing is present: borderline when the measurement's 95 % interval reaches across 15 %."""
+    if compromise.value is None:
+        return Certainty.NOT_ASSESSABLE
+    if compromise.interval and compromise.interval[0] <= NORMAL_UP_TO_PCT < compromise.interval[1]:
+        return Certainty.BORDERLINE
+    return Certainty.PRESENT if compromise.value > NORMAL_UP_TO_PCT else Certainty.ABSENT
+
+
+def narrowing_finding(measurements: Mapping[str, Measurement], compromise: Measurement) -> Finding:
+    """The finding at one disc or mid-body.
+
+    Parameters
+    ----------
+    measurements : id -> measurement
+    compromise : the place's ``dural_sac_compromise_pct``
+    """
+    diameter = measurements.get(f"{compromise.place}.dural_sac_ap")
+    measured = diameter is not None and diameter.value is not None
+    return Finding(
+        id=f"{compromise.place}.{KIND}",
+        kind=KIND,
+        levels=tuple(v for v in (compromise.level, compromise.lower) if v is not None),
+        at_disc=compromise.lower is not None,
+        grade="" if compromise.value is None else thirds_grade(compromise.value),
+        certainty=narrowing_certainty(compromise),
+        statement=_statement(compromise, diameter),
+        evidence=(compromise.id, *((diameter.id,) if diameter is not None and measured else ())),
+        rule=RULE,
+        source=SOURCE,
+    )
+
+
+def _statement(compromise: Measurement, diameter: Measurement | None) -> str:
+    where = compromise.place if compromise.lower is not None else f"{compromise.place} mid-body"
+    width = "" if diameter is None or diameter.value is None else f"{diameter.value:.1f} mm"
+    if compromise.value is None:
+        why = "out of the field of view" if compromise.status is Status.OUT_OF_FIELD else "not assessable"
+        known = f" (antero-posterior {width})" if width else ""
+        return f"{where}: narrowing of the thecal sac {why}{known}: {compromise.reason}."
+    grade = thirds_grade(compromise.value)
+    what = "no narrowing of the thecal sac" if grade == "none" else f"{grade} narrowing of the thecal sac"
+    one_sided = ", one side only" if "one_sided_reference" in compromise.flags else ""
+    reference = _reference(compromise) + one_sided
+    text = f"{where}: {what}, {max(compromise.value, 0.0):.0f} % (reference {reference}); antero-posterior {width}"
+    return f"{text}{_healthy(compromise) if grade != 'none' else ''}."
+
+
+def _reference(compromise: Measurement) -> str:
+    """Reference places as text; at a disc the levels come in pairs, upper and lower of each reference disc."""
+    names = [str(v) for v in compromise.reference_levels]
+    if compromise.lower is None:
+        return ", ".join(names)
+    return ", ".join(f"{upper}-{lower}" for upper, lower in zip(names[::2], names[1::2], strict=True))
+
+
+def _healthy(compromise: Measurement) -> str:
+    norm = SAC_HEALTHY.get(compromise.level.region) if compromise.level else None
+    return f" (healthy: {norm[0]} mm; {norm[1]})" if norm else " (no accepted healthy range for this region)"
