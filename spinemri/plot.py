@@ -1,0 +1,276 @@
+"""The mid-sagittal picture of a series: head up, the patient's anterior on the viewer's left, millimetres true.
+
+The picture is a slice as it was acquired, not a curved reformat: what a reader sees on it is what was measured.
+Picture coordinates are (x, y) in mm, x to posterior, y to inferior, from the centre of the first pixel shown.
+Colours belong to levels, so that L3 has the same colour in every series and every study.
+"""
+
+from __future__ import annotations
+
+import colorsys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from contourpy import contour_generator
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from scipy import ndimage
+
+from spinemri.anatomy import Level, Structure, StructureKind
+from spinemri.measurement import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike, NDArray
+
+    from spinemri.geometry import Geometry
+    from spinemri.image import Image
+    from spinemri.measurement import Measurement
+    from spinemri.segmentation import Segmentation
+
+_CANAL = (StructureKind.THECAL_SAC, StructureKind.CORD)
+_MARGIN_MM = (55.0, 40.0)  # kept in front of and behind the labelled structures
+_WINDOW_PERCENTILES = (1.0, 99.5)
+_AIR = 0.05  # darker than this part of the bright end is no tissue
+_OUTLINE_SMOOTHING_MM = 0.6
+_NEARLY = 0.85  # of the largest area: slices above it show the middle of the spine equally well
+_WINDOW_REACH_MM = 30.0
+_KIND_COLOURS = {
+    StructureKind.DISC: "#e8e4da",
+    StructureKind.THECAL_SAC: "#7fd4ff",
+    StructureKind.CORD: "#ffe28a",
+    StructureKind.SACRUM: "#c9c4d8",
+    StructureKind.LESION: "#ff5d5d",
+}
+_DRAWN = (
+    StructureKind.SACRUM,
+    StructureKind.POSTERIOR_ELEMENTS,
+    StructureKind.DISC,
+    StructureKind.VERTEBRAL_BODY,
+    StructureKind.THECAL_SAC,
+    StructureKind.CORD,
+    StructureKind.LESION,
+)
+
+_Voxel = TypeVar("_Voxel", bound=np.generic)
+Polygon = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class _Axes:
+    """Which array axis is across the slices, down and to the right of the picture, and whether it is reversed."""
+
+    across: int
+    down: int
+    right: int
+    flip_down: bool
+    flip_right: bool
+
+
+@dataclass(frozen=True, eq=False)
+class SagittalView:
+    """One sagittal slice of a series, oriented for reading.
+
+    Parameters
+    ----------
+    pixels : (rows, columns) intensities, row 0 is the most superior, column 0 the most anterior
+    labels : (rows, columns) label values of the segmentation, 0 is background
+    pixel_mm : mm between rows, between columns
+    window : intensities shown black and white
+    slice_number : index of the slice along its array axis
+    slice_count : number of slices along that axis
+    first : row and column of the uncropped slice at which ``pixels`` begins
+    geometry : grid of the whole series
+    """
+
+    pixels: NDArray[np.generic]
+    labels: NDArray[np.unsignedinteger]
+    pixel_mm: tuple[float, float]
+    window: tuple[float, float]
+    slice_number: int
+    slice_count: int
+    first: tuple[int, int]
+    geometry: Geometry
+
+    @property
+    def size_mm(self) -> tuple[float, float]:
+        """Width and height of the picture in mm."""
+        rows, columns = self.pixels.shape
+        return columns * self.pixel_mm[1], rows * self.pixel_mm[0]
+
+    def to_picture(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Picture (x, y) in mm of patient points (..., 3) in LPS mm, projected across the slices."""
+        axes = _reading_axes(self.geometry)
+        index = self.geometry.to_index(points)
+        row, column = index[..., axes.down], index[..., axes.right]
+        row = self.geometry.shape[axes.down] - 1 - row if axes.flip_down else row
+        column = self.geometry.shape[axes.right] - 1 - column if axes.flip_right else column
+        row, column = row - self.first[0], column - self.first[1]
+        return np.stack([column * self.pixel_mm[1], row * self.pixel_mm[0]], axis=-1)
+
+    def grey(self) -> NDArray[np.uint8]:
+        """(rows, columns) display values 0 to 255 after the window."""
+        low, high = self.window
+        scaled = (self.pixels.astype(np.float64) - low) / max(high - low, 1e-9)
+        return np.asarray(np.round(np.clip(scaled, 0, 1) * 255), dtype=np.uint8)
+
+
+def mid_sagittal(image: Image, segmentation: Segmentation) -> SagittalView:
+    """Sagittal slice through the middle of the spine: the one that shows most of the canal and of the bodies.
+
+    Any order and direction of the array axes is accepted; slices that were missing in the series are not chosen.
+    Without any label the middle slice is shown, uncropped.
+    """
+    axes = _reading_axes(image.geometry)
+    number = _best_slice(segmentation, axes.across, image.missing_slices if axes.across == 0 else ())
+    pixels = _oriented(image.voxels, axes, number)
+    labels = _oriented(segmentation.voxels, axes, number)
+    spacing = (image.geometry.spacing[axes.down], image.geometry.spacing[axes.right])
+    columns = _columns_of_interest(labels, spacing[1])
+    return SagittalView(
+        pixels=pixels[:, columns],
+        labels=labels[:, columns],
+        pixel_mm=spacing,
+        window=_window(pixels[:, columns], labels[:, columns], spacing),
+        slice_number=number,
+        slice_count=image.geometry.shape[axes.across],
+        first=(0, columns.start),
+        geometry=image.geometry,
+    )
+
+
+def outlines(view: SagittalView, value: int) -> tuple[Polygon, ...]:
+    """Closed outlines, in picture mm, of the pixels that carry one label value; smoothed for display only."""
+    mask = np.pad(view.labels == value, 1).astype(np.float64)
+    if not mask.any():
+        return ()
+    sigma = [_OUTLINE_SMOOTHING_MM / mm for mm in view.pixel_mm]
+    x = (np.arange(mask.shape[1]) - 1) * view.pixel_mm[1]
+    y = (np.arange(mask.shape[0]) - 1) * view.pixel_mm[0]
+    lines = contour_generator(x, y, ndimage.gaussian_filter(mask, sigma)).lines(0.5)
+    return tuple(tuple((float(px), float(py)) for px, py in np.asarray(line)) for line in lines if len(line) > 3)
+
+
+def structures_shown(view: SagittalView, segmentation: Segmentation) -> list[tuple[int, Structure]]:
+    """Label values and structures that the slice shows, in the order in which they are drawn over each other."""
+    present = set(np.unique(view.labels).tolist())
+    shown = [(value, known) for value, known in segmentation.structures.items() if value in present]
+    return sorted(shown, key=lambda item: (_DRAWN.index(item[1].kind), item[0]))
+
+
+def name_position(view: SagittalView, value: int) -> tuple[float, float]:
+    """Where a body's name stands, in picture mm: just in front of it, at its middle height."""
+    rows, columns = np.nonzero(view.labels == value)
+    middle = float(np.mean(rows))
+    near = np.abs(rows - middle) <= max(1.0, 0.15 * np.ptp(rows))
+    return float(columns[near].min()) * view.pixel_mm[1] - 3.0, middle * view.pixel_mm[0]
+
+
+def drawn_lines(view: SagittalView, measurements: Iterable[Measurement]) -> list[tuple[Measurement, Polygon]]:
+    """Lengths that can be drawn on the picture: measured, with two points; projected onto the slice."""
+    usable = (m for m in measurements if m.status is Status.MEASURED and len(m.points) == 2)
+    drawn: list[tuple[Measurement, Polygon]] = []
+    for measurement in usable:
+        (ax, ay), (bx, by) = view.to_picture(measurement.points).tolist()
+        drawn.append((measurement, ((ax, ay), (bx, by))))
+    return drawn
+
+
+def level_colour(level: Level) -> str:
+    """Colour '#rrggbb' of a level, the same everywhere; neighbours differ by 35 degrees of hue."""
+    hue = ((level.rank * 35 + 140) % 360) / 360
+    red, green, blue = colorsys.hls_to_rgb(hue, 0.66, 0.62)
+    return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
+
+
+def structure_colour(structure: Structure) -> str:
+    """Colour '#rrggbb' of a structure: its level's for bone, one per kind for everything else."""
+    if structure.kind in _KIND_COLOURS or structure.level is None:
+        return _KIND_COLOURS.get(structure.kind, "#ffffff")
+    return level_colour(structure.level)
+
+
+def draw(axes: Axes, view: SagittalView, segmentation: Segmentation, lines: Iterable[Measurement] = ()) -> None:
+    """Draw the slice, the outlines, the level names and measured lengths into matplotlib axes."""
+    width, height = view.size_mm
+    right, down = view.pixel_mm[1] / 2, view.pixel_mm[0] / 2
+    extent = (-right, width - right, height - down, -down)
+    axes.imshow(view.grey(), cmap="gray", vmin=0, vmax=255, extent=extent, interpolation="bilinear")
+    for value, structure in structures_shown(view, segmentation):
+        colour = structure_colour(structure)
+        for polygon in outlines(view, value):
+            axes.plot(*zip(*polygon, strict=True), color=colour, linewidth=1.0)
+        if structure.kind is StructureKind.VERTEBRAL_BODY:
+            x, y = name_position(view, value)
+            text = axes.text(x, y, structure.place, color=colour, ha="right", va="center", fontsize=8)
+            text.set_path_effects([withStroke(linewidth=2, foreground="black")])
+    for _, ends in drawn_lines(view, lines):
+        axes.plot(*zip(*ends, strict=True), color="white", linewidth=1.4)
+    axes.set_axis_off()
+
+
+def save_picture(path: Path, image: Image, segmentation: Segmentation, lines: Iterable[Measurement] = ()) -> None:
+    """Write the mid-sagittal picture with its overlay as a PNG of about 2.5 pixels per mm."""
+    view = mid_sagittal(image, segmentation)
+    width, height = view.size_mm
+    figure = Figure(figsize=(width / 40, height / 40), dpi=100)
+    FigureCanvasAgg(figure)
+    draw(figure.add_axes((0.0, 0.0, 1.0, 1.0)), view, segmentation, lines)
+    figure.savefig(path, metadata={"Software": None})
+
+
+def _reading_axes(geometry: Geometry) -> _Axes:
+    """Array axes that run closest to left-right, front-back and head-foot."""
+    across, right, down = (geometry.axis_along(world) for world in range(3))
+    towards_head = geometry.axes[2, down] > 0
+    towards_front = geometry.axes[1, right] < 0
+    return _Axes(across, down, right, bool(towards_head), bool(towards_front))
+
+
+def _oriented(voxels: NDArray[_Voxel], axes: _Axes, number: int) -> NDArray[_Voxel]:
+    plane: NDArray[_Voxel] = np.take(voxels, number, axis=axes.across)
+    plane = plane if axes.down < axes.right else plane.T
+    plane = plane[::-1] if axes.flip_down else plane
+    return plane[:, ::-1] if axes.flip_right else plane
+
+
+def _best_slice(segmentation: Segmentation, across: int, missing: tuple[int, ...]) -> int:
+    """Slice with most of the canal and of the bodies; among slices that show nearly as much, the middle one."""
+    others = tuple(a for a in range(3) if a != across)
+    score = np.zeros(segmentation.geometry.shape[across])
+    for kinds in (_CANAL, (StructureKind.VERTEBRAL_BODY,)):
+        area = segmentation.mask_of_kind(*kinds).sum(axis=others, dtype=np.float64)
+        score += np.minimum(area, _NEARLY * area.max()) / max(area.max(), 1.0)
+    numbers = np.arange(len(score))
+    centre = float(np.average(numbers, weights=score)) if score.any() else (len(score) - 1) / 2
+    usable = [n for n in numbers.tolist() if n not in missing] or numbers.tolist()
+    return max(usable, key=lambda n: (round(float(score[n]), 6), -abs(n - centre)))
+
+
+def _columns_of_interest(labels: NDArray[np.unsignedinteger], column_mm: float) -> slice:
+    used = np.nonzero(labels.any(axis=0))[0]
+    if used.size == 0:
+        return slice(0, labels.shape[1])
+    before, behind = (round(margin / column_mm) for margin in _MARGIN_MM)
+    return slice(max(0, int(used[0]) - before), min(labels.shape[1], int(used[-1]) + 1 + behind))
+
+
+def _window(
+    pixels: NDArray[np.generic], labels: NDArray[np.generic], pixel_mm: tuple[float, float]
+) -> tuple[float, float]:
+    """Black and white points: percentiles of the patient's body around the spine.
+
+    Fat close to the coil, the bladder and the air are left out: what matters is marrow, discs and canal. Without labels
+    the whole slice counts.
+    """
+    values = pixels.astype(np.float64)
+    far = ndimage.distance_transform_edt(labels == 0, sampling=pixel_mm) > _WINDOW_REACH_MM
+    near = values[~far] if labels.any() else values.ravel()
+    inside = near[near > values.min() + _AIR * (np.percentile(near, 99) - values.min())]
+    low, high = np.percentile(inside if inside.size else near, _WINDOW_PERCENTILES)
+    return float(low), float(high)

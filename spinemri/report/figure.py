@@ -1,0 +1,168 @@
+"""The mid-sagittal picture as an SVG figure: the slice as an image, outlines, names and lengths as vectors over it.
+
+Vectors keep names sharp at any zoom, print well, and can be switched off without a second picture. Only lengths that
+were measured on a series are drawn on it; they are projected across the slices onto the one that is shown.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PIL import Image as Picture
+
+from spinemri import plot
+from spinemri.anatomy import StructureKind
+from spinemri.report import phrases
+from spinemri.report.narrative import reported_findings
+from spinemri.report.sentences import level_ranges
+from spinemri.report.tables import HEIGHT_LOSS, HEIGHTS, SAC_AP, measured, named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from spinemri.analysis import Analysis
+    from spinemri.anatomy import Level
+    from spinemri.image import Image
+    from spinemri.measurement import Measurement
+    from spinemri.plot import Polygon, SagittalView
+    from spinemri.segmentation import Segmentation
+    from spinemri.series import Series
+
+_MAX_PIXELS = 1200
+_JPEG_QUALITY = 90
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A structure's outline: SVG path data, colour, a class for its kind, and its name."""
+
+    path: str
+    colour: str
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Name:
+    """A level's name in front of its body, and what is remarkable there ('35 %')."""
+
+    x: float
+    y: float
+    text: str
+    colour: str
+    remark: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A measured length; ``text`` stands behind its posterior end, and is empty for body heights."""
+
+    start: tuple[float, float]
+    end: tuple[float, float]
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class SagittalFigure:
+    """Everything the page needs to draw one picture; positions and sizes in mm."""
+
+    title: str
+    caption: str
+    alternative: str
+    image: str
+    box: tuple[float, float, float, float]
+    shapes: tuple[Shape, ...]
+    names: tuple[Name, ...]
+    lines: tuple[Line, ...]
+
+    @property
+    def font_mm(self) -> float:
+        """Size of the names: readable on a phone, small against a vertebra."""
+        return round(min(max(0.021 * self.box[3], 4.0), 8.0), 1)
+
+
+def sagittal_figure(analysis: Analysis, series: Series, image: Image, segmentation: Segmentation) -> SagittalFigure:
+    """Mid-sagittal figure of one series.
+
+    ``series`` are the header facts that the analysis holds; those of ``image`` may hold identifiers and are not used.
+    """
+    view = plot.mid_sagittal(image, segmentation)
+    width, height = view.size_mm
+    names = tuple(_names(analysis, view, segmentation))
+    levels = {s.level for _, s in plot.structures_shown(view, segmentation) if s.level and _is_body(s.kind)}
+    shown = level_ranges(levels, analysis.spine.levels or sorted(levels)) or phrases.EMPTY
+    short = phrases.SERIES_SHORT.format(contrast=series.contrast.value, label=series.label)
+    position = {"number": view.slice_number + 1, "count": view.slice_count}
+    return SagittalFigure(
+        title=short,
+        caption=phrases.FIGURE_CAPTION.format(**position),
+        alternative=phrases.FIGURE_ALTERNATIVE.format(series=short, levels=shown, **position),
+        image=_data_uri(view),
+        box=(-view.pixel_mm[1] / 2, -view.pixel_mm[0] / 2, round(width, 2), round(height, 2)),
+        shapes=tuple(_shapes(view, segmentation)),
+        names=names,
+        lines=tuple(_lines(analysis, view, series)),
+    )
+
+
+def lines_to_draw(analysis: Analysis, series_uid: str) -> tuple[Measurement, ...]:
+    """Body heights of levels with a reported height loss and the narrowest sac width, if measured on this series."""
+    reported = _deformed(analysis)
+    heights = [m for m in named(analysis, *HEIGHTS) if m.level in reported]
+    widths = measured(named(analysis, SAC_AP))
+    narrowest = min(widths, key=lambda m: (m.value or 0.0, m.id), default=None)
+    chosen = [*heights, narrowest] if narrowest else heights
+    return tuple(m for m in chosen if m.series_uid == series_uid)
+
+
+def _deformed(analysis: Analysis) -> set[Level]:
+    found = reported_findings(analysis)
+    return {level for f in found if f.kind == "vertebral_height_loss" for level in f.levels}
+
+
+def _is_body(kind: StructureKind) -> bool:
+    return kind is StructureKind.VERTEBRAL_BODY
+
+
+def _shapes(view: SagittalView, segmentation: Segmentation) -> Iterator[Shape]:
+    for value, structure in plot.structures_shown(view, segmentation):
+        path = "".join(_path(polygon) for polygon in plot.outlines(view, value))
+        yield Shape(path, plot.structure_colour(structure), structure.kind.value, str(structure))
+
+
+def _path(polygon: Polygon) -> str:
+    points = [f"{x:.1f} {y:.1f}" for x, y in polygon]
+    return "M" + "L".join(dict.fromkeys(points)) + "Z"
+
+
+def _names(analysis: Analysis, view: SagittalView, segmentation: Segmentation) -> Iterator[Name]:
+    losses = {m.level: m for m in measured(named(analysis, HEIGHT_LOSS))}
+    deformed = _deformed(analysis)
+    for value, structure in plot.structures_shown(view, segmentation):
+        if _is_body(structure.kind) and structure.level is not None:
+            x, y = plot.name_position(view, value)
+            loss = losses.get(structure.level) if structure.level in deformed else None
+            remark = f"−{loss.value:.0f} %" if loss is not None else ""
+            yield Name(round(x, 1), round(y, 1), structure.place, plot.structure_colour(structure), remark)
+
+
+def _lines(analysis: Analysis, view: SagittalView, series: Series) -> Iterator[Line]:
+    for measurement, (first, second) in plot.drawn_lines(view, lines_to_draw(analysis, series.series_uid)):
+        start, end = sorted([first, second])
+        size = f"{measurement.value:.1f} {measurement.unit}"
+        name = phrases.NAMES.get(measurement.name, measurement.name)
+        title = f"{measurement.place} {name} {size}"
+        yield Line(start, end, title, size if measurement.name == SAC_AP else "")
+
+
+def _data_uri(view: SagittalView) -> str:
+    """The slice as a grey JPEG, at most 1200 pixels long; the page stretches it to its size in mm."""
+    picture = Picture.fromarray(view.grey())
+    picture.thumbnail((_MAX_PIXELS, _MAX_PIXELS))
+    data = io.BytesIO()
+    picture.save(data, "JPEG", quality=_JPEG_QUALITY, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode("ascii")

@@ -1,0 +1,56 @@
+"""Sentences that know what they rest on, and how levels and lists are written out.
+
+Levels that follow each other in this spine are joined (T12-L3); the order is the patient's, so a spine with L6 or
+without T12 reads right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from spinemri.anatomy import Level
+    from spinemri.measurement import Measurement
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One statement and the ids (findings, measurements, series labels) it rests on; ``tone`` is for display only.
+
+    ``tone`` is '' for plain text, 'urgent', 'abnormal', 'borderline' or 'limit'.
+    """
+
+    text: str
+    evidence: tuple[str, ...] = ()
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading with its sentences; ``parts`` are sub-sections."""
+
+    title: str
+    sentences: tuple[Sentence, ...] = ()
+    parts: tuple[Section, ...] = ()
+
+
+def level_ranges(levels: Collection[Level], spine: Sequence[Level]) -> str:
+    """'T12-L3, L5': the levels in the order of this spine, neighbours joined."""
+    runs: list[list[Level]] = []
+    previous: Level | None = None
+    for level in spine:
+        if level in levels:
+            if runs and previous == runs[-1][-1]:
+                runs[-1].append(level)
+            else:
+                runs.append([level])
+        previous = level
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+
+
+def ids(measurements: Collection[Measurement]) -> tuple[str, ...]:
+    """The measurements' ids."""
+    return tuple(m.id for m in measurements)

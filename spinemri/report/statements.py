@@ -1,0 +1,141 @@
+"""One finding or one gap as a sentence with place, number, unit and reference.
+
+Numbers come from the measurements that the finding names as evidence, so that text and table can not disagree.
+A finding of a kind that has no wording here is given in its own ``statement``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spinemri.finding import Certainty, Urgency
+from spinemri.report import phrases
+from spinemri.report.sentences import Sentence, ids, level_ranges
+from spinemri.report.tables import COLUMN_LOSSES, HEIGHT_LOSS, HEIGHTS, RATIOS, SAC_AP, SAC_COMPROMISE, position
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from spinemri.analysis import Analysis
+    from spinemri.anatomy import Level
+    from spinemri.finding import Finding
+    from spinemri.measurement import Measurement
+
+
+def finding_sentence(analysis: Analysis, finding: Finding) -> Sentence:
+    """The finding in words; its evidence is the finding's id followed by those of its measurements."""
+    tone = "borderline" if finding.certainty is Certainty.BORDERLINE else "abnormal"
+    tone = tone if finding.urgency is Urgency.NONE else "urgent"
+    return Sentence(_finding_text(analysis, finding), (finding.id, *finding.evidence), tone)
+
+
+def height_loss_text(analysis: Analysis, loss: Measurement, finding: Finding | None = None) -> str:
+    """'L1: 35 % height loss of the anterior column (anterior 17.2, …), reference T12, L2; grade.'"""
+    heights = [_sibling(analysis, loss, name) for name in HEIGHTS]
+    values = [f"{m.value:.1f}" for m in heights if m is not None and m.value is not None]
+    column = _column(analysis, loss)
+    return phrases.HEIGHT_LOSS.format(
+        level=loss.place,
+        value=loss.value,
+        column=phrases.HEIGHT_LOSS_COLUMN.format(column=phrases.COLUMN[column]) if column is not None else "",
+        interval=phrases.INTERVAL.format(low=loss.interval[0], high=loss.interval[1]) if loss.interval else "",
+        heights=phrases.HEIGHTS.format(*values) if len(values) == len(HEIGHTS) else "",
+        references=_references(loss),
+        **_grading(finding),
+    )
+
+
+def sac_compromise_text(analysis: Analysis, width: Measurement) -> str:
+    """', 42 % narrower than its reference (…)', or nothing when it has none."""
+    compromise = _sibling(analysis, width, SAC_COMPROMISE)
+    if compromise is None or compromise.value is None:
+        return ""
+    return phrases.SAC_COMPROMISE.format(value=compromise.value, references=_references(compromise))
+
+
+def missing_sentences(measurements: Iterable[Measurement], spine: Sequence[Level]) -> list[Sentence]:
+    """What has no value and why: one sentence per reason for all places at which the same quantities are missing."""
+    missing = [m for m in measurements if m.value is None and not _undefined(m)]
+    by_place: dict[tuple[str, str, tuple[int, bool]], list[Measurement]] = {}
+    for m in sorted(missing, key=position):
+        by_place.setdefault((m.status.value, m.reason, position(m)), []).append(m)
+    groups: dict[tuple[str, str, str], list[Measurement]] = {}
+    for (status, reason, _), gaps in by_place.items():
+        groups.setdefault((status, reason, _quantities(gaps)), []).extend(gaps)
+    sentences = []
+    for (status, reason, names), gaps in groups.items():
+        said = {"place": _places(gaps, spine), "names": names, "status": phrases.STATUS.get(status, status)}
+        text = phrases.MISSING.format(**said, reason=reason.rstrip("."))
+        sentences.append(Sentence(text, ids(gaps), "limit"))
+    return sentences
+
+
+def _finding_text(analysis: Analysis, finding: Finding) -> str:
+    evidence = [m for id_ in finding.evidence if (m := analysis.measurement(id_)) is not None and m.value is not None]
+    loss = next((m for m in evidence if m.name == HEIGHT_LOSS), None)
+    width = next((m for m in evidence if m.name == SAC_AP), None)
+    if finding.kind == "vertebral_height_loss" and loss is not None:
+        return height_loss_text(analysis, loss, finding)
+    if finding.kind == "thecal_sac_narrowing" and width is not None:
+        compromise = sac_compromise_text(analysis, width)
+        grading = _grading(finding)
+        return phrases.SAC.format(place=width.place, value=width.value, compromise=compromise, **grading)
+    if finding.statement:
+        return finding.statement
+    place = "-".join(str(level) for level in finding.levels) or phrases.EMPTY
+    return phrases.UNKNOWN_FINDING.format(
+        place=place,
+        kind=phrases.KINDS.get(finding.kind, finding.kind.replace("_", " ")),
+        grade=_grading(finding)["grade"],
+    )
+
+
+def _grading(finding: Finding | None) -> dict[str, str]:
+    if finding is None:
+        return {"grade": "", "borderline": ""}
+    borderline = phrases.BORDERLINE if finding.certainty is Certainty.BORDERLINE else ""
+    return {"grade": phrases.GRADE.format(grade=finding.grade) if finding.grade else "", "borderline": borderline}
+
+
+def _sibling(analysis: Analysis, measurement: Measurement, name: str) -> Measurement | None:
+    """The measurement of another name at the same place."""
+    place = (measurement.level, measurement.lower)
+    return next((m for m in analysis.measurements if m.name == name and (m.level, m.lower) == place), None)
+
+
+def _column(analysis: Analysis, loss: Measurement) -> int | None:
+    """0, 1 or 2: the column that lost most."""
+    columns = [_sibling(analysis, loss, name) for name in COLUMN_LOSSES]
+    values = {n: m.value for n, m in enumerate(columns) if m is not None and m.value is not None}
+    return max(values, key=lambda n: values[n]) if values else None
+
+
+def _references(measurement: Measurement) -> str:
+    return ", ".join(str(level) for level in measurement.reference_levels) or phrases.NO_REFERENCE
+
+
+def _undefined(measurement: Measurement) -> bool:
+    """Whether nobody expects a value here: the sacrum has no body height and the sac ends beside it; so C1 and C2."""
+    level = measurement.level
+    return level is not None and (level.region == "S" or (level.rank <= 2 and not level.is_relative))
+
+
+def _quantities(gaps: Sequence[Measurement]) -> str:
+    """'body heights': the names of what is missing at one place, without what only follows from it."""
+    names = [m.name for m in gaps]
+    if set(HEIGHTS) & set(names):
+        whole = set(HEIGHTS) <= set(names)
+        columns = [phrases.BODY_HEIGHTS] if whole else [name for name in names if name in HEIGHTS]
+        derived = (*RATIOS, *COLUMN_LOSSES, *([HEIGHT_LOSS] if whole else []))
+        names = [*columns, *(name for name in names if name not in (*HEIGHTS, *derived))]
+    elif HEIGHT_LOSS in names:
+        names = [name for name in names if name not in COLUMN_LOSSES]
+    if SAC_AP in names:
+        names = [name for name in names if name != SAC_COMPROMISE]
+    return ", ".join(dict.fromkeys(phrases.NAMES.get(name, name.replace("_", " ")) for name in names))
+
+
+def _places(measurements: Sequence[Measurement], spine: Sequence[Level]) -> str:
+    bodies = level_ranges([m.level for m in measurements if m.level and not m.lower], spine)
+    discs = dict.fromkeys(m.place for m in measurements if m.lower)
+    return ", ".join([part for part in (bodies, *discs) if part]) or phrases.EMPTY

@@ -1,0 +1,148 @@
+"""Measurements as tables: the long CSV for statistics, and one row per level for people.
+
+A value that could not be measured stays in the table with its status and its reason; it never becomes an empty cell
+without explanation, and never a zero.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from spinemri.anatomy import StructureKind
+from spinemri.measurement import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from spinemri.analysis import Analysis
+    from spinemri.anatomy import Level
+    from spinemri.case import Case
+    from spinemri.measurement import Measurement
+    from spinemri.spine import Vertebra
+
+HEIGHTS = ("anterior_height", "middle_height", "posterior_height")
+COLUMN_LOSSES = ("height_loss_anterior_pct", "height_loss_middle_pct", "height_loss_posterior_pct")
+HEIGHT_LOSS = "height_loss_pct"
+SAC_AP = "dural_sac_ap"
+SAC_COMPROMISE = "dural_sac_compromise_pct"
+RATIOS = ("wedge_ratio", "biconcavity_ratio")
+
+COLUMNS = (
+    "study",
+    "level",
+    "name",
+    "value",
+    "unit",
+    "status",
+    "reason",
+    "interval_low",
+    "interval_high",
+    "reference_levels",
+    "series",
+    "id",
+    "flags",
+)
+
+
+@dataclass(frozen=True)
+class LevelRow:
+    """What was measured at one vertebra and at the disc below it; None where nothing was even attempted."""
+
+    vertebra: Vertebra
+    heights: tuple[Measurement | None, Measurement | None, Measurement | None]
+    height_loss: Measurement | None
+    sac_at_body: Measurement | None
+    sac_at_disc: Measurement | None
+    compromise: Measurement | None
+
+    @property
+    def level(self) -> Level:
+        """The vertebra's level."""
+        return self.vertebra.level
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """Every measurement of the row."""
+        cells = (*self.heights, self.height_loss, self.sac_at_body, self.sac_at_disc, self.compromise)
+        return tuple(m for m in cells if m is not None)
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """Reasons of the measurements of this row that have no value, each once, in order."""
+        return tuple(dict.fromkeys(m.reason for m in self.measurements if m.value is None))
+
+
+def level_rows(analysis: Analysis) -> tuple[LevelRow, ...]:
+    """One row per vertebra, head to foot."""
+    return tuple(_row(analysis, vertebra) for vertebra in analysis.spine.vertebrae)
+
+
+def named(analysis: Analysis, *names: str) -> tuple[Measurement, ...]:
+    """Measurements with one of the names, head to foot; a disc comes after the vertebra above it."""
+    chosen = [m for m in analysis.measurements if m.name in names]
+    return tuple(sorted(chosen, key=position))
+
+
+def position(measurement: Measurement) -> tuple[int, bool]:
+    """Sort key from head to foot."""
+    return measurement.level.rank if measurement.level else 0, measurement.lower is not None
+
+
+def measured(measurements: Iterable[Measurement]) -> tuple[Measurement, ...]:
+    """Those that have a value."""
+    return tuple(m for m in measurements if m.status is Status.MEASURED)
+
+
+def series_labels(analysis: Analysis) -> dict[str, str]:
+    """Label of every series by its ``series_uid``."""
+    return {record.series.series_uid: record.series.label for record in analysis.series}
+
+
+def write_csv(case: Case, folder: Path) -> None:
+    """Write ``measurements.csv``: long format, one line per measurement, UTF-8."""
+    (folder / "measurements.csv").write_text(measurements_csv(case.analysis), encoding="utf-8", newline="")
+
+
+def measurements_csv(analysis: Analysis) -> str:
+    """The long table as text; decimal point, comma separated, ``;`` within a cell, an empty cell means none."""
+    labels = series_labels(analysis)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for m in sorted(analysis.measurements, key=lambda m: (position(m), m.id)):
+        low, high = m.interval or (None, None)
+        place = m.place or m.kind.value
+        references = ";".join(str(level) for level in m.reference_levels)
+        series = labels.get(m.series_uid or "", "")
+        cells = (analysis.study, place, m.name, _number(m.value), m.unit, m.status.value, m.reason, _number(low))
+        writer.writerow((*cells, _number(high), references, series, m.id, ";".join(m.flags)))
+    return text.getvalue()
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}".rstrip("0").rstrip(".")
+
+
+def _row(analysis: Analysis, vertebra: Vertebra) -> LevelRow:
+    here = [m for m in analysis.measurements if m.level == vertebra.level]
+    body = _finder(m for m in here if m.kind is StructureKind.VERTEBRAL_BODY)
+    at_body = _finder(m for m in here if m.kind is StructureKind.THECAL_SAC and m.lower is None)
+    at_disc = _finder(m for m in here if m.kind is StructureKind.THECAL_SAC and m.lower is not None)
+    compromises = [m for m in (at_body(SAC_COMPROMISE), at_disc(SAC_COMPROMISE)) if m is not None]
+    return LevelRow(
+        vertebra=vertebra,
+        heights=(body(HEIGHTS[0]), body(HEIGHTS[1]), body(HEIGHTS[2])),
+        height_loss=body(HEIGHT_LOSS),
+        sac_at_body=at_body(SAC_AP),
+        sac_at_disc=at_disc(SAC_AP),
+        compromise=max(compromises, key=lambda m: -1.0 if m.value is None else m.value, default=None),
+    )
+
+
+def _finder(measurements: Iterable[Measurement]) -> Callable[[str], Measurement | None]:
+    by_name = {m.name: m for m in measurements}
+    return by_name.get

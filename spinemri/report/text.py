@@ -1,0 +1,124 @@
+"""``report.txt``: the narrative as plain text, 100 columns wide, with the ids that each sentence rests on.
+
+A long list of ids is shortened to its first and last with the count; ``report.json`` holds them all.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from spinemri.report import phrases
+from spinemri.report.narrative import narrate
+from spinemri.report.tables import level_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from spinemri.analysis import Analysis
+    from spinemri.case import Case
+    from spinemri.measurement import Measurement
+    from spinemri.report.sentences import Section, Sentence
+    from spinemri.report.tables import LevelRow
+
+WIDTH = 100
+_MOST_IDS = 4
+
+
+def write_text(case: Case, folder: Path) -> None:
+    """Write ``report.txt``."""
+    (folder / "report.txt").write_text(to_text(case.analysis), encoding="utf-8")
+
+
+def to_text(analysis: Analysis) -> str:
+    """The whole report as text. Deterministic."""
+    narrative = narrate(analysis)
+    lines = [f"{phrases.TITLE.upper()} – {phrases.SUBTITLE}", phrases.RESEARCH_USE]
+    for section in narrative.sections:
+        if section is narrative.impression:
+            lines += ["", phrases.MEASUREMENTS.upper(), *_table(analysis)]
+        lines += ["", section.title.upper(), *_body(section, numbered=section is narrative.impression)]
+    lines += ["", phrases.PROVENANCE.upper(), *_wrapped(provenance_line(analysis), "  ")]
+    lines += ["", phrases.DISCLAIMER.upper(), *_wrapped(phrases.DISCLAIMER_TEXT, "  ")]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def provenance_line(analysis: Analysis) -> str:
+    """Software, model, device and time in one sentence."""
+    p = analysis.provenance
+    return phrases.PROVENANCE_LINE.format(
+        software=p.software,
+        version=p.version,
+        model=p.model,
+        model_version=p.model_version,
+        sha=p.model_sha256[:12],
+        device=p.device,
+        created=p.created,
+    )
+
+
+def evidence_text(sentence: Sentence) -> str:
+    """'[L1.height_loss_pct, F1]', shortened in the middle when there are many."""
+    evidence = sentence.evidence
+    if not evidence:
+        return ""
+    if len(evidence) > _MOST_IDS:
+        return f"[{evidence[0]} … {evidence[-1]}, {len(evidence)}]"
+    return f"[{', '.join(evidence)}]"
+
+
+def cell(measurement: Measurement | None, digits: int) -> str:
+    """A number for a table, or a dash; the dash's reason stands in the remark."""
+    return phrases.EMPTY if measurement is None or measurement.value is None else f"{measurement.value:.{digits}f}"
+
+
+def remark(row: LevelRow) -> str:
+    """Why cells of a row are empty."""
+    gaps = [*row.gaps]
+    if not row.measurements:
+        gaps.insert(0, phrases.CUT if row.vertebra.cut else phrases.NOT_MEASURED)
+    return "; ".join(gaps)
+
+
+def references(row: LevelRow) -> str:
+    """Reference levels of the height loss."""
+    levels = row.height_loss.reference_levels if row.height_loss else ()
+    return ", ".join(str(level) for level in levels) or phrases.EMPTY
+
+
+def _body(section: Section, *, numbered: bool) -> Iterator[str]:
+    for count, sentence in enumerate(section.sentences, start=1):
+        text = f"{sentence.text} {evidence_text(sentence)}".strip()
+        yield from _wrapped(text, f"  {count}. " if numbered else "  ")
+    for part in section.parts:
+        yield f"  {part.title}"
+        for sentence in part.sentences:
+            yield from _wrapped(f"{sentence.text} {evidence_text(sentence)}".strip(), "    ")
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    follow = " " * (len(indent) + 2 if indent.strip() == "" else len(indent))
+    options = {"width": WIDTH, "break_long_words": False, "break_on_hyphens": False}
+    return textwrap.wrap(text, initial_indent=indent, subsequent_indent=follow, **options)  # type: ignore[arg-type]
+
+
+def _table(analysis: Analysis) -> Iterator[str]:
+    rows = [list(phrases.TABLE_HEADERS), *(_cells(row) for row in level_rows(analysis))]
+    if len(rows) == 1:
+        yield f"  {phrases.NOTHING_MEASURED}"
+        return
+    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]) - 1)]
+    for row in rows:
+        numbers = "  ".join(text.rjust(width) for text, width in zip(row, widths, strict=False))
+        head = f"  {numbers}"
+        yield from textwrap.wrap(
+            f"{head}  {row[-1]}", 2 * WIDTH, drop_whitespace=False, subsequent_indent=" " * (len(head) + 2)
+        )
+    yield from _wrapped(phrases.TABLE_NOTE, "  ")
+
+
+def _cells(row: LevelRow) -> list[str]:
+    heights = [cell(m, 1) for m in row.heights]
+    sac = [cell(row.sac_at_body, 1), cell(row.sac_at_disc, 1), cell(row.compromise, 0)]
+    return [str(row.level), *heights, cell(row.height_loss, 0), references(row), *sac, remark(row)]

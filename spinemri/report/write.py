@@ -1,0 +1,152 @@
+"""The result folder: written beside its place and renamed into it at the end, so it is complete or absent.
+
+``report.json`` is always written: it is the document that the other formats are made from, and what tells a former
+result from any other folder. A folder that holds anything else is never replaced.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from spinemri.errors import OutputError
+from spinemri.report.html_page import write_html
+from spinemri.report.json_file import FILE_NAME, write_json
+from spinemri.report.masks import write_masks
+from spinemri.report.tables import write_csv
+from spinemri.report.text import write_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+    from pathlib import Path
+
+    from spinemri.case import Case
+
+WRITERS: dict[str, Callable[[Case, Path], None]] = {
+    "json": write_json,
+    "html": write_html,
+    "txt": write_text,
+    "csv": write_csv,
+    "nifti": write_masks,
+}
+"""Format name -> function that writes its files into a folder."""
+
+_OUR_FILES = ("report.json", "report.html", "report.txt", "measurements.csv", "segmentation.json")
+
+
+def write(case: Case, out: Path, *, formats: Collection[str] | None = None, overwrite: bool = False) -> Path:
+    """Write the results of a case into a new folder and return its path.
+
+    Parameters
+    ----------
+    out : folder to make; it may exist when it is empty
+    formats : names from ``WRITERS``; all when None. ``report.json`` is written in any case.
+    overwrite : replace ``out`` when it holds an earlier result and nothing else
+
+    Raises
+    ------
+    OutputError
+        If a format is unknown, or ``out`` exists with content, or cannot be written. Nothing is left behind then.
+    """
+    wanted = _chosen(formats)
+    check_writable(out, overwrite=overwrite)
+    with _writing_beside(out) as folder:
+        for name in wanted:
+            WRITERS[name](case, folder)
+        _move_into_place(folder, out.resolve())
+    return out
+
+
+def check_writable(out: Path, *, overwrite: bool = False) -> None:
+    """Raise OutputError in one line when ``write`` could not write ``out``; called before the long work begins.
+
+    Leaves no trace: a folder is made for the trial in the nearest folder above that exists, and removed.
+    """
+    target = out.resolve()
+    if target.is_dir():
+        _check_replaceable(out, overwrite=overwrite)
+    elif target.exists():
+        raise OutputError(f"output {out}: a file of this name exists; expected a new or empty folder")
+    parent = next(folder for folder in target.parents if folder.exists())
+    trial = parent / f".{target.name}.{secrets.token_hex(4)}.trial"
+    try:
+        trial.mkdir()
+        trial.rmdir()
+    except OSError as error:
+        raise OutputError(f"output {out}: cannot be written ({_said(error)})") from error
+
+
+def is_result(folder: Path) -> bool:
+    """Whether a folder holds a result of ``write`` and nothing else."""
+    try:
+        names = {entry.name for entry in folder.iterdir()}
+        document = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    ours = all(name in _OUR_FILES or _is_mask(name) for name in names)
+    return ours and isinstance(document, dict) and {"schema_version", "provenance", "spine"} <= document.keys()
+
+
+def _chosen(formats: Collection[str] | None) -> list[str]:
+    unknown = sorted(set(formats or ()) - WRITERS.keys())
+    if unknown:
+        raise OutputError(f"format {', '.join(map(repr, unknown))}: expected some of {', '.join(WRITERS)}")
+    return [name for name in WRITERS if formats is None or name in formats or name == "json"]
+
+
+def _check_replaceable(out: Path, *, overwrite: bool) -> None:
+    target = out.resolve()
+    if os.path.ismount(target):
+        raise OutputError(f"output {out}: is a mount point and cannot be replaced; expected a folder inside it")
+    try:
+        empty = next(target.iterdir(), None) is None
+    except OSError as error:
+        raise OutputError(f"output {out}: cannot be read ({_said(error)})") from error
+    if empty or (overwrite and is_result(target)):
+        return
+    if overwrite:
+        raise OutputError(
+            f"output {out}: holds files that are no earlier result; expected a result, or an empty folder"
+        )
+    raise OutputError(f"output {out}: exists and is not empty; expected a new or empty folder")
+
+
+@contextmanager
+def _writing_beside(out: Path) -> Iterator[Path]:
+    """A new hidden folder beside ``out``; it is gone afterwards whatever happens, unless it was moved away."""
+    target = out.resolve()
+    folder = target.parent / f".{target.name}.{secrets.token_hex(4)}.partial"
+    try:
+        folder.mkdir(parents=True)
+        yield folder
+    except OSError as error:
+        raise OutputError(f"output {out}: cannot be written ({_said(error)})") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _move_into_place(folder: Path, target: Path) -> None:
+    """Rename the finished folder; an earlier result steps aside first and comes back when that fails."""
+    if not target.exists():
+        folder.rename(target)
+        return
+    aside = target.parent / f"{folder.name}.former"
+    target.rename(aside)
+    try:
+        folder.rename(target)
+    except OSError:
+        aside.rename(target)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _is_mask(name: str) -> bool:
+    return name.startswith("segmentation_") and name.endswith(".nii.gz")
+
+
+def _said(error: OSError) -> str:
+    return error.strerror or type(error).__name__
