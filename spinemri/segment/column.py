@@ -115,7 +115,8 @@ def _first_path(points: Floats, weight: Floats) -> Floats:
     path = _strongest_path(evidence)
     near = np.abs(y - path[z]) * _BIN_MM <= _NEAR_MM
     column = near & (weight > _SACRUM_WEIGHT)
-    rows = _longest_run(np.bincount(z[column], weights=weight[column], minlength=len(path)))
+    mass = np.bincount(z[column], weights=weight[column], minlength=len(path)).astype(np.float64)
+    rows = _longest_run(mass)
     centres = []
     for row in rows:
         chosen = near & (z == row)
@@ -228,4 +229,4 @@ def _regress(arc: Floats, values: Floats, places: Floats, trust: Floats) -> Floa
     mean_v = weight @ values / total[:, None]
     spread = (weight * (distance - mean_d[:, None]) ** 2).sum(axis=1)
     cross = (weight * (distance - mean_d[:, None])) @ values
-    return mean_v - mean_d[:, None] * cross / np.maximum(spread, 1e-6)[:, None]
+    return np.asarray(mean_v - mean_d[:, None] * cross / np.maximum(spread, 1e-6)[:, None], dtype=np.float64)

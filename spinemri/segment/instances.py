@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
 
-from spinemri.segment.clean import clean_classes, trim_lateral
-from spinemri.segment.column import BODY, DISC, SACRUM, Column, fit_column
+from spinemri.segment.clean import clean_classes
+from spinemri.segment.column import BODY, CORD, DISC, SAC, SACRUM, Column, fit_column
+from spinemri.segment.grow import grow, tidy
 from spinemri.segment.sacrum import Slots, sacral_slot
 from spinemri.segment.separators import find_separators, profile
 
@@ -29,11 +29,10 @@ _EDGE_VOXELS = 1
 _CORE = 0.25
 _CRACK = (0.3, 0.7)
 _CRACK_EVIDENCE = 0.35
-_CLOSING_MM = 3.0
 _LEAST_SHARE = 0.12
-_PIECE_SHARE = 0.1
 _LEAST_BODY_MM3 = 400.0
-_SHORT_AT_EDGE = 0.75
+_SMALL_AT_EDGE = 0.6
+_BULK_AT_EDGE = 0.5
 _LEAST_CONTACT = 3
 
 
@@ -65,6 +64,7 @@ class Instances:
     body_slots, disc_slots : (k, j, i) uint8, slot + 1 of the body, or of the body above the disc; 0 elsewhere
     edges_mm : places along the column that bound the slots, one more than slots
     sacral : slot of S1 and how sure that is (0 to 1), or None
+    disc_above : whether a disc lies on top of the first body
     """
 
     column: Column
@@ -74,6 +74,7 @@ class Instances:
     disc_slots: NDArray[np.uint8]
     edges_mm: tuple[float, ...]
     sacral: tuple[int, float] | None
+    disc_above: bool
 
 
 def find_instances(classes: NDArray[np.integer], geometry: Geometry) -> Instances | None:
@@ -95,20 +96,22 @@ def find_instances(classes: NDArray[np.integer], geometry: Geometry) -> Instance
     slots = _find_slots(cleaned, geometry, column)
     if slots is None:
         return None
-    sacral = sacral_slot(slots)
+    sacral = sacral_slot(slots, **_around_lower_end(cleaned, geometry, column, slots))
     if sacral is not None:
         slots = slots.until(sacral[0])
     where, place = _column_voxels(cleaned, geometry, column)
     _settle_sacrum(cleaned, where, place, slots, sacral)
-    labels = _grow(cleaned, geometry, _seeds(cleaned, where, place, slots), _by_place(cleaned, where, place, slots))
-    labels = _tidy(labels, geometry)
+    labels = grow(cleaned, geometry, _seeds(cleaned, where, place, slots), _by_place(cleaned, where, place, slots))
+    labels = tidy(labels, geometry)
     discs = _discs(cleaned, where, place, slots)
     cleaned[(cleaned == BODY) & (labels == 0)] = 0
     cleaned[labels > 0] = BODY
     cleaned[(cleaned == DISC) & (discs == 0)] = 0
     discs[cleaned != DISC] = 0
     bodies = _bodies(labels, geometry, column, slots)
-    return Instances(column, cleaned, bodies, labels, discs, slots.edges_mm, sacral) if bodies else None
+    if not bodies:
+        return None
+    return Instances(column, cleaned, bodies, labels, discs, slots.edges_mm, sacral, slots.disc_above)
 
 
 def _column_voxels(classes: NDArray[np.uint8], geometry: Geometry, column: Column) -> tuple[NDArray[np.intp], Floats]:
@@ -130,7 +133,23 @@ def _find_slots(classes: NDArray[np.uint8], geometry: Geometry, column: Column) 
     separators = find_separators(seen.separation, cut_above=cut_above)
     edges = [0, *separators, len(seen.body) - 1]
     edges = [e for n, e in enumerate(edges) if n == 0 or e - edges[n - 1] >= 1]
-    return Slots.measured(seen, edges).without_empty_ends() if len(edges) > 1 else None
+    return Slots.measured(seen, edges).trimmed() if len(edges) > 1 else None
+
+
+def _around_lower_end(classes: NDArray[np.uint8], geometry: Geometry, column: Column, slots: Slots) -> dict[str, float]:
+    """Volume of sacrum label near the lowest vertebrae (mm3), and the share of cord in the canal behind them."""
+    volume = float(np.prod(geometry.spacing))
+    start = slots.edges_mm[max(0, len(slots.edges_mm) - 6)]
+
+    def along(*values: int) -> Floats:
+        index = np.argwhere(np.isin(classes, values))
+        return column.coordinates(geometry.to_patient(index))[:, 0] if len(index) else np.zeros(0)
+
+    canal, cord = along(SAC, CORD) > start, along(CORD) > start
+    return {
+        "sacrum_mm3": float(np.count_nonzero(along(SACRUM) > start)) * volume,
+        "cord_share": float(cord.sum() / max(1, canal.sum())),
+    }
 
 
 def _touches_edge(index: NDArray[np.intp], geometry: Geometry) -> bool:
@@ -194,73 +213,6 @@ def _seeds(classes: NDArray[np.uint8], where: NDArray[np.intp], place: Floats, s
     return seeds
 
 
-def _grow(
-    classes: NDArray[np.uint8], geometry: Geometry, seeds: NDArray[np.uint8], by_place: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
-    """Spread seeds through body voxels within each sagittal slice; what none reaches is named by its place."""
-    across = geometry.axis_along(0)
-    footprint = ndimage.generate_binary_structure(3, 1)
-    for side in (0, 2):
-        footprint[tuple(side if a == across else slice(None) for a in range(3))] = False
-    labels, body = seeds.copy(), classes == BODY
-    region = ndimage.find_objects(body.astype(np.uint8))[0]
-    part, inside = labels[region], body[region]
-    spacing = min(geometry.spacing[a] for a in range(3) if a != across)
-    for _ in range(int(np.ceil(25.0 / spacing))):
-        spread = ndimage.maximum_filter(part, footprint=footprint)
-        fresh = inside & (part == 0) & (spread > 0)
-        if not fresh.any():
-            break
-        part[fresh] = spread[fresh]
-    left = body & (labels == 0)
-    labels[left] = by_place[left]
-    return labels
-
-
-def _tidy(labels: NDArray[np.uint8], geometry: Geometry) -> NDArray[np.uint8]:
-    """Close cracks, drop fragments and trim lateral spill of each body."""
-    across = geometry.axis_along(0)
-    radius = [0 if a == across else int(np.ceil(_CLOSING_MM / geometry.spacing[a])) + 1 for a in range(3)]
-    out = np.zeros_like(labels)
-    for value, box in enumerate(ndimage.find_objects(labels), start=1):
-        if box is None:
-            continue
-        wide = tuple(slice(max(0, b.start - r), b.stop + r) for b, r in zip(box, radius, strict=True))
-        mask = labels[wide] == value
-        mask = _close_crack(mask, geometry)
-        mask = trim_lateral(_main_pieces(mask), geometry)
-        part = out[wide]
-        part[mask & ((labels[wide] == value) | (labels[wide] == 0))] = value
-    return out
-
-
-def _close_crack(mask: NDArray[np.bool_], geometry: Geometry) -> NDArray[np.bool_]:
-    """Join two large pieces of one body across a crack of up to 6 mm, slice by slice; else leave it as it is."""
-    pieces, count = ndimage.label(mask)
-    sizes = np.bincount(pieces.ravel())[1:]
-    if count < 2 or np.sort(sizes)[-2] < 0.15 * sizes.sum():
-        return mask
-    across = geometry.axis_along(0)
-    closed = mask.copy()
-    inplane = [geometry.spacing[a] for a in range(3) if a != across]
-    for k, plane in enumerate(np.moveaxis(mask, across, 0)):
-        if plane.any():
-            grown = ndimage.distance_transform_edt(~plane, sampling=inplane) <= _CLOSING_MM
-            shrunk = ndimage.distance_transform_edt(np.pad(grown, 1)[1:-1, 1:-1], sampling=inplane) > _CLOSING_MM
-            np.moveaxis(closed, across, 0)[k] |= shrunk
-    return closed
-
-
-def _main_pieces(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest piece of a body and others of at least a tenth of it."""
-    pieces, count = ndimage.label(mask, structure=np.ones((3, 3, 3)))
-    if count < 2:
-        return mask
-    sizes = np.bincount(pieces.ravel())
-    sizes[0] = 0
-    return np.asarray((sizes >= _PIECE_SHARE * sizes.max())[pieces] & mask)
-
-
 def _discs(classes: NDArray[np.uint8], where: NDArray[np.intp], place: Floats, slots: Slots) -> NDArray[np.uint8]:
     """Slot + 1 of the body above, for disc voxels nearer to that separator than to the middle of a body."""
     edges = np.asarray(slots.edges_mm)
@@ -299,7 +251,10 @@ def _bodies(labels: NDArray[np.uint8], geometry: Geometry, column: Column, slots
 
 
 def _runs_out(index: NDArray[np.intp], geometry: Geometry, size: float, around: list[float]) -> bool:
-    """Whether a body leaves the stack sideways: it reaches the outermost slice and is much smaller than its neighbours."""
+    """Whether a body leaves the stack sideways: much smaller than its neighbours, and broad in the outermost slice."""
     across = geometry.axis_along(0)
     outermost = index[:, across].min() == 0 or index[:, across].max() == geometry.shape[across] - 1
-    return bool(outermost and around and size < _SHORT_AT_EDGE * 0.75 * float(np.median(around)))
+    if not outermost or not around or size >= _SMALL_AT_EDGE * float(np.median(around)):
+        return False
+    area = np.bincount(index[:, across], minlength=geometry.shape[across])
+    return bool(max(area[0], area[-1]) >= _BULK_AT_EDGE * area.max())

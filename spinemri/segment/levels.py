@@ -2,7 +2,7 @@
 
 Without such an anchor bodies are V1, V2 … from the top; the names are then relative and say so. A sixth lumbar-type
 vertebra counted from the sacrum is called T12 unless C2 or the user shows otherwise; six lumbar, eleven or thirteen
-thoracic vertebrae are legal, never an error. Bodies that must be there but were not found keep their place in the count.
+thoracic vertebrae are legal, never an error. A body that must be there but was not found keeps its place in the count.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _ORDER = tuple(
     Level(f"{region}{n}") for region, count in (("C", 7), ("T", 12), ("L", 5), ("S", 5)) for n in range(1, count + 1)
 )
 _PRESACRAL_FROM_C2 = 23  # C2 to L5
-_CERVICAL_PITCH_MM = 23.0
-_DENS_RATIO = 1.2
-_CORD_ABOVE_MM = 12.0
+_FEWEST_FROM_C2 = 21
+_CERVICAL_PITCH_MM = 21.0
+_CANAL_ABOVE_MM = 3.0
 _CLEAR_MM = 6.0
 _LUMBAR_PITCH_MM = 27.0
 _SACRAL_SLOPE_DEG = 30.0
@@ -39,7 +39,7 @@ _PER_LEVEL = 0.01
 
 @dataclass(frozen=True)
 class Anchor:
-    """What the user says: the ``index``-th body from the bottom of the picture (1 = lowest, cut ones count) is ``level``."""
+    """What the user says: the ``index``-th body from the bottom of the picture (1 = lowest, even if cut) is ``level``."""
 
     index: int
     level: Level
@@ -84,9 +84,9 @@ def count_from(level: Level, steps: int) -> Level | None:
 def find_landmarks(instances: Instances, geometry: Geometry) -> Landmarks:
     """What in one series anchors the count of its vertebrae.
 
-    S1 comes from the sacrum (``sacrum.py``). C2 is the topmost body when it is whole, taller than the next ones (its
-    dens), of cervical size, and cord or thecal sac goes on above it. A steep, large lowest body without any sacrum
-    label looks lumbosacral: that alone gives assumed names.
+    S1 comes from the sacrum (``sacrum.py``). C2 is the topmost body when it is whole and of cervical size, has no disc
+    above it, and cord or thecal sac goes on above it; a dens makes it taller than the next ones. A steep, large lowest
+    body without any sacrum label looks lumbosacral: that alone gives assumed names.
     """
     bodies = instances.bodies
     pitches = np.array([b.pitch_mm for b in bodies])
@@ -101,24 +101,22 @@ def find_landmarks(instances: Instances, geometry: Geometry) -> Landmarks:
 
 
 def _axis_slot(instances: Instances, geometry: Geometry) -> tuple[int, float] | None:
+    """Slot of C2; surer the taller it is, because the dens is often left out of the label."""
     bodies = instances.bodies
-    if len(bodies) < 4 or bodies[0].cut:
+    if len(bodies) < 4 or bodies[0].cut or instances.disc_above:
         return None
-    following = np.array([b.pitch_mm for b in bodies[1:4]])
-    if np.median(following) > _CERVICAL_PITCH_MM or bodies[0].pitch_mm < _DENS_RATIO * np.median(following):
-        return None
+    following = float(np.median([b.pitch_mm for b in bodies[1:4]]))
     top = instances.edges_mm[bodies[0].slot]
     canal = np.argwhere(np.isin(instances.classes, (SAC, CORD)))
-    if len(canal) == 0:
+    if following > _CERVICAL_PITCH_MM or len(canal) == 0:
         return None
     above = top - float(np.percentile(instances.column.coordinates(geometry.to_patient(canal))[:, 0], 1))
-    point, tangent = instances.column.at(top - _CLEAR_MM)
-    inside = geometry.to_index(point)
-    clear = bool(np.all(inside >= -0.5) and np.all(inside <= np.asarray(geometry.shape) - 0.5))
-    if above < _CORD_ABOVE_MM or not clear or tangent[2] > 0:
+    point, _ = instances.column.at(top - _CLEAR_MM)
+    index = geometry.to_index(point)
+    clear = bool(np.all(index >= -0.5) and np.all(index <= np.asarray(geometry.shape) - 0.5))
+    if above < _CANAL_ABOVE_MM or not clear:
         return None
-    ratio = float(bodies[0].pitch_mm / np.median(following))
-    return bodies[0].slot, float(np.clip(0.5 + 0.5 * (ratio - _DENS_RATIO), 0.5, 0.9))
+    return bodies[0].slot, float(np.clip(0.5 + 0.6 * (bodies[0].pitch_mm / following - 1.0), 0.4, 0.9))
 
 
 def _looks_lumbosacral(instances: Instances) -> bool:
@@ -219,14 +217,18 @@ def _from_both(
 ) -> tuple[tuple[LevelAssignment, ...], tuple[str, ...]]:
     """C2 and sacrum in one image: 23 bodies from C2 to L5 is the rule; one more is L6, one less leaves out L5."""
     between = s1[0] - c2[0]
+    if between < _FEWEST_FROM_C2:
+        note = (
+            f"only {between} vertebrae lie between what looks like C2 and what looks like S1: the surer one is believed"
+        )
+        return _counted(slots, *_surer(c2, s1), doubt + 0.3), (note,)
     extra = between - _PRESACRAL_FROM_C2
     if extra == 0:
         sure = (c2[0], min(1.0, max(c2[1], s1[1]) + 0.1))
         return _counted(slots, Level("C2"), sure, LevelBasis.FROM_C2, doubt), ()
     note = f"{between} vertebrae lie between the top of C2 and S1 instead of {_PRESACRAL_FROM_C2}"
     if abs(extra) > 1:
-        better = (Level("C2"), c2, LevelBasis.FROM_C2) if c2[1] >= s1[1] else (Level("S1"), s1, LevelBasis.FROM_SACRUM)
-        return _counted(slots, *better, doubt + 0.3), (f"{note}: the level names are unsure",)
+        return _counted(slots, *_surer(c2, s1), doubt + 0.3), (f"{note}: the level names are unsure",)
     named = []
     for slot in slots:
         down = count_from(Level("S1"), slot - s1[0]) if slot >= s1[0] else count_from(Level("C2"), slot - c2[0])
@@ -236,3 +238,9 @@ def _from_both(
             confidence = float(np.clip(min(c2[1], s1[1]) - doubt, 0.05, 1))
             named.append(LevelAssignment(level=level, basis=basis, confidence=confidence))
     return tuple(named), (f"{note}: a numbering variant (named {'L6' if extra == 1 else 'without L5'}) or a miscount",)
+
+
+def _surer(c2: tuple[int, float], s1: tuple[int, float]) -> tuple[Level, tuple[int, float], LevelBasis]:
+    if c2[1] >= s1[1]:
+        return Level("C2"), c2, LevelBasis.FROM_C2
+    return Level("S1"), s1, LevelBasis.FROM_SACRUM

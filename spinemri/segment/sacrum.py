@@ -7,6 +7,7 @@ from S1 where the network's border between body and sacrum does not fall on a di
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,9 @@ _LEAST_SACRUM_MM3 = 1200.0
 _SACRAL_SHARE = 0.1
 _MOSTLY = 0.6
 _S1_TO_PITCH = 0.9
+_MOST_CORD = 0.05
+_SHORT = 0.65
+_TRACE_OF_DISC = 0.15
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +50,7 @@ class Slots:
     @classmethod
     def measured(cls, seen: Profile, edges: list[int]) -> Slots:
         """Slots between the given samples of a profile."""
-        spans = list(zip(edges[:-1], edges[1:], strict=True))
+        spans = list(pairwise(edges))
         body = np.array([np.mean(seen.body[a:b] / seen.reference[a:b]) for a, b in spans])
         sacrum = np.array([np.mean(seen.sacrum[a:b] / seen.reference[a:b]) for a, b in spans])
         discs = [float(seen.disc[max(0, b - _DISC_REACH_MM) : b + _DISC_REACH_MM + 1].sum()) for _, b in spans[:-1]]
@@ -67,52 +71,77 @@ class Slots:
         part = self.seen.separation[int(a + between[0] * (b - a)) : int(a + between[1] * (b - a)) + 1]
         return float(part.max()) if len(part) else 0.0
 
-    def without_empty_ends(self) -> Slots | None:
-        """The slots from the first to the last that hold bone; a hole of one slot is bridged, a longer one ends it."""
+    @property
+    def disc_above(self) -> bool:
+        """Whether a disc lies on top of the first slot."""
+        start = self.edges[0]
+        above = float(self.seen.disc[max(0, start - _DISC_REACH_MM) : start + 3].sum())
+        return above > _TRACE_OF_DISC * float(np.median(self.disc_mm3[:-1])) if len(self.disc_mm3) > 1 else False
+
+    def trimmed(self) -> Slots | None:
+        """The slots from the first to the last that hold bone.
+
+        A single slot without bone between others stays (a vertebra that was missed); a longer hole ends the column.
+        A last slot that is far shorter than the one above, without a disc between them, is no vertebra.
+        """
         bone = self.body + self.sacrum >= _LEAST_BONE
-        runs, start = [], None
-        for n in range(len(bone) + 1):
-            here = n < len(bone) and bool(bone[n])
-            bridged = 0 < n < len(bone) - 1 and bool(bone[n - 1]) and bool(bone[n + 1]) and self.disc_mm3[n] > 0
-            if (here or bridged) and start is None:
-                start = n
-            elif not (here or bridged) and start is not None:
-                runs.append((start, n))
-                start = None
-        if not runs:
+        bridged = bone.copy()
+        bridged[1:-1] |= bone[:-2] & bone[2:]
+        starts = np.flatnonzero(bridged & ~np.r_[False, bridged[:-1]])
+        stops = np.flatnonzero(bridged & ~np.r_[bridged[1:], False]) + 1
+        if len(starts) == 0:
             return None
+        runs = [(int(a), int(b)) for a, b in zip(starts, stops, strict=True)]
         a, b = max(runs, key=lambda run: float(self.body[run[0] : run[1]].sum()))
+        trace = _TRACE_OF_DISC * float(np.median(self.disc_mm3[a : b - 1])) if b - a > 1 else 0.0
+        while b - a > 2 and self.disc_mm3[b - 2] < trace and self.pitch_mm(b - 1) < _SHORT * self.pitch_mm(b - 2):
+            b -= 1
         return Slots.measured(self.seen, list(self.edges[a : b + 1]))
 
     def until(self, last: int) -> Slots:
         """The slots down to ``last``; an S1 far longer than L5 is shortened to what an S1 can be."""
         edges = list(self.edges[: last + 2])
         if last > 0:
-            longest = int(round(_S1_TO_PITCH * self.pitch_mm(last - 1)))
+            longest = round(_S1_TO_PITCH * self.pitch_mm(last - 1))
             edges[-1] = min(edges[-1], edges[-2] + max(longest, 12))
         return Slots.measured(self.seen, edges)
 
 
-def sacral_slot(slots: Slots) -> tuple[int, float] | None:
+def sacral_slot(slots: Slots, *, sacrum_mm3: float, cord_share: float) -> tuple[int, float] | None:
     """Slot of S1 and a confidence from 0 to 1, or None when no sacrum is to be seen.
 
-    The confidence falls with little sacrum, and when the size of the discs and the border between body and sacrum
-    point to different slots.
+    Parameters
+    ----------
+    slots : stretches of the column, head to foot
+    sacrum_mm3 : volume labelled as sacrum about the lowest slots, on and beside the curve
+    cord_share : share of cord in the canal behind the lowest slots; cord never reaches the sacrum
+
+    Returns
+    -------
+    S1 lies below the last full disc. The confidence falls with little sacrum, and when the border between body and
+    sacrum labels is elsewhere than at that disc.
     """
-    total = float((slots.sacrum * np.diff(slots.edges)).sum() * np.median(slots.seen.reference))
-    if total < _LEAST_SACRUM_MM3 or len(slots.body) < 2:
+    if sacrum_mm3 < _LEAST_SACRUM_MM3 or cord_share > _MOST_CORD or len(slots.body) < 2:
         return None
-    sacral = np.flatnonzero(slots.sacrum > _SACRAL_SHARE)
-    if len(sacral) == 0:
-        return None
-    first = int(sacral[0])
-    share = float(slots.sacrum[first] / (slots.sacrum[first] + slots.body[first]))
-    above = slots.disc_mm3[max(0, first - 4) : max(0, first - 1)]
-    full = float(np.median(above)) if len(above) and np.median(above) > 0 else float(slots.disc_mm3.max())
-    relative = float(slots.disc_mm3[first - 1]) / full if first > 0 and full > 0 else 0.0
-    plenty = min(1.0, total / (5 * _LEAST_SACRUM_MM3))
-    if share > _MOSTLY and relative < _FULL_DISC and first > 0:
-        return first - 1, 0.6 + 0.3 * plenty
-    if share > _MOSTLY:
-        return first, 0.5 + 0.25 * plenty
-    return first, 0.65 + 0.25 * plenty
+    plenty = min(1.0, sacrum_mm3 / (5 * _LEAST_SACRUM_MM3))
+    below = _below_last_full_disc(slots)
+    on_curve = np.flatnonzero(slots.sacrum > _SACRAL_SHARE)
+    if len(on_curve) == 0:
+        return (below, 0.4 + 0.25 * plenty) if below is not None else None
+    first = int(on_curve[0])
+    mostly = bool(slots.sacrum[first] > _MOSTLY * (slots.sacrum[first] + slots.body[first]))
+    if below is None:
+        return first, 0.4 + 0.1 * plenty
+    if below == first or (mostly and below == first - 1):
+        return below, 0.65 + 0.25 * plenty
+    return (below if mostly else first), 0.4 + 0.2 * plenty
+
+
+def _below_last_full_disc(slots: Slots) -> int | None:
+    """The slot under the lowest disc that is at least 0.4 of the usual disc above it."""
+    for slot in range(len(slots.body) - 1, 0, -1):
+        above = slots.disc_mm3[max(0, slot - 4) : slot - 1]
+        usual = float(np.median(above)) if len(above) else float(slots.disc_mm3.max())
+        if usual > 0 and slots.disc_mm3[slot - 1] >= _FULL_DISC * usual:
+            return slot
+    return None

@@ -74,7 +74,7 @@ def profile(place: Floats, values: NDArray[np.integer], voxel_mm3: float) -> Pro
     def area(*classes: int) -> Floats:
         chosen = central & np.isin(values, classes)
         total = np.bincount((place[chosen, 0] - low).astype(int), minlength=count)
-        return ndimage.gaussian_filter1d(total * voxel_mm3, 1.0)
+        return np.asarray(ndimage.gaussian_filter1d(total * voxel_mm3, 1.0), dtype=np.float64)
 
     body, disc, sacrum = area(BODY), area(DISC), area(SACRUM)
     reference = ndimage.percentile_filter(body + disc, 80, size=_REFERENCE_MM, mode="constant")
@@ -118,7 +118,7 @@ def find_separators(separation: Floats, *, cut_above: bool) -> list[int]:
             before = score[j] - penalty[p]
             best = int(before.argmax())
             value = float(before[best])
-            first = opening[j] - _end_penalty(j, int(pitch), two_sided=not cut_above and j > pitch / 4)
+            first = opening[j] - _end_penalty(j, int(pitch), two_sided=not cut_above and 4 * j > int(pitch))
             if first > value:
                 value, best = first, -1
             score[i, p], back[i, p] = value + gain[i], best
