@@ -1,0 +1,40 @@
+"""From an image to named anatomy in one step: the network's classes, then instances and levels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spinemri.segment.label import label_anatomy
+
+if TYPE_CHECKING:
+    from spinemri.image import Image
+    from spinemri.segment.levels import Anchor
+    from spinemri.segment.predictor import Predictor
+    from spinemri.segmentation import Segmentation
+    from spinemri.spine import LevelAssignment
+
+
+def segment_anatomy(
+    image: Image, predictor: Predictor, *, anchor: Anchor | None = None
+) -> tuple[Segmentation, tuple[LevelAssignment, ...], tuple[str, ...]]:
+    """Vertebral bodies, posterior elements, discs, thecal sac, cord and sacrum of one series, named by level.
+
+    Parameters
+    ----------
+    image : a sagittal series or a 3D volume
+    predictor : the loaded model
+    anchor : what the user says about the level of one body
+
+    Returns
+    -------
+    Segmentation on the image's own grid, the basis of each level's name from head to foot, and warnings.
+
+    Raises
+    ------
+    ModelError
+        If the image is not sagittal, or the model does not accept its contrast.
+    LevelError
+        If the anchor does not fit the bodies found.
+    """
+    found = predictor.predict(image)
+    return label_anatomy(found.classes, image.geometry, image.series.series_uid, found.made_by, anchor=anchor)

@@ -1,0 +1,88 @@
+"""What the network is punished for: every class of a synthetic slice, one class of a real one.
+
+A real data set labels one structure and only part of the spine. There the other classes are merged into "not this
+structure", and nothing outside the labelled extent counts: an unlabelled vertebra is not background.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as nnf
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SMOOTH_PX = 20.0  # a class absent from the batch costs next to nothing
+_EPS = 1e-5
+
+
+@dataclass(frozen=True, eq=False)
+class Loss:
+    """A loss to descend, and the soft Dice it was made of.
+
+    Parameters
+    ----------
+    value : scalar
+    dice : per class without background (full labels), or one value (partial labels); detached
+    present : which of them the batch shows
+    """
+
+    value: torch.Tensor
+    dice: torch.Tensor
+    present: torch.Tensor
+
+
+def full_loss(logits: torch.Tensor, classes: torch.Tensor, weights: torch.Tensor) -> Loss:
+    """Weighted cross-entropy plus one minus the soft Dice over the batch, all classes labelled.
+
+    Parameters
+    ----------
+    logits : (batch, class, rows, columns)
+    classes : (batch, rows, columns) int64
+    weights : one per class, for the cross-entropy
+    """
+    entropy = nnf.cross_entropy(logits, classes, weight=weights)
+    truth = nnf.one_hot(classes, logits.shape[1]).movedim(-1, 1).float()
+    dice = _soft_dice(logits.softmax(1), truth, dims=(0, 2, 3))[1:]
+    return Loss(entropy + 1 - dice.mean(), dice.detach(), truth.sum((0, 2, 3))[1:] > 0)
+
+
+def partial_loss(
+    logits: torch.Tensor, labelled: torch.Tensor, extent: torch.Tensor, target: torch.Tensor, weights: torch.Tensor
+) -> Loss:
+    """The same for slices in which one class is labelled, inside an extent; the other classes are merged.
+
+    Parameters
+    ----------
+    logits : (batch, class, rows, columns)
+    labelled : (batch, rows, columns) 1 where the labelled structure is
+    extent : (batch, rows, columns) 1 where the labels can be trusted, to both sides
+    target : (batch,) the class that is labelled in each slice
+    weights : one per class; a pixel that is not the structure weighs what it is now taken for
+    """
+    probabilities = logits.softmax(1)
+    found = torch.stack([p[c] for p, c in zip(probabilities, target, strict=True)])
+    importance = torch.where(
+        labelled > 0, weights[target][:, None, None], merged_weight(probabilities, target, weights)
+    )
+    entropy = -torch.where(labelled > 0, torch.log(found + _EPS), torch.log(1 - found + _EPS))
+    groups = [target == c for c in sorted({int(c) for c in target})]
+    dice = torch.stack([_soft_dice((found * extent)[g], (labelled * extent)[g]) for g in groups])
+    value = (entropy * importance * extent).sum() / ((importance * extent).sum() + 1) + 1 - dice.mean()
+    return Loss(value, dice.mean().detach()[None], (labelled * extent).sum()[None] > 0)
+
+
+def merged_weight(probabilities: torch.Tensor, target: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Weight (batch, rows, columns) of a pixel that is not ``target``: the mean over the classes it is taken for."""
+    others = probabilities.detach().clone()
+    for slice_probabilities, mine in zip(others, target, strict=True):
+        slice_probabilities[mine] = 0
+    return (others * weights[:, None, None]).sum(1) / others.sum(1).clamp(min=_EPS)
+
+
+def _soft_dice(found: torch.Tensor, truth: torch.Tensor, dims: Sequence[int] | None = None) -> torch.Tensor:
+    axes = tuple(range(found.ndim)) if dims is None else tuple(dims)
+    return (2 * (found * truth).sum(axes) + _SMOOTH_PX) / ((found + truth).sum(axes) + _SMOOTH_PX)

@@ -1,0 +1,73 @@
+"""The loss sees what is labelled and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from spinemri.training.loss import full_loss, merged_weight, partial_loss
+
+WEIGHTS = torch.tensor([0.5, 1.0, 1.5, 1.5])
+
+
+def logits(classes: torch.Tensor, strength: float = 12.0) -> torch.Tensor:
+    return torch.nn.functional.one_hot(classes, 4).movedim(-1, 1).float() * strength
+
+
+def classes() -> torch.Tensor:
+    truth = torch.zeros(2, 40, 56, dtype=torch.int64)
+    truth[0, 5:20, 8:30] = 1
+    truth[1, 10:30, 20:50] = 3
+    return truth
+
+
+def test_truth_costs_nothing_and_an_absent_class_is_not_punished():
+    found = full_loss(logits(classes()), classes(), WEIGHTS)
+    assert float(found.value) < 0.01
+    assert found.present.tolist() == [True, False, True]
+    assert found.dice.min() > 0.99
+
+
+def test_soft_dice_is_that_of_the_batch():
+    wrong = classes()
+    wrong[0, 5:20, 8:19] = 0  # half of the 330 pixels of class 1
+    found = full_loss(logits(wrong, 40.0), classes(), WEIGHTS)
+    assert float(found.dice[0]) == pytest.approx((2 * 165 + 20) / (165 + 330 + 20), abs=1e-3)
+
+
+def partial(prediction: torch.Tensor, extent: torch.Tensor | None = None):
+    labelled = torch.stack([(classes()[0] == 1).float(), (classes()[1] == 3).float()])
+    everywhere = torch.ones_like(labelled) if extent is None else extent
+    return partial_loss(prediction, labelled, everywhere, torch.tensor([1, 3]), WEIGHTS)
+
+
+def test_which_other_class_a_pixel_has_does_not_matter():
+    other = classes()
+    other[0, 25:35] = 2
+    other[1, 2:8] = 1
+    assert float(partial(logits(other)).value) == pytest.approx(float(partial(logits(classes())).value), abs=1e-3)
+    wrong = classes()
+    wrong[0, 25:35] = 1
+    assert float(partial(logits(wrong)).value) > 0.5
+
+
+def test_nothing_outside_the_extent_counts():
+    extent = torch.zeros(2, 40, 56)
+    extent[:, :, 10:52] = 1
+    prediction = logits(classes(), 3.0)
+    spoiled = prediction.clone()
+    spoiled[:, :, :, :10] = 0
+    spoiled[:, 1, :, :10] = 30
+    assert float(partial(prediction, extent).value) == pytest.approx(float(partial(spoiled, extent).value))
+    spoiled.requires_grad_()
+    partial(spoiled, extent).value.backward()
+    assert float(spoiled.grad[:, :, :, :10].abs().max()) == 0
+    assert float(spoiled.grad[:, :, :, 10:52].abs().max()) > 0
+
+
+def test_a_pixel_that_is_something_else_weighs_what_it_is_taken_for():
+    """Otherwise dividing by the class weights at prediction would shift borders that real images have taught."""
+    probabilities = torch.tensor([[0.3, 0.4, 0.1, 0.2], [0.6, 0.4, 0.0, 0.0]]).view(2, 4, 1, 1)
+    found = merged_weight(probabilities, torch.tensor([1, 1]), WEIGHTS)
+    assert float(found[0]) == pytest.approx((0.3 * 0.5 + 0.1 * 1.5 + 0.2 * 1.5) / 0.6)
+    assert float(found[1]) == pytest.approx(0.5)

@@ -1,0 +1,128 @@
+"""Partial labels: who is trained on, where labels count, and what a sample shows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from spinemri.convert import write_nifti
+from spinemri.errors import InputError
+from spinemri.geometry import Geometry
+from spinemri.segment.model import load_model
+from spinemri.training.real import (
+    TRAINING,
+    VALIDATION,
+    LabelledCase,
+    RealSlices,
+    labelled_cases,
+    labelled_extent,
+    load_case,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CASE = LabelledCase("vb2", "90", "90", TRAINING, "vertebral_body")
+# slices to the left, rows downwards, columns backwards
+GRID = Geometry((9, 180, 150), (4.0, 1.0, 1.0), (-16.0, -75.0, 90.0), (1.0, 0, 0, 0, 0, 1.0, 0, -1.0, 0))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A labelled set of one case: bodies 40 to 140 mm down, 30 mm deep, brighter than what is around."""
+    labels = np.zeros(GRID.shape, dtype=np.uint8)
+    for n in range(3):
+        labels[2:7, 40 + 34 * n : 68 + 34 * n, 60:90] = n + 1
+    rng = np.random.default_rng(2)
+    image = np.where(labels > 0, 160, 80) + rng.normal(0, 6, GRID.shape)
+    image[:, :, :12] = 0
+    (tmp_path / "vb2").mkdir()
+    write_nifti(image.clip(0, 255).astype(np.uint8), GRID, tmp_path / "vb2/90_img.nii.gz")
+    write_nifti(labels, GRID, tmp_path / "vb2/90_lab.nii.gz")
+    return tmp_path
+
+
+def test_nobody_is_both_trained_and_checked_on():
+    people = {role: {(c.set, c.person) for c in labelled_cases(role)} for role in (TRAINING, VALIDATION)}
+    assert not people[TRAINING] & people[VALIDATION]
+    held_out = {("vb1", "AKa"), ("vb1", "DzZ"), ("ivd", "46"), ("vb2", "19"), ("vb2", "20"), ("vb2", "23")}
+    assert people[VALIDATION] == held_out | {("vb3", str(n)) for n in range(44, 53)}
+    assert len(labelled_cases(TRAINING)) == 12 + 39 + 3
+
+
+def test_every_case_of_the_split_exists(shared):
+    for case in (*labelled_cases(TRAINING), *labelled_cases(VALIDATION)):
+        assert all(path.is_file() for path in case.files(shared / "data/labelled"))
+
+
+def test_a_case_lies_posterior_to_anterior_and_inferior_to_superior(root):
+    volume = load_case(CASE, root, load_model())
+    assert volume.slices.shape == (9, 150, 180)
+    assert volume.target == 1
+    rows = volume.labelled.any(0).any(1).nonzero().flatten()
+    columns = volume.labelled.any(0).any(0).nonzero().flatten()
+    assert (int(rows[0]), int(rows[-1])) == (150 - 90, 150 - 60 - 1)
+    assert (int(columns[0]), int(columns[-1])) == (180 - 136, 180 - 40 - 1)
+    assert not volume.slices[:, -12:].any()  # the zero strip is in front
+
+
+def test_labels_count_between_planes_across_the_column():
+    """A column leaning by 20 degrees: the planes lean with it, so the neighbours beyond both ends stay outside."""
+    lean = np.deg2rad(20.0)
+    rows, columns = np.meshgrid(np.arange(160.0), np.arange(200.0), indexing="ij")
+    along = (columns - 100) * np.cos(lean) + (rows - 80) * np.sin(lean)
+    across = -(columns - 100) * np.sin(lean) + (rows - 80) * np.cos(lean)
+    bodies = {n: (np.abs(along - 34 * (n - 2)) < 13) & (np.abs(across) < 17) for n in (0, 1, 2, 3, 4)}
+    extent = labelled_extent({n: bodies[n] for n in (1, 2, 3)})
+    for n in (1, 2, 3):
+        assert extent[bodies[n]].mean() > 0.98
+    for n in (0, 4):
+        assert extent[bodies[n]].mean() == 0
+    in_range = np.zeros_like(extent)
+    in_range[:, np.flatnonzero(bodies[1].any(0))[0] : np.flatnonzero(bodies[3].any(0))[-1] + 1] = True
+    assert in_range[bodies[0]].any()  # what a plain range along the image would have taken for background
+
+
+def test_samples_repeat_with_their_seed_and_show_the_structure(root):
+    volume = load_case(CASE, root, load_model())
+    first, again = (list(islice(RealSlices([volume], seed=3, size=(96, 128)), 12)) for _ in range(2))
+    assert all(torch.equal(a[0], b[0]) for a, b in zip(first, again, strict=True))
+    contrasts = []
+    for image, labelled, extent, target in first:
+        assert image.shape == (5, 96, 128)
+        assert labelled.shape == extent.shape == (96, 128)
+        assert int(target) == 1
+        assert torch.isfinite(image).all()
+        if labelled.sum() > 200:
+            inner = image[2][labelled > 0].mean() - image[2][(labelled == 0) & (image[2] != 0)].mean()
+            contrasts.append(float(inner))
+    assert min(contrasts) < -0.3 < 0.3 < max(contrasts)  # bright in some samples, dark in others
+
+
+def test_samples_come_as_batches(root):
+    volume = load_case(CASE, root, load_model())
+    image, labelled, extent, target = next(iter(DataLoader(RealSlices([volume], 1, (96, 128)), batch_size=3)))
+    assert image.shape == (3, 5, 96, 128)
+    assert labelled.shape == extent.shape == (3, 96, 128)
+    assert target.tolist() == [1, 1, 1]
+
+
+def test_what_is_missing_or_does_not_fit_is_said(root):
+    with pytest.raises(InputError, match=r"vb2/91_img\.nii\.gz is missing"):
+        load_case(replace(CASE, case="91"), root, load_model())
+    other = replace(GRID, spacing=(4.0, 1.0, 1.1))
+    write_nifti(
+        np.ones(GRID.shape, dtype=np.uint8) * np.arange(9, dtype=np.uint8)[:, None, None],
+        other,
+        root / "vb2/90_lab.nii.gz",
+    )
+    with pytest.raises(InputError, match="grid"):
+        load_case(CASE, root, load_model())
+    with pytest.raises(InputError, match="no labelled volumes"):
+        RealSlices([], 1)
