@@ -1,0 +1,298 @@
+"""Vertebral bodies, discs, sacrum and posterior elements, painted from a subject's numbers.
+
+Bodies are rigid: a superellipse in plan, endplates as height fields, so every height is known exactly. Posterior
+elements are unions of simple solids (pedicle, lamina ring, articular pillar, transverse and spinous process).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spinemri.synthesis import morphometry as sizes
+from spinemri.synthesis.tissue import Tissue
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from spinemri.synthesis.canvas import Canvas, Field, Window
+    from spinemri.synthesis.subject import Subject
+
+    Mask = NDArray[np.bool_]
+
+_ROUNDNESS = 2.6  # exponent of the superellipse; 2 is an ellipse
+_MARGIN = 9.0  # mm looked at beyond a body's own size
+
+
+@dataclass(frozen=True)
+class BoneStyle:
+    """Details that vary between people and do not change any measurement."""
+
+    cortex_mm: float
+    basivertebral: float
+    pedicle: float
+    lamina_mm: float
+    osteophytes: NDArray[np.floating]
+    nucleus: float
+    cleft: float
+
+
+def sample_style(rng: np.random.Generator) -> BoneStyle:
+    """Random details of bone and disc."""
+    spurs = np.where(rng.random(sizes.COUNT) < rng.uniform(0, 0.4), rng.uniform(0, 0.12, sizes.COUNT), 0.0)
+    return BoneStyle(
+        cortex_mm=float(rng.uniform(0.6, 1.2)),
+        basivertebral=float(rng.uniform(0.2, 0.5)) if rng.random() < 0.8 else 0.0,
+        pedicle=float(rng.uniform(0.85, 1.15)),
+        lamina_mm=float(rng.uniform(4.8, 6.6)),
+        osteophytes=spurs,
+        nucleus=float(rng.uniform(0.5, 0.78)),
+        cleft=float(rng.uniform(0.1, 0.2)) if rng.random() < 0.3 else 0.0,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _BodyFrame:
+    """Coordinates of a block of voxels in one body's frame: u superior, t depth fraction, rho2 plan radius squared."""
+
+    u: Field
+    t: Field
+    rho: Field
+    superior: NDArray[np.floating]
+    inferior: NDArray[np.floating]
+
+
+def _frame(canvas: Canvas, subject: Subject, index: int, window: Window, spur: float) -> _BodyFrame:
+    up, front = subject.axes(index)
+    da = canvas.a[window] - np.float32(subject.centre[index, 0])
+    dz = canvas.z[window] - np.float32(subject.centre[index, 1])
+    u = da * np.float32(up[0]) + dz * np.float32(up[1])
+    v = da * np.float32(front[0]) + dz * np.float32(front[1])
+    depth, width = np.float32(subject.depth[index]), np.float32(subject.width[index])
+    tall = np.clip(np.abs(u) / np.float32(0.5 * subject.posterior[index]), 0, 1)
+    size = 1 - np.float32(subject.waist[index]) * (1 - tall**2)
+    size = size + np.float32(spur) * tall**6 * np.clip(v / depth + 0.5, 0, 1)
+    across = np.abs(canvas.x[window]) / (width / 2 * size)
+    along = np.abs(v) / (depth / 2 * np.where(v > 0, size, 1))
+    rho = (across**_ROUNDNESS + along**_ROUNDNESS) ** np.float32(1 / _ROUNDNESS)
+    t = v / depth + np.float32(0.5)
+    plan = (canvas.x[window] / (width / 2)) ** 2 + (v / (depth / 2)) ** 2
+    return _BodyFrame(
+        u,
+        t,
+        rho,
+        subject.endplate(index, t, plan, superior=True),
+        subject.endplate(index, t, plan, superior=False),
+    )
+
+
+def _body_window(canvas: Canvas, index: int, subject: Subject) -> Window | None:
+    half = 0.5 * subject.posterior[index] + _MARGIN + 8
+    middle = canvas.curve.middle[index]
+    return canvas.window((middle - half, middle + half), (-8.0, subject.depth[index] + _MARGIN))
+
+
+def _near(canvas: Canvas, subject: Subject, index: int, window: Window) -> Mask:
+    """Keeps a body where the spine bends back on itself from being painted twice."""
+    rows = np.abs(canvas.s[window] - canvas.curve.middle[index]) < 0.75 * subject.posterior[index] + 6
+    return np.asarray(rows)
+
+
+def paint_bodies(canvas: Canvas, subject: Subject, style: BoneStyle) -> None:
+    """Bodies C2 to S5 with cortex and basivertebral vein; S2 to S5 as sacrum."""
+    for index in range(sizes.COUNT):
+        window = _body_window(canvas, index, subject)
+        if window is None:
+            continue
+        spur = float(style.osteophytes[index])
+        body = _frame(canvas, subject, index, window, spur)
+        inside = (body.rho < 1) & (body.u < body.superior) & (body.u > body.inferior)
+        inside &= _near(canvas, subject, index, window)
+        edge = np.minimum(
+            np.minimum(body.superior - body.u, body.u - body.inferior), (1 - body.rho) * subject.depth[index] / 2
+        )
+        sacral = index > sizes.S1
+        canvas.paint(window, inside, Tissue.SACRAL_MARROW if sacral else Tissue.MARROW, index + 1)
+        canvas.paint(window, inside & (edge < style.cortex_mm), Tissue.SACRAL_CORTEX if sacral else Tissue.CORTEX)
+        if not sacral and style.basivertebral:
+            vein = inside & (edge > style.cortex_mm / 2) & (body.t < style.basivertebral)
+            vein &= (np.abs(body.u) < 2.2 - 4 * body.t) & (np.abs(canvas.x[window]) < 4)
+            canvas.paint(window, vein, Tissue.BASIVERTEBRAL_VEIN)
+
+
+def paint_discs(canvas: Canvas, subject: Subject, style: BoneStyle) -> None:
+    """Discs C2-C3 to L5-S1 between the endplates of their neighbours; remnants within the sacrum."""
+    for index in range(sizes.COUNT - 1):
+        upper_window = _body_window(canvas, index, subject)
+        if upper_window is None:
+            continue
+        rows = canvas.curve.bottom[index]
+        thick = subject.disc[index] + 12
+        window = canvas.window((rows - thick, rows + thick), (-8.0, subject.depth[index] + _MARGIN))
+        if window is None:
+            continue
+        above = _frame(canvas, subject, index, window, 0.0)
+        below = _frame(canvas, subject, index + 1, window, 0.0)
+        between = (above.u <= above.inferior) & (below.u >= below.superior)
+        rho = np.minimum(np.maximum(above.rho, 0), 4)
+        rho = 0.5 * (rho + np.minimum(below.rho, 4)) / (1 + subject.bulge[index])
+        disc = between & (rho < 1) & (canvas.level[window] == 0) & _near(canvas, subject, index, window)
+        if index >= sizes.S1:
+            canvas.paint(window, disc, Tissue.SACRAL_DISC, index + 1)
+            continue
+        canvas.paint(window, disc, Tissue.ANNULUS, 101 + index)
+        gap = np.maximum((above.inferior - above.u) + (below.u - below.superior), 0.5)
+        height = 2 * (above.inferior - above.u) / gap - 1
+        nucleus = disc & ((rho / style.nucleus) ** 2 + height**2 < 1) & (np.abs(height) > style.cleft)
+        canvas.paint(window, nucleus, Tissue.NUCLEUS)
+
+
+def paint_lesions(canvas: Canvas, subject: Subject) -> None:
+    """Balls of replaced marrow within their own body."""
+    for lesion in subject.pathology.lesions:
+        window = _body_window(canvas, lesion.index, subject)
+        if window is None:
+            continue
+        body = _frame(canvas, subject, lesion.index, window, 0.0)
+        u, v, x = lesion.centre
+        depth = subject.depth[lesion.index]
+        away = (body.u - u) ** 2 + ((body.t - 0.5) * depth - v) ** 2 + (canvas.x[window] - x) ** 2
+        marrow = canvas.tissue[window] == int(Tissue.MARROW)
+        canvas.paint(
+            window, (away < lesion.radius**2) & marrow & (canvas.level[window] == lesion.index + 1), Tissue.LESION
+        )
+
+
+def paint_posterior_elements(canvas: Canvas, subject: Subject, style: BoneStyle, canal: Mask) -> None:
+    """Arches and processes of C2 to L5; voxels within the canal are left alone."""
+    for index in range(sizes.S1):
+        top, bottom = canvas.curve.top[index], canvas.curve.bottom[index]
+        window = canvas.window((top - 22, bottom + 60), (-95.0, 0.5 * subject.depth[index]))
+        if window is None:
+            continue
+        inside = _posterior_depth(canvas, subject, style, index, window)
+        bone = (inside > 0) & ~canal[window]
+        canvas.paint(window, bone, Tissue.POSTERIOR_MARROW, index + 1)
+        canvas.paint(window, bone & (inside < style.cortex_mm), Tissue.POSTERIOR_CORTEX)
+        if index > 0:
+            _paint_facet_gap(canvas, subject, index, window)
+
+
+def _posterior_depth(canvas: Canvas, subject: Subject, style: BoneStyle, index: int, window: Window) -> Field:
+    """Depth in mm below the surface of the posterior elements of one vertebra (negative outside)."""
+    g, cervical, lumbar = subject.scale, index <= sizes.C7, index >= sizes.L1
+    s, f, x = canvas.s[window], canvas.f[window], canvas.x[window]
+    ax = np.abs(x)
+    depth, width, height = subject.canal_depth[index], subject.canal_width[index], subject.posterior[index]
+    top, bottom = canvas.curve.top[index], canvas.curve.bottom[index]
+    lamina = (4.5 if cervical else style.lamina_mm) * g
+    pedicle_w = (5 if cervical else 8 + (index - sizes.L1) * 1.6 if lumbar else 6.5) * g * style.pedicle
+    pedicle_h = (7 if cervical else 14 if lumbar else 11) * g
+    out = width / 2 + pedicle_w / 2 - 0.3
+    pedicle_s = top + height * (0.45 if cervical else 0.33)
+
+    def tube(dx: Field, ds: Field, rx: float, rs: float) -> Field:
+        return np.asarray((1 - np.sqrt((dx / rx) ** 2 + (ds / rs) ** 2)) * min(rx, rs), dtype=np.float32)
+
+    pedicle = tube(ax - out, s - pedicle_s, pedicle_w / 2, pedicle_h / 2)
+    pedicle = np.minimum(pedicle, np.minimum(f + depth * 0.75, 2.5 - f))
+
+    ring = np.sqrt(((f + depth / 2 + 0.5) / (depth / 2)) ** 2 + (x / (width / 2)) ** 2) * min(depth, width) / 2
+    inner = min(depth, width) / 2 * 1.06
+    slope = subject.spinous_slope[index]
+    lamina_s = top + height * (0.85 if lumbar else 0.75) + slope * 2
+    lean = s - lamina_s - 0.35 * -(f + depth * 0.5)
+    arch = np.minimum(np.minimum(ring - inner, inner + lamina - ring), height * 0.44 - np.abs(lean))
+    arch = np.minimum(arch, -depth * 0.45 - f)
+
+    pillar_x = width / 2 + (7 + (index - sizes.L1) if lumbar else 5) * g
+    pillar_r = (7.5 if lumbar else 6.2 if cervical else 5) * g
+    pillar_f = -(depth * (0.35 if cervical else 0.75))
+    low, high = top - (2 if cervical else 6) * g, bottom + (0 if cervical else 7) * g + subject.disc[index]
+    skew = (s - (low + high) / 2) - 0.5 * (pillar_f - f)
+    pillar = np.minimum(
+        tube(ax - pillar_x, f - pillar_f + 0.15 * skew, pillar_r, pillar_r), (high - low) / 2 - np.abs(skew)
+    )
+
+    reach = (14 if cervical else 30 if lumbar else 24) * g
+    thick = (3.5 if cervical else 4.5) * g
+    wing_f = 2.0 if cervical else -depth * (0.35 if lumbar else 0.9)
+    sweep = 0.0 if cervical else 0.35
+    wing = tube(f - wing_f + sweep * (ax - out), s - pedicle_s - 1, thick, thick * 1.3)
+    wing = np.minimum(wing, np.minimum(ax - out, out + reach - ax))
+
+    start = -(depth + lamina * 0.6)
+    along = start - f
+    length = subject.spinous_length[index]
+    share = np.clip(along / max(length, 1.0), 0, 1.2)
+    half_w = (2.2 if cervical else 3.2 if lumbar else 2.6) * g * (1 + 0.35 * share**3)
+    half_h = subject.spinous_height[index] / 2 * (1 + (0.25 * np.clip(share, 0, 1) if lumbar else 0))
+    centre = lamina_s + (2 if lumbar else 1) + slope * along
+    spinous = np.minimum(np.minimum(half_w - ax, half_h - np.abs(s - centre)), np.minimum(along + 4, length - along))
+
+    return np.asarray(np.maximum.reduce([pedicle, arch, pillar, wing, spinous]), dtype=np.float32)
+
+
+def _paint_facet_gap(canvas: Canvas, subject: Subject, index: int, window: Window) -> None:
+    lumbar = index >= sizes.L1
+    g = subject.scale
+    s, f, ax = canvas.s[window], canvas.f[window], np.abs(canvas.x[window])
+    joint_x = subject.canal_width[index] / 2 + (7 if lumbar else 5) * g
+    joint_s = canvas.curve.top[index] - 1.5
+    joint_f = -subject.canal_depth[index] * 0.75 + 1
+    plane = (f - joint_f) + (0.15 if lumbar else 0.6) * (s - joint_s) + (0.6 * (ax - joint_x) if lumbar else 0)
+    near = (ax - joint_x) ** 2 + (s - joint_s) ** 2 < (7 * g) ** 2
+    gap = (np.abs(plane) < 0.9) & near & (canvas.tissue[window] == int(Tissue.POSTERIOR_MARROW))
+    canvas.paint(window, gap, Tissue.FACET, 0)
+
+
+def paint_sacrum(canvas: Canvas, subject: Subject, canal: Mask) -> None:
+    """Alae and posterior wall of the sacrum around its bodies."""
+    top, bottom = canvas.curve.top[sizes.S1], canvas.curve.bottom[-1]
+    window = canvas.window((top - 5, bottom), (-40.0, 60.0))
+    if window is None:
+        return
+    g = subject.scale
+    s, f, ax = canvas.s[window], canvas.f[window], np.abs(canvas.x[window])
+    down = (s - top) / (bottom - top)
+    share = np.linspace(0, 1, 5)
+    depth = np.interp(down, share, subject.depth[sizes.S1 :])
+    half_width = np.interp(down, share, subject.width[sizes.S1 :]) / 2
+    inside = (down > 0.02) & (down < 1) & ~canal[window] & (canvas.level[window] == 0)
+    ala = inside & (ax < (52 * (1 - down) + 10) * g) & (ax > half_width - 1)
+    ala &= (f < depth * 0.75 - (ax - 25) * 0.25) & (f > -12 * (1 - down) - 3)
+    behind = np.interp(down, share, subject.canal_depth[sizes.S1 :])
+    crest = 6 * (1 - down) * (np.abs(np.sin(down * 15.7)) > 0.5) * (ax < 5)
+    wall = (
+        inside
+        & (down > 0.05)
+        & (f < -behind)
+        & (f > -behind - 6 * (1 - 0.5 * down) - crest)
+        & (ax < 25 * (1 - down) + 6)
+    )
+    canvas.paint(window, ala | wall, Tissue.SACRAL_MARROW, sizes.S1 + 2)
+    for index in range(sizes.S1, sizes.S1 + 3):
+        hole = (ax - (subject.width[index + 1] / 2 + 4)) ** 2 + (s - canvas.curve.bottom[index]) ** 2 < (4 * g) ** 2
+        canvas.paint(window, hole & (f < subject.depth[index] * 0.7) & (ala | wall), Tissue.FORAMINAL_FAT, 0)
+
+
+def paint_upper_neck(canvas: Canvas, subject: Subject, canal: Mask) -> None:
+    """Dens and anterior and posterior arch and lateral masses of C1."""
+    top = canvas.curve.top[0]
+    window = canvas.window((top - 40, top + 12), (-50.0, 45.0))
+    if window is None:
+        return
+    g = subject.scale
+    s, f, x = canvas.s[window] - top, canvas.f[window], canvas.x[window]
+    centre, radius, length = subject.depth[0] * 0.5 - 0.5, 5.2 * g, 15 * g
+    ring = ((f - centre) / radius) ** 2 + (x / radius) ** 2
+    dens = (ring < 1 - np.clip((-s - length + 4) / 4, 0, 1) ** 2) & (s < 2) & (s > -length)
+    canvas.paint(window, dens, Tissue.MARROW, 1)
+    canvas.paint(window, dens & (ring > 0.75), Tissue.CORTEX)
+    height = s + 8 * g
+    front = ((f - centre - radius - 4) / 3.5) ** 2 + (height / 6) ** 2 + (x / 14) ** 2 < 1
+    back = (((f + subject.canal_depth[0] + 5) / 3.5) ** 2 + (height / 5) ** 2 < 1) & (np.abs(x) < 16)
+    masses = ((np.abs(x) - 19) / 7) ** 2 + (height / 9) ** 2 + ((f - 2) / 9) ** 2 < 1
+    canvas.paint(window, (front | back | masses) & ~canal[window] & ~dens, Tissue.POSTERIOR_MARROW, 0)

@@ -1,0 +1,157 @@
+"""Spinal canal, thecal sac, cord and nerve roots, painted in curvilinear coordinates along the posterior walls.
+
+``sac_profile`` is the single definition of the sac's AP diameter: the painter and the truth both read it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spinemri.synthesis import morphometry as sizes
+from spinemri.synthesis.tissue import Tissue
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from spinemri.synthesis.canvas import Canvas, Curve, Field
+    from spinemri.synthesis.subject import Subject
+
+    Array = NDArray[np.floating]
+
+_DURA_GAP = 1.0  # mm between the posterior wall and the sac above L5
+SAC_TISSUES = (Tissue.CSF, Tissue.CORD, Tissue.NERVE_ROOT)
+
+
+@dataclass(frozen=True, eq=False)
+class SacProfile:
+    """AP diameter of the sac along the curve, and f of its anterior border; both (n,) mm over ``curve.s``."""
+
+    diameter: Array
+    anterior_border: Array
+    end_s: float
+
+
+def sac_profile(subject: Subject, curve: Curve) -> SacProfile:
+    """AP diameter of the thecal sac as a function of s, with every narrowing of the subject."""
+    knots = curve.middle[: sizes.S1 + 2]
+    diameter = curve.along(knots, subject.sac_depth[: sizes.S1 + 2])
+    for index in range(sizes.L1, sizes.L5 + 1):  # posterior fat pads between the laminae
+        pad = np.exp(-(((curve.s - curve.bottom[index] + 2) / 7) ** 2))
+        diameter = diameter * (1 - 0.05 * pad)
+    for narrowing in subject.pathology.narrowings:
+        disc = disc_s(curve, narrowing.index)
+        diameter = diameter * (1 - narrowing.fraction * np.exp(-(((curve.s - disc) / narrowing.length_mm) ** 2)))
+    end = float(np.interp(subject.sac_end_index, np.arange(sizes.COUNT), curve.middle))
+    taper = np.clip((end - curve.s) / 30, 0, 1) ** 0.6
+    border_shift = np.interp(curve.s, [curve.bottom[sizes.L5 - 1], curve.top[sizes.S1], end], [0, 2.0, 4.0])
+    lost = curve.along(knots, subject.sac_depth[: sizes.S1 + 2]) - diameter
+    border = -(_DURA_GAP + border_shift + 0.6 * lost)
+    return SacProfile(diameter * taper, border, end)
+
+
+def disc_s(curve: Curve, index: int) -> float:
+    """Curve coordinate of the disc below vertebra ``index``."""
+    return float(0.5 * (curve.bottom[index] + curve.top[index + 1]))
+
+
+def paint_canal(canvas: Canvas, subject: Subject, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Epidural fat, sac, cord and roots; returns the mask of the bony canal (x, z, a)."""
+    curve = canvas.curve
+    depth, width = canvas.along_levels(subject.canal_depth), canvas.along_levels(subject.canal_width)
+    centre = -(depth / 2 + 0.5)
+    ring = ((canvas.f - centre) / (depth / 2)) ** 2 + (canvas.x / (width / 2)) ** 2
+    behind = np.clip(-(canvas.f - centre) / (depth / 2), 0, 1)
+    lumbar = np.clip((canvas.s_plane - curve.top[sizes.L1]) / 60, 0, 1)[None]
+    ring = ring + np.float32(rng.uniform(0.2, 0.6)) * lumbar * behind * np.abs(canvas.x) / (width / 2)
+    span = ((canvas.s_plane > curve.top[0] - 45) & (canvas.s_plane < curve.bottom[sizes.S1 + 3]))[None]
+    canal = (ring < 1) & span
+    canvas.tissue[(ring < 1.35) & span] = int(Tissue.LIGAMENT)
+    canvas.tissue[canal] = int(Tissue.EPIDURAL_FAT)
+
+    profile = sac_profile(subject, curve)
+    diameter, border = canvas.profile(profile.diameter), canvas.profile(profile.anterior_border)
+    middle = border - diameter / 2
+    half_width = width / 2 * np.float32(subject.sac_width_fraction) * np.clip(diameter / (0.8 * depth), 0.15, 1)
+    radius = ((canvas.f - middle) / np.maximum(diameter / 2, 0.05)) ** 2 + (canvas.x / half_width) ** 2
+    within = span & (canvas.s_plane < profile.end_s)[None]
+    sac = (radius < 1) & within
+    canvas.tissue[(radius < 1.2) & canal & within] = int(Tissue.DURA if rng.random() < 0.5 else Tissue.EPIDURAL_FAT)
+    canvas.tissue[sac] = int(Tissue.CSF)
+    _paint_cord(canvas, subject, rng, middle, radius)
+    _paint_roots(canvas, subject, rng, sac, profile)
+    return np.asarray(canal | sac)
+
+
+def _paint_cord(canvas: Canvas, subject: Subject, rng: np.random.Generator, middle: Field, radius: Field) -> None:
+    curve = canvas.curve
+    tip = float(np.interp(subject.conus_index, np.arange(sizes.COUNT), curve.middle))
+    fade = np.clip((tip - curve.s) / 28, 0, 1) ** 0.6
+    depth = np.interp(curve.s, curve.middle, subject.cord_depth[: sizes.COUNT])
+    width = np.interp(curve.s, curve.middle, subject.cord_width[: sizes.COUNT])
+    above = np.clip((curve.top[0] - 22 - curve.s) / 20, 0, 1)  # medulla
+    floor = np.maximum(depth, 0.9 * subject.cord_depth[sizes.T12 - 1]) * (curve.s > curve.middle[sizes.T12 - 1])
+    depth = np.maximum(depth, floor) * fade * (1 + 0.4 * above)
+    width = (
+        np.maximum(width, 0.9 * subject.cord_width[sizes.T12 - 1] * (curve.s > curve.middle[sizes.T12 - 1]))
+        * fade
+        * (1 + 0.5 * above)
+    )
+    knots = [curve.s[0], curve.middle[2], curve.middle[sizes.T1 + 5], curve.middle[sizes.T12], curve.s[-1]]
+    shifts = [0, rng.uniform(-0.5, 0.8), rng.uniform(0, 2), rng.uniform(-1.2, 0.4), rng.uniform(-1.2, 0)]
+    shift = curve.along(knots, shifts)
+    cap, cwd, off = (canvas.profile(values) for values in (depth, width, shift))
+    inside = ((canvas.f - middle - off) / np.maximum(cap / 2, 0.05)) ** 2 + (
+        canvas.x / np.maximum(cwd / 2, 0.05)
+    ) ** 2 < 1
+    canvas.tissue[inside & (radius < 0.92) & (canvas.tissue == int(Tissue.CSF)) & (canvas.s_plane < tip)[None]] = int(
+        Tissue.CORD
+    )
+
+
+def _paint_roots(
+    canvas: Canvas, subject: Subject, rng: np.random.Generator, sac: NDArray[np.bool_], profile: SacProfile
+) -> None:
+    curve = canvas.curve
+    tip = float(np.interp(subject.conus_index, np.arange(sizes.COUNT), curve.middle))
+    window = canvas.window((tip - 35, profile.end_s), (-30.0, 3.0))
+    if window is None:
+        return
+    s = canvas.s[window]
+    half = canvas.profile(profile.diameter)[:, window[1], window[2]] / 2
+    middle = canvas.profile(profile.anterior_border)[:, window[1], window[2]] - half
+    wide = (
+        canvas.along_levels(subject.canal_width)[:, window[1], window[2]] / 2 * np.float32(subject.sac_width_fraction)
+    )
+    f, x = canvas.f[window] - middle, canvas.x[window]
+    roots = np.zeros(s.shape, dtype=bool)
+    for _ in range(int(rng.integers(8, 26))):
+        start = np.array([rng.uniform(-0.75, 0.1), rng.uniform(-0.6, 0.6)])
+        end = np.array([rng.uniform(-0.8, 0.3), np.sign(start[1]) * rng.uniform(0.2, 0.85)])
+        leaves = rng.uniform(tip + 30, profile.end_s + 20)
+        way = np.clip((s - tip + 20) / (leaves - tip + 20), 0, 1)
+        df = f - (start[0] + (end[0] - start[0]) * way) * half
+        dx = x - (start[1] + (end[1] - start[1]) * way) * wide
+        roots |= (df**2 + dx**2 < rng.uniform(0.4, 1.1) ** 2) & (s < leaves)
+    roots &= sac[window] & (canvas.tissue[window] == int(Tissue.CSF)) & (s > tip - 20)
+    canvas.paint(window, roots, Tissue.NERVE_ROOT)
+
+
+def paint_foramina(canvas: Canvas, subject: Subject) -> None:
+    """Fat and ganglion in the foramina, where nothing bony lies."""
+    free = [
+        int(t)
+        for t in (Tissue.MUSCLE, Tissue.SOFT, Tissue.PREVERTEBRAL, Tissue.LIGAMENT, Tissue.LUNG, Tissue.MUSCLE_FAT)
+    ]
+    for index in range(1, sizes.S1):
+        bottom = canvas.curve.bottom[index]
+        window = canvas.window((bottom - 12, bottom + subject.disc[index] + 12), (-30.0, 25.0))
+        if window is None:
+            continue
+        s, f = canvas.s[window] - bottom + 1, canvas.f[window]
+        ax = np.abs(canvas.x[window]) - subject.canal_width[index] / 2
+        fat = (ax > -1) & (ax < 9) & (((f + 4) / 5) ** 2 + (s / 7) ** 2 < 1) & np.isin(canvas.tissue[window], free)
+        canvas.paint(window, fat, Tissue.FORAMINAL_FAT)
+        canvas.paint(window, fat & ((f + 3) ** 2 + (s + 2) ** 2 < 6.5), Tissue.GANGLION)

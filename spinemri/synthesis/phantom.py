@@ -1,0 +1,196 @@
+"""A synthetic study of one person with known truth: sagittal lumbar T1, STIR and T2 with a fracture, a marrow lesion
+and a narrowed thecal sac. Parametric anatomy only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spinemri.errors import InputError
+from spinemri.geometry import Geometry
+from spinemri.image import Image
+from spinemri.series import Contrast, Plane, Series
+from spinemri.synthesis import morphometry as sizes
+from spinemri.synthesis import truth as truths
+from spinemri.synthesis.acquire import acquire
+from spinemri.synthesis.labels import LabelVolume, paint
+from spinemri.synthesis.signal import PROTOCOLS, signal_table
+from spinemri.synthesis.subject import Fracture, MarrowLesion, Pathology, SacNarrowing, Subject, sample_subject
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_CONTRASTS = (Contrast.T1W, Contrast.STIR, Contrast.T2W)
+_SLICES, _ROWS, _COLUMNS = 15, 320, 208
+_PIXEL, _SPACING, _THICKNESS = 0.9375, 4.0, 3.6  # mm
+_LAYERS, _FINE = 3, 2  # layers painted per slice, fine pixels per pixel
+_RIM_SHARE = 0.97  # loss where heights are measured, inset from the anterior rim, as a share of the loss at the rim
+_FRACTURED = range(sizes.T12, sizes.L1 + 3)
+
+
+@dataclass(frozen=True, eq=False)
+class Phantom:
+    """Images of a synthetic study, the subject they show, and its truth as JSON-ready values."""
+
+    images: tuple[Image, ...]
+    subject: Subject
+    truth: dict[str, Any]
+
+
+def make_phantom(seed: int, *, height_loss_pct: float = 35.0) -> Phantom:
+    """A synthetic lumbar study.
+
+    Parameters
+    ----------
+    seed : 0 or more; the same seed gives the same pixels
+    height_loss_pct : anterior height that the fractured vertebra lost, 0 to 70
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
+    """
+    if seed < 0 or not 0 <= height_loss_pct <= 70:
+        raise InputError(f"phantom: seed {seed}, height loss {height_loss_pct} %: expected seed >= 0 and 0 to 70 %")
+    rng = np.random.default_rng([seed, 20])
+    pathology = _pathology(rng, height_loss_pct / 100 / _RIM_SHARE)
+    subject = sample_subject(rng, pathology, variation=0.8)
+    axes = _axes(subject)
+    volume = paint(subject, axes, rng)
+    geometry = _geometry(axes, rng, seed)
+    images = tuple(
+        _image(volume, contrast, number, geometry, seed) for number, contrast in enumerate(_CONTRASTS, start=2)
+    )
+    return Phantom(images, subject, _truth(subject, volume, geometry, seed))
+
+
+def _pathology(rng: np.random.Generator, loss: float) -> Pathology:
+    """One fracture, one lesion in another body, one narrowed disc away from the fracture."""
+    broken = int(rng.choice(list(_FRACTURED)))
+    others = [i for i in range(sizes.T12, sizes.L5 + 1) if abs(i - broken) > 0]
+    side = 1.0 if rng.random() < 0.5 else -1.0
+    place = (float(rng.uniform(-3, 3)), float(rng.uniform(-4, 6)), side * float(rng.uniform(5, 11)))
+    lesion = MarrowLesion(int(rng.choice(others)), place, float(rng.uniform(6, 9)))
+    discs = [i for i in range(sizes.L1, sizes.L5) if i not in (broken - 1, broken)]
+    narrowing = SacNarrowing(int(rng.choice(discs)), float(rng.uniform(0.3, 0.5)), float(rng.uniform(4.5, 6)))
+    fracture = Fracture(broken, loss, 0.55 * loss, 0.02 * float(loss > 0))
+    return Pathology((fracture,) if loss else (), (narrowing,), (lesion,))
+
+
+def _axes(subject: Subject) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]:
+    """Fine axes (x, z, a) of a lumbar field of view, from T10 or T11 to the sacrum."""
+    middle = 0.5 * (subject.centre[sizes.T12] + subject.centre[sizes.S1])
+    layer, fine = _SPACING / _LAYERS, _PIXEL / _FINE
+    x = (np.arange(_SLICES * _LAYERS) - (_SLICES * _LAYERS - 1) / 2) * layer
+    z = float(middle[1]) - 6 + (np.arange(_ROWS * _FINE) - (_ROWS * _FINE - 1) / 2) * fine
+    a = float(middle[0]) - 12 + (np.arange(_COLUMNS * _FINE) - (_COLUMNS * _FINE - 1) / 2) * fine
+    midline = float(subject.midline[sizes.T12 : sizes.S1].mean())
+    return x + midline, z, a
+
+
+def _geometry(axes: tuple[NDArray[np.floating], ...], rng: np.random.Generator, seed: int) -> Geometry:
+    """Slightly oblique grid: slices to the left, rows to inferior, columns to posterior."""
+    x, z, a = axes
+    turn = _rotation(rng.uniform(-4, 4, 3))
+    first = np.array([x[:_LAYERS].mean(), -a[-_FINE:].mean(), z[-_FINE:].mean()])
+    centre = np.array([x.mean(), -a.mean(), z.mean()])
+    origin = turn @ (first - centre) + np.array([0.0, 20.0, -60.0])
+    direction = turn @ np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
+    return Geometry(
+        (_SLICES, _ROWS, _COLUMNS),
+        (_SPACING, _PIXEL, _PIXEL),
+        (float(origin[0]), float(origin[1]), float(origin[2])),
+        tuple(direction.ravel().tolist()),
+        f"2.25.{7000 + seed}.9",
+    )
+
+
+def _rotation(degrees: NDArray[np.floating]) -> NDArray[np.floating]:
+    cx, cy, cz = np.cos(np.radians(degrees))
+    sx, sy, sz = np.sin(np.radians(degrees))
+    about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
+    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
+    return np.asarray(about_z @ about_y @ about_x)
+
+
+def _image(volume: LabelVolume, contrast: Contrast, number: int, geometry: Geometry, seed: int) -> Image:
+    rng = np.random.default_rng([seed, number])
+    protocol = PROTOCOLS[contrast]
+    table = signal_table(protocol, rng, jitter=0.5)
+    voxels = acquire(volume, table, rng, sub=(_LAYERS, _FINE), snr=float(rng.uniform(22, 34)))
+    series = Series(
+        series_uid=f"2.25.{7000 + seed}.{number}",
+        study_uid=f"2.25.{7000 + seed}",
+        frame_of_reference_uid=geometry.frame_of_reference_uid,
+        number=number,
+        description=f"sag {contrast.value}",
+        contrast=contrast,
+        plane=Plane.SAGITTAL,
+        region="LSPINE",
+        shape=geometry.shape,
+        spacing=geometry.spacing,
+        slice_thickness_mm=_THICKNESS,
+        repetition_time_ms=protocol.repetition_time,
+        echo_time_ms=protocol.echo_time,
+        inversion_time_ms=protocol.inversion_time,
+        field_strength_t=1.5,
+    )
+    return Image(voxels, geometry, series)
+
+
+def _to_patient(volume: LabelVolume, geometry: Geometry, a: float, z: float, x: float) -> list[float]:
+    """Patient point (LPS mm) of a point in the subject's plane coordinates."""
+    ax, az, aa = volume.axes
+    k = (x - ax[0]) / (_SPACING / _LAYERS) / _LAYERS - (_LAYERS - 1) / (2 * _LAYERS)
+    j = (az[-1] - z) / _PIXEL - (_FINE - 1) / (2 * _FINE)
+    i = (aa[-1] - a) / _PIXEL - (_FINE - 1) / (2 * _FINE)
+    return [round(float(v), 2) for v in geometry.to_patient([k, j, i])]
+
+
+def _truth(subject: Subject, volume: LabelVolume, geometry: Geometry, seed: int) -> dict[str, Any]:
+    """Everything that is known about a phantom, JSON-ready; points are LPS mm."""
+    z = volume.axes[1]
+    margin = 0.62 * subject.posterior
+    shown = [
+        i for i in range(sizes.COUNT) if i <= sizes.S1 and z[0] + margin[i] < subject.centre[i, 1] < z[-1] - margin[i]
+    ]
+    centres = {
+        sizes.NAMES[i]: _to_patient(
+            volume, geometry, float(subject.centre[i, 0]), float(subject.centre[i, 1]), float(subject.midline[i])
+        )
+        for i in shown
+    }
+    (narrowing,) = subject.pathology.narrowings
+    return {
+        "seed": seed,
+        "levels": [sizes.NAMES[i] for i in shown],
+        "body_centres_lps_mm": centres,
+        "fractures": [
+            {"level": sizes.NAMES[f.index], "height_loss_pct": round(truths.height_loss(subject, f.index), 2)}
+            for f in subject.pathology.fractures
+        ],
+        "sac_narrowings": [
+            {
+                "level": f"{sizes.NAMES[narrowing.index]}-{sizes.NAMES[narrowing.index + 1]}",
+                "fraction_of_diameter": round(narrowing.fraction, 3),
+            }
+        ],
+        "marrow_lesions": [_lesion_truth(subject, volume, geometry, lesion) for lesion in subject.pathology.lesions],
+        "measurements": truths.measurements(subject, volume.curve, shown),
+    }
+
+
+def _lesion_truth(subject: Subject, volume: LabelVolume, geometry: Geometry, lesion: MarrowLesion) -> dict[str, Any]:
+    u, v, x = lesion.centre
+    up, front = subject.axes(lesion.index)
+    a, z = subject.centre[lesion.index] + up * u + front * v
+    return {
+        "level": sizes.NAMES[lesion.index],
+        "side": "left" if x > 0 else "right",
+        "diameter_mm": round(2 * lesion.radius, 2),
+        "centre_lps_mm": _to_patient(volume, geometry, float(a), float(z), x + float(subject.midline[lesion.index])),
+    }

@@ -1,0 +1,178 @@
+"""Everything around the spine: organs, vessels, lungs, muscle, fat, skin, ribs and the skull base.
+
+None of it is measured; it is varied on purpose, so that a network learns what is not spine.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from spinemri.synthesis import morphometry as sizes
+from spinemri.synthesis.canvas import smooth_noise
+from spinemri.synthesis.tissue import Tissue
+
+if TYPE_CHECKING:
+    from spinemri.synthesis.canvas import Canvas, Field
+    from spinemri.synthesis.subject import Subject
+
+
+def paint_surroundings(canvas: Canvas, subject: Subject, rng: np.random.Generator) -> None:
+    """Paint all tissue that is not spine; call it first."""
+    shape, px = canvas.tissue.shape, canvas.pixel
+    coarse = smooth_noise(rng, shape, (8 / px[0], 26 / px[1], 7 / px[2]))
+    fine = smooth_noise(rng, shape, (5 / px[0], 10 / px[1], 3 / px[2]))
+    depth, width = canvas.along_levels(subject.depth), canvas.along_levels(subject.width)
+    _paint_organs(canvas, rng, canvas.f > depth + 2 + 2 * np.abs(coarse))
+    _paint_chest(canvas, rng, depth, width, coarse)
+    _paint_psoas(canvas, rng, depth, width, coarse)
+    band = (canvas.f > depth * 0.3) & (canvas.f < depth + rng.uniform(1.5, 6) + 1.5 * coarse)
+    canvas.tissue[band & (np.abs(canvas.x) < width / 2 + 4)] = int(Tissue.PREVERTEBRAL)
+    _paint_vessels(canvas, subject, rng, depth)
+    _paint_back(canvas, subject, rng, (coarse, fine))
+    _paint_ribs(canvas, subject)
+
+
+def _paint_organs(canvas: Canvas, rng: np.random.Generator, where: np.ndarray) -> None:
+    """Cells of random tissue in front of the spine."""
+    shape, px = canvas.tissue.shape, canvas.pixel
+    extent = np.array(shape) * px
+    count = int(rng.integers(25, 60) * max(1.0, extent[1] / 300))
+    seeds = rng.uniform(0, 1, (count, 3)) * extent
+    kinds = rng.integers(int(Tissue.ORGAN_0), int(Tissue.ORGAN_7) + 1, count)
+    steps = [max(1, round(2.0 / p)) for p in px]
+    grid = np.stack(
+        np.meshgrid(*(np.arange(0, n, k) * p for n, k, p in zip(shape, steps, px, strict=True)), indexing="ij"), -1
+    )
+    for axis in (1, 2):
+        grid[..., axis] += smooth_noise(rng, grid.shape[:3], (6, 9, 9)) * rng.uniform(3, 9)
+    _, cell = cKDTree(seeds).query(grid.reshape(-1, 3))
+    block = kinds[cell].astype(np.uint8).reshape(grid.shape[:3])
+    for axis, step in enumerate(steps):
+        block = block.repeat(step, axis)
+    canvas.tissue[where] = block[: shape[0], : shape[1], : shape[2]][where]
+
+
+def _paint_chest(canvas: Canvas, rng: np.random.Generator, depth: Field, width: Field, coarse: Field) -> None:
+    chest = ((canvas.s_plane > canvas.curve.top[sizes.T1] + 5) & (canvas.s_plane < canvas.curve.bottom[sizes.T12 - 1]))[
+        None
+    ]
+    ax = np.abs(canvas.x)
+    if rng.random() < 0.85:
+        side = chest & (ax > width / 2 + rng.uniform(3, 14) + 3 * coarse) & (canvas.f > -20)
+        canvas.tissue[side] = int(Tissue.LUNG)
+    if rng.random() < 0.4:
+        canvas.tissue[chest & (canvas.f > depth + rng.uniform(15, 35) + 6 * coarse)] = int(Tissue.LUNG)
+
+
+def _paint_psoas(canvas: Canvas, rng: np.random.Generator, depth: Field, width: Field, coarse: Field) -> None:
+    """Psoas beside the lumbar bodies: scalloped, tapering upward, wrapped in fat with segmental vessels."""
+    curve = canvas.curve
+    grow = np.clip(
+        (canvas.s_plane - curve.middle[sizes.T12]) / (curve.middle[sizes.L5] - curve.middle[sizes.T12]), 0, 1
+    )[None]
+    thick = (6 + 32 * grow) * np.float32(rng.uniform(0.8, 1.2))
+    gap = np.float32(rng.uniform(0.0, 1.5))
+    ax = np.abs(canvas.x) - width / 2 - gap
+    inside = (ax > 0) & (ax < thick + 2 * coarse) & (canvas.f > -8) & (canvas.f < depth * 0.95 + 4 * coarse)
+    lumbar = (canvas.s_plane > curve.middle[sizes.T12])[None]
+    wrap = (ax > -1) & (ax < thick + 4) & (canvas.f > -10) & (canvas.f < depth + 8) & lumbar
+    canvas.tissue[wrap] = int(Tissue.PREVERTEBRAL)
+    canvas.tissue[inside & lumbar] = int(Tissue.MUSCLE)
+    for index in range(sizes.L1, sizes.S1):
+        row = canvas.window((curve.middle[index] - 3, curve.middle[index] + 3), (-5.0, 45.0))
+        if row is not None and rng.random() < 0.7:
+            near = np.abs(canvas.s[row] - curve.middle[index]) < 1.3
+            canvas.paint(row, near & (ax[row] > -1) & (ax[row] < 2.5), Tissue.VENA_CAVA)
+
+
+def _paint_vessels(canvas: Canvas, subject: Subject, rng: np.random.Generator, depth: Field) -> None:
+    curve, g = canvas.curve, subject.scale
+    s = canvas.s_plane
+
+    def tube(radius: float, x: float, forward: float) -> np.ndarray:
+        return np.asarray((canvas.f - (depth + radius + forward)) ** 2 + (canvas.x - x) ** 2 < radius**2)
+
+    aorta = tube(rng.uniform(8, 13) * g, rng.uniform(2, 14), 3)
+    span = (s > curve.top[sizes.T1 + 3]) & (s < curve.bottom[sizes.L5 - 1] + rng.uniform(-10, 10))
+    canvas.tissue[aorta & span[None]] = int(Tissue.AORTA)
+    cava = tube(rng.uniform(7, 12) * g, -rng.uniform(8, 16), 3)
+    canvas.tissue[cava & ((s > curve.top[sizes.T1 + 9]) & (s < curve.bottom[sizes.L5]))[None]] = int(Tissue.VENA_CAVA)
+    airway = tube(rng.uniform(6, 10), 0.0, rng.uniform(12, 22))
+    canvas.tissue[airway & (s < curve.top[sizes.T1 + 5])[None]] = int(Tissue.TRACHEA)
+
+
+def _paint_back(canvas: Canvas, subject: Subject, rng: np.random.Generator, textures: tuple[Field, Field]) -> None:
+    """Back muscles with fat streaks, interspinous tissue, subcutaneous fat, skin and air; the front of the neck."""
+    coarse, fine = textures
+    curve, s = canvas.curve, canvas.s_plane
+    depth, width = canvas.along_levels(subject.canal_depth), canvas.along_levels(subject.width)
+    reach = canvas.along_levels(subject.spinous_length)
+    ax = np.abs(canvas.x)
+    fascia = depth + 6 + reach * rng.uniform(0.95, 1.15) + rng.uniform(0, 4)
+    hump = canvas.profile(
+        np.interp(curve.s, [curve.s[0], curve.top[0] - 25, curve.top[2], curve.top[5]], [22, 20, 12, 0])
+    )
+    fascia = fascia + hump + 2 * coarse - 0.02 * ax**1.5
+    knots = [
+        curve.s[0],
+        curve.top[0],
+        curve.top[4],
+        curve.top[8],
+        curve.bottom[sizes.L1],
+        curve.bottom[sizes.L5],
+        curve.s[-1],
+    ]
+    fat = np.array([3, 6, 12, 8, 9, 20, 22]) * rng.uniform(0.6, 1.4) * rng.uniform(0.4, 1.8)
+    skin = canvas.profile(np.clip(np.interp(curve.s, knots, fat), 3, 60))
+    back = (canvas.f < -depth * 0.45) & ~((canvas.f > -depth) & (ax < width * 0.5))
+    back |= (canvas.f < 0) & (ax > width * 0.55)
+    back &= canvas.tissue != int(Tissue.LUNG)
+    canvas.tissue[back] = int(Tissue.MUSCLE)
+    canvas.tissue[back & (0.8 * coarse + 0.6 * fine > rng.uniform(1.0, 2.2))] = int(Tissue.MUSCLE_FAT)
+    between = (ax < rng.uniform(2.5, 5)) & (canvas.f < -depth - 2) & (canvas.f > -fascia + 1)
+    between &= ((s > curve.top[0] - 10) & (s < curve.bottom[-1]))[None]
+    canvas.tissue[between] = int(Tissue.INTERSPINOUS)
+    canvas.tissue[between & (fine + 0.5 * coarse > 0.9)] = int(Tissue.LIGAMENT)
+    canvas.tissue[canvas.f < -fascia] = int(Tissue.SUBCUTANEOUS_FAT)
+    canvas.tissue[canvas.f < -(fascia + skin)] = int(Tissue.AIR)
+    if rng.random() < 0.5:
+        neck = (s < curve.bottom[5])[None]
+        front = canvas.along_levels(subject.depth) + rng.uniform(35, 75) + 6 * coarse
+        canvas.tissue[neck & (canvas.f > front - 8)] = int(Tissue.SUBCUTANEOUS_FAT)
+        canvas.tissue[neck & (canvas.f > front)] = int(Tissue.AIR)
+
+
+def _paint_ribs(canvas: Canvas, subject: Subject) -> None:
+    for index in range(sizes.T1, sizes.T12 + 1):
+        top = canvas.curve.top[index]
+        window = canvas.window((top - 16, top + 20), (-45.0, 30.0))
+        if window is None:
+            continue
+        out = np.abs(canvas.x[window]) - (subject.width[index] / 2 + 3)
+        down = canvas.s[window] - top - 0.35 * out
+        rib = (out > 0) & ((canvas.f[window] + 4 + 0.25 * out) ** 2 / 16 + down**2 / 20 < 1)
+        canvas.paint(window, rib, Tissue.RIB)
+
+
+def paint_head(canvas: Canvas, subject: Subject, canal: np.ndarray) -> None:
+    """Skull base, brain stem and cisterns above the neck; paint it last."""
+    top = canvas.curve.top[0]
+    window = canvas.window((0.0, top - 15), (-95.0, 70.0))
+    if window is None:
+        return
+    up = top - 22 - canvas.s[window]
+    grown = np.clip(up, 0, 60)
+    f, x = canvas.f[window], canvas.x[window]
+    back = -subject.canal_depth[0]
+    inside = (up > 0) & (f < 4 + grown * 0.55) & (f > back - 4 - grown * 1.3) & (np.abs(x) < 14 + grown * 1.2)
+    bone = (up > -4) & (f < 16 + grown * 0.55) & (f > back - 12 - grown * 1.3) & (np.abs(x) < 22 + grown * 1.2)
+    canvas.paint(window, bone & ~inside & ~canal[window], Tissue.SKULL, 0)
+    stem = inside & (canvas.tissue[window] == int(Tissue.CORD))
+    canvas.paint(window, inside, Tissue.CISTERN, 0)
+    wide = np.clip(5 + grown * 0.25, 5, 13)
+    pons = inside & (((f + 4 - grown * 0.25) / wide) ** 2 + (x / np.clip(8 + grown * 0.4, 8, 18)) ** 2 < 1)
+    rear = ((f - back + 8 + grown * 0.45) / (4 + grown * 0.55)) ** 2 + ((up - 28) / 22) ** 2 + (x / 40) ** 2
+    canvas.paint(window, pons | stem | (inside & (rear < 1)), Tissue.BRAIN)
