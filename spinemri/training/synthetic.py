@@ -1,0 +1,167 @@
+"""Training samples from painted subjects: a random sagittal patch, rendered with a random contrast and scanner.
+
+A sample is five neighbouring slices and the classes of the middle one, at 1 mm in plane, rows from posterior to
+anterior and columns from inferior to superior, normalised as the predictor does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import torch.nn.functional as nnf
+from torch.utils.data import IterableDataset, get_worker_info
+
+from spinemri.errors import InputError
+from spinemri.segment.preprocess import normalise
+from spinemri.synthesis.tissue import COUNT, SACRUM, class_of_tissue
+from spinemri.training.contrasts import random_table, texture_amplitudes
+from spinemri.training.scanner import random_scanner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+SLICES = 5
+_SUB = 2  # thin layers rendered per slice
+_VOLUME_SLICE_MM = 2.5
+_OUTSIDE = COUNT  # extra tissue value for what lies beyond the volume
+_CLASSES = np.append(class_of_tissue(), 0).astype(np.uint8)
+_BONE_LEVELS = 100
+_KEEP_VOLUME = 12  # samples cut from one volume while it is in memory is 1 in this many
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """Tissue and level of thin layers (rows, columns, layers), and the classes of the middle slice (rows, columns)."""
+
+    tissue: NDArray[np.uint8]
+    level: NDArray[np.uint8]
+    classes: NDArray[np.uint8]
+    inside: NDArray[np.bool_]
+
+
+def cut_patch(volume: dict[str, NDArray[np.uint8]], rng: np.random.Generator, size: tuple[int, int]) -> Patch:
+    """A patch at a random place, scale, tilt and slice distance of a volume with arrays (x, z, a)."""
+    tissue, level = volume["tissue"], volume["level"]
+    nx, nz, na = tissue.shape
+    centre = _random_centre(tissue, rng)
+    scale = np.exp(rng.uniform(-0.2, 0.22)) * np.exp(rng.uniform(-0.08, 0.08, 2))
+    angle = np.deg2rad(rng.normal(0, 9))
+    rows = (np.arange(size[0]) - size[0] / 2 + 0.5)[:, None] * scale[0]
+    columns = (np.arange(size[1]) - size[1] / 2 + 0.5)[None] * scale[1]
+    at_a = centre[2] + rows * np.cos(angle) - columns * np.sin(angle)
+    at_z = centre[1] + rows * np.sin(angle) + columns * np.cos(angle)
+    if rng.random() < 0.6:
+        grid = [max(3, int(n / rng.uniform(12, 30))) for n in size]
+        bend = torch.from_numpy(rng.standard_normal((1, 2, *grid)).astype(np.float32))
+        warp = nnf.interpolate(bend, size=size, mode="bicubic", align_corners=True)[0].numpy() * rng.uniform(0.2, 1.5)
+        at_a, at_z = at_a + warp[0], at_z + warp[1]
+    inside = (at_a >= 0) & (at_a < na - 1) & (at_z >= 0) & (at_z < nz - 1)
+    index_a = np.clip(np.rint(at_a), 0, na - 1).astype(np.intp)
+    index_z = np.clip(np.rint(at_z), 0, nz - 1).astype(np.intp)
+    apart = (rng.uniform(3, 5.5) if rng.random() < 0.8 else rng.uniform(1.8, 3)) / _VOLUME_SLICE_MM
+    apart *= 1 if rng.random() < 0.5 else -1
+    lean = rng.uniform(-0.024, 0.024, 2)
+    at_x = centre[0] + rows * lean[0] + columns * lean[1]
+    layers = (np.arange(SLICES * _SUB) - (SLICES * _SUB - 1) / 2) * apart / _SUB
+    index_x = np.clip(np.rint(at_x[..., None] + layers), 0, nx - 1).astype(np.intp)
+    where = (index_x, index_z[..., None], index_a[..., None])
+    cut, cut_level = tissue[where], level[where]
+    cut[~inside] = _OUTSIDE
+    middle = tissue[np.clip(np.rint(at_x), 0, nx - 1).astype(np.intp), index_z, index_a]
+    return Patch(cut, cut_level, np.where(inside, _CLASSES[middle], 0).astype(np.uint8), inside)
+
+
+def _random_centre(tissue: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float64]:
+    """A voxel (x, z, a) near the spine; more often near the sacrum when the volume shows it."""
+    coarse = _CLASSES[tissue[2::4, 4::10, 4::10]]
+    sacral = np.argwhere(coarse == SACRUM)
+    spine = sacral if len(sacral) and rng.random() < 0.12 else np.argwhere(coarse > 0)
+    nx, nz, na = tissue.shape
+    if len(spine) and rng.random() < 0.95:
+        _, z, a = spine[rng.integers(len(spine))] * [4, 10, 10] + [2, 4, 4]
+    else:
+        z, a = rng.uniform(0, nz), rng.uniform(0, na)
+    off = rng.uniform(-7, 7) if rng.random() < 0.7 else rng.uniform(-14, 14)  # slices of 2.5 mm
+    return np.array([nx / 2 + off, z + rng.uniform(-40, 40), a + rng.uniform(-35, 35)])
+
+
+def render(patch: Patch, rng: np.random.Generator) -> torch.Tensor:
+    """Magnitude image (slices, rows, columns) float32 of a patch, normalised; outside the field of view 0."""
+    values = torch.from_numpy(np.append(random_table(rng), 0).astype(np.float32))
+    depth = torch.from_numpy(np.append(texture_amplitudes(rng), 0).astype(np.float32))
+    kinds = torch.from_numpy(patch.tissue.astype(np.int64))
+    signal = values[kinds]
+    per_level = np.ones(256, dtype=np.float32)
+    per_level[:_BONE_LEVELS] += rng.normal(0, rng.uniform(0, 0.12), _BONE_LEVELS)
+    if rng.random() < 0.15:
+        per_level[rng.integers(1, 29, 6)] *= rng.uniform(0.3, 1.7)
+    faded = rng.random(256 - _BONE_LEVELS) < rng.uniform(0, 0.8)
+    per_level[_BONE_LEVELS:] = np.where(faded, rng.uniform(0.4, 1.1, 256 - _BONE_LEVELS), 1)
+    signal = signal * torch.from_numpy(per_level)[torch.from_numpy(patch.level.astype(np.int64))]
+    signal = random_scanner(signal, depth[kinds], rng, sub=_SUB)
+    signal = signal * torch.from_numpy(patch.inside)
+    return _random_field_of_view(signal, rng)
+
+
+def _random_field_of_view(slices: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """Crop the field of view, drop neighbours at the end of a stack, normalise, and shift the intensity a little."""
+    rows, columns = slices.shape[1:]
+    if rng.random() < 0.12:
+        high, wide = int(rng.integers(60, rows + 1)), int(rng.integers(60, columns + 1))
+        top, left = int(rng.integers(0, rows - high + 1)), int(rng.integers(0, columns - wide + 1))
+        keep = torch.zeros(rows, columns)
+        keep[top : top + high, left : left + wide] = 1
+        slices = slices * keep
+    if rng.random() < 0.24:
+        lost = int(rng.integers(1, SLICES // 2 + 1))
+        slices = slices.clone()
+        if rng.random() < 0.5:
+            slices[:lost] = 0
+        else:
+            slices[-lost:] = 0
+    inside = slices > 0
+    normal = normalise(slices)
+    return (normal * float(np.exp(rng.normal(0, 0.12))) + float(rng.normal(0, 0.08))) * inside
+
+
+class SyntheticSlices(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
+    """Endless samples (image (5, rows, columns) float32, classes (rows, columns) int64).
+
+    Parameters
+    ----------
+    folder : volumes written by ``spinemri.training.volumes``; new ones are noticed while it runs
+    seed : start of the random sequence
+
+    Raises
+    ------
+    InputError
+        If the folder holds no volume.
+    """
+
+    def __init__(self, folder: Path, seed: int = 0, size: tuple[int, int] = (160, 192)) -> None:
+        self.folder, self.seed, self.size = Path(folder), seed, size
+        if not any(self.folder.glob("[0-9]*.npz")):
+            raise InputError(f"{self.folder.name}: no painted volumes; write some with spinemri.training.volumes")
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Samples for ever; each loader worker draws its own."""
+        torch.set_num_threads(1)
+        worker = get_worker_info()
+        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
+        shelf: list[dict[str, NDArray[np.uint8]]] = []
+        while True:
+            if len(shelf) < _KEEP_VOLUME or rng.random() < 0.25:
+                paths = sorted(p for p in self.folder.glob("[0-9]*.npz") if "partial" not in p.name)
+                with np.load(paths[rng.integers(len(paths))]) as stored:
+                    shelf.append({"tissue": stored["tissue"], "level": stored["level"]})
+                shelf = shelf[-_KEEP_VOLUME:]
+            patch = cut_patch(shelf[rng.integers(len(shelf))], rng, self.size)
+            image = render(patch, rng)
+            classes = np.where((image[SLICES // 2] != 0).numpy(), patch.classes, 0)
+            yield image, torch.from_numpy(classes.astype(np.int64))
