@@ -1,0 +1,78 @@
+"""``spinemri analyze``: from a folder of images to a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spinemri.cli.console import out as stdout
+from spinemri.cli.console import progress_bar, warning
+
+if TYPE_CHECKING:
+    from spinemri.analysis import Analysis
+
+
+def command(
+    folder: Annotated[Path, typer.Argument(help="Folder with DICOM or NIfTI, NRRD, MetaImage files, in any layout.")],
+    out: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; new or empty.")],
+    patient: Annotated[
+        str | None, typer.Option(help="Which patient, when the folder holds several: ID or listed number.")
+    ] = None,
+    contrast: Annotated[str | None, typer.Option(help="Contrast of volume files whose name does not say it.")] = None,
+    anchor: Annotated[
+        str | None, typer.Option(help="Name one body yourself: L5=2 says that the 2nd body from the bottom is L5.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Model bundle: a name or a folder.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 …")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier result in the output folder.")
+    ] = False,
+    keep_identifiers: Annotated[
+        bool, typer.Option("--keep-identifiers", help="Write UIDs and patient ID instead of salted tokens.")
+    ] = False,
+    token_key: Annotated[Path | None, typer.Option(help="File with the salt of the tokens; made when absent.")] = None,
+) -> None:
+    """Segment, name, measure and report the newest spine MR study in a folder."""
+    from spinemri.cli.choices import contrast_named
+    from spinemri.cli.token_key import token_key as read_key
+    from spinemri.report.write import check_writable
+
+    check_writable(out, overwrite=overwrite)
+    key = None if keep_identifiers else read_key(token_key, out)
+    from spinemri.pipeline import Options, default_predictor, finish, infer, read_study
+    from spinemri.report.write import write
+
+    options = Options(patient, contrast_named(contrast), anchor, keep_identifiers, key)
+    with progress_bar() as update:
+        loaded = read_study(folder, options, update)
+        predictor = default_predictor(model, device, threads)
+        anatomy = infer(loaded, predictor, options, update)
+        case = finish(loaded, anatomy, predictor, options, update)
+        write(case, out, overwrite=overwrite)
+    _summary(case.analysis)
+    stdout.print(f"report: {out / 'report.html'}", markup=False)
+
+
+def _summary(analysis: Analysis) -> None:
+    """Print problems, level names and alignment: what a user must know before opening the report."""
+    for text in analysis.warnings:
+        warning(text)
+    levels = ", ".join(f"{v.level}{' (cut)' if v.cut else ''}" for v in analysis.spine.vertebrae)
+    basis = sorted({v.assignment.basis.value for v in analysis.spine.vertebrae})
+    stdout.print(f"levels: {levels} ({'; '.join(basis)})", markup=False)
+    labels = {s.series_uid: f"{s.label} ({s.contrast.value})" for s in analysis.used_series()}
+    pairs = sorted({(a.fixed_series_uid, a.moving_series_uid) for a in analysis.alignments})
+    for fixed, moving in pairs:
+        shown = [a for a in analysis.alignments if (a.fixed_series_uid, a.moving_series_uid) == (fixed, moving)]
+        parts = [f"{a.level} {'?' if a.residual_mm is None else format(a.residual_mm, '.1f')}" for a in shown]
+        moved = [str(a.level) for a in shown if a.status != "aligned"]
+        note = f"; over the limit: {', '.join(moved)}" if moved else ""
+        stdout.print(
+            f"alignment of series {labels[moving]} with {labels[fixed]}, mm: {', '.join(parts)}{note}", markup=False
+        )
+    for finding in analysis.findings:
+        if finding.certainty.value in ("present", "borderline"):
+            stdout.print(f"finding: {finding.statement}", markup=False)

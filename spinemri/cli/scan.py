@@ -1,0 +1,74 @@
+"""``spinemri scan``: what a folder holds, from headers only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spinemri.cli.console import out, progress_bar
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from spinemri.series import Series, Study
+
+
+def command(
+    folder: Annotated[Path, typer.Argument(help="Folder with DICOM or NIfTI, NRRD, MetaImage files, in any layout.")],
+    contrast: Annotated[
+        str | None, typer.Option(help="Contrast of volume files whose name does not say it: T1w, T2w, STIR …")
+    ] = None,
+    skipped: Annotated[bool, typer.Option("--skipped", help="List every file that is no usable MR image.")] = False,
+) -> None:
+    """Print the series of a folder: contrast, plane, spacing, and whether each is used or why not."""
+    from rich.markup import escape
+
+    from spinemri.cli.choices import contrast_named
+    from spinemri.dicom.choose import choose, choose_study
+    from spinemri.dicom.scan import scan
+
+    with progress_bar() as update:
+        inventory = scan(
+            folder, contrast=contrast_named(contrast), progress=lambda n, total: update("reading headers", n, total)
+        )
+    if not inventory.studies:
+        choose_study(inventory)  # raises, and says what was found instead
+    patients = {study.patient_key for study in inventory.studies}
+    for number, study in enumerate(inventory.studies, start=1):
+        used, refused = choose(study)
+        out.print(f"study {number} of {len(inventory.studies)}: {len(used)} of {len(study.series)} series used")
+        out.print(_table(study, {id(s) for s in used}, {id(s): why for s, why in refused}))
+    if len(patients) > 1:
+        out.print(f"{len(patients)} patients: analyze needs --patient")
+    if inventory.skipped:
+        out.print(
+            f"{len(inventory.skipped)} of {inventory.files_seen} files skipped"
+            + ("" if skipped else " (--skipped lists them)")
+        )
+    if skipped:
+        for entry in inventory.skipped:
+            out.print(escape(f"  {entry.path}: {entry.reason}"))
+
+
+def _table(study: Study, used: set[int], reasons: dict[int, str]) -> Table:
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("series", "contrast", "plane", "region", "spacing mm", "slices", "used", "why"):
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("series", "contrast", "plane", "spacing mm"))
+    for series in study.series:
+        mark = "[green]yes[/]" if id(series) in used else "no"
+        why = series.contrast_reason if id(series) in used else reasons.get(id(series), "")
+        table.add_row(*_cells(series), mark, escape("; ".join((why, *series.warnings)).strip("; ")))
+    return table
+
+
+def _cells(series: Series) -> tuple[str, ...]:
+    spacing = " x ".join(f"{v:.2f}" for v in series.spacing) if series.spacing else "?"
+    slices = str(series.shape[0]) if series.shape else "?"
+    agent = "" if series.contrast_agent in ("none", "") else f" (agent {series.contrast_agent})"
+    return series.label, series.contrast.value + agent, series.plane.value, series.region, spacing, slices

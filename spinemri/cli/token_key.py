@@ -1,0 +1,52 @@
+"""The salt of the tokens that stand for identifiers: a key file that never lies in an output folder.
+
+With the same key the same patient gets the same token in every run, so results can be joined; without the key nobody
+can find the identifier that belongs to a token.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from spinemri.errors import InputError, OutputError
+
+_BYTES = 32
+
+
+def default_key_file() -> Path:
+    """``spinemri/token.key`` in the user's configuration folder."""
+    base = os.environ.get("XDG_CONFIG_HOME") or os.environ.get("APPDATA")
+    return (Path(base) if base else Path.home() / ".config") / "spinemri" / "token.key"
+
+
+def token_key(path: Path | None, out: Path) -> bytes:
+    """The key in a file, made when the file is absent; readable by its owner only.
+
+    Raises
+    ------
+    InputError
+        The file is too short or cannot be read.
+    OutputError
+        The file cannot be made, or lies within the output folder.
+    """
+    chosen = path or default_key_file()
+    if out.resolve() in chosen.resolve().parents:
+        raise OutputError(
+            f"token key {chosen.name}: must not lie in the output folder; choose another with --token-key"
+        )
+    try:
+        if not chosen.exists():
+            chosen.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(chosen, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(secrets.token_bytes(_BYTES))
+        key = chosen.read_bytes()
+    except OSError as error:
+        if path is None:
+            return secrets.token_bytes(_BYTES)
+        raise OutputError(f"token key {chosen.name}: {error.strerror}; choose another file with --token-key") from error
+    if len(key) < _BYTES // 2:
+        raise InputError(f"token key {chosen.name}: {len(key)} bytes, expected at least {_BYTES // 2}")
+    return key
