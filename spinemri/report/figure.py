@@ -16,8 +16,9 @@ from PIL import Image as Picture
 from spinemri import plot
 from spinemri.anatomy import StructureKind
 from spinemri.report import phrases
-from spinemri.report.narrative import reported_findings
+from spinemri.report.narrative import HEIGHT_LOSS_REPORTED_PCT, reported_findings
 from spinemri.report.sentences import level_ranges
+from spinemri.report.statements import NARROWING_KIND
 from spinemri.report.tables import HEIGHT_LOSS, HEIGHTS, SAC_AP, measured, named
 
 if TYPE_CHECKING:
@@ -110,18 +111,26 @@ def sagittal_figure(analysis: Analysis, series: Series, image: Image, segmentati
 
 
 def lines_to_draw(analysis: Analysis, series_uid: str) -> tuple[Measurement, ...]:
-    """Body heights of levels with a reported height loss and the narrowest sac width, if measured on this series."""
-    reported = _deformed(analysis)
-    heights = [m for m in named(analysis, *HEIGHTS) if m.level in reported]
-    widths = measured(named(analysis, SAC_AP))
-    narrowest = min(widths, key=lambda m: (m.value or 0.0, m.id), default=None)
-    chosen = [*heights, narrowest] if narrowest else heights
+    """Heights of deformed bodies and the width of the sac where it is narrowed most, if measured on this series."""
+    deformed = _deformed(analysis)
+    heights = [m for m in named(analysis, *HEIGHTS) if m.level in deformed]
+    width = _shown_width(analysis)
+    chosen = [*heights, width] if width else heights
     return tuple(m for m in chosen if m.series_uid == series_uid)
 
 
-def _deformed(analysis: Analysis) -> set[Level]:
-    found = reported_findings(analysis)
-    return {level for f in found if f.kind == "vertebral_height_loss" for level in f.levels}
+def _shown_width(analysis: Analysis) -> Measurement | None:
+    """Width at the worst reported narrowing, else the smallest width."""
+    widths = measured(named(analysis, SAC_AP))
+    narrowed = [id_ for f in reported_findings(analysis) if f.kind == NARROWING_KIND for id_ in f.evidence]
+    at_worst = [m for id_ in narrowed for m in widths if m.id == id_]
+    return at_worst[0] if at_worst else min(widths, key=lambda m: (m.value or 0.0, m.id), default=None)
+
+
+def _deformed(analysis: Analysis) -> dict[Level | None, Measurement]:
+    """Height loss of the bodies that lost a fifth or more."""
+    losses = measured(named(analysis, HEIGHT_LOSS))
+    return {m.level: m for m in losses if (m.value or 0.0) >= HEIGHT_LOSS_REPORTED_PCT}
 
 
 def _is_body(kind: StructureKind) -> bool:
@@ -140,12 +149,11 @@ def _path(polygon: Polygon) -> str:
 
 
 def _names(analysis: Analysis, view: SagittalView, segmentation: Segmentation) -> Iterator[Name]:
-    losses = {m.level: m for m in measured(named(analysis, HEIGHT_LOSS))}
     deformed = _deformed(analysis)
     for value, structure in plot.structures_shown(view, segmentation):
         if _is_body(structure.kind) and structure.level is not None:
             x, y = plot.name_position(view, value)
-            loss = losses.get(structure.level) if structure.level in deformed else None
+            loss = deformed.get(structure.level)
             remark = f"−{loss.value:.0f} %" if loss is not None else ""
             yield Name(round(x, 1), round(y, 1), structure.place, plot.structure_colour(structure), remark)
 

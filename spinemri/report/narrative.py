@@ -1,8 +1,8 @@
 """What the report says, in a radiologist's order, before it is set as text or HTML.
 
 Impression: the most urgent first, one line per problem, with level and number; then how far the absence of more was
-measured; then what was not measured and what this version never looks at. Thecal sac widths are never called a
-stenosis: an absolute limit in millimetres calls normal necks narrow.
+measured; then what was not measured and what this version never looks at. Millimetres of the thecal sac never make a
+stenosis: an absolute limit calls normal necks narrow.
 """
 
 from __future__ import annotations
@@ -14,8 +14,15 @@ from spinemri.finding import Certainty, Urgency
 from spinemri.report import phrases
 from spinemri.report.examination import examination, technique
 from spinemri.report.sentences import Section, Sentence, ids, level_ranges
-from spinemri.report.statements import finding_sentence, height_loss_text, missing_sentences, sac_compromise_text
-from spinemri.report.tables import HEIGHT_LOSS, SAC_AP, measured, named
+from spinemri.report.statements import (
+    HEIGHT_LOSS_KIND,
+    NARROWING_KIND,
+    finding_sentence,
+    height_loss_text,
+    missing_sentences,
+    sac_place,
+)
+from spinemri.report.tables import HEIGHT_LOSS, SAC_AP, SAC_COMPROMISE, measured, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -26,6 +33,8 @@ if TYPE_CHECKING:
 
 HEIGHT_LOSS_REPORTED_PCT = 20.0
 """Loss from which a body counts as deformed (Genant 1993): the limit up to which absence is stated."""
+NARROWING_REPORTED_PCT = 15.0
+"""Narrowing of the sac up to which levels vary in health: the limit up to which absence is stated."""
 
 _URGENCY_ORDER = (Urgency.CATEGORY_1, Urgency.CATEGORY_2, Urgency.CATEGORY_3, Urgency.NONE)
 _CERTAINTY_ORDER = (Certainty.PRESENT, Certainty.BORDERLINE, Certainty.ABSENT, Certainty.NOT_ASSESSABLE)
@@ -81,20 +90,24 @@ def reported_findings(analysis: Analysis) -> tuple[Finding, ...]:
 
 def height_loss_absence(analysis: Analysis, region: str | None = None) -> Sentence | None:
     """How far a height loss was excluded: the vertebrae measured without one, by level; None when there are none."""
-    losses = [m for m in named(analysis, HEIGHT_LOSS) if m.level and region in (None, m.level.region)]
-    reported = {level for f in reported_findings(analysis) if f.kind == "vertebral_height_loss" for level in f.levels}
-    below = [m for m in measured(losses) if m.value is not None and m.value < HEIGHT_LOSS_REPORTED_PCT]
-    normal = [m for m in below if m.level not in reported]
+    losses = [m for m in measured(named(analysis, HEIGHT_LOSS)) if m.level and region in (None, m.level.region)]
+    reported = {level for f in reported_findings(analysis) if f.kind == HEIGHT_LOSS_KIND for level in f.levels}
+    normal = [m for m in losses if (m.value or 0.0) < HEIGHT_LOSS_REPORTED_PCT and m.level not in reported]
     if not normal:
         return None
-    others = len(measured(losses)) > len(normal)
     single, several = phrases.NO_HEIGHT_LOSS_ONE, phrases.NO_HEIGHT_LOSS
-    if others:
+    if len(losses) > len(normal):
         single, several = phrases.NO_OTHER_HEIGHT_LOSS_ONE, phrases.NO_OTHER_HEIGHT_LOSS
     levels = level_ranges([m.level for m in normal if m.level], analysis.spine.levels)
     phrase = single if len(normal) == 1 else several
     text = phrase.format(threshold=HEIGHT_LOSS_REPORTED_PCT, count=len(normal), levels=levels)
-    return Sentence(text, ids(normal))
+    return Sentence(text, _absence_evidence(analysis, normal))
+
+
+def _absence_evidence(analysis: Analysis, measurements: Sequence[Measurement]) -> tuple[str, ...]:
+    """Ids of the findings that state the absence, or of the measurements where no rule has spoken."""
+    by_evidence = {f.evidence[0]: f.id for f in analysis.findings if f.evidence}
+    return tuple(by_evidence.get(m.id, m.id) for m in measurements)
 
 
 def _size(analysis: Analysis, measurement_id: str) -> float:
@@ -122,7 +135,7 @@ def _regions(analysis: Analysis) -> Iterator[Section]:
         here = [m for m in analysis.measurements if m.level and m.level.region == region]
         found = [f for f in reported if f.levels and min(f.levels).region == region]
         absence = height_loss_absence(analysis, region)
-        sentences = [finding_sentence(analysis, f) for f in found]
+        sentences = [finding_sentence(analysis, f, detailed=True) for f in found]
         sentences += [absence] if absence else []
         sentences += _sac_range([m for m in here if m.name == SAC_AP])
         sentences += missing_sentences(here, analysis.spine.levels)
@@ -131,43 +144,76 @@ def _regions(analysis: Analysis) -> Iterator[Section]:
 
 
 def _sac_range(widths: Iterable[Measurement]) -> list[Sentence]:
-    values = sorted(((m.value, m.place, m) for m in measured(widths) if m.value is not None), key=lambda v: v[:2])
-    if not values:
+    found = sorted(measured(widths), key=lambda m: (m.value or 0.0, m.place))
+    if not found:
         return []
-    low, place, _ = values[0]
-    phrase = phrases.SAC_ONE if len(values) == 1 else phrases.SAC_RANGE
-    text = phrase.format(low=low, high=values[-1][0], count=len(values), place=place)
-    return [Sentence(text, ids([m for _, _, m in values]))]
+    phrase = phrases.SAC_ONE if len(found) == 1 else phrases.SAC_RANGE
+    text = phrase.format(low=found[0].value, high=found[-1].value, count=len(found), place=sac_place(found[0]))
+    return [Sentence(text, ids(found))]
 
 
 def _impression(analysis: Analysis, reported: Sequence[Finding]) -> Iterator[Sentence]:
-    yield from (finding_sentence(analysis, finding) for finding in reported)
-    heights = named(analysis, HEIGHT_LOSS)
+    """Deformed bodies and the worst narrowing one line each, the lesser ones gathered, then what is normal."""
+    narrowings = [f for f in reported if f.kind == NARROWING_KIND]
+    gathered = {f.id: f for f in narrowings[1:] if f.urgency is Urgency.NONE}
+    equivocal = {f.id: f for f in reported if f.kind == HEIGHT_LOSS_KIND and f.grade == "0"}
+    yield from (finding_sentence(analysis, f) for f in reported if f.id not in {*gathered, *equivocal})
+    yield from _ungraded(analysis, reported)
+    if equivocal:
+        items = [phrases.EQUIVOCAL_ITEM.format(level=m.level, value=m.value) for m in _deciding(analysis, equivocal)]
+        yield Sentence(phrases.EQUIVOCAL.format(items=", ".join(items)), tuple(equivocal), "borderline")
+    if gathered:
+        items = [_lesser(m, f) for m, f in zip(_deciding(analysis, gathered), gathered.values(), strict=True)]
+        yield Sentence(phrases.SAC_LESSER.format(items=", ".join(items)), tuple(gathered), "borderline")
     absence = height_loss_absence(analysis)
-    said = {id_ for f in reported for id_ in f.evidence}
     if absence:
         yield absence
-    elif not measured(heights):
-        yield Sentence(phrases.HEIGHTS_NONE, ids(heights), "limit")
-    deformed = [m for m in measured(heights) if (m.value or 0) >= HEIGHT_LOSS_REPORTED_PCT and m.id not in said]
-    for m in deformed:  # nothing measured stays unsaid, even when no rule has graded it
-        yield Sentence(height_loss_text(analysis, m), (m.id,), "abnormal")
-    yield from _sac_impression(analysis, reported)
+    elif not measured(named(analysis, HEIGHT_LOSS)):
+        yield Sentence(phrases.HEIGHTS_NONE, ids(named(analysis, HEIGHT_LOSS)), "limit")
+    yield from _sac_absence(analysis, narrowings)
 
 
-def _sac_impression(analysis: Analysis, reported: Sequence[Finding]) -> Iterator[Sentence]:
-    widths = named(analysis, SAC_AP)
-    if not measured(widths):
-        yield Sentence(phrases.SAC_NONE, ids(widths), "limit")
-    elif not any(f.kind == "thecal_sac_narrowing" for f in reported):
-        narrowest = min(measured(widths), key=lambda m: (m.value or 0.0, m.place))
-        compromise = sac_compromise_text(analysis, narrowest)
-        text = phrases.SAC_NARROWEST.format(value=narrowest.value, place=narrowest.place, compromise=compromise)
+def _deciding(analysis: Analysis, findings: Iterable[str]) -> list[Measurement]:
+    """The percentage that each finding rests on."""
+    evidence = {f.id: f.evidence for f in analysis.findings}
+    deciding = [[analysis.measurement(id_) for id_ in evidence[finding]] for finding in findings]
+    return [next(m for m in found if m is not None and m.unit == "%") for found in deciding]
+
+
+def _lesser(compromise: Measurement, finding: Finding) -> str:
+    borderline = finding.certainty is Certainty.BORDERLINE
+    grade = phrases.SAC_LESSER_BORDERLINE.format(grade=finding.grade) if borderline else finding.grade
+    return phrases.SAC_LESSER_ITEM.format(place=sac_place(compromise), value=compromise.value, grade=grade)
+
+
+def _ungraded(analysis: Analysis, reported: Sequence[Finding]) -> Iterator[Sentence]:
+    """Deformed bodies that no rule has graded: nothing that was measured stays unsaid."""
+    said = {id_ for f in reported for id_ in f.evidence}
+    for loss in measured(named(analysis, HEIGHT_LOSS)):
+        if (loss.value or 0.0) >= HEIGHT_LOSS_REPORTED_PCT and loss.id not in said:
+            yield Sentence(height_loss_text(analysis, loss), (loss.id,), "abnormal")
+
+
+def _sac_absence(analysis: Analysis, narrowings: Sequence[Finding]) -> Iterator[Sentence]:
+    widths, compromises = measured(named(analysis, SAC_AP)), measured(named(analysis, SAC_COMPROMISE))
+    said = {id_ for f in narrowings for id_ in f.evidence}
+    normal = [m for m in compromises if (m.value or 0.0) <= NARROWING_REPORTED_PCT and m.id not in said]
+    if not widths:
+        yield Sentence(phrases.SAC_NONE, ids(named(analysis, SAC_AP)), "limit")
+    elif normal:
+        order = analysis.spine.levels
+        levels = level_ranges([v for m in normal for v in (m.level, m.lower) if v], order)
+        phrase = phrases.SAC_OTHERS if len(compromises) > len(normal) else phrases.SAC_NORMAL
+        text = phrase.format(limit=NARROWING_REPORTED_PCT, count=len(normal), levels=levels)
+        yield Sentence(text, _absence_evidence(analysis, normal))
+    elif not compromises:
+        narrowest = min(widths, key=lambda m: (m.value or 0.0, m.place))
+        text = phrases.SAC_NO_REFERENCE.format(value=narrowest.value, place=sac_place(narrowest))
         yield Sentence(text, (narrowest.id,))
 
 
 def _not_assessed(analysis: Analysis) -> Iterator[Sentence]:
     yield Sentence(phrases.NOT_ASSESSED_LINE.format(items="; ".join(phrases.NOT_ASSESSED_ITEMS)), tone="limit")
-    if any(f.kind == "vertebral_height_loss" for f in reported_findings(analysis)):
-        yield Sentence(phrases.AGE_OF_LOSS, tone="limit")
+    if any(f.kind == HEIGHT_LOSS_KIND for f in reported_findings(analysis)):
+        yield Sentence(phrases.HEIGHT_LOSS_LIMITS, tone="limit")
     yield from missing_sentences(analysis.measurements, analysis.spine.levels)

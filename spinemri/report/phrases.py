@@ -7,6 +7,8 @@ absence of a finding is stated only as far as it was measured, never as "no frac
 from __future__ import annotations
 
 LANGUAGE = "en"
+DETAILED_STATEMENTS = True
+"""Whether the findings section uses the findings' own statements, which are English; a translation says False."""
 
 TITLE = "Spine MRI"
 SUBTITLE = "Automated measurement report"
@@ -95,7 +97,16 @@ HEIGHT_LOSS = (
 HEIGHT_LOSS_COLUMN = ", {column} column"
 HEIGHTS = "; heights anterior {0}, middle {1}, posterior {2} mm"
 INTERVAL = " (95 % interval {low:.0f} to {high:.0f} %)"
+GRADES = {
+    ("vertebral_height_loss", "0"): "equivocal, below fracture level",
+    ("vertebral_height_loss", "1"): "Genant-equivalent grade 1",
+    ("vertebral_height_loss", "2"): "Genant-equivalent grade 2",
+    ("vertebral_height_loss", "3"): "Genant-equivalent grade 3",
+}
+CAUSES = {"wedge": "wedge shape", "biconcave": "biconcave shape", "crush": "crush shape"}
 GRADE = "; {grade}"
+EQUIVOCAL = "Equivocal height loss, below fracture level: {items}."
+EQUIVOCAL_ITEM = "{level} {value:.0f} %"
 BORDERLINE = "; borderline, within the error of the measurement"
 NO_REFERENCE = "none"
 NO_HEIGHT_LOSS = "No height loss of {threshold:.0f} % or more in the {count} vertebrae measured ({levels})."
@@ -103,11 +114,19 @@ NO_OTHER_HEIGHT_LOSS = "No height loss of {threshold:.0f} % or more in the other
 NO_HEIGHT_LOSS_ONE = "No height loss of {threshold:.0f} % or more in the one vertebra measured ({levels})."
 NO_OTHER_HEIGHT_LOSS_ONE = "No height loss of {threshold:.0f} % or more in the one other vertebra measured ({levels})."
 HEIGHTS_NONE = "Height loss could not be measured at any level."
+MID_BODY = "{level} mid-body"
 SAC = "{place}: thecal sac {value:.1f} mm AP{compromise}{grade}{borderline}."
 SAC_COMPROMISE = ", {value:.0f} % narrower than its reference ({references})"
+SAC_LESSER = "Lesser narrowing of the thecal sac: {items}."
+SAC_LESSER_ITEM = "{place} {value:.0f} % ({grade})"
+SAC_LESSER_BORDERLINE = "{grade}, borderline"
 SAC_RANGE = "Thecal sac {low:.1f} to {high:.1f} mm AP at the {count} places measured, narrowest at {place}."
 SAC_ONE = "Thecal sac {low:.1f} mm AP at {place}, the one place measured."
-SAC_NARROWEST = "Narrowest thecal sac: {value:.1f} mm AP at {place}{compromise}."
+SAC_NORMAL = "Thecal sac not more than {limit:.0f} % narrower than its reference at {count} places ({levels})."
+SAC_OTHERS = (
+    "Elsewhere from {levels}, thecal sac not more than {limit:.0f} % narrower than its reference ({count} places)."
+)
+SAC_NO_REFERENCE = "Narrowest thecal sac {value:.1f} mm AP at {place}; no reference to judge it by."
 SAC_NONE = "The width of the thecal sac could not be measured."
 MISSING = "{place}: {names} {status} ({reason})."
 STATUS = {
@@ -132,14 +151,17 @@ KINDS = {"vertebral_height_loss": "vertebral height loss", "thecal_sac_narrowing
 NOTHING_MEASURED = "Nothing could be measured in this examination."
 NOT_ASSESSED_ITEMS = (
     "bone marrow and marrow lesions",
-    "signal and compression of the cord, cauda equina",
+    "signal and compression of cord and cauda equina",
     "neural foramina and lateral recesses",
     "discs, endplates, ligaments and facet joints",
     "posterior elements, alignment and stability",
     "soft tissues",
 )
 NOT_ASSESSED_LINE = "This version does not assess: {items}."
-AGE_OF_LOSS = "Whether a height loss is recent cannot be told: marrow signal is not assessed."
+HEIGHT_LOSS_LIMITS = (
+    "Height loss is a shape: whether it is recent, and whether it comes from a fracture, a Schmorl node, Scheuermann's "
+    "disease or another deformity, is not assessed."
+)
 SOME_MISSING = "Not measured: {items}."
 
 PROVENANCE_LINE = "{software} {version}, model {model} {model_version} (SHA-256 {sha}), {device}, {created}."

@@ -13,6 +13,9 @@ from spinemri.report import phrases
 from spinemri.report.sentences import Sentence, ids, level_ranges
 from spinemri.report.tables import COLUMN_LOSSES, HEIGHT_LOSS, HEIGHTS, RATIOS, SAC_AP, SAC_COMPROMISE, position
 
+HEIGHT_LOSS_KIND = "vertebral_height_loss"
+NARROWING_KIND = "thecal_sac_narrowing"
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -22,11 +25,15 @@ if TYPE_CHECKING:
     from spinemri.measurement import Measurement
 
 
-def finding_sentence(analysis: Analysis, finding: Finding) -> Sentence:
-    """The finding in words; its evidence is the finding's id followed by those of its measurements."""
+def finding_sentence(analysis: Analysis, finding: Finding, *, detailed: bool = False) -> Sentence:
+    """The finding in words; its evidence is the finding's id followed by those of its measurements.
+
+    ``detailed`` prefers the finding's own statement (norms, neighbouring grades) to the short wording.
+    """
     tone = "borderline" if finding.certainty is Certainty.BORDERLINE else "abnormal"
     tone = tone if finding.urgency is Urgency.NONE else "urgent"
-    return Sentence(_finding_text(analysis, finding), (finding.id, *finding.evidence), tone)
+    own = finding.statement if detailed and phrases.DETAILED_STATEMENTS else ""
+    return Sentence(own or _finding_text(analysis, finding), (finding.id, *finding.evidence), tone)
 
 
 def height_loss_text(analysis: Analysis, loss: Measurement, finding: Finding | None = None) -> str:
@@ -43,6 +50,13 @@ def height_loss_text(analysis: Analysis, loss: Measurement, finding: Finding | N
         references=_references(loss),
         **_grading(finding),
     )
+
+
+def sac_place(measurement: Measurement) -> str:
+    """'L2-L3' at a disc, 'L2 mid-body' beside a body."""
+    if measurement.lower is None and measurement.level is not None:
+        return phrases.MID_BODY.format(level=measurement.level)
+    return measurement.place
 
 
 def sac_compromise_text(analysis: Analysis, width: Measurement) -> str:
@@ -74,12 +88,11 @@ def _finding_text(analysis: Analysis, finding: Finding) -> str:
     evidence = [m for id_ in finding.evidence if (m := analysis.measurement(id_)) is not None and m.value is not None]
     loss = next((m for m in evidence if m.name == HEIGHT_LOSS), None)
     width = next((m for m in evidence if m.name == SAC_AP), None)
-    if finding.kind == "vertebral_height_loss" and loss is not None:
+    if finding.kind == HEIGHT_LOSS_KIND and loss is not None:
         return height_loss_text(analysis, loss, finding)
-    if finding.kind == "thecal_sac_narrowing" and width is not None:
+    if finding.kind == NARROWING_KIND and width is not None:
         compromise = sac_compromise_text(analysis, width)
-        grading = _grading(finding)
-        return phrases.SAC.format(place=width.place, value=width.value, compromise=compromise, **grading)
+        return phrases.SAC.format(place=sac_place(width), value=width.value, compromise=compromise, **_grading(finding))
     if finding.statement:
         return finding.statement
     place = "-".join(str(level) for level in finding.levels) or phrases.EMPTY
@@ -91,10 +104,13 @@ def _finding_text(analysis: Analysis, finding: Finding) -> str:
 
 
 def _grading(finding: Finding | None) -> dict[str, str]:
+    """The ends of a sentence: grade with its cause, and whether it is borderline."""
     if finding is None:
         return {"grade": "", "borderline": ""}
+    grade = phrases.GRADES.get((finding.kind, finding.grade), finding.grade)
+    said = ", ".join(part for part in (grade, phrases.CAUSES.get(finding.cause, finding.cause)) if part)
     borderline = phrases.BORDERLINE if finding.certainty is Certainty.BORDERLINE else ""
-    return {"grade": phrases.GRADE.format(grade=finding.grade) if finding.grade else "", "borderline": borderline}
+    return {"grade": phrases.GRADE.format(grade=said) if said else "", "borderline": borderline}
 
 
 def _sibling(analysis: Analysis, measurement: Measurement, name: str) -> Measurement | None:
@@ -111,7 +127,11 @@ def _column(analysis: Analysis, loss: Measurement) -> int | None:
 
 
 def _references(measurement: Measurement) -> str:
-    return ", ".join(str(level) for level in measurement.reference_levels) or phrases.NO_REFERENCE
+    """Reference levels; at a disc they come in pairs, the upper and the lower level of each reference disc."""
+    names = [str(level) for level in measurement.reference_levels]
+    if measurement.lower is not None and len(names) % 2 == 0:
+        names = [f"{upper}-{lower}" for upper, lower in zip(names[::2], names[1::2], strict=True)]
+    return ", ".join(names) or phrases.NO_REFERENCE
 
 
 def _undefined(measurement: Measurement) -> bool:

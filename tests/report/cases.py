@@ -206,7 +206,8 @@ def _sac(level: Level, lower: Level | None, value: float, compromise: float | No
     id_ = f"{place}.{tables.SAC_AP}"
     made = [Measurement(id=id_, name=tables.SAC_AP, value=value, unit="mm", points=ends, **common)]
     if compromise is not None:
-        near = (Level("L1"), Level("L4"))
+        names = ("L1", "L2", "L3", "L4") if lower else ("L1", "L3")
+        near = tuple(Level(name) for name in names)
         id_ = f"{place}.{tables.SAC_COMPROMISE}"
         made.append(
             Measurement(id=id_, name=tables.SAC_COMPROMISE, value=compromise, unit="%", reference_levels=near, **common)
@@ -250,7 +251,7 @@ def _analysis(t1: Series, stir: Series) -> Analysis:
         spine=Spine(vertebrae=vertebrae, sac_series_uid="tok-stir"),
         alignments=_alignments(),
         measurements=_measurements(),
-        findings=_findings(),
+        findings=_findings(_measurements()),
         warnings=("Series 4: slices are 4.4 mm apart; small lateral structures may be missed.",),
         provenance=Provenance(
             software="spinemri", version="0.1.0", model="spine_anatomy", model_version="0.1.0",
@@ -275,15 +276,25 @@ def _alignments() -> tuple[VertebraAlignment, ...]:
     return tuple(made)
 
 
-def _findings() -> tuple[Finding, ...]:
-    return (
-        Finding(
-            id="F2", kind="thecal_sac_narrowing", levels=(Level("L2"), Level("L3")), at_disc=True, grade="moderate",
-            certainty=Certainty.PRESENT, evidence=(f"L2-L3.{tables.SAC_AP}", f"L2-L3.{tables.SAC_COMPROMISE}"),
-            rule="thirds", source="Lurie 2008",
-        ),
-        Finding(
-            id="F1", kind="vertebral_height_loss", levels=(Level("L1"),), grade="Genant-equivalent grade 2",
-            certainty=Certainty.PRESENT, evidence=(f"L1.{tables.HEIGHT_LOSS}",), rule="genant", source="Genant 1993",
-        ),
-    )  # fmt: skip
+def _findings(measurements: tuple[Measurement, ...]) -> tuple[Finding, ...]:
+    """One finding per height loss and per narrowing, the normal and the missing ones included, in no useful order."""
+    made = []
+    for m in reversed(measurements):
+        if m.name not in (tables.HEIGHT_LOSS, tables.SAC_COMPROMISE):
+            continue
+        loss = m.name == tables.HEIGHT_LOSS
+        certainty = Certainty.PRESENT if (m.value or 0) > 24.5 else Certainty.ABSENT
+        certainty = Certainty.NOT_ASSESSABLE if m.value is None else certainty
+        made.append(
+            Finding(
+                id=f"{m.place}.{'vertebral_height_loss' if loss else 'thecal_sac_narrowing'}",
+                kind="vertebral_height_loss" if loss else "thecal_sac_narrowing",
+                levels=tuple(v for v in (m.level, m.lower) if v),
+                at_disc=m.lower is not None,
+                grade=("2" if loss else "moderate") if certainty is Certainty.PRESENT else "",
+                cause="wedge" if loss and certainty is Certainty.PRESENT else "",
+                certainty=certainty,
+                evidence=(m.id,) if loss else (m.id, f"{m.place}.{tables.SAC_AP}"),
+            )
+        )
+    return tuple(made)

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from spinemri.report.write import write
+from tests.report import cases
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from spinemri.case import Case
+
+
+@pytest.fixture(scope="session")
+def case() -> Case:
+    """The hand-made case, with markup in a series description."""
+    return cases.case(cases.XSS)
+
+
+@pytest.fixture(scope="session")
+def result(case: Case, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with every format."""
+    return write(case, tmp_path_factory.mktemp("out") / "result")

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import base64
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from spinemri.report.figure import lines_to_draw
+from tests.report import cases
+
+VOID = {"meta", "input", "br", "img"}
+
+
+class Page(HTMLParser):
+    """Elements of a page with their attributes, checking that every element is closed in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.elements, self.open, self.text = [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def source(result):
+    return (result / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(source):
+    parsed = Page()
+    parsed.feed(source)
+    assert parsed.open == []
+    return parsed
+
+
+def test_the_page_is_one_small_file_that_asks_for_nothing(source, page):
+    assert len(source.encode()) < 5_000_000
+    assert not {"script", "link", "iframe", "object", "embed", "base", "form"} & {tag for tag, _ in page.elements}
+    for _, attributes in page.elements:
+        for name in ("src", "href", "action", "srcset"):
+            assert attributes.get(name, "data:").startswith(("data:", "#"))
+    style = source[source.index("<style>") : source.index("</style>")]
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_text_from_headers_is_shown_and_never_run(source, page):
+    assert cases.XSS not in source
+    assert cases.XSS in "".join(page.text)
+    assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
+
+
+def test_a_picture_per_series_with_an_alternative_text(page):
+    pictures = [attributes for attributes in page.all("svg") if attributes.get("role") == "img"]
+    assert len(pictures) == 2
+    assert all("T11-S1" in picture["aria-label"] for picture in pictures)
+    for image in page.all("image"):
+        kind, data = image["href"].split(",")
+        assert kind == "data:image/jpeg;base64"
+        assert base64.b64decode(data).startswith(b"\xff\xd8")
+
+
+def test_names_stand_beside_the_bodies_from_head_to_foot(source):
+    names = re.findall(
+        r'<text class="name"[^>]*y="([\d.]+)"[^>]*>(?:<tspan class="remark">([^<]*)</tspan>)?(.*?)</text>', source
+    )
+    first = [(float(y), remark, re.sub("<[^>]+>", "", text)) for y, remark, text in names[:8]]
+    assert [text for _, _, text in sorted(first)] == [str(level) for level in cases.LEVELS]
+    assert [(text, remark) for _, remark, text in first if remark] == [("L1", "−35 %")]
+
+
+def test_only_lengths_measured_on_a_series_are_drawn_on_it(case):
+    on_t1 = {m.id for m in lines_to_draw(case.analysis, "tok-t1")}
+    on_stir = {m.id for m in lines_to_draw(case.analysis, "tok-stir")}
+    assert on_t1 == {"L1.anterior_height", "L1.middle_height", "L1.posterior_height"}
+    assert on_stir == {"L2-L3.dural_sac_ap"}
+
+
+def test_tables_have_captions_and_headers_with_a_scope(source, page):
+    assert len(page.all("caption")) == len(page.all("table")) == 3
+    assert all(header.get("scope") in ("col", "row", "colgroup") for header in page.all("th"))
+    assert [a["id"] for a in page.all("tr") if "id" in a] == [f"level-{level}" for level in cases.LEVELS]
+
+
+def test_every_control_has_a_label_and_every_region_a_name(page):
+    labelled = {label["for"] for label in page.all("label")}
+    assert {control["id"] for control in page.all("input")} == labelled
+    ids = {attributes["id"] for _, attributes in page.elements if "id" in attributes}
+    for _, attributes in page.elements:
+        if "aria-labelledby" in attributes:
+            assert attributes["aria-labelledby"] in ids
+        if attributes.get("role") == "region":
+            assert "aria-labelledby" in attributes or "aria-label" in attributes
+
+
+def test_what_was_refused_and_skipped_is_shown_with_its_reason(page):
+    text = " ".join("".join(page.text).split())
+    assert "a localizer; expected at least 5" in text
+    assert "2 files: no DICOM file" in text
+    assert "1 file: pixel data truncated" in text
+
+
+def test_light_dark_and_paper_have_styles(source):
+    for rule in ("prefers-color-scheme: dark", "@media print", "max-width: 800px", ":focus-visible"):
+        assert rule in source
+
+
+@pytest.mark.parametrize(
+    ("ink", "paper"), [(n, p) for n in ("ink", "muted", "accent", "bad", "warn") for p in ("paper", "card")]
+)
+@pytest.mark.parametrize("mode", [0, 1])
+def test_colours_have_enough_contrast(source, mode, ink, paper):
+    themes = re.findall(r":root \{(.*?)\}", source, re.DOTALL)
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", themes[mode]))
+    light, dark = sorted((luminance(colours[ink]), luminance(colours[paper])), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def luminance(colour):
+    """Relative luminance after WCAG 2."""
+    channels = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
