@@ -78,7 +78,7 @@ def losses_of(shapes: Shapes) -> dict[Level, HeightLoss | None]:
     """Height loss of every body whose heights could be measured."""
     measured = {level: shape for level, shape in shapes.items() if isinstance(shape, BodyShape)}
     heights = {level: shape.heights for level, shape in measured.items()}
-    return height_losses(heights, {level: shape.sd for level, shape in measured.items()})
+    return height_losses(heights, {level: shape.sd for level, shape in measured.items()}, [*shapes])
 
 
 def body_measurements(spine: Spine, shapes: Shapes, losses: Mapping[Level, HeightLoss | None]) -> list[Measurement]:

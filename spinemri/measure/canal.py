@@ -184,7 +184,7 @@ def _diameter(
     if isinstance(profile, Gap):
         return profile
     series = {v.series_uid for v in spine.vertebrae if v.level in (place.level, place.lower)}
-    shown = [segmentations[uid] for uid in (*series, place.series_uid) if uid in segmentations]
+    shown = [segmentations[uid] for uid in (*series, place.series_uid or "") if uid in segmentations]
     if len({uid for s in shown if (uid := s.geometry.frame_of_reference_uid)}) > 1:
         return Gap(Status.NOT_ASSESSABLE, "bodies and thecal sac come from different frames of reference")
     found = diameter_at(profile, plane.point, plane.normal)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 STEP_MM = 0.5
 _CURVE_SD_MM = 12.0
-_EDGE_SD_MM = 1.2
+_EDGE_SD_MM = 0.8
 _REACH_MM = 20.0
 _FINE_MM = 0.2
 _MIN_ROWS = 5
@@ -200,7 +200,7 @@ def _at_plane(
 
 
 def _along(edge: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Edge smoothed along the line over about 3 mm; absent stretches stay absent."""
+    """Edge smoothed along the line over about 2 mm; absent stretches stay absent."""
     known = np.isfinite(edge)
     weight = ndimage.gaussian_filter1d(known.astype(np.float64), _EDGE_SD_MM / STEP_MM)
     total = ndimage.gaussian_filter1d(np.where(known, edge, 0.0), _EDGE_SD_MM / STEP_MM)

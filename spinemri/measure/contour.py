@@ -40,17 +40,22 @@ class Contour:
 
 
 def main_component(mask: NDArray[np.bool_], lr_axis: int) -> NDArray[np.bool_]:
-    """The largest connected part of a mask with the holes of each sagittal slice filled; same shape as ``mask``.
+    """The largest connected part of a mask with holes in the depth of each sagittal slice filled; shape of ``mask``.
 
-    Parts that touch only through an edge or a corner count as separate.
+    Parts that touch only through an edge or a corner count as separate. Holes within two voxels of the outline stay:
+    filling them would move a ragged outline outwards.
     """
-    filled = np.stack([ndimage.binary_fill_holes(plane) for plane in np.moveaxis(mask, lr_axis, 0)])
+    filled = np.stack([_without_deep_holes(plane) for plane in np.moveaxis(mask, lr_axis, 0)])
     labels, count = ndimage.label(filled)
     if count > 1:
         sizes = np.bincount(labels.ravel())
         sizes[0] = 0
         filled = labels == int(np.argmax(sizes))
     return np.moveaxis(filled, 0, lr_axis)
+
+
+def _without_deep_holes(plane: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return np.asarray(plane | ndimage.binary_erosion(ndimage.binary_fill_holes(plane), iterations=2))
 
 
 def contour(mask: NDArray[np.bool_], geometry: Geometry, slice_index: int) -> Contour | None:

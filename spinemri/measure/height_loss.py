@@ -13,7 +13,7 @@ Known failure: when most bodies are fractured, the scale itself is low and every
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,19 +53,21 @@ class HeightLoss:
         return int(np.argmax(self.loss_pct))
 
 
-def height_losses(heights: Heights, sd: Heights) -> dict[Level, HeightLoss | None]:
+def height_losses(heights: Heights, sd: Heights, levels: Collection[Level] = ()) -> dict[Level, HeightLoss | None]:
     """Height loss of every measured body; None where nothing intact is left to compare with.
 
     Parameters
     ----------
     heights, sd : level -> (3,) mm, anterior, middle, posterior, and their standard deviations; only measured bodies,
         all true or all relative levels. S1 and other sacral levels are ignored.
+    levels : every level of the spine, also those that could not be measured; they part their neighbours
     """
     usable = {level: heights[level] for level in sorted(heights, key=lambda v: v.rank) if level.region != "S"}
-    losses = {level: _loss(usable, sd, level, ref) for level, ref in _first_pass(usable).items()}
+    order = sorted({*heights, *levels}, key=lambda v: v.rank)
+    losses = {level: _loss(usable, sd, level, ref) for level, ref in _first_pass(usable, order).items()}
     for _ in range(2):
         intact = [v for v, loss in losses.items() if loss is None or loss.loss_pct.max() < INTACT_BELOW_PCT]
-        losses = {level: _loss(usable, sd, level, _reference(usable, level, intact)) for level in usable}
+        losses = {level: _loss(usable, sd, level, _reference(usable, level, intact, order)) for level in usable}
     return losses
 
 
@@ -76,10 +78,10 @@ class _Reference:
     method: str
 
 
-def _first_pass(heights: Heights) -> dict[Level, _Reference | None]:
+def _first_pass(heights: Heights, order: list[Level]) -> dict[Level, _Reference | None]:
     known = [v for v in heights if height_profile(v) is not None]
     if len(known) < len(heights) or len(known) < 3:  # relative names, or too few bodies for a scale
-        return {v: _reference(heights, v, [*heights]) for v in heights}
+        return {v: _reference(heights, v, [*heights], order) for v in heights}
     return {v: _scaled(heights, v, known) for v in heights}
 
 
@@ -93,11 +95,12 @@ def _loss(heights: Heights, sd: Heights, level: Level, reference: _Reference | N
     return HeightLoss(100 * (1 - ratio), 100 * spread, reference.expected, reference.levels, reference.method)
 
 
-def _reference(heights: Heights, level: Level, intact: list[Level]) -> _Reference | None:
-    neighbours = [v for v in _neighbours(level, heights) if v in intact]
+def _reference(heights: Heights, level: Level, intact: list[Level], order: list[Level]) -> _Reference | None:
+    own_place = order.index(level)
+    neighbours = [v for v in _neighbours(order, own_place) if v in intact]
     if not neighbours:
         others = [v for v in intact if v != level]
-        near = [v for v in others if abs(v.rank - level.rank) <= _REACH]
+        near = [v for v in others if abs(order.index(v) - own_place) <= _REACH]
         return _scaled(heights, level, near or others)
     if len(neighbours) == 2 and not _at_junction(level, neighbours):
         return _Reference(np.mean([heights[v] for v in neighbours], axis=0), tuple(neighbours), "neighbours")
@@ -110,9 +113,11 @@ def _reference(heights: Heights, level: Level, intact: list[Level]) -> _Referenc
     return _Reference(np.mean(carried, axis=0), tuple(neighbours), "profile")
 
 
-def _neighbours(level: Level, heights: Heights) -> list[Level]:
-    """The measured levels directly above and below."""
-    return [v for v in heights if v != level and adjacent(*sorted((v, level), key=lambda x: x.rank))]
+def _neighbours(order: list[Level], place: int) -> list[Level]:
+    """The levels directly above and below, unless the spine has a gap there."""
+    above = order[place - 1 : place] if place and adjacent(order[place - 1], order[place]) else []
+    below = [v for v in order[place + 1 : place + 2] if adjacent(order[place], v)]
+    return above + below
 
 
 def adjacent(upper: Level, lower: Level) -> bool:

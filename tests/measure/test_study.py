@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spinemri.anatomy import Level, Structure, StructureKind
+from spinemri.measure import MEASURES, measure
+from spinemri.measurement import Status
+from tests.measure.phantom import SAC_MM, lumbar
+
+
+def by_id(spine, segmentations, images=()):
+    return {m.id: m for m in measure(spine, images, segmentations)}
+
+
+@pytest.fixture(scope="module")
+def fractured():
+    phantom = lumbar({"L1": 0.35}, narrowing={5: 0.35})
+    return phantom, phantom.segment(phantom.grid())
+
+
+def test_everything_expected_is_there_once(fractured):
+    phantom, segmentation = fractured
+    found = measure(phantom.spine(), [], [segmentation])
+    ids = [m.id for m in found]
+    assert len(set(ids)) == len(ids)
+    assert {m.name for m in found} == {m.name for m in MEASURES}
+    assert all(m.unit == {x.name: x.unit for x in MEASURES}[m.name] for m in found)
+    bodies, sac = [m for m in MEASURES if "dural" not in m.name], [m for m in MEASURES if "dural" in m.name]
+    assert len(ids) == 8 * len(bodies) + (8 + 7) * len(sac)
+    assert all(m.points for m in found if m.status is Status.MEASURED and m.unit in ("mm", "%"))
+
+
+def test_fracture_and_narrowing_are_found(fractured):
+    phantom, segmentation = fractured
+    found = by_id(phantom.spine(), [segmentation])
+    loss = found["L1.height_loss_pct"]
+    assert loss.value == pytest.approx(35, abs=3)
+    assert loss.value == found["L1.height_loss_anterior_pct"].value
+    assert [str(v) for v in loss.reference_levels] == ["T12", "L2"]
+    assert loss.interval[0] < loss.value < loss.interval[1]
+    assert found["L4-L5.dural_sac_ap"].value == pytest.approx(0.65 * SAC_MM, abs=0.5)
+    assert found["L4-L5.dural_sac_compromise_pct"].value == pytest.approx(35, abs=4)
+    assert found["L3-L4.dural_sac_ap"].value == pytest.approx(SAC_MM, abs=0.5)
+    others = [m.value for i, m in found.items() if i.endswith("height_loss_pct") and m.value and m.level != Level("L1")]
+    assert max(others) < 6
+
+
+def test_sacrum_says_why_there_is_no_value(fractured):
+    phantom, segmentation = fractured
+    found = by_id(phantom.spine(), [segmentation])
+    assert found["S1.anterior_height"].status is Status.NOT_ASSESSABLE
+    assert "endplate" in found["S1.height_loss_pct"].reason
+    assert "tapers" in found["S1.dural_sac_ap"].reason
+    assert found["L5-S1.dural_sac_ap"].status is Status.MEASURED
+    assert "one_sided_reference" in found["L5-S1.dural_sac_compromise_pct"].flags
+
+
+def test_bodies_and_sac_from_two_series(fractured):
+    phantom, bodies = fractured
+    sac = phantom.segment(phantom.grid((3.3, 0.7, 0.75), turn=(-4.0, -2.0, 3.0)), "1.2.4")
+    found = by_id(phantom.spine(sac_uid="1.2.4"), [bodies, sac])
+    assert found["L4-L5.dural_sac_ap"].value == pytest.approx(0.65 * SAC_MM, abs=0.5)
+    assert found["L4-L5.dural_sac_ap"].series_uid == "1.2.4"
+    assert found["L4.posterior_height"].series_uid == "1.2.3"
+
+
+def test_two_frames_of_reference_are_refused(fractured):
+    phantom, bodies = fractured
+    geometry = replace(phantom.grid(), frame_of_reference_uid="1.2.77")
+    found = by_id(phantom.spine(sac_uid="1.2.4"), [bodies, phantom.segment(geometry, "1.2.4")])
+    assert "frames of reference" in found["L4-L5.dural_sac_ap"].reason
+    assert found["L4.posterior_height"].status is Status.MEASURED
+
+
+def test_cut_body_is_out_of_field_and_no_reference(fractured):
+    phantom, segmentation = fractured
+    cut = replace(segmentation, cut=frozenset({Structure(StructureKind.VERTEBRAL_BODY, Level("T12"))}))
+    found = by_id(phantom.spine(), [cut])
+    assert found["T12.height_loss_pct"].status is Status.OUT_OF_FIELD
+    assert found["T12.dural_sac_ap"].status is Status.OUT_OF_FIELD
+    assert [str(v) for v in found["L1.height_loss_pct"].reference_levels] == ["L2"]
+    assert found["T12-L1.dural_sac_ap"].value == pytest.approx(SAC_MM, abs=0.5)  # from the endplate that is seen
+
+
+def test_masks_that_are_missing_give_a_reason(fractured):
+    phantom, segmentation = fractured
+    no_sac = by_id(phantom.spine(sac_uid=None), [segmentation])
+    assert "no series" in no_sac["L3.dural_sac_ap"].reason
+    voxels = np.where(segmentation.voxels == 23, 0, segmentation.voxels)
+    gone = by_id(phantom.spine(), [replace(segmentation, voxels=voxels)])
+    assert gone["L3.anterior_height"].status is Status.NOT_ASSESSABLE
+    nothing = measure(phantom.spine(), [], [])
+    assert all(m.status is not Status.MEASURED and m.reason for m in nothing)
+
+
+def test_missing_slice_of_the_image_is_left_out(fractured):
+    phantom, segmentation = fractured
+    k = segmentation.geometry.shape[0] // 2
+    voxels = segmentation.voxels.copy()
+    voxels[k] = 0
+    voxels[k, :40] = segmentation.voxels[k, :40]
+    image = phantom.image(segmentation.geometry, missing=(k,))
+    found = by_id(phantom.spine(), [replace(segmentation, voxels=voxels)], [image])
+    assert found["L1.height_loss_pct"].value == pytest.approx(35, abs=5)
+    assert found["L3.dural_sac_ap"].value == pytest.approx(SAC_MM, abs=0.8)
+
+
+def test_empty_spine():
+    assert measure(lumbar().spine().model_copy(update={"vertebrae": ()}), [], []) == ()
