@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import math
 import re
 import struct
+import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +24,7 @@ from spinemri.image import Image
 from spinemri.series import Contrast, Plane, Series, SeriesFile, patient_key
 
 if TYPE_CHECKING:
+    import io
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -61,6 +64,7 @@ _CONTRAST_WORDS: tuple[tuple[Contrast, frozenset[str]], ...] = (
 _FAT_WORDS = frozenset({"fs", "fatsat", "spair"})
 _PLANES = (Plane.SAGITTAL, Plane.CORONAL, Plane.AXIAL)
 _SPACING_RTOL = 1e-2
+_NIFTI1, _NIFTI2 = 348, 540  # sizes of the two headers
 _SMALL_INTEGERS = (np.uint8, np.int8, np.uint16, np.int16)
 
 
@@ -183,6 +187,8 @@ def read_volume(path: Path, series: Series | None = None) -> Image:
     facts = series or volume_series(path, path.parent)
     try:
         file_geometry(path)
+        if _SOURCES[suffix_of(path)] == "nifti":
+            _check_complete(path)
         voxels, stored = from_sitk(SimpleITK.ReadImage(str(path)))
     except SeriesError as error:
         raise SeriesError(f"series {facts.label}: {error}") from error
@@ -233,23 +239,59 @@ def _check_orientation(reader: SimpleITK.ImageFileReader, path: Path) -> None:
         raise SeriesError("the NIfTI header has a voxel spacing of zero")
     if sform > 0:
         rows = [[float(v) for v in reader.GetMetaData(f"srow_{axis}").split()[:3]] for axis in "xyz"]
-        scales = np.linalg.norm(np.asarray(rows), axis=0)
-        if not np.allclose(scales, reader.GetSpacing(), rtol=_SPACING_RTOL):
-            raise SeriesError("the NIfTI header's voxel spacing and affine disagree")
+        _check_sform(np.asarray(rows), reader)
+
+
+def _check_sform(sform: NDArray[np.float64], reader: SimpleITK.ImageFileReader) -> None:
+    """Refuse an sform (RAS, 3 x 3) that is sheared or is not the grid that ITK made of the header."""
+    spacing = np.asarray(reader.GetSpacing())
+    used = np.diag([-1.0, -1.0, 1.0]) @ np.asarray(reader.GetDirection()).reshape(3, 3) * spacing
+    if np.allclose(used, sform, atol=_SPACING_RTOL * spacing.min()):
+        return
+    axes = sform / np.maximum(np.linalg.norm(sform, axis=0), 1e-9)
+    if not np.allclose(axes.T @ axes, np.eye(3), atol=1e-3):
+        raise SeriesError("the volume cannot be read: its axes are sheared or a spacing is zero")
+    raise SeriesError("the NIfTI header contradicts itself: voxel spacing, qform and sform disagree")
 
 
 def _nifti_spacing(path: Path) -> tuple[float, float, float]:
     """Spacing as stored: ITK silently turns a zero into 1 mm."""
-    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
-        head = stream.read(192)
-    for order in "<>":
-        if struct.unpack_from(f"{order}i", head)[0] == 540:  # NIfTI-2
-            _, x, y, z = struct.unpack_from(f"{order}4d", head, 104)
-            return x, y, z
-        if struct.unpack_from(f"{order}i", head)[0] == 348:
-            _, x, y, z = struct.unpack_from(f"{order}4f", head, 76)
-            return x, y, z
-    return 1.0, 1.0, 1.0
+    with _stream(path) as stream:
+        head = stream.read(540)
+    order = _byte_order(head)
+    second = struct.unpack_from(f"{order}i", head)[0] == _NIFTI2
+    _, x, y, z = struct.unpack_from(f"{order}4{'d' if second else 'f'}", head, 104 if second else 76)
+    return x, y, z
+
+
+def _check_complete(path: Path) -> None:
+    """Refuse a NIfTI file that is shorter than its header says: ITK silently fills the rest with zeros."""
+    try:
+        with _stream(path) as stream:
+            head = stream.read(540)
+            length = len(head)
+            while chunk := stream.read(1 << 22):
+                length += len(chunk)
+    except (EOFError, OSError, zlib.error) as error:
+        raise SeriesError("the voxels cannot be read (truncated or damaged file)") from error
+    order = _byte_order(head)
+    if struct.unpack_from(f"{order}i", head)[0] == _NIFTI2:
+        (bits,), (offset,) = struct.unpack_from(f"{order}h", head, 14), struct.unpack_from(f"{order}q", head, 168)
+        rank, *sizes = struct.unpack_from(f"{order}8q", head, 16)
+    else:
+        (bits,), (offset,) = struct.unpack_from(f"{order}h", head, 72), struct.unpack_from(f"{order}f", head, 108)
+        rank, *sizes = struct.unpack_from(f"{order}8h", head, 40)
+    expected = int(offset) + math.prod(sizes[:rank]) * bits // 8
+    if length < expected:
+        raise SeriesError(f"the volume is truncated ({length} of {expected} bytes)")
+
+
+def _byte_order(head: bytes) -> str:
+    return "<" if struct.unpack_from("<i", head)[0] in {_NIFTI1, _NIFTI2} else ">"
+
+
+def _stream(path: Path) -> gzip.GzipFile | io.BufferedReader:
+    return gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb")
 
 
 def _uid(path: Path) -> str:

@@ -69,6 +69,24 @@ _KEYWORDS = """
     StackID TemporalPositionIdentifier TemporalPositionIndex FrameAcquisitionNumber ConcatenationUID
     InConcatenationNumber InConcatenationTotalNumber SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence
 """
+_GROUPS = frozenset(
+    {
+        "UnassignedSharedConvertedAttributesSequence",
+        "UnassignedPerFrameConvertedAttributesSequence",
+        "FrameContentSequence",
+        "PlanePositionSequence",
+        "PlaneOrientationSequence",
+        "PixelMeasuresSequence",
+        "PixelValueTransformationSequence",
+        "TemporalPositionSequence",
+        "MRImageFrameTypeSequence",
+        "MREchoSequence",
+        "MRModifierSequence",
+        "MRImagingModifierSequence",
+        "MRTimingAndRelatedParametersSequence",
+        "MRDiffusionSequence",
+    }
+)
 _NOT_FLAT = {"SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "PixelData", "FrameType"}
 _TAGS = tuple(_KEYWORDS.split())
 
@@ -124,8 +142,9 @@ def items(dataset: Dataset, keyword: str) -> list[Dataset]:
 
 
 def _overlay(flat: Dataset, group: Dataset) -> None:
+    """Copy the attributes of the standard groups; vendors' private groups hold contradicting copies of them."""
     for element in group:
-        if element.VR == "SQ" and element.value:
+        if element.keyword in _GROUPS and element.value:
             flat.update(element.value[0])
 
 
@@ -228,9 +247,9 @@ def _sequence(dataset: Dataset) -> SequenceFacts:
         variant=frozenset(words(dataset, "SequenceVariant")),
         options=frozenset(options),
         sequence_name=text(dataset, "SequenceName") or text(dataset, "PulseSequenceName"),
-        repetition_time=number(dataset, "RepetitionTime"),
-        echo_time=number(dataset, "EffectiveEchoTime", "EchoTime"),
-        inversion_time=number(dataset, "InversionTimes", "InversionTime"),
+        repetition_time=number(dataset, "RepetitionTime") or None,  # some write 0 for "not known" or "none"
+        echo_time=number(dataset, "EffectiveEchoTime", "EchoTime") or None,
+        inversion_time=number(dataset, "InversionTimes", "InversionTime") or None,
         echo_train=number(dataset, "RFEchoTrainLength", "EchoTrainLength"),
         flip_angle=number(dataset, "FlipAngle"),
         field_strength=number(dataset, "MagneticFieldStrength"),

@@ -48,7 +48,7 @@ def decode(dataset: Dataset, index: int | None) -> NDArray[np.integer] | str:
     """
     _ensure_transfer_syntax(dataset)
     syntax = UID(str(dataset.file_meta.TransferSyntaxUID))
-    if fault := _short(dataset, index or 0, compressed=syntax.is_encapsulated):
+    if fault := _short(dataset, compressed=syntax.is_encapsulated):
         return fault
     stored, high = integer(dataset, "BitsStored"), integer(dataset, "HighBit")
     shifted = stored is not None and high is not None and high != stored - 1 and not syntax.is_encapsulated
@@ -77,13 +77,14 @@ def _ensure_transfer_syntax(dataset: Dataset) -> None:
         dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
 
 
-def _short(dataset: Dataset, index: int, *, compressed: bool) -> str | None:
-    """What is missing from the pixel data: all of it, or its end."""
+def _short(dataset: Dataset, *, compressed: bool) -> str | None:
+    """What is missing from the pixel data of a file: all of it, or its end."""
     data = value(dataset, "PixelData")
     if not isinstance(data, bytes) or not data:
         return "no pixel data"
     rows, columns, bits = (integer(dataset, k) or 0 for k in ("Rows", "Columns", "BitsAllocated"))
-    expected = (index + 1) * rows * columns * (integer(dataset, "SamplesPerPixel") or 1) * bits // 8
+    frames, samples = (integer(dataset, k) or 1 for k in ("NumberOfFrames", "SamplesPerPixel"))
+    expected = frames * rows * columns * samples * bits // 8
     if compressed or len(data) >= expected:
         return None
     return f"pixel data is truncated ({len(data)} of {expected} bytes)"
