@@ -6,6 +6,7 @@ series descriptions and reasons come from outside.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
@@ -105,15 +106,22 @@ def grid_text(series: Series) -> str:
     return f"{series.shape[0]} × ({row_mm:.2g} × {column_mm:.2g} × {slice_mm:.3g} mm)"
 
 
+def unbroken(text: str) -> str:
+    """Text whose numbers stay on one line with their units."""
+    return re.sub(r"(?<=\d) (?=(?:%|mm|ms|T)(?!\w))", "\u00a0", text)
+
+
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("spinemri.report", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["unbroken"] = unbroken
+    return environment
 
 
 def _page_row(analysis: Analysis, row: LevelRow) -> PageRow:

@@ -39,6 +39,7 @@ NARROWING_REPORTED_PCT = 15.0
 _URGENCY_ORDER = (Urgency.CATEGORY_1, Urgency.CATEGORY_2, Urgency.CATEGORY_3, Urgency.NONE)
 _CERTAINTY_ORDER = (Certainty.PRESENT, Certainty.BORDERLINE, Certainty.ABSENT, Certainty.NOT_ASSESSABLE)
 _REPORTED = (Certainty.PRESENT, Certainty.BORDERLINE)
+_NO_GRADE = "none"  # normal, though its interval reaches across the limit
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ def reported_findings(analysis: Analysis) -> tuple[Finding, ...]:
         kind = kinds.index(finding.kind) if finding.kind in kinds else len(kinds)
         return urgency, certainty, kind, -size, rank, finding.id
 
-    return tuple(sorted((f for f in analysis.findings if f.certainty in _REPORTED), key=order))
+    worth = (f for f in analysis.findings if f.certainty in _REPORTED and f.grade != _NO_GRADE)
+    return tuple(sorted(worth, key=order))
 
 
 def height_loss_absence(analysis: Analysis, region: str | None = None) -> Sentence | None:

@@ -122,9 +122,11 @@ SAC_LESSER_ITEM = "{place} {value:.0f} % ({grade})"
 SAC_LESSER_BORDERLINE = "{grade}, borderline"
 SAC_RANGE = "Thecal sac {low:.1f} to {high:.1f} mm AP at the {count} places measured, narrowest at {place}."
 SAC_ONE = "Thecal sac {low:.1f} mm AP at {place}, the one place measured."
-SAC_NORMAL = "Thecal sac not more than {limit:.0f} % narrower than its reference at {count} places ({levels})."
+SAC_NORMAL = (
+    "Thecal sac not more than {limit:.0f} % narrower than its reference at the {count} places compared ({levels})."
+)
 SAC_OTHERS = (
-    "Elsewhere from {levels}, thecal sac not more than {limit:.0f} % narrower than its reference ({count} places)."
+    "Elsewhere ({levels}) the thecal sac is not more than {limit:.0f} % narrower than its reference ({count} places)."
 )
 SAC_NO_REFERENCE = "Narrowest thecal sac {value:.1f} mm AP at {place}; no reference to judge it by."
 SAC_NONE = "The width of the thecal sac could not be measured."
@@ -171,11 +173,11 @@ DISCLAIMER_TEXT = (
 )
 
 TABLE_HEADERS = (
-    "Level", "Ha", "Hm", "Hp", "Loss %", "Reference", "Sac body", "Sac disc", "Compr. %", "Remark",
+    "Level", "Ha", "Hm", "Hp", "Loss %", "Reference", "Sac body", "Sac disc", "Narrowing %", "Remark",
 )  # fmt: skip
 TABLE_NOTE = (
     "Ha, Hm, Hp: anterior, middle, posterior body height, mm. Loss: largest of the three against the reference levels. "
-    "Sac: AP width of the thecal sac in mm at mid-body and at the disc below. Compr.: narrowing of the sac against its "
+    "Sac: AP width of the thecal sac in mm at mid-body and at the disc below. Narrowing: of the sac against its "
     "reference, the worse of the two places."
 )
 NOT_MEASURED = "not measured"

@@ -70,7 +70,9 @@ def evidence_text(sentence: Sentence) -> str:
 
 def cell(measurement: Measurement | None, digits: int) -> str:
     """A number for a table, or a dash; the dash's reason stands in the remark."""
-    return phrases.EMPTY if measurement is None or measurement.value is None else f"{measurement.value:.{digits}f}"
+    if measurement is None or measurement.value is None:
+        return phrases.EMPTY
+    return f"{round(measurement.value, digits) + 0.0:.{digits}f}"  # + 0.0: no minus sign before a zero
 
 
 def remark(row: LevelRow) -> str:

@@ -117,6 +117,13 @@ def test_what_was_refused_and_skipped_is_shown_with_its_reason(page):
     assert "1 file: pixel data truncated" in text
 
 
+def test_numbers_stay_with_their_units(page):
+    text = "".join(page.text)
+    assert "35\u00a0%\u00a0height" not in text
+    assert "6.4\u00a0mm AP" in text
+    assert "1.3 × 1.1\u00a0mm in plane" in text
+
+
 def test_light_dark_and_paper_have_styles(source):
     for rule in ("prefers-color-scheme: dark", "@media print", "max-width: 800px", ":focus-visible"):
         assert rule in source

@@ -102,6 +102,18 @@ def test_equivocal_and_lesser_findings_are_gathered_in_one_line_each(case):
     assert "No height loss of 20 % or more in the other 3 vertebrae measured (T12, L2-L3)." in said
 
 
+def test_a_normal_place_whose_interval_reaches_the_limit_is_no_finding(case):
+    findings = tuple(
+        f.model_copy(update={"certainty": Certainty.BORDERLINE, "grade": "none"})
+        if f.id == "L4-L5.thecal_sac_narrowing"
+        else f
+        for f in case.analysis.findings
+    )
+    said = impression(changed(case.analysis, findings=findings))
+    assert not any(text.startswith("Lesser narrowing") for text in said)
+    assert any("(13 places)" in text for text in said)
+
+
 def test_a_deformity_that_no_rule_has_graded_is_still_said(case):
     assert any(text.startswith("L1: 35 % height loss") for text in impression(changed(case.analysis, findings=())))
 
