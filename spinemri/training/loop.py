@@ -111,7 +111,7 @@ def train(
     while (share := _share(config, run)) < 1:
         began = time.monotonic()
         batch = [t.to(device) for t in next(batches)]
-        real_batch = [t.to(device) for t in next(real_batches)] if real_batches else None
+        real_batch = [t.to(device) for t in next(real_batches)] if real_batches is not None else None
         waited += time.monotonic() - began
         _set_rate(config, run, share)
         totals.add(*_step(config, run, class_weights, (batch, real_batch)))

@@ -1,0 +1,116 @@
+"""Every bundle in ``models`` keeps MONAI's layout and schema, and says enough to be used and judged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from monai.bundle import ConfigParser, verify_net_in_out
+
+from spinemri.segment.model import load_model
+
+MODELS = Path(__file__).resolve().parents[1] / "models"
+BUNDLES = sorted(path for path in MODELS.iterdir() if path.is_dir())
+# MONAI's metadata schema of 2024-07-25: mandatory keys of the file and of each tensor
+REQUIRED = {
+    "version",
+    "monai_version",
+    "pytorch_version",
+    "numpy_version",
+    "required_packages_version",
+    "task",
+    "description",
+    "authors",
+    "copyright",
+    "network_data_format",
+}
+TENSOR = {
+    "type",
+    "format",
+    "modality",
+    "num_channels",
+    "spatial_shape",
+    "dtype",
+    "value_range",
+    "is_patch_data",
+    "channel_def",
+}
+OURS = {"schema", "changelog", "intended_use", "data_source", "data_type", "references", "eval_metrics", "spinemri"}
+
+pytestmark = pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)
+
+
+def metadata(bundle: Path) -> dict:
+    return json.loads((bundle / "configs/metadata.json").read_text())
+
+
+def test_layout(bundle):
+    for name in (
+        "configs/metadata.json",
+        "configs/inference.json",
+        "configs/train.json",
+        "docs/README.md",
+        "docs/data_license.txt",
+        "LICENSE",
+        "models/model.pt",
+    ):
+        assert (bundle / name).is_file(), name
+    assert (bundle / "models/model.pt").stat().st_size < 20e6
+
+
+def test_metadata_has_every_key_the_schema_demands(bundle):
+    content = metadata(bundle)
+    assert set(content) >= REQUIRED | OURS
+    assert content["version"] in content["changelog"]
+    formats = content["network_data_format"]
+    for tensor in (*formats["inputs"].values(), *formats["outputs"].values()):
+        assert set(tensor) >= TENSOR
+        assert len(tensor["channel_def"]) == tensor["num_channels"]
+        assert sorted(tensor["channel_def"], key=int) == [str(n) for n in range(tensor["num_channels"])]
+
+
+def test_monai_reads_the_configuration_and_builds_the_network(bundle):
+    parser = ConfigParser()
+    parser.read_config([str(bundle / "configs/inference.json")])
+    parser.read_meta(str(bundle / "configs/metadata.json"))
+    network = parser.get_parsed_content("network_def")
+    state = torch.load(bundle / "models/model.pt", weights_only=True)
+    assert all(value.dtype == torch.float16 for value in state.values())
+    network.load_state_dict({name: value.float() for name, value in state.items()})
+
+
+def test_inference_runs_through_the_configuration(bundle):
+    parser = ConfigParser()
+    parser.read_config([str(bundle / "configs/inference.json")])
+    parser["bundle_root"] = str(bundle)
+    predictor = parser.get_parsed_content("predictor")
+    assert predictor.model == load_model(bundle)
+
+
+def test_training_configuration_can_be_read(bundle):
+    parser = ConfigParser()
+    parser.read_config([str(bundle / "configs/train.json")])
+    parser["bundle_root"] = str(bundle)
+    assert parser.get_parsed_content("config").minutes > 0
+    assert parser.get_parsed_content("model") == load_model(bundle)
+
+
+def test_network_takes_and_gives_what_the_metadata_says(bundle):
+    verify_net_in_out(
+        net_id="network_def",
+        meta_file=str(bundle / "configs/metadata.json"),
+        config_file=str(bundle / "configs/inference.json"),
+        device="cpu",
+    )
+
+
+def test_the_card_names_every_source_and_what_was_not_tested(bundle):
+    card = (bundle / "docs/README.md").read_text().lower()
+    for word in ("intended use", "training data", "licence", "limitations", "not a medical device", "border"):
+        assert word in card, word
+    terms = (bundle / "docs/data_license.txt").read_text()
+    for source in ("vb2", "vb3", "ivd", "synthetic"):
+        assert source in card
+        assert source in terms
