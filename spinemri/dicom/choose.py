@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from spinemri.dicom.scan import relative_name
 from spinemri.errors import InputError
 from spinemri.series import Contrast, Plane, patient_key
 
@@ -165,7 +166,8 @@ def _place(inventory: Inventory, key: str) -> str:
     """How many series a patient has and where: the first folder, or file of a flat folder, below the scanned one."""
     series = [one for study in inventory.studies if study.patient_key == key for one in study.series]
     first = min(file.path for one in series for file in one.files).relative_to(inventory.root)
-    return f"{len(series)} series in {(first.parent if first.parent.name else first).as_posix()}"
+    where = inventory.root / (first.parent if first.parent.name else first)
+    return f"{len(series)} series in {relative_name(where, inventory.root)}"
 
 
 def _no_series(study: Study) -> str:

@@ -48,6 +48,8 @@ def decode(dataset: Dataset, index: int | None) -> NDArray[np.integer] | str:
     """
     _ensure_transfer_syntax(dataset)
     syntax = UID(str(dataset.file_meta.TransferSyntaxUID))
+    if index is None and (integer(dataset, "NumberOfFrames") or 1) > 1:
+        return "several frames in a single-frame object"
     if fault := _short(dataset, compressed=syntax.is_encapsulated):
         return fault
     stored, high = integer(dataset, "BitsStored"), integer(dataset, "HighBit")

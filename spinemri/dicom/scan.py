@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from spinemri.read import VOLUME_SUFFIXES, is_label_file, volume_series, volume_
 from spinemri.series import Contrast, Inventory, Series, Skipped, Study
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pydicom.dataset import Dataset
 
@@ -52,7 +53,7 @@ def scan(
     InputError
         The folder does not exist or cannot be read.
     """
-    root = Path(folder)
+    root = Path(folder).absolute()
     if not root.exists():
         raise InputError(f"{root.name}: no such folder")
     paths = [root] if root.is_file() else list(_walk(root))
@@ -63,7 +64,7 @@ def scan(
     for done, path in enumerate(paths, 1):
         found = _read(path, base, contrast)
         if isinstance(found, str):
-            skipped.append(Skipped(path=_relative(path, base), reason=found))
+            skipped.append(Skipped(path=relative_name(path, base), reason=found))
         elif isinstance(found, Series):
             volumes.append(found)
         else:
@@ -71,7 +72,7 @@ def scan(
         if progress is not None:
             progress(done, len(paths))
     if frames:  # most likely the same images, converted
-        skipped.extend(Skipped(path=_relative(v.files[0].path, base), reason=_BESIDE_DICOM) for v in volumes)
+        skipped.extend(Skipped(path=relative_name(v.files[0].path, base), reason=_BESIDE_DICOM) for v in volumes)
     studies = _studies(frames) or _volume_studies(volumes, base)
     return Inventory(root=base, studies=studies, skipped=tuple(skipped), files_seen=len(paths))
 
@@ -99,8 +100,9 @@ def _walk(root: Path) -> Iterator[Path]:
                 yield path
 
 
-def _relative(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix()
+def relative_name(path: Path, root: Path) -> str:
+    """Path below the scanned folder, made printable where the file system holds bytes that are no text."""
+    return os.fsencode(path.relative_to(root).as_posix()).decode(errors="replace")
 
 
 def _read(path: Path, root: Path, contrast: Contrast | None) -> list[Frame] | Series | str:
@@ -162,9 +164,10 @@ def _study(frames: Sequence[Frame]) -> Study:
         by_series[frame.series_uid].append(frame)
     first_plain = min((f.time for f in frames if f.time and _plain_spin_echo(f)), default="")
     series: list[Series] = []
-    for uid in sorted(by_series, key=lambda u: (by_series[u][0].number or 0, u)):
-        stacks = split(by_series[uid])
-        series.extend(describe(stack, index, len(stacks), first_plain) for index, stack in enumerate(stacks))
+    for uid, (number, remark) in _numbered(by_series).items():
+        stacks = split([replace(frame, number=number) for frame in by_series[uid]])
+        described = [describe(stack, index, len(stacks), first_plain) for index, stack in enumerate(stacks)]
+        series.extend(s.model_copy(update={"warnings": (*s.warnings, *remark)}) for s in described)
     first = frames[0]
     return Study(
         study_uid=first.study_uid,
@@ -174,6 +177,25 @@ def _study(frames: Sequence[Frame]) -> Study:
         patient_sex=next((f.sex for f in frames if f.sex), ""),
         series=tuple(series),
     )
+
+
+def _numbered(by_series: Mapping[str, Sequence[Frame]]) -> dict[str, tuple[int, tuple[str, ...]]]:
+    """A number of its own for each series UID, in order, and a remark where the header gives none or one twice."""
+    stated = {
+        uid: min((f.number for f in frames if f.number is not None), default=None) for uid, frames in by_series.items()
+    }
+    free = max((n for n in stated.values() if n is not None), default=0) + 1
+    numbers: dict[str, tuple[int, tuple[str, ...]]] = {}
+    taken: set[int] = set()
+    for uid, number in sorted(stated.items(), key=lambda pair: (pair[1] is None, pair[1] or 0, pair[0])):
+        if number is not None and number not in taken:
+            numbers[uid] = number, ()
+            taken.add(number)
+        else:
+            fault = "missing" if number is None else f"used twice ({number})"
+            numbers[uid] = free, (f"Series Number is {fault}; this series is called {free}",)
+            free += 1
+    return numbers
 
 
 def _plain_spin_echo(frame: Frame) -> bool:

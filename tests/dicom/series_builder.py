@@ -52,7 +52,7 @@ def unlike_voxels(geometry: Geometry, seed: int = 0) -> NDArray[np.uint16]:
 
 @dataclass
 class SeriesWriter:
-    """Writes one series below ``folder``; fields are the identity, ``header`` overrides any attribute (None removes)."""
+    """Writes one series below ``folder``; ``header`` overrides any attribute, None removes it."""
 
     folder: Path
     patient: str = "P1"

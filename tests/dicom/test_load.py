@@ -378,6 +378,12 @@ def test_enhanced_frames_are_rescaled_one_by_one(tmp_path: Path):
     assert_same_points(load(only_series(tmp_path)), GRID, expected.astype(np.float32))
 
 
+def test_several_frames_in_a_classic_object_are_refused(tmp_path: Path):
+    two = VOXELS[:2].tobytes()
+    SeriesWriter(tmp_path, header={"NumberOfFrames": 2, "PixelData": two}).classic(GRID, VOXELS)
+    assert "several frames in a single-frame object (all 5 slices)" in refused(tmp_path)
+
+
 def test_file_that_vanished_is_one_line(tmp_path: Path):
     (path, *_) = SeriesWriter(tmp_path).classic(GRID, VOXELS)
     series = only_series(tmp_path)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,8 +17,6 @@ from spinemri.series import Contrast, Plane
 from tests.dicom.series_builder import SeriesWriter, item, sagittal_geometry, unlike_voxels
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pydicom.dataset import Dataset
 
     from spinemri.series import Inventory, Series
@@ -335,6 +335,31 @@ def test_volumes_beside_dicom_are_left_aside(tmp_path: Path):
     inventory = scan(tmp_path)
     assert [s.source for s in series_of(inventory)] == ["dicom"]
     assert [s.reason for s in inventory.skipped] == ["volume file beside DICOM; the DICOM is read"]
+
+
+def test_series_without_a_number_of_their_own_get_one(tmp_path: Path):
+    for n, number in enumerate((4, 4, None, 7)):
+        SeriesWriter(tmp_path / str(n), series=f"1.{n}", header={"SeriesNumber": number}).classic(GRID, VOXELS)
+    found = series_of(scan(tmp_path))
+    assert [s.label for s in found] == ["4", "8", "7", "9"]
+    remarks = {s.label: s.warnings for s in found}
+    assert remarks["4"] == remarks["7"] == ()
+    assert remarks["8"] == ("Series Number is used twice (4); this series is called 8",)
+    assert remarks["9"] == ("Series Number is missing; this series is called 9",)
+
+
+def test_file_names_that_are_no_text_can_be_reported(tmp_path: Path):
+    (tmp_path / os.fsdecode(b"M\xfcller.txt")).write_text("x")
+    inventory = scan(tmp_path)
+    assert inventory.skipped[0].path == "M\ufffdller.txt"
+    assert "ller.txt" in inventory.model_dump_json()
+
+
+def test_relative_folder_gives_absolute_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    SeriesWriter(tmp_path / "x").classic(GRID, VOXELS)
+    monkeypatch.chdir(tmp_path)
+    inventory = scan(Path())
+    assert all(file.path.is_absolute() for file in series_of(inventory)[0].files)
 
 
 def test_a_single_file_can_be_scanned(tmp_path: Path):
