@@ -140,7 +140,7 @@ def paint_discs(canvas: Canvas, subject: Subject, style: BoneStyle) -> None:
         rho = 0.5 * (rho + np.minimum(below.rho, 4)) / (1 + subject.bulge[index])
         disc = between & (rho < 1) & (canvas.level[window] == 0) & _near(canvas, subject, index, window)
         if index >= sizes.S1:
-            canvas.paint(window, disc, Tissue.SACRAL_DISC, index + 1)
+            canvas.paint(window, disc, Tissue.SACRAL_DISC, 0)
             continue
         canvas.paint(window, disc, Tissue.ANNULUS, 101 + index)
         gap = np.maximum((above.inferior - above.u) + (below.u - below.superior), 0.5)

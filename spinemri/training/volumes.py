@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spinemri.synthesis.random_subject import random_volume
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
 
 
 def write_volume(folder: Path, seed: int) -> Path:
@@ -20,15 +23,11 @@ def write_volume(folder: Path, seed: int) -> Path:
     return path
 
 
-def main(arguments: list[str]) -> None:
-    """``python -m spinemri.training.volumes FOLDER FIRST LAST STEP``: paint subjects FIRST to LAST - 1."""
-    folder = Path(arguments[0])
-    first, last, step = (int(v) for v in arguments[1:4])
+
+def write_volumes(folder: Path, seeds: Iterable[int]) -> int:
+    """Paint the subjects of ``seeds`` that are not in ``folder`` yet; returns how many were painted."""
     folder.mkdir(parents=True, exist_ok=True)
-    for seed in range(first, last, step):
-        if not (folder / f"{seed:06d}.npz").exists():
-            write_volume(folder, seed)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+    missing = [seed for seed in seeds if not (folder / f"{seed:06d}.npz").exists()]
+    for seed in missing:
+        write_volume(folder, seed)
+    return len(missing)
