@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from spinemri.geometry import Geometry
 
-_SHRINK = 0.02
-
 
 @dataclass(frozen=True, eq=False)
 class Frame:
@@ -81,17 +79,14 @@ def upward_directions(centres: Sequence[ArrayLike]) -> list[NDArray[np.float64]]
 
 
 def robust_line(
-    x: NDArray[np.float64], y: NDArray[np.float64], noise_mm: float, at: float = 0.0
+    x: NDArray[np.float64], y: NDArray[np.float64], noise_mm: float, at: float = 0.0, stiffness: float = 0.02
 ) -> tuple[float, float]:
     """Height and slope of the line through points (x, y), at ``x = at``, with outliers weighted down (Tukey).
 
     Parameters
     ----------
     noise_mm : expected scatter of good points; weights never get stricter than this
-
-    Notes
-    -----
-    The slope is held back a little towards zero, which matters only when the points span hardly any length.
+    stiffness : mm^2; holds the slope back towards zero where the points' summed squared offsets are not larger
     """
     offset = x - at
     centre = float(np.median(y))
@@ -99,7 +94,7 @@ def robust_line(
     height, slope = centre, 0.0
     for _ in range(6):
         total, first = weight.sum() + 1e-9, weight @ offset
-        second = weight @ offset**2 + _SHRINK
+        second = weight @ offset**2 + stiffness
         value, moment = weight @ y, weight @ (offset * y)
         determinant = total * second - first**2
         height = (second * value - first * moment) / determinant

@@ -2,7 +2,8 @@
 
 Definition: on the mid-sagittal body, four corners and two endplate mid-points (Eastell 1991, McCloskey 1993). A corner
 is where the endplate meets the anterior or posterior wall moved inwards by 5 % of the body's depth, so that an
-osteophyte on the rim is not measured; the endplate is a line fitted to the 4 to 22 % of depth next to that wall. The
+osteophyte on the rim is not measured; the endplate there is a parabola through all of it, shifted and tilted onto the
+4 to 22 % of depth next to that wall. The
 mid-points lie half-way between the corners. A height is the distance of the two points of a pair along the
 superior axis. Slices over the central third of the body's width are measured one by one; their median is taken.
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 COLUMNS = ("anterior", "middle", "posterior")
 INSET = 0.05
 _RIM = (0.04, 0.22)
+_RIM_STIFFNESS = 16.0
 _MIDDLE = 0.12
 _FACING = 0.7
 _MIN_POINTS = 4
@@ -38,7 +40,7 @@ _MOST_SLICES = 9
 _PLATE_BAND = 0.25  # fraction of the height
 _DENT_MM = 1.5
 _MIN_PICK_GAP = 0.08  # fraction of the depth
-_EDGE_SD_VOXELS = 0.41  # sqrt(2 / 12): two edges, each uniform within a voxel
+_EDGE_SD_VOXELS = 0.41  # sqrt(2 / 12): two uniform edges
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,7 +239,8 @@ def _plate_points(
     plate: NDArray[np.float64], walls: list[tuple[float, float]], noise: float, sign: int
 ) -> tuple[NDArray[np.float64], bool] | None:
     """Anterior, middle and posterior point (3, 2) of one endplate, and whether a dent was left out at the middle."""
-    corners = [_corner(plate, walls, side, noise) for side in (0, 1)]
+    bow = _bow(plate, noise)
+    corners = [_corner(plate, bow, walls, side, noise) for side in (0, 1)]
     if corners[0] is None or corners[1] is None:
         return None
     depth = corners[1][0] - corners[0][0]
@@ -257,13 +260,14 @@ def _plate_points(
 
 
 def _corner(
-    plate: NDArray[np.float64], walls: list[tuple[float, float]], side: int, noise: float
+    plate: NDArray[np.float64], bow: NDArray[np.float64], walls: list[tuple[float, float]], side: int, noise: float
 ) -> tuple[float, float] | None:
-    """Where the endplate, fitted near one wall, meets that wall's line moved inwards (posterior, superior) mm."""
+    """Where the endplate near one wall meets that wall's line moved inwards (posterior, superior) mm."""
     (front, front_slope), (back, back_slope) = walls
+    rest = plate[:, 1] - np.polynomial.polynomial.polyval(plate[:, 0], bow)
     height = float(np.median(plate[:, 1]))
     position = 0.0
-    for _ in range(4):
+    for _ in range(3):
         ends = front + front_slope * height, back + back_slope * height
         depth = ends[1] - ends[0]
         inwards = (plate[:, 0] - ends[0]) / depth if side == 0 else (ends[1] - plate[:, 0]) / depth
@@ -271,8 +275,23 @@ def _corner(
         if np.count_nonzero(rim) < _MIN_POINTS:
             return None
         position = ends[0] + INSET * depth if side == 0 else ends[1] - INSET * depth
-        height, _ = robust_line(plate[rim, 0], plate[rim, 1], noise, position)
+        shift, _ = robust_line(plate[rim, 0], rest[rim], noise, position, _RIM_STIFFNESS)
+        height = shift + float(np.polynomial.polynomial.polyval(position, bow))
     return position, height
+
+
+def _bow(plate: NDArray[np.float64], noise: float) -> NDArray[np.float64]:
+    """Coefficients (3,) of a parabola through most of an endplate (Tukey weights)."""
+    design = np.vander(plate[:, 0], 3, increasing=True)
+    weight = np.ones(len(plate))
+    solution: NDArray[np.float64] = np.zeros(3)
+    for _ in range(6):
+        weighted = design * weight[:, None]
+        solution = np.asarray(np.linalg.solve(design.T @ weighted + 1e-6 * np.eye(3), weighted.T @ plate[:, 1]))
+        residual = np.abs(plate[:, 1] - design @ solution)
+        scale = 4.7 * max(1.48 * float(np.median(residual)), noise)
+        weight = np.maximum(1 - (residual / scale) ** 2, 0.0) ** 2 + 1e-6
+    return solution
 
 
 def _without_dent(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -283,11 +302,11 @@ def _without_dent(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.
     """
     picks = np.argsort(x)[np.round(np.linspace(0.05, 0.95, 9) * (len(x) - 1)).astype(int)]
     design = np.stack([np.ones_like(x), x, x**2], axis=1)
-    best, cost = np.full_like(y, np.median(y)), np.inf
+    best, cost = np.asarray(y), np.inf
     for triple in combinations(picks, 3):
         if min(abs(x[a] - x[b]) for a, b in combinations(triple, 2)) < _MIN_PICK_GAP:
             continue
-        candidate = design @ np.linalg.solve(design[list(triple)], y[list(triple)])
+        candidate = np.asarray(design @ np.linalg.solve(design[list(triple)], y[list(triple)]))
         total = float(np.minimum(np.abs(candidate - y), _DENT_MM).sum())
         if total < cost:
             best, cost = candidate, total
