@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from spinemri.geometry import Geometry
     from spinemri.segment.instances import Instances
 
-_ORDER = tuple(
+LEVEL_ORDER = tuple(
     Level(f"{region}{n}") for region, count in (("C", 7), ("T", 12), ("L", 5), ("S", 5)) for n in range(1, count + 1)
 )
+"""C1 to S5 of a spine without numbering variants."""
+
 _PRESACRAL_FROM_C2 = 23  # C2 to L5
 _FEWEST_FROM_C2 = 21
 _CERVICAL_PITCH_MM = 21.0
@@ -39,7 +41,7 @@ _PER_LEVEL = 0.01
 
 @dataclass(frozen=True)
 class Anchor:
-    """What the user says: the ``index``-th body from the bottom of the picture (1 = lowest, even if cut) is ``level``."""
+    """What the user says: the body that is ``index``-th from the bottom of the picture (1 = lowest) is ``level``."""
 
     index: int
     level: Level
@@ -71,14 +73,14 @@ def count_from(level: Level, steps: int) -> Level | None:
 
     L6 and T13 are reached only when they are the start: above L6 comes L5, below it S1; above T13 T12, below it L1.
     """
-    if level in _ORDER:
-        place = _ORDER.index(level) + steps
+    if level in LEVEL_ORDER:
+        place = LEVEL_ORDER.index(level) + steps
     else:
         above = {"L6": Level("L5"), "T13": Level("T12")}[level.name]
         if steps == 0:
             return level
-        place = _ORDER.index(above) + steps + (1 if steps < 0 else 0)
-    return _ORDER[place] if 0 <= place < len(_ORDER) else None
+        place = LEVEL_ORDER.index(above) + steps + (1 if steps < 0 else 0)
+    return LEVEL_ORDER[place] if 0 <= place < len(LEVEL_ORDER) else None
 
 
 def find_landmarks(instances: Instances, geometry: Geometry) -> Landmarks:
