@@ -7,7 +7,6 @@ stands for the central 21 mm alone, and for the border moved one pixel in and ou
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,19 +85,20 @@ def _row(name: str, case: str, structure: str, scores: list[Score]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """``python -m spinemri.training.validate --real DIR``: print the table for a model."""
+    """``python -m spinemri.training.validate --real DIR --out TABLE.md``: write the table for a model."""
     parser = argparse.ArgumentParser(prog="python -m spinemri.training.validate")
     parser.add_argument("--real", type=Path, required=True, help="folder of labelled sets")
+    parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
     parser.add_argument("--model", default=None, help="bundle name or folder")
     parser.add_argument("--checkpoint", type=Path, help="weights to use in place of the bundle's")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     options = parser.parse_args(arguments)
     model = load_model(options.model)
     predictor = Predictor(model, threads=options.threads)
     if options.checkpoint:
         predictor.network.load_state_dict(checkpoint_state(options.checkpoint))
-    cases = labelled_cases(VALIDATION)
-    sys.stdout.write(table([score_case(load_case(c, options.real, model), predictor) for c in cases]) + "\n")
+    scores = [score_case(load_case(c, options.real, model), predictor) for c in labelled_cases(VALIDATION)]
+    options.out.write_text(table(scores) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
