@@ -27,7 +27,7 @@ _CONTRASTS = (Contrast.T1W, Contrast.STIR, Contrast.T2W)
 _SLICES, _ROWS, _COLUMNS = 15, 320, 208
 _PIXEL, _SPACING, _THICKNESS = 0.9375, 4.0, 3.6  # mm
 _LAYERS, _FINE = 3, 2  # layers painted per slice, fine pixels per pixel
-_RIM_SHARE = 0.97  # loss where heights are measured, inset from the anterior rim, as a share of the loss at the rim
+_RIM_SHARE = 0.98  # loss where heights are measured, inset from the anterior rim, as a share of the loss at the rim
 _FRACTURED = range(sizes.T12, sizes.L1 + 3)
 
 

@@ -1,6 +1,6 @@
 """True measurements of a subject, by construction, under the names and ids that ``measure`` uses.
 
-Heights are taken in the vertebra's own frame in its midline, anterior and posterior at 7.5 % of the depth from the
+Heights are taken in the vertebra's own frame in its midline, anterior and posterior at 5 % of the depth from the
 walls. Height loss is against the same body before it broke. The sac's AP diameter is the one it was painted with.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from spinemri.synthesis.canvas import Curve
     from spinemri.synthesis.subject import Subject
 
-INSET = 0.075
+INSET = 0.05
 _PLACES = {"anterior": 1 - INSET, "middle": 0.5, "posterior": INSET}
 
 

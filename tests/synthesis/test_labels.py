@@ -25,8 +25,8 @@ def painted() -> tuple[Subject, LabelVolume]:
     subject = sample_subject(rng, PATHOLOGY)
     middle = subject.centre[sizes.L1 + 2]
     x = np.arange(-13, 20, LAYER) + float(subject.midline[sizes.L1 + 2])
-    z = float(middle[1]) + np.arange(-110, 90, PIXEL)
-    a = float(middle[0]) + np.arange(-75, 40, PIXEL)
+    z = float(middle[1]) + np.arange(-110, 96, PIXEL)
+    a = float(middle[0]) + np.arange(-78, 44, PIXEL)
     return subject, paint(subject, (x, z, a), rng)
 
 

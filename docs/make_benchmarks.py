@@ -1,0 +1,97 @@
+"""Writes docs/benchmarks.md: time and peak memory of whole processes, and of the stages within one.
+
+Whole processes are started anew, imports included. Give folders of studies as arguments to time them too; by default the
+sample study, and the study AKa where it lies beside the repository.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import spinemri
+from spinemri.analysis import Analysis
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+PAGE = HERE / "benchmarks.md"
+RUNS = 3
+
+
+def main() -> None:
+    """Measure and write the page."""
+    shared = ROOT.parent / "shared" / "data" / "dicom-studies"
+    named = [Path(argument) for argument in sys.argv[1:]]
+    folders = named or [ROOT / "sample_data", *(p for p in (shared / "AKa", shared / "DzZ", shared / "errsm20") if p.is_dir())]
+    program = Path(sys.executable).parent / "spinemri"
+    rows, stages = [], []
+    help_s = median(_run([program, "--help"])[0] for _ in range(RUNS + 2))
+    rows.append(f"| `spinemri --help` | {help_s:.2f} | |")
+    for folder in folders:
+        with tempfile.TemporaryDirectory() as name:
+            out = Path(name) / "out"
+            runs = []
+            for _ in range(RUNS):
+                shutil.rmtree(out, ignore_errors=True)
+                runs.append(_run([program, "analyze", str(folder), "-o", str(out)]))
+            analysis = Analysis.model_validate_json((out / "report.json").read_text(encoding="utf-8"))
+        seconds = [s for s, _ in runs]
+        rows.append(
+            f"| `spinemri analyze` {folder.name} ({_what(analysis)}) | {median(seconds):.1f} "
+            f"({min(seconds):.1f} to {max(seconds):.1f}) | {max(m for _, m in runs):.1f} |"
+        )
+        spent = analysis.provenance.seconds
+        stages.append(f"| {folder.name} | " + " | ".join(f"{spent.get(s, 0):.1f}" for s in STAGES) + " |")
+    text = [
+        "# Benchmarks",
+        "",
+        f"Made by `make bench`, spinemri {spinemri.__version__}, {os.cpu_count()} cores ({platform.machine()}), no GPU unless "
+        f"the machine has one, Python {platform.python_version()}; median of {RUNS} runs, lowest and highest in brackets.",
+        "The machine is shared: compare figures of one page only.",
+        "",
+        "| whole process, imports included | seconds | peak memory GB |",
+        "|---|---|---|",
+        *rows,
+        "",
+        "| stage within the last run, seconds | " + " | ".join(STAGES) + " |",
+        "|---|" + "---|" * len(STAGES),
+        *stages,
+        "",
+    ]
+    PAGE.write_text("\n".join(text), encoding="utf-8")
+    print(f"written: {PAGE.relative_to(ROOT)}")
+
+
+STAGES = ("read", "segment", "align", "measure")
+
+
+def _run(command: list[str | Path]) -> tuple[float, float]:
+    """Seconds and peak memory in GB of one process."""
+    start = time.perf_counter()
+    process = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{Path(str(command[0])).name} {command[1]} failed with exit code {process.returncode}")
+    return time.perf_counter() - start, _gigabytes(usage)
+
+
+def _gigabytes(usage: resource.struct_rusage) -> float:
+    unit = 1 if sys.platform == "darwin" else 1024
+    return usage.ru_maxrss * unit / 1e9
+
+
+def _what(analysis: Analysis) -> str:
+    return ", ".join(f"{s.contrast.value} {' x '.join(map(str, s.shape or ()))}" for s in analysis.used_series())
+
+
+if __name__ == "__main__":
+    main()

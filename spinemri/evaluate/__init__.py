@@ -1,0 +1,1 @@
+"""Scoring results against truth; makes the accuracy pages."""
