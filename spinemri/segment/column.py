@@ -34,6 +34,8 @@ _ROUNDS = 3
 _TAIL_MM = 60.0
 _MOST_POINTS = 30000
 _SACRUM_WEIGHT = 0.5
+_LEAST_CANAL_POINTS = 30
+_OFF_CANAL_MM = 3.0
 _SACRUM_BELOW_MM = 45.0
 
 
@@ -94,17 +96,18 @@ def fit_column(classes: NDArray[np.integer], geometry: Geometry) -> Column | Non
         return None
     chosen = slice(None, None, max(1, len(index) // _MOST_POINTS))
     points, weight = geometry.to_patient(index[chosen]), weight[chosen]
-    centres = _first_path(points, weight)
+    canal = np.argwhere(np.isin(classes, (SAC, CORD)))
+    canal_points = geometry.to_patient(canal[:: max(1, len(canal) // _MOST_POINTS)]).reshape(-1, 3)
+    column = _column(*_first_path(points, weight))
     for _ in range(_ROUNDS):
-        column = _column(centres)
         if column is None:
             return None
-        centres = _refine(column, points, weight)
-    return _column(centres)
+        column = _column(*_refine(column, points, weight, canal_points))
+    return column
 
 
-def _first_path(points: Floats, weight: Floats) -> Floats:
-    """Centres (m, 3) per 3 mm of height, along the strongest head-to-foot path seen from the side."""
+def _first_path(points: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
+    """Places, centres (m, 3) and mass per 3 mm of height along the strongest head-to-foot path seen from the side."""
     low = points.min(axis=0)
     bins = np.floor((points - low) / _BIN_MM).astype(int)
     z, y = bins[:, 2].max() - bins[:, 2], bins[:, 1]
@@ -117,12 +120,14 @@ def _first_path(points: Floats, weight: Floats) -> Floats:
     column = near & (weight > _SACRUM_WEIGHT)
     mass = np.bincount(z[column], weights=weight[column], minlength=len(path)).astype(np.float64)
     rows = _longest_run(mass)
-    centres = []
+    places, centres, mass = [], [], []
     for row in rows:
         chosen = near & (z == row)
         if chosen.any():
+            places.append(row * _BIN_MM)
             centres.append(np.median(points[chosen], axis=0))
-    return np.array(centres)
+            mass.append(float(weight[chosen].sum()))
+    return np.array(places), np.array(centres), np.array(mass)
 
 
 def _strongest_path(evidence: Floats) -> NDArray[np.intp]:
@@ -155,35 +160,46 @@ def _longest_run(mass: Floats) -> range:
     return range(int(best[0]), min(int(best[-1]) + 1 + int(_SACRUM_BELOW_MM / _BIN_MM), len(mass)))
 
 
-def _refine(column: Column, points: Floats, weight: Floats) -> Floats:
-    """Centres of the voxels near the curve, in slabs of 2 mm across it."""
+def _refine(column: Column, points: Floats, weight: Floats, canal_points: Floats) -> tuple[Floats, Floats, Floats]:
+    """Places, centres and mass of the voxels near the curve, in slabs of 2 mm across it."""
     place = column.coordinates(points)
     inside = (place[:, 0] >= -6) & (place[:, 0] <= column.length_mm + 6) & (np.abs(place[:, 2]) <= 25)
     middle = inside & (np.abs(place[:, 1]) <= 14)
-    broad = inside & (np.abs(place[:, 1]) <= 32) & (weight > _SACRUM_WEIGHT)
-    centres = []
+    bony = inside & (np.abs(place[:, 1]) <= 32) & (weight > _SACRUM_WEIGHT)
+    canal = column.coordinates(canal_points) if len(canal_points) else np.zeros((0, 3))
+    places, centres, mass = [], [], []
     least = 0.1 * weight[middle].sum() * 2.0 / (column.length_mm + 12)
     for start in np.arange(-6.0, column.length_mm + 6, 2.0):
-        wide = broad & (place[:, 0] >= start) & (place[:, 0] < start + 2)
-        narrow = middle & (place[:, 0] >= start) & (place[:, 0] < start + 2)
-        if weight[narrow].sum() < max(least, 2.0):
+        slab = middle & (place[:, 0] >= start) & (place[:, 0] < start + 2)
+        if weight[slab].sum() < max(least, 2.0):
             continue
         point, _ = column.at(start + 1.0)
         n = int(np.argmin(np.abs(column.along - start - 1.0)))
-        aside = (np.median(place[wide, 1]) if wide.any() else 0.0) * column.lateral[n]
-        ahead = np.average(place[narrow, 2], weights=weight[narrow]) * column.anterior[n]
+        aside = _midline(place[bony], canal, start + 1.0) * column.lateral[n]
+        ahead = np.average(place[slab, 2], weights=weight[slab]) * column.anterior[n]
+        places.append(start + 1.0)
         centres.append(point + aside + ahead)
-    return np.array(centres)
+        mass.append(float(weight[slab].sum()))
+    return np.array(places), np.array(centres), np.array(mass)
 
 
-def _column(centres: Floats) -> Column | None:
+def _midline(bone: Floats, canal: Floats, along_mm: float) -> float:
+    """Lateral place (mm) of the middle: of the bone, but not far from the canal's, which no psoas can pull."""
+    near = bone[np.abs(bone[:, 0] - along_mm) <= 1.0, 1]
+    behind = canal[(np.abs(canal[:, 0] - along_mm) <= _BANDWIDTH_MM) & (np.abs(canal[:, 1]) <= 25), 1]
+    middle = float(np.median(near)) if len(near) else 0.0
+    if len(behind) < _LEAST_CANAL_POINTS:
+        return middle
+    spine = float(np.median(behind))
+    return float(np.clip(middle, spine - _OFF_CANAL_MM, spine + _OFF_CANAL_MM))
+
+
+def _column(places: Floats, centres: Floats, mass: Floats) -> Column | None:
     """Smooth the centres (local straight lines) and set up the frames."""
     if len(centres) < 3:
         return None
-    step = np.linalg.norm(np.diff(centres, axis=0), axis=1)
-    arc = np.concatenate([[0.0], np.cumsum(np.maximum(step, 1e-3))])
-    places = np.arange(0.0, arc[-1] + 1.0, 1.0)
-    smooth = _evenly(_local_lines(arc, centres, places))
+    trust = np.minimum(1.0, mass / np.percentile(mass, 75)) ** 2
+    smooth = _evenly(_local_lines(places, centres, np.arange(places[0], places[-1] + 1.0), trust))
     if len(smooth) < 3:
         return None
     first, last = smooth[0] - smooth[min(10, len(smooth) - 1)], smooth[-1] - smooth[-min(11, len(smooth))]
@@ -210,14 +226,14 @@ def _evenly(points: Floats) -> Floats:
     return np.stack([np.interp(places, arc, points[:, a]) for a in range(3)], axis=1)
 
 
-def _local_lines(arc: Floats, values: Floats, places: Floats) -> Floats:
-    """Local linear regression with Gaussian weights of 14 mm, twice, the second time without outliers."""
-    trust = np.ones(len(arc))
+def _local_lines(arc: Floats, values: Floats, places: Floats, mass: Floats) -> Floats:
+    """Local linear regression with Gaussian weights of 14 mm times mass, twice, the second time without outliers."""
+    trust = mass
     for attempt in range(2):
         smooth = _regress(arc, values, arc if attempt == 0 else places, trust)
         if attempt == 0:
             off = np.linalg.norm(values - smooth, axis=1)
-            trust = 1.0 / (1.0 + (off / max(2.0, 2.0 * float(np.median(off)))) ** 4)
+            trust = mass / (1.0 + (off / max(2.0, 2.0 * float(np.median(off)))) ** 4)
     return smooth
 
 

@@ -34,6 +34,8 @@ _LEAST_BODY_MM3 = 400.0
 _SMALL_AT_EDGE = 0.6
 _BULK_AT_EDGE = 0.5
 _LEAST_CONTACT = 3
+_MIXED = 0.1
+_SACRAL_MARGIN_MM = 6.0
 
 
 @dataclass(frozen=True)
@@ -170,15 +172,17 @@ def _settle_sacrum(
     slots: Slots,
     sacral: tuple[int, float] | None,
 ) -> None:
-    """Give S1's body all bone of its slot, and the sacrum all bone below it."""
+    """Give S1's body the bone of its slot where the labels mix sacrum into it, and the sacrum all bone below it."""
     if sacral is None:
         return
     top, bottom = slots.edges_mm[sacral[0]], slots.edges_mm[sacral[0] + 1]
     values = classes[tuple(where.T)]
     along, aside, ahead = place[:, 0], np.abs(place[:, 1]), place[:, 2]
-    mine = (along > top) & (along <= bottom) & (values == SACRUM) & (aside <= 24) & (np.abs(ahead) <= 20)
-    classes[tuple(where[mine].T)] = BODY
-    beyond = (along > bottom) & (values == BODY)
+    inner = (np.abs(along - (top + bottom) / 2) < (bottom - top) / 4) & (aside <= 12)
+    if np.count_nonzero(inner & (values == SACRUM)) > _MIXED * np.count_nonzero(inner & (values == BODY)):
+        mine = (along > top) & (along <= bottom) & (values == SACRUM) & (aside <= 24) & (np.abs(ahead) <= 20)
+        classes[tuple(where[mine].T)] = BODY
+    beyond = (along > bottom + _SACRAL_MARGIN_MM) & (values == BODY)
     classes[tuple(where[beyond].T)] = SACRUM
     stray = (along < top - 10) & (values == SACRUM) & (aside <= 24)
     classes[tuple(where[stray].T)] = 0
