@@ -100,8 +100,8 @@ class TrueColumn:
         about_z = np.array([[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], [0, 0, 1]])
         axes = about_z @ about_y @ about_x @ np.array([[1.0, 0, 0], [0, 0, 1.0], [0, -1.0, 0]])  # left, down, back
         inside = self.nodes[(self.s >= 0) & (self.s <= self.length)] @ axes
-        low = inside.min(axis=0) - [half_width_mm, margin_mm, 32.0]
-        high = inside.max(axis=0) + [half_width_mm, margin_mm, 58.0]
+        low = inside.min(axis=0) - np.array([half_width_mm, margin_mm, 32.0])
+        high = inside.max(axis=0) + np.array([half_width_mm, margin_mm, 58.0])
         shape = np.ceil((high - low) / spacing).astype(int) + 1
         return Geometry(tuple(shape), spacing, tuple(axes @ low), tuple(axes.ravel()), "1.2.840.1")
 

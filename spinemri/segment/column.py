@@ -120,14 +120,14 @@ def _first_path(points: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]
     column = near & (weight > _SACRUM_WEIGHT)
     mass = np.bincount(z[column], weights=weight[column], minlength=len(path)).astype(np.float64)
     rows = _longest_run(mass)
-    places, centres, mass = [], [], []
+    where, centres, mass = [], [], []
     for row in rows:
         chosen = near & (z == row)
         if chosen.any():
-            places.append(row * _BIN_MM)
+            where.append(row * _BIN_MM)
             centres.append(np.median(points[chosen], axis=0))
             mass.append(float(weight[chosen].sum()))
-    return np.array(places), np.array(centres), np.array(mass)
+    return np.array(where), np.array(centres), np.array(mass)
 
 
 def _strongest_path(evidence: Floats) -> NDArray[np.intp]:

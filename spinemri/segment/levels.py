@@ -32,7 +32,6 @@ LEVEL_ORDER = tuple(
 _PRESACRAL_FROM_C2 = 23  # C2 to L5
 _FEWEST_FROM_C2 = 21
 _CERVICAL_PITCH_MM = 21.0
-_CANAL_ABOVE_MM = 3.0
 _CLEAR_MM = 6.0
 _LUMBAR_PITCH_MM = 27.0
 _SACRAL_SLOPE_DEG = 30.0
@@ -116,7 +115,7 @@ def _axis_slot(instances: Instances, geometry: Geometry) -> tuple[int, float] | 
     point, _ = instances.column.at(top - _CLEAR_MM)
     index = geometry.to_index(point)
     clear = bool(np.all(index >= -0.5) and np.all(index <= np.asarray(geometry.shape) - 0.5))
-    if above < _CANAL_ABOVE_MM or not clear:
+    if above < 0 or not clear:
         return None
     return bodies[0].slot, float(np.clip(0.5 + 0.6 * (bodies[0].pitch_mm / following - 1.0), 0.4, 0.9))
 

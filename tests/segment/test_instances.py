@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.columns import BODY, CERVICAL, DISC, LUMBAR, SACRUM, TrueColumn, rearranged
+import SimpleITK
 
 from spinemri.anatomy import Level, StructureKind
+from spinemri.convert import from_sitk
 from spinemri.segment.instances import find_instances
 from spinemri.segment.label import label_anatomy
 from spinemri.spine import LevelBasis
+from tests.columns import BODY, CERVICAL, DISC, LUMBAR, SACRUM, TrueColumn, rearranged
 
 
 @pytest.fixture(scope="module")
@@ -230,9 +232,6 @@ def test_reference_masks_of_real_bodies_are_told_apart(shared):
     found = sorted((shared / "data" / "labelled" / "vb1").glob("*_lab.nii.gz"))
     if not found:
         pytest.skip("no reference masks in ../shared/data/labelled/vb1")
-    from spinemri.convert import from_sitk
-    import SimpleITK
-
     for path in found:
         voxels, grid = from_sitk(SimpleITK.ReadImage(str(path)), "1.2")
         truth = np.rint(voxels.astype(float)).astype(int)

@@ -1,0 +1,122 @@
+"""Names are counts from an anchor: sacrum, C2 or the user; variants are legal and doubts are said."""
+
+from __future__ import annotations
+
+import pytest
+
+from spinemri.anatomy import Level
+from spinemri.errors import LevelError
+from spinemri.segment.levels import Anchor, Landmarks, count_from, name_levels
+from spinemri.spine import LevelBasis
+
+
+def names(slots, landmarks=None, anchor=None):
+    assignments, warnings = name_levels(slots, landmarks or Landmarks(), anchor)
+    return [a.level.name for a in assignments], assignments, warnings
+
+
+def test_counted_from_the_sacrum_upwards():
+    found, assignments, warnings = names(range(9), Landmarks(s1=(8, 0.9)))
+    assert found == ["T10", "T11", "T12", "L1", "L2", "L3", "L4", "L5", "S1"]
+    assert {a.basis for a in assignments} == {LevelBasis.FROM_SACRUM}
+    confidence = [a.confidence for a in assignments]
+    assert confidence == sorted(confidence)
+    assert confidence[-1] == pytest.approx(0.9)
+    assert warnings == ()
+
+
+def test_counted_from_c2_downwards():
+    found, assignments, _ = names(range(8), Landmarks(c2=(0, 0.7)))
+    assert found == ["C2", "C3", "C4", "C5", "C6", "C7", "T1", "T2"]
+    assert assignments[0].basis is LevelBasis.FROM_C2
+
+
+def test_nothing_to_anchor_gives_relative_names():
+    found, assignments, warnings = names([2, 3, 5])
+    assert found == ["V1", "V2", "V4"]
+    assert {a.confidence for a in assignments} == {0.0}
+    assert any("V1" in w for w in warnings)
+
+
+def test_a_steep_lowest_body_is_only_assumed_to_be_s1():
+    found, assignments, warnings = names(range(3), Landmarks(looks_lumbosacral=True))
+    assert found == ["L4", "L5", "S1"]
+    assert {a.basis for a in assignments} == {LevelBasis.ASSUMED}
+    assert max(a.confidence for a in assignments) <= 0.4
+    assert any("assumed" in w for w in warnings)
+
+
+def test_a_missed_body_is_counted_and_lowers_the_confidence():
+    found, assignments, warnings = names([0, 1, 3, 4], Landmarks(s1=(4, 0.9)))
+    assert found == ["L2", "L3", "L5", "S1"]
+    assert assignments[-1].confidence < 0.9
+    assert any("1 vertebral bodies" in w for w in warnings)
+
+
+def test_irregular_spacing_lowers_the_confidence():
+    _, regular, _ = names(range(4), Landmarks(s1=(3, 0.9)))
+    _, irregular, _ = names(range(4), Landmarks(s1=(3, 0.9), regular=False))
+    assert all(b.confidence < a.confidence for a, b in zip(regular, irregular, strict=True))
+
+
+def test_neck_and_sacrum_that_agree_are_the_surest():
+    found, assignments, warnings = names(range(24), Landmarks(c2=(0, 0.7), s1=(23, 0.8)))
+    assert (found[0], found[18], found[22], found[23]) == ("C2", "L1", "L5", "S1")
+    assert assignments[0].confidence > 0.85
+    assert warnings == ()
+
+
+@pytest.mark.parametrize(("count", "tail"), [(25, ["L4", "L5", "L6", "S1"]), (23, ["L2", "L3", "L4", "S1"])])
+def test_one_vertebra_more_or_less_between_neck_and_sacrum_is_a_variant(count, tail):
+    found, _, warnings = names(range(count), Landmarks(c2=(0, 0.7), s1=(count - 1, 0.8)))
+    assert found[-4:] == tail
+    assert found[0] == "C2"
+    assert any("instead of 23" in w for w in warnings)
+
+
+def test_a_sacrum_just_below_the_neck_is_not_believed():
+    found, _, warnings = names(range(9), Landmarks(c2=(0, 0.6), s1=(8, 0.5)))
+    assert found[0] == "C2"
+    assert any("only 8 vertebrae" in w for w in warnings)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("L5=2", ["L2", "L3", "L4", "L5", "S1"]),
+        ("l4=1", ["T12", "L1", "L2", "L3", "L4"]),
+        ("L6=2", ["L3", "L4", "L5", "L6", "S1"]),
+        ("T13=3", ["T11", "T12", "T13", "L1", "L2"]),
+        ("Th11=4", ["T10", "T11", "T12", "L1", "L2"]),
+    ],
+)
+def test_the_user_counts_bodies_from_the_bottom_and_overrules_the_image(text, expected):
+    found, assignments, _ = names(range(5), Landmarks(s1=(4, 0.9)), Anchor.parse(text))
+    assert found == expected
+    assert {a.basis for a in assignments} == {LevelBasis.USER}
+    assert {a.confidence for a in assignments} == {1.0}
+
+
+@pytest.mark.parametrize("text", ["L5", "L5=0", "L9=2", "=2", "V3=2", "L5=two", "5=L5", ""])
+def test_an_anchor_that_makes_no_sense_is_refused(text):
+    with pytest.raises(LevelError):
+        Anchor.parse(text)
+
+
+@pytest.mark.parametrize("text", ["L5=9", "C2=1"])
+def test_an_anchor_that_does_not_fit_the_picture_is_refused(text):
+    with pytest.raises(LevelError, match="bodies were found"):
+        name_levels(range(5), Landmarks(), Anchor.parse(text))
+
+
+def test_a_count_that_would_pass_c1_or_s5_never_crashes():
+    assert names(range(40), Landmarks(s1=(39, 0.9)))[0][0] == "V1"
+    assert names(range(10), Landmarks(s1=(3, 0.9)))[0] == ["L3", "L4", "L5", "S1", "S2", "S3", "S4", "S5"]
+    assert names([])[0] == []
+
+
+def test_counting_from_variants():
+    assert [count_from(Level("L6"), n).name for n in (-2, -1, 0, 1, 2)] == ["L4", "L5", "L6", "S1", "S2"]
+    assert [count_from(Level("T13"), n).name for n in (-1, 0, 1)] == ["T12", "T13", "L1"]
+    assert count_from(Level("C1"), -1) is None
+    assert count_from(Level("S5"), 1) is None
