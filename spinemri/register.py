@@ -143,7 +143,7 @@ def _judge(
     rest, best = fits
     residual, turn = _residual(best.shift, geometry), abs(best.turn_deg)
     reason, status = "" if same_frame else "frame_of_reference_mismatch", "aligned"
-    if residual > _LIMIT_MM or turn > _LIMIT_DEG or not same_frame:
+    if residual > _LIMIT_MM or turn > _LIMIT_DEG:
         improved = best.information > rest.information * (1 + _GAIN)
         status = "registered" if improved else "unpaired"
         why = "patient_motion_between_series" if improved else "no rigid shift improves the agreement"
@@ -191,9 +191,8 @@ def _fits(
     points = fixed.geometry.to_patient(np.argwhere(body))
     there, _ = _crop(moving, points + base, around + 2 * _BOUND_MM)
     search = _Search(here, to_sitk(near, grid), there, centre, grid)
-    rest = _Fit((float(base[0]), float(base[1]), float(base[2])), 0.0, search.information(base))
-    best = max((rest, search.fit(base)), key=lambda fit: fit.information)
-    return rest, best
+    rest = _Fit((0.0, 0.0, 0.0), 0.0, search.information(np.zeros(3)))
+    return rest, max((rest, search.fit(base)), key=lambda fit: fit.information)
 
 
 def _crop(image: Image, points: Floats, margin_mm: float) -> tuple[SimpleITK.Image, tuple[slice, ...]]:

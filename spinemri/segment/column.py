@@ -118,8 +118,8 @@ def _first_path(points: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]
     path = _strongest_path(evidence)
     near = np.abs(y - path[z]) * _BIN_MM <= _NEAR_MM
     column = near & (weight > _SACRUM_WEIGHT)
-    mass = np.bincount(z[column], weights=weight[column], minlength=len(path)).astype(np.float64)
-    rows = _longest_run(mass)
+    evident = np.bincount(z[column], weights=weight[column], minlength=len(path)).astype(np.float64)
+    rows = _longest_run(evident)
     where, centres, mass = [], [], []
     for row in rows:
         chosen = near & (z == row)

@@ -1,0 +1,127 @@
+"""Each vertebra exists once, whatever series show it, and is measured where it is whole and best seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spinemri.anatomy import Level, Structure, StructureKind
+from spinemri.image import Image
+from spinemri.merge import merge
+from spinemri.segmentation import Segmentation, label_value
+from spinemri.series import Contrast, Series
+from spinemri.spine import LevelAssignment, LevelBasis
+from tests.columns import LUMBAR, SAC, TrueColumn
+
+COLUMN = TrueColumn(LUMBAR)
+
+
+def shown(number, contrast=Contrast.T1W, **how):
+    """One series that shows levels ``seen`` under ``names``, with masks taken from the true column."""
+    seen = how.get("seen", LUMBAR)
+    names = how.get("names", seen)
+    grid = COLUMN.grid(spacing=(5.0, 2.0, 1.8), turn_deg=how.get("turn", (6.0, 9.0, 5.0)))
+    grid = type(grid)(grid.shape, grid.spacing, grid.origin, grid.direction, how.get("frame", "1.2.840.1"))
+    classes, owner = COLUMN.on(grid)
+    voxels, structures = np.zeros(grid.shape, np.uint8), {}
+    for true, name in zip(seen, names, strict=True):
+        body = Structure(StructureKind.VERTEBRAL_BODY, Level(name))
+        mask = owner == LUMBAR.index(true) + 1
+        if true in how.get("thin", ()):
+            mask &= np.indices(grid.shape)[0] % 3 == 0
+        voxels[mask] = label_value(body)
+        structures[label_value(body)] = body
+    if how.get("sac", True):
+        sac = Structure(StructureKind.THECAL_SAC)
+        voxels[classes == SAC] = label_value(sac)
+        structures[label_value(sac)] = sac
+    cut = frozenset(Structure(StructureKind.VERTEBRAL_BODY, Level(n)) for n in how.get("cut", ()))
+    uid = f"1.2.{number}"
+    image = Image(np.zeros(grid.shape, np.int8), grid, Series(series_uid=uid, number=number, contrast=contrast))
+    assigned = tuple(
+        LevelAssignment(level=Level(n), basis=LevelBasis.FROM_SACRUM, confidence=how.get("confidence", 0.8))
+        for n in names
+    )
+    return image, Segmentation(voxels, grid, structures, uid, "truth", cut), assigned
+
+
+def spine_of(*series):
+    images, segmentations, assignments = zip(*series, strict=True)
+    return merge(images, segmentations, assignments)
+
+
+def levels(spine):
+    return tuple(v.level.name for v in spine.vertebrae)
+
+
+def test_two_series_of_one_spine_give_each_vertebra_once():
+    spine = spine_of(shown(3, Contrast.STIR, turn=(2.0, -5.0, 3.0)), shown(2, Contrast.T1W))
+    assert levels(spine) == LUMBAR
+    assert {v.series_uid for v in spine.vertebrae} == {"1.2.2"}
+    assert {v.seen_in for v in spine.vertebrae} == {("1.2.3", "1.2.2")}
+    assert spine.warnings == ()
+    for n, vertebra in enumerate(spine.vertebrae):
+        middle = COLUMN.nodes[np.argmin(np.abs(COLUMN.s - np.mean(COLUMN.spans[n])))]
+        assert np.linalg.norm(middle - vertebra.centre) < 2.0
+
+
+@pytest.mark.parametrize(
+    ("contrasts", "body", "sac"),
+    [
+        ((Contrast.T1W, Contrast.T2W, Contrast.STIR), 0, 1),
+        ((Contrast.STIR, Contrast.T2W), 1, 1),
+        ((Contrast.STIR, Contrast.T1W), 1, 0),
+        ((Contrast.OTHER, Contrast.T2W_FS, Contrast.T1W), 2, 1),
+        ((Contrast.DIXON_IN,), 0, 0),
+    ],
+)
+def test_t1w_is_best_for_bone_and_t2w_for_the_sac(contrasts, body, sac):
+    spine = spine_of(*(shown(n, c) for n, c in enumerate(contrasts)))
+    assert {v.series_uid for v in spine.vertebrae} == {f"1.2.{body}"}
+    assert spine.sac_series_uid == f"1.2.{sac}"
+
+
+def test_a_cut_or_poorly_seen_body_is_measured_in_the_other_series():
+    spine = spine_of(shown(1, Contrast.T1W, cut=("T11",), thin=("L3",)), shown(2, Contrast.STIR))
+    source = {v.level.name: v.series_uid for v in spine.vertebrae}
+    assert source["T11"] == "1.2.2"
+    assert source["L3"] == "1.2.2"
+    assert source["L4"] == "1.2.1"
+    assert not any(v.cut for v in spine.vertebrae)
+
+
+def test_a_body_that_every_series_cuts_stays_cut():
+    spine = spine_of(shown(1, cut=("S1",)), shown(2, Contrast.T2W, cut=("S1",)))
+    assert [v.level.name for v in spine.vertebrae if v.cut] == ["S1"]
+
+
+def test_stations_are_joined_where_they_overlap():
+    spine = spine_of(shown(1, seen=LUMBAR[:5]), shown(2, seen=LUMBAR[3:]))
+    assert levels(spine) == LUMBAR
+    assert {v.level.name for v in spine.vertebrae if len(v.seen_in) == 2} == {"L2", "L3"}
+
+
+def test_one_vertebra_under_two_names_takes_the_surer_one_and_says_so():
+    wrong = ("T12", "L1", "L2", "L3", "L4", "L5", "L6", "S1")
+    spine = spine_of(shown(1, names=wrong, confidence=0.4), shown(2, Contrast.STIR, confidence=0.9))
+    assert levels(spine) == LUMBAR
+    assert any("different names" in w and "L5" in w for w in spine.warnings)
+
+
+def test_other_frames_of_reference_are_matched_by_name_with_a_warning():
+    spine = spine_of(shown(1), shown(2, Contrast.STIR, frame="9.9", seen=LUMBAR[2:]))
+    assert levels(spine) == LUMBAR
+    assert spine.vertebra(Level("L3")).seen_in == ("1.2.1", "1.2.2")
+    assert any("frames of reference" in w for w in spine.warnings)
+
+
+def test_relative_names_give_way_to_true_ones():
+    relative = tuple(f"V{n}" for n in range(1, 9))
+    spine = spine_of(shown(1, names=relative, confidence=0.0), shown(2, Contrast.STIR))
+    assert levels(spine) == LUMBAR
+    assert levels(spine_of(shown(1, names=relative, confidence=0.0))) == relative
+
+
+def test_no_series_no_vertebrae_no_sac():
+    assert merge((), (), ()).vertebrae == ()
+    assert spine_of(shown(1, sac=False)).sac_series_uid is None
