@@ -1,7 +1,6 @@
-"""Vertebral bodies, discs, sacrum and posterior elements, painted from a subject's numbers.
+"""Vertebral bodies, discs, sacrum and the upper neck, painted from a subject's numbers.
 
-Bodies are rigid: a superellipse in plan, endplates as height fields, so every height is known exactly. Posterior
-elements are unions of simple solids (pedicle, lamina ring, articular pillar, transverse and spinous process).
+Bodies are rigid: a superellipse in plan, endplates as height fields, so every height is known exactly.
 """
 
 from __future__ import annotations
@@ -163,89 +162,6 @@ def paint_lesions(canvas: Canvas, subject: Subject) -> None:
         canvas.paint(
             window, (away < lesion.radius**2) & marrow & (canvas.level[window] == lesion.index + 1), Tissue.LESION
         )
-
-
-def paint_posterior_elements(canvas: Canvas, subject: Subject, style: BoneStyle, canal: Mask) -> None:
-    """Arches and processes of C2 to L5; voxels within the canal are left alone."""
-    for index in range(sizes.S1):
-        top, bottom = canvas.curve.top[index], canvas.curve.bottom[index]
-        window = canvas.window((top - 22, bottom + 60), (-95.0, 0.5 * subject.depth[index]))
-        if window is None:
-            continue
-        inside = _posterior_depth(canvas, subject, style, index, window)
-        bone = (inside > 0) & ~canal[window]
-        canvas.paint(window, bone, Tissue.POSTERIOR_MARROW, index + 1)
-        canvas.paint(window, bone & (inside < style.cortex_mm), Tissue.POSTERIOR_CORTEX)
-        if index > 0:
-            _paint_facet_gap(canvas, subject, index, window)
-
-
-def _posterior_depth(canvas: Canvas, subject: Subject, style: BoneStyle, index: int, window: Window) -> Field:
-    """Depth in mm below the surface of the posterior elements of one vertebra (negative outside)."""
-    g, cervical, lumbar = subject.scale, index <= sizes.C7, index >= sizes.L1
-    s, f, x = canvas.s[window], canvas.f[window], canvas.x[window]
-    ax = np.abs(x)
-    depth, width, height = subject.canal_depth[index], subject.canal_width[index], subject.posterior[index]
-    top, bottom = canvas.curve.top[index], canvas.curve.bottom[index]
-    lamina = (4.5 if cervical else style.lamina_mm) * g
-    pedicle_w = (5 if cervical else 8 + (index - sizes.L1) * 1.6 if lumbar else 6.5) * g * style.pedicle
-    pedicle_h = (7 if cervical else 14 if lumbar else 11) * g
-    out = width / 2 + pedicle_w / 2 - 0.3
-    pedicle_s = top + height * (0.45 if cervical else 0.33)
-
-    def tube(dx: Field, ds: Field, rx: float, rs: float) -> Field:
-        return np.asarray((1 - np.sqrt((dx / rx) ** 2 + (ds / rs) ** 2)) * min(rx, rs), dtype=np.float32)
-
-    pedicle = tube(ax - out, s - pedicle_s, pedicle_w / 2, pedicle_h / 2)
-    pedicle = np.minimum(pedicle, np.minimum(f + depth * 0.75, 2.5 - f))
-
-    ring = np.sqrt(((f + depth / 2 + 0.5) / (depth / 2)) ** 2 + (x / (width / 2)) ** 2) * min(depth, width) / 2
-    inner = min(depth, width) / 2 * 1.06
-    slope = subject.spinous_slope[index]
-    lamina_s = top + height * (0.85 if lumbar else 0.75) + slope * 2
-    lean = s - lamina_s - 0.35 * -(f + depth * 0.5)
-    arch = np.minimum(np.minimum(ring - inner, inner + lamina - ring), height * 0.44 - np.abs(lean))
-    arch = np.minimum(arch, -depth * 0.45 - f)
-
-    pillar_x = width / 2 + (7 + (index - sizes.L1) if lumbar else 5) * g
-    pillar_r = (7.5 if lumbar else 6.2 if cervical else 5) * g
-    pillar_f = -(depth * (0.35 if cervical else 0.75))
-    low, high = top - (2 if cervical else 6) * g, bottom + (0 if cervical else 7) * g + subject.disc[index]
-    skew = (s - (low + high) / 2) - 0.5 * (pillar_f - f)
-    pillar = np.minimum(
-        tube(ax - pillar_x, f - pillar_f + 0.15 * skew, pillar_r, pillar_r), (high - low) / 2 - np.abs(skew)
-    )
-
-    reach = (14 if cervical else 30 if lumbar else 24) * g
-    thick = (3.5 if cervical else 4.5) * g
-    wing_f = 2.0 if cervical else -depth * (0.35 if lumbar else 0.9)
-    sweep = 0.0 if cervical else 0.35
-    wing = tube(f - wing_f + sweep * (ax - out), s - pedicle_s - 1, thick, thick * 1.3)
-    wing = np.minimum(wing, np.minimum(ax - out, out + reach - ax))
-
-    start = -(depth + lamina * 0.6)
-    along = start - f
-    length = subject.spinous_length[index]
-    share = np.clip(along / max(length, 1.0), 0, 1.2)
-    half_w = (2.2 if cervical else 3.2 if lumbar else 2.6) * g * (1 + 0.35 * share**3)
-    half_h = subject.spinous_height[index] / 2 * (1 + (0.25 * np.clip(share, 0, 1) if lumbar else 0))
-    centre = lamina_s + (2 if lumbar else 1) + slope * along
-    spinous = np.minimum(np.minimum(half_w - ax, half_h - np.abs(s - centre)), np.minimum(along + 4, length - along))
-
-    return np.asarray(np.maximum.reduce([pedicle, arch, pillar, wing, spinous]), dtype=np.float32)
-
-
-def _paint_facet_gap(canvas: Canvas, subject: Subject, index: int, window: Window) -> None:
-    lumbar = index >= sizes.L1
-    g = subject.scale
-    s, f, ax = canvas.s[window], canvas.f[window], np.abs(canvas.x[window])
-    joint_x = subject.canal_width[index] / 2 + (7 if lumbar else 5) * g
-    joint_s = canvas.curve.top[index] - 1.5
-    joint_f = -subject.canal_depth[index] * 0.75 + 1
-    plane = (f - joint_f) + (0.15 if lumbar else 0.6) * (s - joint_s) + (0.6 * (ax - joint_x) if lumbar else 0)
-    near = (ax - joint_x) ** 2 + (s - joint_s) ** 2 < (7 * g) ** 2
-    gap = (np.abs(plane) < 0.9) & near & (canvas.tissue[window] == int(Tissue.POSTERIOR_MARROW))
-    canvas.paint(window, gap, Tissue.FACET, 0)
 
 
 def paint_sacrum(canvas: Canvas, subject: Subject, canal: Mask) -> None:

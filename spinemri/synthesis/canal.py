@@ -21,16 +21,22 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.floating]
 
+_FROM_THE_FRONT = 0.6  # share of a narrowing that disc takes from the front; ligament takes the rest from behind
+_LEAST_LOSS = 0.4  # mm; narrowing below this is not painted
 _DURA_GAP = 1.0  # mm between the posterior wall and the sac above L5
 SAC_TISSUES = (Tissue.CSF, Tissue.CORD, Tissue.NERVE_ROOT)
 
 
 @dataclass(frozen=True, eq=False)
 class SacProfile:
-    """AP diameter of the sac along the curve, and f of its anterior border; both (n,) mm over ``curve.s``."""
+    """AP diameter of the sac along the curve, and f of its anterior border; both (n,) mm over ``curve.s``.
+
+    ``lost`` is what narrowings took from the diameter; 0.6 of it lies in front of the sac, the rest behind.
+    """
 
     diameter: Array
     anterior_border: Array
+    lost: Array
     end_s: float
 
 
@@ -41,15 +47,15 @@ def sac_profile(subject: Subject, curve: Curve) -> SacProfile:
     for index in range(sizes.L1, sizes.L5 + 1):  # posterior fat pads between the laminae
         pad = np.exp(-(((curve.s - curve.bottom[index] + 2) / 7) ** 2))
         diameter = diameter * (1 - 0.05 * pad)
+    wide = diameter
     for narrowing in subject.pathology.narrowings:
         disc = disc_s(curve, narrowing.index)
         diameter = diameter * (1 - narrowing.fraction * np.exp(-(((curve.s - disc) / narrowing.length_mm) ** 2)))
     end = float(np.interp(subject.sac_end_index, np.arange(sizes.COUNT), curve.middle))
     taper = np.clip((end - curve.s) / 30, 0, 1) ** 0.6
     border_shift = np.interp(curve.s, [curve.bottom[sizes.L5 - 1], curve.top[sizes.S1], end], [0, 2.0, 4.0])
-    lost = curve.along(knots, subject.sac_depth[: sizes.S1 + 2]) - diameter
-    border = -(_DURA_GAP + border_shift + 0.6 * lost)
-    return SacProfile(diameter * taper, border, end)
+    border = -(_DURA_GAP + border_shift + _FROM_THE_FRONT * (wide - diameter))
+    return SacProfile(diameter * taper, border, (wide - diameter) * taper, end)
 
 
 def disc_s(curve: Curve, index: int) -> float:
@@ -80,9 +86,27 @@ def paint_canal(canvas: Canvas, subject: Subject, rng: np.random.Generator) -> N
     sac = (radius < 1) & within
     canvas.tissue[(radius < 1.2) & canal & within] = int(Tissue.DURA if rng.random() < 0.5 else Tissue.EPIDURAL_FAT)
     canvas.tissue[sac] = int(Tissue.CSF)
+    _paint_narrowing(canvas, subject, profile, within & ~sac)
     _paint_cord(canvas, subject, rng, middle, radius)
     _paint_roots(canvas, subject, rng, sac, profile)
     return np.asarray(canal | sac)
+
+
+def _paint_narrowing(canvas: Canvas, subject: Subject, profile: SacProfile, free: NDArray[np.bool_]) -> None:
+    """Bulging disc in front of a narrowed sac and thick ligament behind it, where the sac would have been."""
+    lost, diameter = canvas.profile(profile.lost), canvas.profile(profile.diameter)
+    border = canvas.profile(profile.anterior_border)
+    middle, wide = border - diameter / 2 + (_FROM_THE_FRONT - 0.5) * lost, diameter + lost
+    half_width = canvas.along_levels(subject.canal_width) / 2 * subject.sac_width_fraction
+    where = ((canvas.f - middle) / np.maximum(wide / 2, 0.05)) ** 2 + (canvas.x / half_width) ** 2 < 1.05
+    where &= free & (lost > _LEAST_LOSS)
+    front = where & (canvas.f > border - diameter / 2)
+    canvas.tissue[where] = int(Tissue.LIGAMENT)
+    for narrowing in subject.pathology.narrowings:
+        near = np.abs(canvas.s_plane - disc_s(canvas.curve, narrowing.index)) < subject.disc[narrowing.index] / 2 + 1
+        disc = front & near[None]
+        canvas.tissue[disc] = int(Tissue.ANNULUS)
+        canvas.level[disc] = 101 + narrowing.index
 
 
 def _paint_cord(canvas: Canvas, subject: Subject, rng: np.random.Generator, middle: Field, radius: Field) -> None:

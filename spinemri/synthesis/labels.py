@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinemri.synthesis import bones, canal, surroundings
+from spinemri.synthesis import bones, canal, posterior, surroundings
 from spinemri.synthesis.canvas import blank_canvas
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def paint(
     style = bones.sample_style(rng)
     surroundings.paint_surroundings(canvas, subject, rng)
     in_canal = canal.paint_canal(canvas, subject, rng)
-    bones.paint_posterior_elements(canvas, subject, style, in_canal)
+    posterior.paint_posterior_elements(canvas, subject, style, in_canal)
     canal.paint_foramina(canvas, subject)
     keep = canvas.tissue[in_canal]
     bones.paint_bodies(canvas, subject, style)

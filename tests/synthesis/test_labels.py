@@ -46,7 +46,8 @@ def _column(subject: Subject, volume: LabelVolume, index: int, t: float) -> np.n
 def test_painted_heights_are_the_true_heights(painted: tuple[Subject, LabelVolume], index: int) -> None:
     subject, volume = painted
     for place, t in (("anterior", 1 - truth.INSET), ("middle", 0.5), ("posterior", truth.INSET)):
-        painted_mm = 0.1 * _column(subject, volume, index, t).sum()
+        bone = np.flatnonzero(_column(subject, volume, index, t))  # a waisted wall may leave a gap half-way
+        painted_mm = 0.1 * (bone[-1] - bone[0] + 1)
         assert painted_mm == pytest.approx(truth.heights(subject, index)[place], abs=1.0), place
 
 
