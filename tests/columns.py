@@ -92,7 +92,7 @@ class TrueColumn:
         classes[below] = SACRUM
         return classes, owner
 
-    def grid(self, spacing=(4.0, 1.1, 1.2), turn_deg=(6.0, 9.0, 5.0), margin_mm=25.0, half_width_mm=36.0) -> Geometry:
+    def grid(self, spacing=(4.4, 1.4, 1.5), turn_deg=(6.0, 9.0, 5.0), margin_mm=25.0, half_width_mm=36.0) -> Geometry:
         """Oblique anisotropic sagittal slices that cover the column."""
         a, b, c = np.radians(turn_deg)
         about_x = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])

@@ -33,6 +33,8 @@ _PRESACRAL_FROM_C2 = 23  # C2 to L5
 _FEWEST_FROM_C2 = 21
 _CERVICAL_PITCH_MM = 21.0
 _CLEAR_MM = 6.0
+_CUT_DENS_RATIO = 1.25
+_CANAL_FROM = 0.7
 _LUMBAR_PITCH_MM = 27.0
 _SACRAL_SLOPE_DEG = 30.0
 _PER_LEVEL = 0.01
@@ -102,22 +104,23 @@ def find_landmarks(instances: Instances, geometry: Geometry) -> Landmarks:
 
 
 def _axis_slot(instances: Instances, geometry: Geometry) -> tuple[int, float] | None:
-    """Slot of C2; surer the taller it is, because the dens is often left out of the label."""
+    """Slot of C2; surer the taller it is. A cut body that is still taller than the next ones can only have a dens."""
     bodies = instances.bodies
-    if len(bodies) < 4 or bodies[0].cut or instances.disc_above:
+    canal = np.argwhere(np.isin(instances.classes, (SAC, CORD)))
+    if len(bodies) < 4 or instances.disc_above or len(canal) == 0:
         return None
     following = float(np.median([b.pitch_mm for b in bodies[1:4]]))
+    ratio = bodies[0].pitch_mm / following
     top = instances.edges_mm[bodies[0].slot]
-    canal = np.argwhere(np.isin(instances.classes, (SAC, CORD)))
-    if following > _CERVICAL_PITCH_MM or len(canal) == 0:
+    highest = float(np.percentile(instances.column.coordinates(geometry.to_patient(canal))[:, 0], 1))
+    if following > _CERVICAL_PITCH_MM or highest > top + _CANAL_FROM * bodies[0].pitch_mm:
         return None
-    above = top - float(np.percentile(instances.column.coordinates(geometry.to_patient(canal))[:, 0], 1))
     point, _ = instances.column.at(top - _CLEAR_MM)
     index = geometry.to_index(point)
-    clear = bool(np.all(index >= -0.5) and np.all(index <= np.asarray(geometry.shape) - 0.5))
-    if above < 0 or not clear:
+    whole = not bodies[0].cut and bool(np.all(index >= -0.5) and np.all(index <= np.asarray(geometry.shape) - 0.5))
+    if not whole and ratio < _CUT_DENS_RATIO:
         return None
-    return bodies[0].slot, float(np.clip(0.5 + 0.6 * (bodies[0].pitch_mm / following - 1.0), 0.4, 0.9))
+    return bodies[0].slot, float(np.clip(0.5 + 0.6 * (ratio - 1.0), 0.4, 0.9 if whole else 0.5))
 
 
 def _looks_lumbosacral(instances: Instances) -> bool:

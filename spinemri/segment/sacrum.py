@@ -23,6 +23,7 @@ _LEAST_BONE = 0.25
 _LEAST_SACRUM_MM3 = 1200.0
 _SACRAL_SHARE = 0.1
 _MOSTLY = 0.6
+_PARTLY = 0.3
 _S1_TO_PITCH = 0.9
 _MOST_CORD = 0.05
 _SHORT = 0.65
@@ -129,12 +130,14 @@ def sacral_slot(slots: Slots, *, sacrum_mm3: float, cord_share: float) -> tuple[
     if len(on_curve) == 0:
         return (below, 0.4 + 0.25 * plenty) if below is not None else None
     first = int(on_curve[0])
-    mostly = bool(slots.sacrum[first] > _MOSTLY * (slots.sacrum[first] + slots.body[first]))
+    share = float(slots.sacrum[first] / (slots.sacrum[first] + slots.body[first]))
     if below is None:
         return first, 0.4 + 0.1 * plenty
-    if below == first or (mostly and below == first - 1):
+    if below == first or (share > _MOSTLY and below == first - 1):
         return below, 0.65 + 0.25 * plenty
-    return (below if mostly else first), 0.4 + 0.2 * plenty
+    if below < first:
+        return below, 0.4 + 0.25 * plenty
+    return (first if share > _PARTLY else below), 0.4 + 0.2 * plenty
 
 
 def _below_last_full_disc(slots: Slots) -> int | None:

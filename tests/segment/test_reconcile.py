@@ -22,7 +22,7 @@ def column():
 
 def shown(column, number, *, sacrum=True, frame="1.2.840.1", anchor=None, below=0.0, turn=(6.0, 9.0, 5.0)):
     """One series of the column on its own grid: image, segmentation, assignments."""
-    grid = column.grid(spacing=(4.0 + 0.3 * number, 1.3, 1.2), turn_deg=turn)
+    grid = column.grid(spacing=(4.6 + 0.3 * number, 1.8, 1.7), turn_deg=turn)
     grid = type(grid)(grid.shape, grid.spacing, grid.origin, grid.direction, frame)
     classes, owner = column.on(grid)
     if not sacrum:
