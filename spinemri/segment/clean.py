@@ -129,8 +129,8 @@ def _near(values: NDArray[np.uint8], place: Floats, column: Column, geometry: Ge
     ends = (along >= -12) & (along <= column.length_mm + 12)
     bony = ends & (aside <= wide) & (ahead >= behind - _MARGIN_MM) & (ahead <= before + _MARGIN_MM)
     canal = (aside <= 20) & (ahead <= behind + 8) & (ahead >= behind - 35)
-    arch = (aside <= 60) & (ahead <= behind + 12) & (ahead >= behind - 85)
-    sacral = (along >= column.length_mm / 2 - 30) & (aside <= 70)
+    arch = (aside <= 60) & (ahead <= behind + 12) & (ahead >= behind - 64)
+    sacral = (along >= column.length_mm / 2 - 30) & (aside <= 70) & (ahead <= 45) & (ahead >= -75)
     limits = {BODY: bony, DISC: bony, SAC: canal, CORD: canal, POSTERIOR: arch, SACRUM: sacral}
     kept = np.zeros(len(values), dtype=bool)
     for value, limit in limits.items():
