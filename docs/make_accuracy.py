@@ -1,4 +1,4 @@
-"""Writes docs/accuracy.md: the whole job on synthetic studies with known truth, and the network on real labelled images.
+"""Writes docs/accuracy.md: the whole job on synthetic studies with known truth, the network on real labelled images.
 
 The real images are not part of the repository; without the folder given as first argument (default ../shared/data/
 labelled) that part is left as it is in the page.
@@ -35,21 +35,27 @@ def main() -> None:
             failures.append(f"seed {seed}: {error}")
     labelled = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent.parent / "shared" / "data" / "labelled"
     real = real_table(labelled, predictor) if labelled.is_dir() else _kept_real_part()
+    kept = "yes" if passes(summary(scores)) and not failures else "no"
     text = [
         "# Accuracy",
         "",
-        f"Made by `make prove` with model {predictor.model.label} on {platform.machine()}, Python {platform.python_version()}.",
+        (
+            f"Made by `make prove` with model {predictor.model.label} on {platform.machine()}, "
+            f"Python {platform.python_version()}."
+        ),
         "",
         "## Synthetic studies, the whole job",
         "",
-        f"Seeds {SEEDS.start} to {SEEDS.stop - 1} of `spinemri phantom` (sagittal T1, STIR and T2), anterior height loss "
-        f"{', '.join(f'{v:g}' for v in LOSSES)} % in turn, none seen in training; truth by construction.",
+        (
+            f"Seeds {SEEDS.start} to {SEEDS.stop - 1} of `spinemri phantom` (sagittal T1, STIR and T2), anterior height "
+            f"loss {', '.join(f'{v:g}' for v in LOSSES)} % in turn, none seen in training; truth by construction."
+        ),
         "",
         "| figure | value |",
         "|---|---|",
         *(f"| {name} | {value:.3g} |" for name, value in summary(scores).items()),
         f"| studies that could not be analysed | {len(failures)} |",
-        f"| limits kept (loss: median 5, worst 8 points; sac: median 1 mm) | {'yes' if passes(summary(scores)) and not failures else 'no'} |",
+        f"| limits kept (loss: median 5, worst 8 points; sac: median 1 mm) | {kept} |",
         "",
         *_rows(scores),
         *(f"- {line}" for line in failures),
@@ -64,8 +70,9 @@ def main() -> None:
 
 
 def _rows(scores: list[PhantomScore]) -> list[str]:
-    head = "| seed | fractured | named | loss true | found | narrowed | sac true mm | found | levels right | heights mm |"
-    rows = [head, "|---|---|---|---|---|---|---|---|---|---|"]
+    heads = ("seed", "fractured", "named", "loss true", "found", "narrowed", "sac true mm", "found", "levels right",
+             "heights mm")  # fmt: skip
+    rows = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for s in scores:
         cells = (
             s.seed, s.fractured, s.named or "not found", f"{s.loss_true:.1f}", _number(s.loss_found), s.narrowed,

@@ -1,24 +1,26 @@
 """Writes docs/benchmarks.md: time and peak memory of whole processes, and of the stages within one.
 
-Whole processes are started anew, imports included. Give folders of studies as arguments to time them too; by default the
-sample study, and the study AKa where it lies beside the repository.
+Whole processes are started anew, imports included. Give folders of studies as arguments to time those; by default the
+sample study, and the public studies that lie beside the repository.
 """
 
 from __future__ import annotations
 
 import os
 import platform
-import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 import spinemri
 from spinemri.analysis import Analysis
+
+if TYPE_CHECKING:
+    import resource
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -30,7 +32,8 @@ def main() -> None:
     """Measure and write the page."""
     shared = ROOT.parent / "shared" / "data" / "dicom-studies"
     named = [Path(argument) for argument in sys.argv[1:]]
-    folders = named or [ROOT / "sample_data", *(p for p in (shared / "AKa", shared / "DzZ", shared / "errsm20") if p.is_dir())]
+    public = (shared / name for name in ("AKa", "DzZ", "errsm20"))
+    folders = named or [ROOT / "sample_data", *(folder for folder in public if folder.is_dir())]
     program = Path(sys.executable).parent / "spinemri"
     rows, stages = [], []
     help_s = median(_run([program, "--help"])[0] for _ in range(RUNS + 2))
@@ -53,8 +56,11 @@ def main() -> None:
     text = [
         "# Benchmarks",
         "",
-        f"Made by `make bench`, spinemri {spinemri.__version__}, {os.cpu_count()} cores ({platform.machine()}), no GPU unless "
-        f"the machine has one, Python {platform.python_version()}; median of {RUNS} runs, lowest and highest in brackets.",
+        (
+            f"Made by `make bench`, spinemri {spinemri.__version__}, {os.cpu_count()} cores ({platform.machine()}), no GPU "
+            f"unless the machine has one, Python {platform.python_version()}; median of {RUNS} runs, lowest and highest in "
+            "brackets."
+        ),
         "The machine is shared: compare figures of one page only.",
         "",
         "| whole process, imports included | seconds | peak memory GB |",
@@ -75,12 +81,13 @@ STAGES = ("read", "segment", "align", "measure")
 
 def _run(command: list[str | Path]) -> tuple[float, float]:
     """Seconds and peak memory in GB of one process."""
+    arguments = [str(part) for part in command]
+    silent = [(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_WRONLY, 0) for stream in (1, 2)]
     start = time.perf_counter()
-    process = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{Path(str(command[0])).name} {command[1]} failed with exit code {process.returncode}")
+    process = os.posix_spawn(arguments[0], arguments, os.environ, file_actions=silent)
+    _, status, usage = os.wait4(process, 0)
+    if code := os.waitstatus_to_exitcode(status):
+        sys.exit(f"{Path(arguments[0]).name} {arguments[1]} failed with exit code {code}")
     return time.perf_counter() - start, _gigabytes(usage)
 
 

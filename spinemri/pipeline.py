@@ -55,6 +55,11 @@ class Options:
     anchor : the user's word on the level of one body, applied to every series, such as 'L5=2'
     keep_identifiers : write UIDs, patient ID and series descriptions instead of salted tokens
     token_key : salt of the tokens; the same key gives the same tokens. None draws a new one.
+
+    Raises
+    ------
+    LevelError
+        If the anchor is no 'LEVEL=N'.
     """
 
     patient: str | None = None
@@ -62,6 +67,10 @@ class Options:
     anchor: str | None = None
     keep_identifiers: bool = False
     token_key: bytes | None = None
+
+    def __post_init__(self) -> None:
+        if self.anchor is not None:
+            Anchor.parse(self.anchor)  # a typing error is told before the work begins
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +130,7 @@ def read_study(folder: Path, options: Options | None = None, progress: Progress 
     InputError
         Nothing usable, or several patients.
     SeriesError
-        The only usable series cannot be loaded.
+        No usable series can be loaded.
     """
     options = options or Options()
     start = time.perf_counter()
@@ -130,9 +139,9 @@ def read_study(folder: Path, options: Options | None = None, progress: Progress 
         folder, contrast=options.contrast, progress=lambda done, total: report("reading headers", done, total)
     )
     study, warnings = choose_study(inventory, options.patient)
-    images, refused = _load_chosen(study, report)
+    images, refused, failures = _load_chosen(study, report)
     loaded = LoadedStudy(
-        study, "", images, refused, inventory.skipped, (*warnings, *_image_warnings(images)),
+        study, "", images, refused, inventory.skipped, (*warnings, *failures, *_image_warnings(images)),
         {"read": time.perf_counter() - start},
     )  # fmt: skip
     return _with_identifiers(loaded) if options.keep_identifiers else _with_tokens(loaded, options)
@@ -242,23 +251,30 @@ def default_predictor(model: str | Path | None = None, device: str = "auto", thr
     return Predictor(load_model(model), device, threads)
 
 
-def _load_chosen(study: Study, report: Progress) -> tuple[tuple[Image, ...], tuple[tuple[Series, str], ...]]:
-    """Load the best series of each contrast; when one cannot be loaded the next best takes its place."""
+def _load_chosen(
+    study: Study, report: Progress
+) -> tuple[tuple[Image, ...], tuple[tuple[Series, str], ...], tuple[str, ...]]:
+    """Load the best series of each contrast; when one cannot be loaded the next best takes its place.
+
+    Returns
+    -------
+    images, refused series with reasons, and what failed to load
+    """
     images: dict[Series, Image] = {}
-    failure: SeriesError | None = None
+    failures: list[str] = []
     while True:
         used, refused = choose(study)
         waiting = [series for series in used if series not in images]
         if not used:
-            raise failure or InputError("no series can be measured")
+            raise SeriesError("; ".join(failures)) if failures else InputError("no series can be measured")
         if not waiting:
-            return tuple(images[series] for series in used), refused
+            return tuple(images[series] for series in used), refused, tuple(f"{line}; not used" for line in failures)
         report("loading", len(images), len(used))
         try:
             images[waiting[0]] = load(waiting[0])
         except SeriesError as error:
-            failure = error
-            study = _refuse(study, waiting[0], str(error))
+            failures.append(str(error))
+            study = _refuse(study, waiting[0], str(error).removeprefix(f"series {waiting[0].label}: "))
 
 
 def _refuse(study: Study, series: Series, reason: str) -> Study:
@@ -271,7 +287,10 @@ def _with_identifiers(loaded: LoadedStudy) -> LoadedStudy:
 
 
 def _with_tokens(loaded: LoadedStudy, options: Options) -> LoadedStudy:
-    """The same study with every identifier replaced, consistently, by a salted token."""
+    """The same study with every identifier replaced, consistently, by a salted token.
+
+    Names of skipped files count as identifiers: they hold patients' names and UIDs as often as not.
+    """
     key = options.token_key or secrets.token_bytes(32)
 
     def stand_in(text: str | None) -> str | None:
@@ -295,6 +314,7 @@ def _with_tokens(loaded: LoadedStudy, options: Options) -> LoadedStudy:
         study=study.model_copy(update={"study_uid": token(study.study_uid, key), "patient_key": "", "series": ()}),
         images=tuple(anonymous_image(image) for image in loaded.images),
         refused=tuple((anonymous(series), reason) for series, reason in loaded.refused),
+        skipped=tuple(s.model_copy(update={"path": token(s.path, key)}) for s in loaded.skipped),
     )
 
 

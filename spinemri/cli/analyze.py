@@ -53,7 +53,7 @@ def command(
         case = finish(loaded, anatomy, predictor, options, update)
         write(case, out, overwrite=overwrite)
     _summary(case.analysis)
-    stdout.print(f"report: {out / 'report.html'}", markup=False)
+    stdout.print(f"report: {Path(out.resolve().name) / 'report.html'}", markup=False)
 
 
 def _summary(analysis: Analysis) -> None:
