@@ -47,8 +47,9 @@ def main() -> None:
         "## Synthetic studies, the whole job",
         "",
         (
-            f"Seeds {SEEDS.start} to {SEEDS.stop - 1} of `spinemri phantom` (sagittal T1, STIR and T2), anterior height "
-            f"loss {', '.join(f'{v:g}' for v in LOSSES)} % in turn, none seen in training; truth by construction."
+            f"Seeds {SEEDS.start} to {SEEDS.stop - 1} of `spinemri phantom` (sagittal T1, STIR and T2), anterior "
+            f"height loss {', '.join(f'{v:g}' for v in LOSSES)} % in turn, none seen in training; truth by "
+            "construction."
         ),
         "",
         "| figure | value |",

@@ -57,9 +57,9 @@ def main() -> None:
         "# Benchmarks",
         "",
         (
-            f"Made by `make bench`, spinemri {spinemri.__version__}, {os.cpu_count()} cores ({platform.machine()}), no GPU "
-            f"unless the machine has one, Python {platform.python_version()}; median of {RUNS} runs, lowest and highest in "
-            "brackets."
+            f"Made by `make bench`, spinemri {spinemri.__version__}, {os.cpu_count()} cores ({platform.machine()}), "
+            f"no GPU unless the machine has one, Python {platform.python_version()}; median of {RUNS} runs, "
+            "lowest and highest in brackets."
         ),
         "The machine is shared: compare figures of one page only.",
         "",

@@ -22,10 +22,10 @@ def command(
 
     from spinemri.dicom.write import StudyHeader, write_series
     from spinemri.errors import OutputError
+    from spinemri.report.write import check_writable
     from spinemri.synthesis.phantom import make_phantom
 
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise OutputError(f"{out.name}: exists and is not an empty folder")
+    check_writable(out)
     phantom = make_phantom(seed, height_loss_pct=height_loss)
     try:
         for image in phantom.images:
