@@ -84,7 +84,7 @@ def paint_canal(canvas: Canvas, subject: Subject, rng: np.random.Generator) -> N
     radius = ((canvas.f - middle) / np.maximum(diameter / 2, 0.05)) ** 2 + (canvas.x / half_width) ** 2
     within = span & (canvas.s_plane < profile.end_s)[None]
     sac = (radius < 1) & within
-    canvas.tissue[(radius < 1.2) & canal & within] = int(Tissue.DURA if rng.random() < 0.5 else Tissue.EPIDURAL_FAT)
+    canvas.tissue[(radius < 1.2) & canal & within] = int(Tissue.DURA)
     canvas.tissue[sac] = int(Tissue.CSF)
     _paint_narrowing(canvas, subject, profile, within & ~sac)
     _paint_cord(canvas, subject, rng, middle, radius)

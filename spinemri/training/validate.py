@@ -79,6 +79,11 @@ def table(scores: list[Score]) -> str:
     return "\n".join(lines)
 
 
+def real_table(root: Path, predictor: Predictor) -> str:
+    """Markdown table of a model's scores on every validation case of the labelled sets under ``root``."""
+    return table([score_case(load_case(case, root, predictor.model), predictor) for case in labelled_cases(VALIDATION)])
+
+
 def _row(name: str, case: str, structure: str, scores: list[Score]) -> str:
     means = np.mean([(s.dice, s.central, s.wider, s.narrower) for s in scores], axis=0)
     return " | ".join([f"| {name}", case, structure.replace("_", " "), *(f"{m:.3f}" for m in means)]) + " |"
@@ -97,8 +102,7 @@ def main(arguments: list[str] | None = None) -> None:
     predictor = Predictor(model, threads=options.threads)
     if options.checkpoint:
         predictor.network.load_state_dict(checkpoint_state(options.checkpoint))
-    scores = [score_case(load_case(c, options.real, model), predictor) for c in labelled_cases(VALIDATION)]
-    options.out.write_text(table(scores) + "\n", encoding="utf-8")
+    options.out.write_text(real_table(options.real, predictor) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
