@@ -1,11 +1,8 @@
 """Six points give the three heights of a vertebral body: anterior, middle and posterior.
 
-Definition: on the mid-sagittal body, four corners and two endplate mid-points (Eastell 1991, McCloskey 1993). A corner
-is where the endplate meets the anterior or posterior wall moved inwards by 5 % of the body's depth, so that an
-osteophyte on the rim is not measured; the endplate there is a parabola through all of it, shifted and tilted onto the
-4 to 22 % of depth next to that wall. The
-mid-points lie half-way between the corners. A height is the distance of the two points of a pair along the
-superior axis. Slices over the central third of the body's width are measured one by one; their median is taken.
+Definition: on the mid-sagittal body, four corners and two endplate mid-points (Eastell 1991, McCloskey 1993), found
+slice by slice in `six_points`. A height is the distance of the two points of a pair along the superior axis. Slices
+over the central third of the body's width are measured one by one; their median is taken.
 
 Known failure: a large osteophyte that bridges to the next body, a mask that leaks into the disc, and an endplate whose
 rim itself is broken off shift a corner. Bodies of C1 and C2 have no heights, and S1 has an upper endplate only.
@@ -14,13 +11,13 @@ rim itself is broken off shift a corner. Bodies of C1 and C2 have no heights, an
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinemri.measure.contour import Contour, contour, main_component
+from spinemri.measure.contour import contour, main_component
 from spinemri.measure.frame import Frame, frame_from, left_axis, robust_line
+from spinemri.measure.six_points import FACING, MIN_POINTS, SlicePoints, slice_points
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -30,16 +27,7 @@ if TYPE_CHECKING:
     from spinemri.geometry import Geometry
 
 COLUMNS = ("anterior", "middle", "posterior")
-INSET = 0.05
-_RIM = (0.04, 0.22)
-_RIM_STIFFNESS = 16.0
-_MIDDLE = 0.12
-_FACING = 0.7
-_MIN_POINTS = 4
 _MOST_SLICES = 9
-_PLATE_BAND = 0.25  # fraction of the height
-_DENT_MM = 1.5
-_MIN_PICK_GAP = 0.08  # fraction of the depth
 _EDGE_SD_VOXELS = 0.41  # sqrt(2 / 12): two uniform edges
 
 
@@ -67,15 +55,6 @@ class BodyShape:
     inferior_normal: NDArray[np.float64]
     slices: int
     flags: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class _SlicePoints:
-    """Six points of one slice in the frame's (posterior, superior) mm: (2, 3, 2) = upper/lower, column, coordinate."""
-
-    points: NDArray[np.float64]
-    left: float
-    dent: bool
 
 
 def touches_field_edge(mask: NDArray[np.bool_], geometry: Geometry) -> bool:
@@ -129,14 +108,14 @@ def body_shape(
     if not contours:
         return None
     frame = _starting_frame(clean, geometry, upward, centre_slice)
-    noise = 0.35 * _pixel_mm(geometry, frame.superior)
-    measured: list[_SlicePoints] = []
+    pixel = _pixel_mm(geometry, frame.superior)
+    measured: list[SlicePoints] = []
     for _ in range(4):
-        measured = [found for c in contours if (found := _slice_points(c, frame, noise)) is not None]
+        measured = [found for c in contours if (found := slice_points(c, frame, pixel)) is not None]
         if not measured:
             return None
         frame = _realigned(frame, measured)
-    measured = [found for c in contours if (found := _slice_points(c, frame, noise)) is not None]
+    measured = [found for c in contours if (found := slice_points(c, frame, pixel)) is not None]
     return _combined(frame, measured, _pixel_mm(geometry, frame.superior), flags) if measured else None
 
 
@@ -158,9 +137,9 @@ def superior_endplate(
         local = []
         for outline in (found for n in slab if (found := contour(clean, geometry, n)) is not None):
             points = frame.to_local(outline.points)
-            local.append(points[(outline.normals @ frame.superior > _FACING) & (points[:, 2] > 0)])
+            local.append(points[(outline.normals @ frame.superior > FACING) & (points[:, 2] > 0)])
         plate = np.concatenate(local) if local else np.zeros((0, 3))
-        if len(plate) < 2 * _MIN_POINTS:
+        if len(plate) < 2 * MIN_POINTS:
             return None
         front, back = np.percentile(plate[:, 1], [10, 90])
         inner = plate[(plate[:, 1] >= front) & (plate[:, 1] <= back)]
@@ -205,124 +184,13 @@ def _starting_frame(
     return frame_from(geometry.to_patient(index), upward - (upward @ left) * left, left)
 
 
-def _slice_points(outline: Contour, frame: Frame, noise: float) -> _SlicePoints | None:
-    """Six points of one slice: walls first, then each endplate between them."""
-    local = frame.to_local(outline.points)
-    facing = outline.normals @ np.stack([frame.posterior, frame.superior], axis=1)
-    outer = local[:, 2] * facing[:, 1] > 0  # the upper endplate lies above the centre, the lower one below
-    plates = [outer & (sign * facing[:, 1] > _FACING) for sign in (1, -1)]
-    if min(np.count_nonzero(p) for p in plates) < 2 * _MIN_POINTS:
-        return None
-    top, bottom = (float(np.median(local[p, 2])) for p in plates)
-    plates = [p & _near_line(local, p, _PLATE_BAND * (top - bottom), noise) for p in plates]
-    walls = []
-    for sign in (-1, 1):
-        band = np.abs(local[:, 2] - (top + bottom) / 2) < 0.36 * (top - bottom)
-        wall = band & (sign * facing[:, 0] > _FACING) & (sign * local[:, 1] > 0)
-        if np.count_nonzero(wall) < _MIN_POINTS:
-            return None
-        walls.append(robust_line(local[wall, 2], local[wall, 1], noise))
-    found = [_plate_points(local[p, 1:], walls, noise, sign) for p, sign in zip(plates, (1, -1), strict=True)]
-    if any(f is None for f in found):
-        return None
-    points = np.stack([f[0] for f in found if f is not None])
-    return _SlicePoints(points, float(np.median(local[:, 0])), any(f[1] for f in found if f is not None))
-
-
-def _near_line(local: NDArray[np.float64], plate: NDArray[np.bool_], reach: float, noise: float) -> NDArray[np.bool_]:
-    """Points within ``reach`` mm of the endplate's straight line; leaves out ledges on the walls."""
-    height, slope = robust_line(local[plate, 1], local[plate, 2], noise)
-    return np.abs(local[:, 2] - height - slope * local[:, 1]) < reach
-
-
-def _plate_points(
-    plate: NDArray[np.float64], walls: list[tuple[float, float]], noise: float, sign: int
-) -> tuple[NDArray[np.float64], bool] | None:
-    """Anterior, middle and posterior point (3, 2) of one endplate, and whether a dent was left out at the middle."""
-    bow = _bow(plate, noise)
-    corners = [_corner(plate, bow, walls, side, noise) for side in (0, 1)]
-    if corners[0] is None or corners[1] is None:
-        return None
-    depth = corners[1][0] - corners[0][0]
-    middle = (corners[0][0] + corners[1][0]) / 2
-    near = np.abs(plate[:, 0] - middle) < _MIDDLE * depth
-    if np.count_nonzero(near) < _MIN_POINTS:
-        return None
-    height, _ = robust_line(plate[near, 0], plate[near, 1], noise, middle)
-    if np.max(sign * plate[:, 1]) - sign * height < _DENT_MM:
-        return np.array([corners[0], (middle, height), corners[1]]), False
-    smooth = _without_dent((plate[:, 0] - middle) / depth, plate[:, 1])
-    wide = np.abs(plate[:, 0] - middle) < 0.4 * depth
-    dent = plate[wide, 0][sign * (smooth[wide] - plate[wide, 1]) > _DENT_MM]
-    expected = float(np.median(smooth[near]))
-    focal = len(dent) > 1 and bool(np.ptp(dent) < 0.4 * depth) and sign * (expected - height) > _DENT_MM
-    return np.array([corners[0], (middle, expected if focal else height), corners[1]]), bool(focal)
-
-
-def _corner(
-    plate: NDArray[np.float64], bow: NDArray[np.float64], walls: list[tuple[float, float]], side: int, noise: float
-) -> tuple[float, float] | None:
-    """Where the endplate near one wall meets that wall's line moved inwards (posterior, superior) mm."""
-    (front, front_slope), (back, back_slope) = walls
-    rest = plate[:, 1] - np.polynomial.polynomial.polyval(plate[:, 0], bow)
-    height = float(np.median(plate[:, 1]))
-    position = 0.0
-    for _ in range(3):
-        ends = front + front_slope * height, back + back_slope * height
-        depth = ends[1] - ends[0]
-        inwards = (plate[:, 0] - ends[0]) / depth if side == 0 else (ends[1] - plate[:, 0]) / depth
-        rim = (inwards > _RIM[0]) & (inwards < _RIM[1])
-        if np.count_nonzero(rim) < _MIN_POINTS:
-            return None
-        position = ends[0] + INSET * depth if side == 0 else ends[1] - INSET * depth
-        shift, _ = robust_line(plate[rim, 0], rest[rim], noise, position, _RIM_STIFFNESS)
-        height = shift + float(np.polynomial.polynomial.polyval(position, bow))
-    return position, height
-
-
-def _bow(plate: NDArray[np.float64], noise: float) -> NDArray[np.float64]:
-    """Coefficients (3,) of a parabola through most of an endplate (Tukey weights)."""
-    design = np.vander(plate[:, 0], 3, increasing=True)
-    weight = np.ones(len(plate))
-    solution: NDArray[np.float64] = np.zeros(3)
-    for _ in range(6):
-        weighted = design * weight[:, None]
-        solution = np.asarray(np.linalg.solve(design.T @ weighted + 1e-6 * np.eye(3), weighted.T @ plate[:, 1]))
-        residual = np.abs(plate[:, 1] - design @ solution)
-        scale = 4.7 * max(1.48 * float(np.median(residual)), noise)
-        weight = np.maximum(1 - (residual / scale) ** 2, 0.0) ** 2 + 1e-6
-    return solution
-
-
-def _without_dent(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Heights at ``x`` (fraction of depth from the middle) of the parabola that most of the endplate follows.
-
-    Parabolas through triples of nine points spread over the endplate compete by their residuals, cut off at 1.5 mm;
-    the winner is refitted to the points within 1.5 mm.
-    """
-    picks = np.argsort(x)[np.round(np.linspace(0.05, 0.95, 9) * (len(x) - 1)).astype(int)]
-    design = np.stack([np.ones_like(x), x, x**2], axis=1)
-    best, cost = np.asarray(y), np.inf
-    for triple in combinations(picks, 3):
-        if min(abs(x[a] - x[b]) for a, b in combinations(triple, 2)) < _MIN_PICK_GAP:
-            continue
-        candidate = np.asarray(design @ np.linalg.solve(design[list(triple)], y[list(triple)]))
-        total = float(np.minimum(np.abs(candidate - y), _DENT_MM).sum())
-        if total < cost:
-            best, cost = candidate, total
-    inlier = np.abs(best - y) < _DENT_MM
-    if np.count_nonzero(inlier) < 2 * _MIN_POINTS:
-        return best
-    return np.asarray(design @ np.linalg.lstsq(design[inlier], y[inlier], rcond=None)[0])
-
-
 def _chord_slopes(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Slope of the upper and the lower endplate chord (superior per posterior mm) from (2, 3, 2) points."""
     chord = points[:, 2] - points[:, 0]
     return np.asarray(chord[:, 1] / chord[:, 0])
 
 
-def _realigned(frame: Frame, measured: list[_SlicePoints]) -> Frame:
+def _realigned(frame: Frame, measured: list[SlicePoints]) -> Frame:
     """Frame with its origin at the six points' centre and its axis along the mean endplate normal."""
     points = np.median([m.points for m in measured], axis=0)
     lean = np.tan(np.arctan(_chord_slopes(points)).mean())
@@ -336,7 +204,7 @@ def _realigned(frame: Frame, measured: list[_SlicePoints]) -> Frame:
     return moved.turned(-float(lean), -coronal)
 
 
-def _combined(frame: Frame, measured: list[_SlicePoints], pixel_mm: float, flags: tuple[str, ...]) -> BodyShape:
+def _combined(frame: Frame, measured: list[SlicePoints], pixel_mm: float, flags: tuple[str, ...]) -> BodyShape:
     """Median over slices; the points are placed so that their distance is the median height exactly."""
     stack = np.stack([m.points for m in measured])
     per_slice = stack[:, 0, :, 1] - stack[:, 1, :, 1]

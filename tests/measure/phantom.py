@@ -157,6 +157,23 @@ class Phantom:
         return Image(np.zeros(geometry.shape, dtype=np.int16), geometry, Series(series_uid=uid), missing)
 
 
+def cervical(wedges=None, **placed):
+    """C3 to T1, bodies half as deep as lumbar ones, on a slight lordosis."""
+    names = ("C3", "C4", "C5", "C6", "C7", "T1")
+    heights, depths = (12.6, 12.2, 12.0, 12.1, 13.4, 15.2), (15.0, 15.3, 15.7, 16.4, 17.0, 17.4)
+    tilts, step = np.radians((-9.0, -5.0, 0.0, 5.0, 11.0, 16.0)), np.zeros(3)
+    bodies = []
+    for n, name in enumerate(names):
+        if n:
+            tilt = (tilts[n] + tilts[n - 1]) / 2
+            length = (heights[n] + heights[n - 1]) / 2 + 5.0
+            step = step + length * np.array([0.0, np.sin(tilt), -np.cos(tilt)])
+        shape = {"height": heights[n], "depth": depths[n], "width": 18.0 + n, "concavity": (0.6, 0.8)}
+        wedge = (wedges or {}).get(name, 0.0)
+        bodies.append(Body(level=Level(name), centre=step, tilt=float(tilts[n]), wedge=wedge, **shape))
+    return Phantom(tuple(bodies), **placed)
+
+
 def lumbar(wedges=None, concavities=None, narrowing=None, size=1.0, **placed):
     """T11 to S1 along a lordotic curve; ``wedges`` and ``concavities`` by level name."""
     heights = (22.5, 23.8, 25.0, 25.5, 25.0, 25.4, 24.0, 24.0)

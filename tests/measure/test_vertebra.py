@@ -10,7 +10,7 @@ from spinemri.anatomy import Level
 from spinemri.geometry import Geometry
 from spinemri.measure.frame import upward_directions
 from spinemri.measure.vertebra import body_shape, superior_endplate, touches_field_edge
-from tests.measure.phantom import lumbar
+from tests.measure.phantom import cervical, lumbar
 
 GRIDS = [(4.0, 0.9, 0.8), (3.3, 1.0, 1.0), (4.4, 0.6, 0.65), (1.0, 1.01, 0.99)]
 
@@ -39,6 +39,17 @@ def test_heights_of_every_body_are_within_half_a_pixel(spacing):
     errors = np.array([shapes[n].heights - truth(phantom)[n] for n in names])
     assert np.abs(errors).max() < 0.5 * max(spacing[1:]) + 0.1
     assert np.abs(errors).mean() < 0.2
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.01, 0.99), (3.3, 0.7, 0.75), (4.0, 0.95, 0.9)])
+@pytest.mark.parametrize("shift", [(12.0, -30.0, 85.0), (11.7, -30.45, 84.7)])
+def test_small_cervical_bodies_are_followed_on_every_usual_grid(spacing, shift):
+    phantom = cervical({"C5": 0.25}, shift=shift)
+    names = ("C3", "C4", "C5", "C6", "C7", "T1")
+    shapes = shapes_of(phantom, phantom.segment(phantom.grid(spacing)), names)
+    errors = np.array([shapes[n].heights - truth(phantom)[n] for n in names])
+    assert np.abs(errors).max() < 0.6
+    assert np.abs(errors).mean() < 0.25
 
 
 @pytest.mark.parametrize("wedge", [0.15, 0.35, 0.6])
