@@ -12,7 +12,6 @@ from unittest.mock import patch
 
 import numpy as np
 
-from spinemri.geometry import Geometry
 from spinemri.segment.model import Model, load_model
 from spinemri.segment.predictor import ClassMap
 from spinemri.synthesis import phantom
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from spinemri.geometry import Geometry
     from spinemri.image import Image
 
 CLASSES = 7

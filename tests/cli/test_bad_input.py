@@ -189,7 +189,7 @@ def test_a_file_in_the_place_of_the_output_or_of_its_parent_is_refused(study):
     assert_refused("analyze", study, "-o", "file", because="a file of this name exists")
     assert_refused("analyze", study, "-o", "file/out", because="cannot be written")
     assert_refused("phantom", "-o", "file/out", because="cannot be written")
-    assert_refused("phantom", "-o", study, because="study: exists and is not empty")
+    assert_refused("phantom", "-o", "study", because="study: exists and is not empty")
 
 
 @pytest.mark.parametrize("model", ["no_such_model", "models/none"])
