@@ -8,7 +8,7 @@ from math import inf
 import pytest
 
 from spinemri.analysis import Analysis, Provenance
-from spinemri.anatomy import Level
+from spinemri.anatomy import Level, StructureKind
 from spinemri.evaluate.phantoms import (
     MAX_LOSS_ERROR,
     MAX_LOSS_ERROR_MEDIAN,
@@ -50,7 +50,8 @@ def measurement(identifier: str, value: float | None) -> Measurement:
     missing = {} if value is not None else {"status": Status.NOT_ASSESSABLE, "reason": "not seen"}
     unit = "%" if name.endswith("pct") else "mm"
     levels = {"level": Level(upper), "lower": Level(lower) if lower else None}
-    return Measurement(name=name, value=value, unit=unit, **levels, **missing)
+    kind = StructureKind.THECAL_SAC if "sac" in name else StructureKind.VERTEBRAL_BODY
+    return Measurement(id=identifier, name=name, kind=kind, value=value, unit=unit, **levels, **missing)
 
 
 def analysis(named: dict[str, str] | None = None, shift: float = 3.0, **found: float | None) -> Analysis:
