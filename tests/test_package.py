@@ -126,3 +126,30 @@ def test_the_installed_package_finds_its_model_inside_itself(installed):
     found = Path(run(code, folder=installed.parent, path=installed))
     assert found == installed / "spinemri" / "models" / "spine_anatomy"
     assert (found / "configs" / "metadata.json").is_file()
+
+
+def installed_program(installed: Path, folder: Path, *arguments: str) -> str:
+    """What the installed command prints, run in a folder that is not the source tree."""
+    environment = {**os.environ, "PYTHONPATH": str(installed), "XDG_CONFIG_HOME": str(folder / "configuration")}
+    command = [sys.executable, str(installed / "bin" / "spinemri"), *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_installed_command_explains_itself(installed, tmp_path):
+    shown = installed_program(installed, tmp_path, "--help")
+    assert all(command in shown for command in ("scan", "analyze", "phantom"))
+
+
+def test_the_installed_command_analyses_a_study(installed, tmp_path):
+    """Seven slices of the sample study's T2."""
+    (tmp_path / "study").mkdir()
+    for path in sorted((ROOT / "sample_data" / "4_T2w").iterdir())[4:11]:
+        (tmp_path / "study" / path.name).write_bytes(path.read_bytes())
+    shown = installed_program(installed, tmp_path, "analyze", "study", "-o", "out")
+    document = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert "report: out/report.html" in shown
+    assert document["provenance"]["version"] == PROJECT["version"]
+    assert len(document["spine"]["vertebrae"]) >= 5
+    assert (tmp_path / "out" / "segmentation_4.nii.gz").is_file()
