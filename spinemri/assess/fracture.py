@@ -53,10 +53,9 @@ def height_loss_certainty(loss_pct: float) -> Certainty:
     return Certainty.BORDERLINE if loss_pct < FRACTURE_FROM_PCT + BORDERLINE_WITHIN else Certainty.PRESENT
 
 
-def neighbouring_grade(loss_pct: float) -> int | None:
-    """The other grade that a loss within 4.5 points of a grade's limit might have, or None."""
-    other = {genant_grade(loss_pct - BORDERLINE_WITHIN), genant_grade(loss_pct + BORDERLINE_WITHIN)}
-    return next(iter(sorted(other - {genant_grade(loss_pct)}, key=lambda g: -g)), None)
+def grades_within_error(loss_pct: float) -> tuple[int, int]:
+    """Lowest and highest grade of a loss that is wrong by up to 4.5 points."""
+    return genant_grade(loss_pct - BORDERLINE_WITHIN), genant_grade(loss_pct + BORDERLINE_WITHIN)
 
 
 def height_loss_finding(measurements: Mapping[str, Measurement], loss: Measurement) -> Finding:
@@ -106,11 +105,12 @@ def _statement(loss: Measurement, value: float, column: str) -> str:
             f"{loss.place}: height loss {value:.0f} % ({where}), equivocal, below fracture level; "
             f"{TYPES[column]} shape."
         )
-    other = neighbouring_grade(value)
-    borderline = "" if other is None else f" (borderline to grade {other})"
+    low, high = grades_within_error(value)
+    error = "" if low == high else f" ({low} to {high} within reader error)"
+    borderline = "borderline " if height_loss_certainty(value) is Certainty.BORDERLINE else ""
     return (
-        f"{loss.place}: height loss {value:.0f} % ({where}), fracture-level deformity, "
-        f"Genant-equivalent grade {genant_grade(value)}{borderline}, {TYPES[column]} type."
+        f"{loss.place}: height loss {value:.0f} % ({where}), {borderline}fracture-level deformity, "
+        f"Genant-equivalent grade {genant_grade(value)}{error}, {TYPES[column]} type."
     )
 
 

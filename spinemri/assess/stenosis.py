@@ -1,6 +1,9 @@
 """Narrowing of the thecal sac is graded by how much of the patient's own normal diameter is lost, in thirds.
 
-Up to 15 % counts as normal variation between levels; mild up to one third, moderate up to two thirds, severe beyond.
+Up to 15 % counts as normal variation between levels and is never a finding, however wide its interval; above, narrowing
+is mild up to one third, moderate up to two thirds, severe beyond, and borderline while its interval still reaches 15 %.
+The healthy sac tapers beside L5-S1, by an amount that no publication gives level by level: what is only mild there may
+be normal, and is borderline too.
 Millimetres are shown beside the healthy range of the region but never make a stenosis: healthy people differ by
 several millimetres. The thirds were described for the area; on the diameter they understate a round narrowing.
 """
@@ -17,14 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KIND = "thecal_sac_narrowing"
+_TAPER = "perhaps the normal taper of the sac"
 NORMAL_UP_TO_PCT = 15.0
 MILD_UP_TO_PCT = 100 / 3
 MODERATE_UP_TO_PCT = 200 / 3
 
 RULE = (
     "loss of mid-sagittal sac diameter against the nearest normal levels: up to 15 % none, mild up to one third, "
-    "moderate up to two thirds, severe above; borderline when the 95 % interval reaches across 15 %"
+    "moderate up to two thirds, severe above; borderline when the 95 % interval of a loss above 15 % reaches 15 %, or "
+    "when mild where the sac tapers (L5-S1)"
 )
+TAPERING = "tapering_sac"
+"""Flag of a measurement where the healthy sac is narrower than at its reference."""
 SOURCE = "thirds: Lurie et al., Spine 2008, and NASS/ASSR/ASNR nomenclature 2.0; formula: Fehlings et al., Spine 1999"
 
 
@@ -38,12 +45,20 @@ def thirds_grade(compromise_pct: float) -> str:
 
 
 def narrowing_certainty(compromise: Measurement) -> Certainty:
-    """Whether narrowing is present: borderline when the measurement's 95 % interval reaches across 15 %."""
+    """Whether narrowing is present: absent up to 15 %, so that grade 'none' and ABSENT always go together.
+
+    Above, borderline when the 95 % interval still reaches 15 % or when the sac's own taper may explain it.
+    """
     if compromise.value is None:
         return Certainty.NOT_ASSESSABLE
-    if compromise.interval and compromise.interval[0] <= NORMAL_UP_TO_PCT < compromise.interval[1]:
-        return Certainty.BORDERLINE
-    return Certainty.PRESENT if compromise.value > NORMAL_UP_TO_PCT else Certainty.ABSENT
+    if compromise.value <= NORMAL_UP_TO_PCT:
+        return Certainty.ABSENT
+    unsure = compromise.interval is not None and compromise.interval[0] <= NORMAL_UP_TO_PCT
+    return Certainty.BORDERLINE if unsure or _may_taper(compromise) else Certainty.PRESENT
+
+
+def _may_taper(compromise: Measurement) -> bool:
+    return TAPERING in compromise.flags and thirds_grade(compromise.value or 0.0) == "mild"
 
 
 def narrowing_finding(measurements: Mapping[str, Measurement], compromise: Measurement) -> Finding:
@@ -62,6 +77,7 @@ def narrowing_finding(measurements: Mapping[str, Measurement], compromise: Measu
         levels=tuple(v for v in (compromise.level, compromise.lower) if v is not None),
         at_disc=compromise.lower is not None,
         grade="" if compromise.value is None else thirds_grade(compromise.value),
+        cause=_TAPER if _may_taper(compromise) else "",
         certainty=narrowing_certainty(compromise),
         statement=_statement(compromise, diameter),
         evidence=(compromise.id, *((diameter.id,) if diameter is not None and measured else ())),
@@ -78,11 +94,13 @@ def _statement(compromise: Measurement, diameter: Measurement | None) -> str:
         known = f" (antero-posterior {width})" if width else ""
         return f"{where}: narrowing of the thecal sac {why}{known}: {compromise.reason}."
     grade = thirds_grade(compromise.value)
-    what = "no narrowing of the thecal sac" if grade == "none" else f"{grade} narrowing of the thecal sac"
+    borderline = "borderline " if narrowing_certainty(compromise) is Certainty.BORDERLINE else ""
+    what = f"{'no' if grade == 'none' else borderline + grade} narrowing of the thecal sac"
     one_sided = ", one side only" if "one_sided_reference" in compromise.flags else ""
     reference = _reference(compromise) + one_sided
     text = f"{where}: {what}, {max(compromise.value, 0.0):.0f} % (reference {reference}); antero-posterior {width}"
-    return f"{text}{_healthy(compromise) if grade != 'none' else ''}."
+    taper = f"; {_TAPER}" if _may_taper(compromise) else ""
+    return f"{text}{_healthy(compromise) if grade != 'none' else ''}{taper}."
 
 
 def _reference(compromise: Measurement) -> str:

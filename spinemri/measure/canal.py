@@ -56,7 +56,7 @@ def sac_measurements(
     ----------
     segmentations : series_uid -> segmentation
     missing : series_uid -> sagittal slices that must not be measured
-    barred : levels whose body lost 20 % of its height or more; no reference there
+    barred : levels whose body lost 20 % of its height or more; a reference there only if the sac is unremarkable
     """
     profile = _profile(spine, segmentations, missing)
     planes = _planes(spine, shapes, segmentations)
@@ -213,5 +213,6 @@ def _compromise(place: Place, found: SacDiameter | Gap, loss: Compromise | None,
         return place.absent(_NAMES[1], Gap(Status.NOT_ASSESSABLE, "no normal level above or below to compare with"))
     stated = place.measured(_NAMES[1], loss.pct, loss.sd_pct, found.ends)
     levels = tuple(v for n in loss.references for v in (places[n].level, places[n].lower) if v is not None)
-    flags = ("one_sided_reference",) if len(loss.references) == 1 else ()
-    return stated.model_copy(update={"reference_levels": levels, "flags": flags})
+    one_sided = ("one_sided_reference",) if len(loss.references) == 1 else ()
+    tapering = ("tapering_sac",) if place.lower is not None and place.lower.region == "S" else ()
+    return stated.model_copy(update={"reference_levels": levels, "flags": (*one_sided, *tapering)})

@@ -6,11 +6,11 @@ at a body, where the plane across the body's middle does; the smallest value wit
 
 Compromise (formula of Fehlings, Spine 1999;24:605, for the canal; used here for the sac): 100 (1 - D / mean of the
 nearest normal levels above and below), discs compared with discs and mid-bodies with mid-bodies, because the healthy
-sac is narrower at discs. A level that has itself lost more than 15 %, or that lies at a body with 20 % height loss, is
-no reference. References lie within three levels.
+sac is narrower at discs. A level that has itself lost more than 15 % is no reference; one at a body with 20 % height
+loss has to prove itself against levels at intact bodies first. References lie within three levels.
 
-Known failure: below L5-S1 the sac tapers to its end and a loss against the level above means nothing; a sac that tapers
-early makes L5-S1 look narrowed. With slices 4 mm apart a narrowing off the middle is not seen.
+Known failure: towards its end the healthy sac tapers, from L5-S1 on, and no publication gives by how much level by
+level, so the loss there is overestimated. With slices 4 mm apart a narrowing off the middle is not seen.
 """
 
 from __future__ import annotations
@@ -88,13 +88,23 @@ def compromises(
     ----------
     diameters : mm at successive places of one kind (all discs, or all mid-bodies), head to foot; None = not measured
     sd_mm : standard deviation of one diameter
-    barred : positions that must not be references (bodies with height loss)
+    barred : positions (at bodies with height loss) that are references only when they lost 15 % or less themselves,
+        judged by the others
     """
-    normal = [n for n, d in enumerate(diameters) if d is not None and n not in barred]
-    results = [_compromise(diameters, n, normal, sd_mm) for n in range(len(diameters))]
+    measured = [n for n, d in enumerate(diameters) if d is not None]
+    results = _settled(diameters, [n for n in measured if n not in barred], sd_mm)
+    cleared = [n for n in barred if (c := results[n]) is not None and c.pct <= NORMAL_UP_TO_PCT]
+    if not cleared:
+        return results
+    return _settled(diameters, [n for n in measured if n not in barred or n in cleared], sd_mm)
+
+
+def _settled(diameters: Sequence[float | None], allowed: Sequence[int], sd_mm: float) -> list[Compromise | None]:
+    """Loss at every place against those of the ``allowed`` ones that turn out not to be narrowed."""
+    results = [_compromise(diameters, n, allowed, sd_mm) for n in range(len(diameters))]
     for _ in range(3):
         narrowed = {n for n, c in enumerate(results) if c is not None and c.pct > NORMAL_UP_TO_PCT}
-        kept = [n for n in normal if n not in narrowed]
+        kept = [n for n in allowed if n not in narrowed]
         results = [_compromise(diameters, n, kept, sd_mm) for n in range(len(diameters))]
     return results
 

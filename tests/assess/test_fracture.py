@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from spinemri.anatomy import Level, StructureKind
-from spinemri.assess.fracture import genant_grade, height_loss_certainty, height_loss_finding, neighbouring_grade
+from spinemri.assess.fracture import genant_grade, grades_within_error, height_loss_certainty, height_loss_finding
 from spinemri.finding import Certainty
 from spinemri.measurement import Measurement, Status
 
@@ -59,10 +59,11 @@ def test_certainty_on_both_sides_of_each_limit(loss, certainty):
 
 
 @pytest.mark.parametrize(
-    ("loss", "other"), [(29.4, 1), (29.6, None), (35.4, None), (35.6, 3), (44.4, 2), (44.6, None), (22, 2), (10, None)]
+    ("loss", "grades"),
+    [(29.4, (1, 2)), (29.6, (2, 2)), (35.4, (2, 2)), (35.6, (2, 3)), (44.4, (2, 3)), (44.6, (3, 3)), (22, (0, 2))],
 )
-def test_grade_within_reader_error_of_a_limit(loss, other):
-    assert neighbouring_grade(loss) == other
+def test_grades_within_reader_error(loss, grades):
+    assert grades_within_error(loss) == grades
 
 
 @pytest.mark.parametrize(("column", "kind"), [("anterior", "wedge"), ("middle", "biconcave"), ("posterior", "crush")])
@@ -86,6 +87,16 @@ def test_statement_of_a_fracture():
     assert "L1.wedge_ratio" in found.evidence
     assert "Genant" in found.source
     assert "mimics" in found.rule
+
+
+def test_statement_says_borderline_where_the_certainty_does():
+    near, sure = finding(anterior=22.0), finding(anterior=27.0)
+    assert near.certainty is Certainty.BORDERLINE
+    assert (
+        "borderline fracture-level deformity, Genant-equivalent grade 1 (0 to 2 within reader error)" in near.statement
+    )
+    assert sure.certainty is Certainty.PRESENT
+    assert ", fracture-level deformity, Genant-equivalent grade 2 (1 to 2 within reader error)" in sure.statement
 
 
 def test_statement_of_a_normal_and_an_equivocal_body():

@@ -41,10 +41,28 @@ def test_thirds_on_both_sides_of_each_limit(value, grade):
 
 @pytest.mark.parametrize(
     ("value", "certainty"),
-    [(10.9, Certainty.ABSENT), (11.1, Certainty.BORDERLINE), (18.9, Certainty.BORDERLINE), (19.1, Certainty.PRESENT)],
-)
-def test_borderline_when_the_interval_reaches_across_the_limit(value, certainty):
+    [(10.9, Certainty.ABSENT), (15.0, Certainty.ABSENT), (15.1, Certainty.BORDERLINE), (18.9, Certainty.BORDERLINE),
+     (19.1, Certainty.PRESENT)],
+)  # fmt: skip
+def test_borderline_above_the_limit_while_the_interval_reaches_it(value, certainty):
     assert narrowing_finding({}, compromise(value)).certainty is certainty
+
+
+@pytest.mark.parametrize("value", [-8.0, 6.0, 14.9, 15.0, 15.2, 18.0, 25.0, 40.0, 80.0])
+@pytest.mark.parametrize("sd", [0.5, 6.0])
+def test_grade_certainty_and_statement_agree(value, sd):
+    found = narrowing_finding(diameter(9.0), compromise(value, sd))
+    assert (found.grade == "none") is (found.certainty is Certainty.ABSENT) is ("no narrowing" in found.statement)
+    assert (found.certainty is Certainty.BORDERLINE) is ("borderline" in found.statement)
+
+
+@pytest.mark.parametrize(
+    ("value", "certainty"), [(12.0, Certainty.ABSENT), (30.0, Certainty.BORDERLINE), (40.0, Certainty.PRESENT)]
+)
+def test_mild_narrowing_where_the_sac_tapers_may_be_normal(value, certainty):
+    found = narrowing_finding(diameter(9.0), compromise(value, flags=("one_sided_reference", "tapering_sac")))
+    assert found.certainty is certainty
+    assert ("taper" in found.statement) is ("taper" in found.cause) is (certainty is Certainty.BORDERLINE)
 
 
 def test_statement_names_place_percent_reference_and_millimetres():

@@ -101,5 +101,15 @@ def test_one_side_only_and_none_at_all():
     assert compromises([14.0, None, None, None, 9.0], 0.3)[4] is None  # more than three levels away
 
 
-def test_barred_levels_are_no_reference():
-    assert compromises([14.0, 14.0, 10.0, 14.0], 0.3, barred={1})[2].references == (0, 3)
+@pytest.mark.parametrize(("beside", "references"), [(13.0, (1, 3)), (11.0, (0, 3))])
+def test_level_at_a_deformed_body_is_a_reference_only_if_its_sac_is_unremarkable(beside, references):
+    assert compromises([14.0, beside, 8.0, 14.0], 0.3, barred={1})[2].references == references
+
+
+def test_level_at_a_deformed_body_that_nothing_can_judge_is_no_reference():
+    assert compromises([None, 14.0, 8.0, None], 0.3, barred={1, 2}) == [None] * 4
+
+
+def test_ends_of_a_short_stack_are_compared_across_a_deformed_body():
+    found = compromises([14.0, 13.8, 13.7, 13.5], 0.3, barred={1, 2})
+    assert [c.references for c in found] == [(1,), (0, 2), (1, 3), (2,)]

@@ -55,7 +55,8 @@ def test_sacrum_says_why_there_is_no_value(fractured):
     assert "endplate" in found["S1.height_loss_pct"].reason
     assert "tapers" in found["S1.dural_sac_ap"].reason
     assert found["L5-S1.dural_sac_ap"].status is Status.MEASURED
-    assert "one_sided_reference" in found["L5-S1.dural_sac_compromise_pct"].flags
+    assert found["L5-S1.dural_sac_compromise_pct"].flags == ("one_sided_reference", "tapering_sac")
+    assert "tapering_sac" not in found["L4-L5.dural_sac_compromise_pct"].flags
 
 
 def test_bodies_and_sac_from_two_series(fractured):
