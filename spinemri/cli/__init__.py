@@ -25,9 +25,9 @@ app.command("phantom")(phantom.command)
 @app.callback(invoke_without_command=True)
 def _root(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
     if version:
-        from importlib.metadata import version as installed
+        from spinemri import __version__
 
-        typer.echo(installed("spinemri"))
+        typer.echo(__version__)
         raise typer.Exit
 
 

@@ -39,7 +39,11 @@ def command(
     for number, study in enumerate(inventory.studies, start=1):
         used, refused = choose(study)
         out.print(f"study {number} of {len(inventory.studies)}: {len(used)} of {len(study.series)} series used")
-        out.print(_table(study, {id(s) for s in used}, {id(s): why for s, why in refused}))
+        out.print(_table(study, {id(s) for s in used}))
+        reasons = {id(s): why for s, why in refused}
+        for series in study.series:
+            why = "; ".join((reasons.get(id(series), series.contrast_reason), *series.warnings))
+            out.print(escape(f"  {series.label}: {why.strip('; ')}"))
     if len(patients) > 1:
         out.print(f"{len(patients)} patients: analyze needs --patient")
     if inventory.skipped:
@@ -52,18 +56,18 @@ def command(
             out.print(escape(f"  {entry.path}: {entry.reason}"))
 
 
-def _table(study: Study, used: set[int], reasons: dict[int, str]) -> Table:
+def _table(study: Study, used: set[int]) -> Table:
+    """One row per series, narrow enough for 80 columns; the reasons, which are long, stand below it."""
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("series", "contrast", "plane", "region", "spacing mm", "slices", "used", "why"):
-        table.add_column(heading, overflow="fold", no_wrap=heading in ("series", "contrast", "plane", "spacing mm"))
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in ("series", "contrast", "plane", "region", "spacing mm", "slices", "used"):
+        table.add_column(heading, overflow="fold", no_wrap=heading != "region")
     for series in study.series:
         mark = "[green]yes[/]" if id(series) in used else "no"
-        why = series.contrast_reason if id(series) in used else reasons.get(id(series), "")
-        table.add_row(*_cells(series), mark, escape("; ".join((why, *series.warnings)).strip("; ")))
+        table.add_row(*(escape(cell) for cell in _cells(series)), mark)
     return table
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
+from spinemri.cli.console import warning
 from spinemri.errors import InputError, OutputError
 
 _BYTES = 32
@@ -23,6 +25,8 @@ def default_key_file() -> Path:
 
 def token_key(path: Path | None, out: Path) -> bytes:
     """The key in a file, made when the file is absent; readable by its owner only.
+
+    Where the user's own configuration folder cannot be written, a key for this run alone, with a warning.
 
     Raises
     ------
@@ -38,15 +42,22 @@ def token_key(path: Path | None, out: Path) -> bytes:
         )
     try:
         if not chosen.exists():
-            chosen.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(chosen, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(secrets.token_bytes(_BYTES))
+            _make(chosen)
         key = chosen.read_bytes()
     except OSError as error:
         if path is None:
+            warning(f"the key of the tokens cannot be kept ({error.strerror}): this run's tokens match no other run's")
             return secrets.token_bytes(_BYTES)
         raise OutputError(f"token key {chosen.name}: {error.strerror}; choose another file with --token-key") from error
     if len(key) < _BYTES // 2:
         raise InputError(f"token key {chosen.name}: {len(key)} bytes, expected at least {_BYTES // 2}")
     return key
+
+
+def _make(path: Path) -> None:
+    """Write a new key; when another process was quicker, its key stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(secrets.token_bytes(_BYTES))
