@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spinemri.errors import OutputError
@@ -22,7 +23,6 @@ from spinemri.report.text import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
-    from pathlib import Path
 
     from spinemri.case import Case
 
@@ -38,7 +38,7 @@ WRITERS: dict[str, Callable[[Case, Path], None]] = {
 _OUR_FILES = ("report.json", "report.html", "report.txt", "measurements.csv", "segmentation.json")
 
 
-def write(case: Case, out: Path, *, formats: Collection[str] | None = None, overwrite: bool = False) -> Path:
+def write(case: Case, out: Path | str, *, formats: Collection[str] | None = None, overwrite: bool = False) -> Path:
     """Write the results of a case into a new folder and return its path.
 
     Parameters
@@ -52,6 +52,7 @@ def write(case: Case, out: Path, *, formats: Collection[str] | None = None, over
     OutputError
         If a format is unknown, or ``out`` exists with content, or cannot be written. Nothing is left behind then.
     """
+    out = Path(out)
     wanted = _chosen(formats)
     check_writable(out, overwrite=overwrite)
     with _writing_beside(out) as folder:
@@ -70,14 +71,14 @@ def check_writable(out: Path, *, overwrite: bool = False) -> None:
     if target.is_dir():
         _check_replaceable(out, overwrite=overwrite)
     elif target.exists():
-        raise OutputError(f"output {out}: a file of this name exists; expected a new or empty folder")
+        raise OutputError(f"output {_shown(out)}: a file of this name exists; expected a new or empty folder")
     parent = next(folder for folder in target.parents if folder.exists())
     trial = parent / f".{target.name}.{secrets.token_hex(4)}.trial"
     try:
         trial.mkdir()
         trial.rmdir()
     except OSError as error:
-        raise OutputError(f"output {out}: cannot be written ({_said(error)})") from error
+        raise OutputError(f"output {_shown(out)}: cannot be written ({_said(error)})") from error
 
 
 def is_result(folder: Path) -> bool:
@@ -101,18 +102,18 @@ def _chosen(formats: Collection[str] | None) -> list[str]:
 def _check_replaceable(out: Path, *, overwrite: bool) -> None:
     target = out.resolve()
     if os.path.ismount(target):
-        raise OutputError(f"output {out}: is a mount point and cannot be replaced; expected a folder inside it")
+        raise OutputError(f"output {_shown(out)}: is a mount point and cannot be replaced; expected a folder inside it")
     try:
         empty = next(target.iterdir(), None) is None
     except OSError as error:
-        raise OutputError(f"output {out}: cannot be read ({_said(error)})") from error
+        raise OutputError(f"output {_shown(out)}: cannot be read ({_said(error)})") from error
     if empty or (overwrite and is_result(target)):
         return
     if overwrite:
         raise OutputError(
-            f"output {out}: holds files that are no earlier result; expected a result, or an empty folder"
+            f"output {_shown(out)}: holds files that are no earlier result; expected a result, or an empty folder"
         )
-    raise OutputError(f"output {out}: exists and is not empty; expected a new or empty folder")
+    raise OutputError(f"output {_shown(out)}: exists and is not empty; expected a new or empty folder")
 
 
 @contextmanager
@@ -124,7 +125,7 @@ def _writing_beside(out: Path) -> Iterator[Path]:
         folder.mkdir(parents=True)
         yield folder
     except OSError as error:
-        raise OutputError(f"output {out}: cannot be written ({_said(error)})") from error
+        raise OutputError(f"output {_shown(out)}: cannot be written ({_said(error)})") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -146,6 +147,11 @@ def _move_into_place(folder: Path, target: Path) -> None:
 
 def _is_mask(name: str) -> bool:
     return name.startswith("segmentation_") and name.endswith(".nii.gz")
+
+
+def _shown(out: Path) -> str:
+    """An output folder for messages: as typed when relative, else its last two parts, never where it lies."""
+    return "/".join(out.parts[-2:]) if out.is_absolute() else str(out)
 
 
 def _said(error: OSError) -> str:
