@@ -137,7 +137,11 @@ def _second(series: Series, chosen: Series) -> str:
 def _nothing(inventory: Inventory) -> str:
     name, seen = inventory.root.name or "the folder", inventory.files_seen
     other = sorted(
-        {s.reason for s in inventory.skipped if s.reason.startswith(("no MR image", "MR ", "damaged", "enhanced", "cannot be read"))}
+        {
+            s.reason
+            for s in inventory.skipped
+            if s.reason.startswith(("no MR image", "MR ", "damaged", "enhanced", "cannot be read"))
+        }
     )
     if not other:
         return f"no DICOM found in {name} ({seen} files looked at)"

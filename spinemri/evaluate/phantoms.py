@@ -1,7 +1,7 @@
 """The whole job on synthetic studies, against their truth.
 
-A phantom is written as DICOM and analysed like any study, so everything from headers to measurements is scored. It shows
-errors of geometry, naming and measuring; how the network does on people only real images can show.
+A phantom is written as DICOM and analysed like any study, so everything from headers to measurements is scored. It
+shows errors of geometry, naming and measuring; how the network does on people only real images can show.
 """
 
 from __future__ import annotations
@@ -131,9 +131,7 @@ def passes(figures: Mapping[str, float]) -> bool:
 def _found_at(centre: Sequence[float], analysis: Analysis) -> str | None:
     """Level of the one vertebra whose centre lies at a true centre; None when there is none or more than one."""
     near = [
-        str(v.level)
-        for v in analysis.spine.vertebrae
-        if np.linalg.norm(np.subtract(v.centre, centre)) < _SAME_BODY_MM
+        str(v.level) for v in analysis.spine.vertebrae if np.linalg.norm(np.subtract(v.centre, centre)) < _SAME_BODY_MM
     ]
     return near[0] if len(near) == 1 else None
 

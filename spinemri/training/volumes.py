@@ -23,7 +23,6 @@ def write_volume(folder: Path, seed: int) -> Path:
     return path
 
 
-
 def write_volumes(folder: Path, seeds: Iterable[int]) -> int:
     """Paint the subjects of ``seeds`` that are not in ``folder`` yet; returns how many were painted."""
     folder.mkdir(parents=True, exist_ok=True)

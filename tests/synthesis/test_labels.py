@@ -88,7 +88,11 @@ def test_the_same_state_paints_the_same_voxels() -> None:
     for _ in range(2):
         rng = np.random.default_rng(3)
         subject = sample_subject(rng)
-        moved = (axes[0], axes[1] + float(subject.centre[sizes.L5, 1]) - 30, axes[2] + float(subject.centre[sizes.L5, 0]))
+        moved = (
+            axes[0],
+            axes[1] + float(subject.centre[sizes.L5, 1]) - 30,
+            axes[2] + float(subject.centre[sizes.L5, 0]),
+        )
         volumes.append(paint(subject, moved, rng, roughness_mm=0.5))
     assert np.array_equal(volumes[0].tissue, volumes[1].tissue)
     assert len(np.unique(volumes[0].tissue)) > 5
