@@ -9,33 +9,36 @@ from __future__ import annotations
 import platform
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spinemri.errors import SpineMRIError
 from spinemri.evaluate.phantoms import PhantomScore, passes, score_phantom, summary
 from spinemri.pipeline import default_predictor
 from spinemri.training.validate import real_table
 
+if TYPE_CHECKING:
+    from spinemri.segment.predictor import Predictor
+
 HERE = Path(__file__).parent
 PAGE = HERE / "accuracy.md"
-SEEDS = range(100, 120)
-LOSSES = (20.0, 28.0, 35.0, 45.0, 55.0)
+SETS = (  # title, seeds, anterior height loss in turn
+    ("as `spinemri phantom` makes them", range(100, 120), (35.0,)),
+    ("from slight to severe fractures", range(120, 130), (20.0, 27.0, 43.0, 50.0, 58.0)),
+)
 REAL_MARK = "## Real images"
+REAL_TEXT = (
+    "Dice of people the model has never seen, by the fixed split of `spinemri/training/split.csv`, inside the "
+    "labelled extent, raw network output on the working grid. Sets differ by about a pixel in where a reader draws "
+    "the border, so the found border moved by one pixel is given too. No real label of sac, cord, posterior elements "
+    "or sacrum exists in these sets."
+)
 
 
 def main() -> None:
     """Score and write the page."""
     predictor = default_predictor()
-    scores: list[PhantomScore] = []
-    failures: list[str] = []
-    for number, seed in enumerate(SEEDS):
-        try:
-            scores.append(score_phantom(seed, predictor, LOSSES[number % len(LOSSES)]))
-            print(scores[-1])
-        except SpineMRIError as error:
-            failures.append(f"seed {seed}: {error}")
     labelled = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent.parent / "shared" / "data" / "labelled"
-    real = real_table(labelled, predictor) if labelled.is_dir() else _kept_real_part()
-    kept = "yes" if passes(summary(scores)) and not failures else "no"
+    real = f"{REAL_TEXT}\n\n{real_table(labelled, predictor)}" if labelled.is_dir() else _kept_real_part()
     text = [
         "# Accuracy",
         "",
@@ -46,11 +49,30 @@ def main() -> None:
         "",
         "## Synthetic studies, the whole job",
         "",
-        (
-            f"Seeds {SEEDS.start} to {SEEDS.stop - 1} of `spinemri phantom` (sagittal T1, STIR and T2), anterior "
-            f"height loss {', '.join(f'{v:g}' for v in LOSSES)} % in turn, none seen in training; truth by "
-            "construction."
-        ),
+        "`spinemri phantom` studies (sagittal T1, STIR and T2) that no training saw; truth by construction.",
+        "",
+    ]
+    for title, seeds, losses in SETS:
+        text += _synthetic_part(title, seeds, losses, predictor)
+    text += [REAL_MARK, "", real.strip(), ""]
+    PAGE.write_text("\n".join(text), encoding="utf-8")
+    print(f"written: {PAGE.relative_to(HERE.parent)}")
+
+
+def _synthetic_part(title: str, seeds: range, losses: tuple[float, ...], predictor: Predictor) -> list[str]:
+    scores: list[PhantomScore] = []
+    failures: list[str] = []
+    for number, seed in enumerate(seeds):
+        try:
+            scores.append(score_phantom(seed, predictor, losses[number % len(losses)]))
+            print(scores[-1], flush=True)
+        except SpineMRIError as error:
+            failures.append(f"seed {seed}: {error}")
+    kept = "yes" if passes(summary(scores)) and not failures else "no"
+    return [
+        f"### {title[0].upper()}{title[1:]}",
+        "",
+        f"Seeds {seeds.start} to {seeds.stop - 1}, anterior height loss {', '.join(f'{v:g}' for v in losses)} %.",
         "",
         "| figure | value |",
         "|---|---|",
@@ -61,13 +83,7 @@ def main() -> None:
         *_rows(scores),
         *(f"- {line}" for line in failures),
         "",
-        REAL_MARK,
-        "",
-        real.strip(),
-        "",
     ]
-    PAGE.write_text("\n".join(text), encoding="utf-8")
-    print(f"written: {PAGE.relative_to(HERE.parent)}")
 
 
 def _rows(scores: list[PhantomScore]) -> list[str]:
