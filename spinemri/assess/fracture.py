@@ -115,16 +115,16 @@ def _statement(loss: Measurement, value: float, column: str) -> str:
 
 
 def _wedge_note(measurements: Mapping[str, Measurement], loss: Measurement) -> str:
-    """A sentence on the wedge shape against the level's norm, where there is one and the shape is unusual."""
+    """A sentence on a body that is wedged to the front more than 95 % of healthy ones, where there is a norm."""
     ratio = measurements.get(f"{loss.place}.wedge_ratio")
     norm = WEDGE_RATIO.get(str(loss.level))
     if ratio is None or ratio.value is None or norm is None:
         return ""
     mean, sd = norm
     z = (ratio.value - mean) / sd
-    if abs(z) < 2:
+    if z > -2:
         return ""
     return (
-        f" Anterior/posterior height ratio {ratio.value:.2f}, {abs(z):.1f} SD {'below' if z < 0 else 'above'} "
-        f"the mean of {mean:.2f} in asymptomatic adults ({WEDGE_RATIO_SOURCE})."
+        f" Anterior/posterior height ratio {ratio.value:.2f}, {-z:.1f} SD below the mean of {mean:.2f} "
+        f"in asymptomatic adults ({WEDGE_RATIO_SOURCE})."
     )

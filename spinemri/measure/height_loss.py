@@ -1,9 +1,10 @@
 """Height loss compares a body with the patient's own intact bodies, column by column (anterior, middle, posterior).
 
 Loss = 100 (1 - height / expected height). Expected is, in this order of preference: the mean of the two intact
-neighbours (formula of PLoS ONE 10:e0135735); at the junctions C7/T1, T12/L1, L5/S1, or with one intact neighbour only,
-the neighbours' heights carried over with the normal profile of heights; without an intact neighbour, the patient's
-scale fitted to the intact levels (those within three levels when there are any). S1 is never a reference.
+neighbours (formula of PLoS ONE 10:e0135735); at the junctions C7/T1, T12/L1, L4/L5 (a healthy L5 is wedged the other
+way), or with one intact neighbour only, the neighbours' heights carried over with the normal profile of heights;
+without an intact neighbour, the patient's scale fitted to the intact levels (those within three levels when there are
+any). S1 is never a reference. The standard deviation counts how much healthy bodies differ from each other.
 
 A body is intact when its own loss in a first pass is below 15 %. The first pass expects every body to follow the
 profile at the patient's (robust) scale, so that adjacent fractures cannot hide each other; two more passes follow.
@@ -25,6 +26,7 @@ from spinemri.measure.norms import PROFILE_SD, height_profile
 INTACT_BELOW_PCT = 15.0
 _REACH = 3
 _JUNCTIONS = (("C", "T"), ("T", "L"), ("L", "S"))
+_LAST_LUMBAR = ("L5", "L6")
 
 Heights = Mapping[Level, NDArray[np.float64]]
 
@@ -90,8 +92,8 @@ def _loss(heights: Heights, sd: Heights, level: Level, reference: _Reference | N
         return None
     ratio = heights[level] / reference.expected
     share = sum(((sd[v] / heights[v]) ** 2 for v in reference.levels), np.zeros(3)) / len(reference.levels) ** 2
-    profile = 0.0 if reference.method == "neighbours" else PROFILE_SD**2 / len(reference.levels)
-    spread = ratio * np.sqrt((sd[level] / heights[level]) ** 2 + share + profile)
+    natural = PROFILE_SD**2 * (1 + 1 / len(reference.levels))  # healthy bodies differ from each other
+    spread = ratio * np.sqrt((sd[level] / heights[level]) ** 2 + share + natural)
     return HeightLoss(100 * (1 - ratio), 100 * spread, reference.expected, reference.levels, reference.method)
 
 
@@ -129,7 +131,8 @@ def adjacent(upper: Level, lower: Level) -> bool:
 
 
 def _at_junction(level: Level, neighbours: list[Level]) -> bool:
-    return any(tuple(sorted((level.region, v.region))) in {tuple(sorted(j)) for j in _JUNCTIONS} for v in neighbours)
+    ends = [tuple(sorted((level.region, v.region))) for v in neighbours]
+    return any(v.name in _LAST_LUMBAR for v in neighbours) or any(tuple(sorted(j)) in ends for j in _JUNCTIONS)
 
 
 def _scaled(heights: Heights, level: Level, sources: list[Level]) -> _Reference | None:

@@ -5,7 +5,7 @@ import pytest
 
 from spinemri.anatomy import Level
 from spinemri.measure.height_loss import adjacent, height_losses
-from spinemri.measure.norms import height_profile
+from spinemri.measure.norms import PROFILE_SD, height_profile
 
 LUMBAR = ("T10", "T11", "T12", "L1", "L2", "L3", "L4", "L5")
 
@@ -52,12 +52,20 @@ def test_fifth_lumbar_body_is_compared_with_the_fourth_only():
     assert Level("S1") not in found
 
 
+def test_healthy_lower_spine_shows_no_loss_although_the_last_body_is_wedged_the_other_way():
+    found = losses(spine())
+    worst = {level.name: loss.loss_pct.max() for level, loss in found.items()}
+    assert worst["L4"] == pytest.approx(0, abs=1e-6)  # the plain mean of L3 and L5 would ask 2.6 % more in front
+    assert found[Level("L4")].method == "profile"
+    assert max(worst.values()) < 4
+
+
 @pytest.mark.parametrize("fractured", [("L2", "L3"), ("T12", "L1", "L2"), ("T11", "L1", "L3"), ("T10", "T11", "T12")])
 def test_several_fractures_do_not_hide_each_other(fractured):
     found = losses(spine(lost=dict.fromkeys(fractured, (0.3, 0.15, 0.0))))
     for level, loss in found.items():
         expected = 30.0 if level.name in fractured else 0.0
-        assert loss.loss_pct[0] == pytest.approx(expected, abs=3.0)
+        assert loss.loss_pct[0] == pytest.approx(expected, abs=4.0)
         assert not set(names(loss.reference_levels)) & set(fractured)
 
 
@@ -91,10 +99,9 @@ def test_deviation_of_the_loss_grows_with_that_of_the_heights():
     heights = spine()
     narrow = height_losses(heights, {v: np.full(3, 0.2) for v in heights})[Level("L3")].sd_pct
     wide = height_losses(heights, {v: np.full(3, 0.4) for v in heights})[Level("L3")].sd_pct
-    assert wide == pytest.approx(2 * narrow)
-    height = heights[Level("L3")]
-    by_hand = 100 * np.sqrt((0.2 / height) ** 2 * (1 + 0.5))
-    assert narrow == pytest.approx(by_hand, rel=0.1)
+    natural = 100 * PROFILE_SD * np.sqrt(1.5)
+    by_hand = 100 * np.sqrt((np.array([[0.2], [0.4]]) / heights[Level("L3")]) ** 2 * (1 + 0.5))
+    assert np.stack([narrow, wide]) == pytest.approx(np.hypot(by_hand, natural), rel=0.05)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +114,8 @@ def test_adjacent_levels(upper, lower, expected):
 
 
 def test_profile_has_a_source_in_every_row_and_none_where_unsourced():
-    assert height_profile(Level("L5")) == pytest.approx([1.17 * 22.9, 0.925 * 22.9, 22.9])
+    assert height_profile(Level("L5")) == pytest.approx([1.225 * 21.3, 0.98 * 21.3, 21.3])
+    assert height_profile(Level("T6")) == pytest.approx([0.95 * 17.4, 0.925 * 17.4, 17.4])
     assert height_profile(Level("C2")) is None
     assert height_profile(Level("S1")) is None
     assert height_profile(Level("V3")) is None
