@@ -7,7 +7,8 @@ at a body, where the plane across the body's middle does; the smallest value wit
 Compromise (formula of Fehlings, Spine 1999;24:605, for the canal; used here for the sac): 100 (1 - D / mean of the
 nearest normal levels above and below), discs compared with discs and mid-bodies with mid-bodies, because the healthy
 sac is narrower at discs. A level that has itself lost more than 15 % is no reference; one at a body with 20 % height
-loss has to prove itself against levels at intact bodies first. References lie within three levels.
+loss has to prove itself against levels at intact bodies first. One that is a fifth wider than both its references is
+none either: an ectasia or a mask that leaks. References lie within three levels.
 
 Known failure: towards its end the healthy sac tapers, from L5-S1 on, and no publication gives by how much level by
 level, so the loss there is overestimated. With slices 4 mm apart a narrowing off the middle is not seen.
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from spinemri.measure.centreline import SacProfile
 
 NORMAL_UP_TO_PCT = 15.0
+WIDE_FROM_PCT = 20.0
 WINDOW_MM = 3.0
 REACH_LEVELS = 3
 
@@ -100,7 +102,15 @@ def compromises(
 
 
 def _settled(diameters: Sequence[float | None], allowed: Sequence[int], sd_mm: float) -> list[Compromise | None]:
-    """Loss at every place against those of the ``allowed`` ones that turn out not to be narrowed."""
+    """Loss at every place against those of the ``allowed`` ones that turn out to be neither narrowed nor too wide."""
+    results = _against_unnarrowed(diameters, allowed, sd_mm)
+    wide = {n for n, c in enumerate(results) if c and len(c.references) == 2 and c.pct < -WIDE_FROM_PCT}
+    return _against_unnarrowed(diameters, [n for n in allowed if n not in wide], sd_mm) if wide else results
+
+
+def _against_unnarrowed(
+    diameters: Sequence[float | None], allowed: Sequence[int], sd_mm: float
+) -> list[Compromise | None]:
     results = [_compromise(diameters, n, allowed, sd_mm) for n in range(len(diameters))]
     for _ in range(3):
         narrowed = {n for n, c in enumerate(results) if c is not None and c.pct > NORMAL_UP_TO_PCT}

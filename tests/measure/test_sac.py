@@ -101,6 +101,19 @@ def test_one_side_only_and_none_at_all():
     assert compromises([14.0, None, None, None, 9.0], 0.3)[4] is None  # more than three levels away
 
 
+def test_level_that_is_much_wider_than_both_sides_is_no_reference():
+    found = compromises([12.0, 14.1, 16.9, 11.9, 12.3, 11.5, 11.9], 0.3)
+    assert found[2].pct < -20
+    assert found[3].references == (1, 4)
+    assert found[3].pct < 15  # against the wide one it would be 18 %
+
+
+def test_the_only_normal_level_between_narrowed_ones_stays_their_reference():
+    found = compromises([8.0, 14.0, 8.0], 0.3)
+    assert found[0].pct == found[2].pct == pytest.approx(100 * (1 - 8 / 14))
+    assert found[1] is None
+
+
 @pytest.mark.parametrize(("beside", "references"), [(13.0, (1, 3)), (11.0, (0, 3))])
 def test_level_at_a_deformed_body_is_a_reference_only_if_its_sac_is_unremarkable(beside, references):
     assert compromises([14.0, beside, 8.0, 14.0], 0.3, barred={1})[2].references == references
