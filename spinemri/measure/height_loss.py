@@ -107,11 +107,10 @@ def _reference(heights: Heights, level: Level, intact: list[Level], order: list[
     if len(neighbours) == 2 and not _at_junction(level, neighbours):
         return _Reference(np.mean([heights[v] for v in neighbours], axis=0), tuple(neighbours), "neighbours")
     own = height_profile(level)
-    carried = []
-    for neighbour in neighbours:
-        other = height_profile(neighbour)
-        factor = np.ones(3) if own is None or other is None else own / other
-        carried.append(heights[neighbour] * factor)
+    profiles = [p for v in neighbours if (p := height_profile(v)) is not None]
+    if own is None or len(profiles) < len(neighbours):
+        return _Reference(np.mean([heights[v] for v in neighbours], axis=0), tuple(neighbours), "neighbours")
+    carried = [heights[v] * own / other for v, other in zip(neighbours, profiles, strict=True)]
     return _Reference(np.mean(carried, axis=0), tuple(neighbours), "profile")
 
 

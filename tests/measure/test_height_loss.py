@@ -93,6 +93,7 @@ def test_relative_levels_use_their_neighbours_without_a_profile():
     assert found[Level("V3")].loss_pct[0] == pytest.approx(40.0)
     assert names(found[Level("V3")].reference_levels) == ("V2", "V4")
     assert names(found[Level("V2")].reference_levels) == ("V1",)
+    assert found[Level("V2")].method == "neighbours"  # nothing is known to carry a height over
 
 
 def test_deviation_of_the_loss_grows_with_that_of_the_heights():
