@@ -128,7 +128,7 @@ def paint_discs(canvas: Canvas, subject: Subject, style: BoneStyle) -> None:
         if upper_window is None:
             continue
         rows = canvas.curve.bottom[index]
-        thick = subject.disc[index] + 12
+        thick = subject.disc[index] + 12 + _sunken(subject, index + 1)
         window = canvas.window((rows - thick, rows + thick), (-8.0, subject.depth[index] + _MARGIN))
         if window is None:
             continue
@@ -137,7 +137,7 @@ def paint_discs(canvas: Canvas, subject: Subject, style: BoneStyle) -> None:
         between = (above.u <= above.inferior) & (below.u >= below.superior)
         rho = np.minimum(np.maximum(above.rho, 0), 4)
         rho = 0.5 * (rho + np.minimum(below.rho, 4)) / (1 + subject.bulge[index])
-        disc = between & (rho < 1) & (canvas.level[window] == 0) & _near(canvas, subject, index, window)
+        disc = between & (rho < 1) & (canvas.level[window] == 0) & (np.abs(canvas.s[window] - rows) < thick)
         if index >= sizes.S1:
             canvas.paint(window, disc, Tissue.SACRAL_DISC, 0)
             continue
@@ -146,6 +146,11 @@ def paint_discs(canvas: Canvas, subject: Subject, style: BoneStyle) -> None:
         height = 2 * (above.inferior - above.u) / gap - 1
         nucleus = disc & ((rho / style.nucleus) ** 2 + height**2 < 1) & (np.abs(height) > style.cleft)
         canvas.paint(window, nucleus, Tissue.NUCLEUS)
+
+
+def _sunken(subject: Subject, index: int) -> float:
+    """Most that a fracture lowered the superior endplate of a body, mm: the disc above follows it."""
+    return float(max(subject.height_lost(index, t, (2 * t - 1) ** 2) for t in (0.0, 0.5, 1.0)))
 
 
 def paint_lesions(canvas: Canvas, subject: Subject) -> None:
