@@ -3,8 +3,8 @@
 Bodies, canal and posterior elements follow the Panjabi cadaver series (Spine 1991;16:861 and 888, 1992;17:299) with
 living-adult heights about 2 mm larger (Cook & Baker 2021). From T11 down the ratios of heights, along the spine and
 from front to back, are medians over manual masks on MR of 51 healthy adults (Chu 2015, Burian 2019; the same that
-``measure/norms.py`` states); further up they follow Gilad & Nissan 1986. Cord and sac follow the whole-spine MR tables of
-the spine-generic cohort. Spread between people is about 8 to 10 % of the mean.
+``measure/norms.py`` states); further up they follow Gilad & Nissan 1986. Cord and sac follow the whole-spine MR tables
+of the spine-generic cohort. Spread between people is about 8 to 10 % of the mean.
 """
 
 from __future__ import annotations
