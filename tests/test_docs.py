@@ -41,7 +41,7 @@ def test_the_readmes_python_runs_as_it_stands(tmp_path, monkeypatch, capsys):
     levels, *losses = capsys.readouterr().out.splitlines()
     assert "'L5', 'S1'" in levels
     assert len(losses) >= 5
-    assert all(re.match(r"[TL]\d+ -?\d+ % ", line) for line in losses)
+    assert all(re.match(r"[TL]\d+: -?\d+ % \(reference ", line) for line in losses)
     assert (tmp_path / "sample-report" / "report.html").is_file()
 
 
