@@ -116,13 +116,9 @@ def _paint_cord(canvas: Canvas, subject: Subject, rng: np.random.Generator, midd
     depth = np.interp(curve.s, curve.middle, subject.cord_depth[: sizes.COUNT])
     width = np.interp(curve.s, curve.middle, subject.cord_width[: sizes.COUNT])
     above = np.clip((curve.top[0] - 22 - curve.s) / 20, 0, 1)  # medulla
-    floor = np.maximum(depth, 0.9 * subject.cord_depth[sizes.T12 - 1]) * (curve.s > curve.middle[sizes.T12 - 1])
-    depth = np.maximum(depth, floor) * fade * (1 + 0.4 * above)
-    width = (
-        np.maximum(width, 0.9 * subject.cord_width[sizes.T12 - 1] * (curve.s > curve.middle[sizes.T12 - 1]))
-        * fade
-        * (1 + 0.5 * above)
-    )
+    enlarged = 0.9 * (curve.s > curve.middle[sizes.T12 - 1])  # the conus keeps this share of the size at T11
+    depth = np.maximum(depth, subject.cord_depth[sizes.T12 - 1] * enlarged) * fade * (1 + 0.4 * above)
+    width = np.maximum(width, subject.cord_width[sizes.T12 - 1] * enlarged) * fade * (1 + 0.5 * above)
     knots = [curve.s[0], curve.middle[2], curve.middle[sizes.T1 + 5], curve.middle[sizes.T12], curve.s[-1]]
     shifts = [0, rng.uniform(-0.5, 0.8), rng.uniform(0, 2), rng.uniform(-1.2, 0.4), rng.uniform(-1.2, 0)]
     shift = curve.along(knots, shifts)

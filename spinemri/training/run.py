@@ -18,15 +18,18 @@ from spinemri.training.export import checkpoint_state, export_weights
 from spinemri.training.loop import TrainingConfig, prepare_output, train
 from spinemri.training.real import TRAINING, RealSlices, labelled_cases, load_case
 from spinemri.training.synthetic import SyntheticSlices
+from spinemri.training.volumes import write_volumes
 
 _PRIORS = (0.75, 0.07, 0.05, 0.04, 0.04, 0.03, 0.02)  # share of pixels near the spine, per class
 _PREFETCH = 4
+_FIRST_SUBJECT = 3000  # far from the seeds that phantoms are tested with
 
 
 def main(arguments: list[str] | None = None) -> Path:
     """Train with the options of the command line; returns the checkpoint."""
     options = _parser().parse_args(arguments)
     torch.set_num_threads(options.threads)
+    write_volumes(options.synthetic, range(_FIRST_SUBJECT, _FIRST_SUBJECT + options.paint))
     model = load_model(options.model)
     network = build_network(model)
     if options.init == "new":
@@ -61,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", type=Path, required=True, help="folder of checkpoint and log")
     add("--minutes", type=float, required=True, help="training time, over all sessions of this run")
     add("--synthetic", type=Path, required=True, help="folder of painted volumes")
+    add("--paint", type=int, default=0, help="paint this many subjects into that folder first, if absent")
     add("--real", type=Path, help="folder of labelled sets; without it only synthetic slices are used")
     add("--init", help="checkpoint or weights to start from; the model's own by default; 'new' for fresh weights")
     add("--model", default=None, help="bundle name or folder")

@@ -32,7 +32,7 @@ _VOLUME_SLICE_MM = 2.5
 _OUTSIDE = COUNT  # extra tissue value for what lies beyond the volume
 _CLASSES = np.append(class_of_tissue(), 0).astype(np.uint8)
 _BONE_LEVELS = 100
-_KEEP_VOLUME = 12  # samples cut from one volume while it is in memory is 1 in this many
+_SHELF = 12  # volumes in memory; now and then the oldest makes room for another
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +147,7 @@ class SyntheticSlices(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
     def __init__(self, folder: Path, seed: int = 0, size: tuple[int, int] = (160, 192)) -> None:
         self.folder, self.seed, self.size = Path(folder), seed, size
         if not any(self.folder.glob("[0-9]*.npz")):
-            raise InputError(f"{self.folder.name}: no painted volumes; write some with spinemri.training.volumes")
+            raise InputError(f"{self.folder.name}: no painted volumes; paint some with --paint")
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Samples for ever; each loader worker draws its own."""
@@ -156,11 +156,11 @@ class SyntheticSlices(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
         shelf: list[dict[str, NDArray[np.uint8]]] = []
         while True:
-            if len(shelf) < _KEEP_VOLUME or rng.random() < 0.25:
+            if len(shelf) < _SHELF or rng.random() < 0.25:
                 paths = sorted(p for p in self.folder.glob("[0-9]*.npz") if "partial" not in p.name)
                 with np.load(paths[rng.integers(len(paths))]) as stored:
                     shelf.append({"tissue": stored["tissue"], "level": stored["level"]})
-                shelf = shelf[-_KEEP_VOLUME:]
+                shelf = shelf[-_SHELF:]
             patch = cut_patch(shelf[rng.integers(len(shelf))], rng, self.size)
             image = render(patch, rng)
             classes = np.where((image[SLICES // 2] != 0).numpy(), patch.classes, 0)
