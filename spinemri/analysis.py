@@ -23,7 +23,7 @@ class SeriesRecord(BaseModel):
 
     series: Series
     used: bool
-    reason: str = Field(default="", description="why it was not used")
+    reason: str = Field(default="", description="why it was not used, or which part of the spine is measured in it")
 
 
 class Provenance(BaseModel):

@@ -106,6 +106,14 @@ class Geometry:
         indices: NDArray[np.float64] = offset @ np.linalg.inv(self.axes).T / self.spacing
         return indices
 
+    def span(self, world_axis: int) -> tuple[float, float]:
+        """Lowest and highest coordinate (LPS mm) along a patient axis of the line through the middle of the field."""
+        axis = self.axis_along(world_axis)
+        ends = np.repeat([(np.asarray(self.shape) - 1) / 2], 2, axis=0)
+        ends[:, axis] = -0.5, self.shape[axis] - 0.5
+        low, high = sorted(self.to_patient(ends)[:, world_axis].tolist())
+        return low, high
+
     def corners(self) -> NDArray[np.float64]:
         """Eight points (8, 3), LPS mm: the centres of the corner voxels."""
         ends = [(0, n - 1) for n in self.shape]

@@ -10,10 +10,13 @@ import numpy as np
 from spinemri.errors import GeometryError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from spinemri.geometry import Geometry
     from spinemri.series import Series
+
+SEAM_MARGIN_MM = 20.0
+"""Nothing is measured nearer to a seam of a composed image: stations are blended and warped there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +30,7 @@ class Image:
     series : header facts
     missing_slices : indices k of interior slices that were absent and are filled with zeros; never measured
     warnings : what loading found wrong but usable, one line each
+    seams : where stations were joined, as indices along the array axis that runs head to foot (between voxels: n + 0.5)
 
     Raises
     ------
@@ -39,6 +43,7 @@ class Image:
     series: Series
     missing_slices: tuple[int, ...] = ()
     warnings: tuple[str, ...] = field(default=())
+    seams: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.voxels.shape != self.geometry.shape:
@@ -48,3 +53,10 @@ class Image:
         view = np.asarray(self.voxels).view()
         view.flags.writeable = False
         object.__setattr__(self, "voxels", view)
+
+    def near_seam(self, points: ArrayLike) -> bool:
+        """Whether a seam lies within 20 mm, head to foot, of the stretch that points (..., 3), LPS mm, cover."""
+        axis = self.geometry.axis_along(2)
+        along = np.atleast_2d(self.geometry.to_index(points))[..., axis]
+        margin = SEAM_MARGIN_MM / self.geometry.spacing[axis]
+        return any(along.min() - margin < seam < along.max() + margin for seam in self.seams)

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from spinemri.analysis import Analysis, Provenance, SeriesRecord, token
+from spinemri.analysis import Analysis, Provenance, SeriesRecord
 from spinemri.assess.study import assess
 from spinemri.case import Case
-from spinemri.dicom.choose import choose, choose_study
-from spinemri.dicom.identity import patient_id
-from spinemri.dicom.load import load
-from spinemri.dicom.scan import scan
-from spinemri.errors import InputError, SeriesError
+from spinemri.dicom.study import load_study
+from spinemri.dicom.tokens import with_identifiers, with_tokens
+from spinemri.errors import InputError
 from spinemri.measure.study import measure
-from spinemri.merge import merge
+from spinemri.merge import merge, parts
 from spinemri.register import align_series
 from spinemri.segment.anatomy import segment_anatomy
 from spinemri.segment.levels import Anchor
@@ -30,18 +28,21 @@ from spinemri.segment.model import load_model
 from spinemri.segment.reconcile import reconcile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from spinemri.dicom.study import LoadedStudy
     from spinemri.image import Image
     from spinemri.segment.predictor import Predictor
     from spinemri.segmentation import Segmentation
-    from spinemri.series import Contrast, Series, Skipped, Study
-    from spinemri.spine import LevelAssignment
+    from spinemri.series import Contrast
+    from spinemri.spine import LevelAssignment, Spine
 
     Progress = Callable[[str, int, int], None]
 
 _LIBRARIES = ("pydicom", "highdicom", "SimpleITK", "numpy", "scipy", "torch", "monai")
+_NEARLY_MM = 60.0
+_RELATIVE_NAMES = "V1, V2"
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class Options:
     ----------
     patient : which patient, when a folder holds several
     contrast : contrast of NIfTI, NRRD and MetaImage files whose name does not say it
-    anchor : the user's word on the level of one body, applied to every series, such as 'L5=2'
+    anchor : the user's word on the level of one body, such as 'L5=2', counted from the bottom of the series that reach
+        lowest; stations above take their names from those
     keep_identifiers : write UIDs, patient ID and series descriptions instead of salted tokens
     token_key : salt of the tokens; the same key gives the same tokens. None draws a new one.
 
@@ -71,19 +73,6 @@ class Options:
     def __post_init__(self) -> None:
         if self.anchor is not None:
             Anchor.parse(self.anchor)  # a typing error is told before the work begins
-
-
-@dataclass(frozen=True, eq=False)
-class LoadedStudy:
-    """A study in memory: the images to measure, and what was left out and why."""
-
-    study: Study
-    patient: str
-    images: tuple[Image, ...]
-    refused: tuple[tuple[Series, str], ...]
-    skipped: tuple[Skipped, ...]
-    warnings: tuple[str, ...]
-    seconds: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,18 +122,10 @@ def read_study(folder: Path, options: Options | None = None, progress: Progress 
         No usable series can be loaded.
     """
     options = options or Options()
-    start = time.perf_counter()
-    report = progress or _silent
-    inventory = scan(
-        folder, contrast=options.contrast, progress=lambda done, total: report("reading headers", done, total)
-    )
-    study, warnings = choose_study(inventory, options.patient)
-    images, refused, failures = _load_chosen(study, report)
-    loaded = LoadedStudy(
-        study, "", images, refused, inventory.skipped, (*warnings, *failures, *_image_warnings(images)),
-        {"read": time.perf_counter() - start},
-    )  # fmt: skip
-    return _with_identifiers(loaded) if options.keep_identifiers else _with_tokens(loaded, options)
+    loaded = load_study(folder, options.patient, options.contrast, progress or _silent)
+    if options.keep_identifiers:
+        return with_identifiers(loaded)
+    return with_tokens(loaded, options.token_key or secrets.token_bytes(32))
 
 
 def infer(
@@ -164,15 +145,22 @@ def infer(
     start = time.perf_counter()
     report = progress or _silent
     anchor = Anchor.parse(options.anchor) if options.anchor else None
-    segmentations, assignments, warnings = [], [], []
+    segmentations, assignments, told = [], [], []
     for n, image in enumerate(loaded.images):
         report("segmenting", n, len(loaded.images))
-        segmentation, names, notes = segment_anatomy(image, predictor, anchor=anchor)
+        word = anchor if _reaches_bottom(image, loaded.images) else None
+        segmentation, names, notes = segment_anatomy(image, predictor, anchor=word)
         segmentations.append(segmentation)
         assignments.append(names)
-        warnings += [f"series {image.series.label}: {note}" for note in notes]
+        told.append(notes)
     report("segmenting", len(loaded.images), len(loaded.images))
     agreed, names_agreed, notes = reconcile(loaded.images, segmentations, assignments)
+    warnings = [
+        f"series {image.series.label}: {note}"
+        for image, names, remarks in zip(loaded.images, names_agreed, told, strict=True)
+        for note in remarks
+        if _RELATIVE_NAMES not in note or _relative(names)  # unless another series has settled it
+    ]
     return Anatomy(agreed, names_agreed, (*warnings, *notes), {"segment": time.perf_counter() - start})
 
 
@@ -208,7 +196,7 @@ def finish(
         study=loaded.study.study_uid,
         patient_age_years=loaded.study.patient_age_years,
         patient_sex=loaded.study.patient_sex,
-        series=tuple(_records(loaded)),
+        series=tuple(_records(loaded, spine)),
         skipped=loaded.skipped,
         spine=spine,
         alignments=alignments,
@@ -251,81 +239,22 @@ def default_predictor(model: str | Path | None = None, device: str = "auto", thr
     return Predictor(load_model(model), device, threads)
 
 
-def _load_chosen(
-    study: Study, report: Progress
-) -> tuple[tuple[Image, ...], tuple[tuple[Series, str], ...], tuple[str, ...]]:
-    """Load the best series of each contrast; when one cannot be loaded the next best takes its place.
-
-    Returns
-    -------
-    images, refused series with reasons, and what failed to load
-    """
-    images: dict[Series, Image] = {}
-    failures: list[str] = []
-    while True:
-        used, refused = choose(study)
-        waiting = [series for series in used if series not in images]
-        if not used:
-            raise SeriesError("; ".join(failures)) if failures else InputError("no series can be measured")
-        if not waiting:
-            return tuple(images[series] for series in used), refused, tuple(f"{line}; not used" for line in failures)
-        report("loading", len(images), len(used))
-        try:
-            images[waiting[0]] = load(waiting[0])
-        except SeriesError as error:
-            failures.append(str(error))
-            study = _refuse(study, waiting[0], str(error).removeprefix(f"series {waiting[0].label}: "))
+def _relative(names: tuple[LevelAssignment, ...]) -> bool:
+    return bool(names) and names[0].level.is_relative
 
 
-def _refuse(study: Study, series: Series, reason: str) -> Study:
-    marked = tuple(s.model_copy(update={"refusal": reason}) if s is series else s for s in study.series)
-    return study.model_copy(update={"series": marked})
+def _reaches_bottom(image: Image, images: Sequence[Image]) -> bool:
+    """Whether a series reaches as far down as any other of its frame of reference, or nearly so."""
+    frame = image.geometry.frame_of_reference_uid
+    bottoms = [i.geometry.span(2)[0] for i in images if i.geometry.frame_of_reference_uid == frame]
+    return image.geometry.span(2)[0] < min(bottoms) + _NEARLY_MM
 
 
-def _with_identifiers(loaded: LoadedStudy) -> LoadedStudy:
-    return replace(loaded, patient=patient_id(loaded.images[0].series))
-
-
-def _with_tokens(loaded: LoadedStudy, options: Options) -> LoadedStudy:
-    """The same study with every identifier replaced, consistently, by a salted token.
-
-    Names of skipped files count as identifiers: they hold patients' names and UIDs as often as not.
-    """
-    key = options.token_key or secrets.token_bytes(32)
-
-    def stand_in(text: str | None) -> str | None:
-        return token(text, key) if text else text
-
-    def anonymous(series: Series) -> Series:
-        uids = ("series_uid", "study_uid", "frame_of_reference_uid")
-        hidden = {name: stand_in(getattr(series, name)) for name in uids}
-        return series.model_copy(update={**hidden, "description": ""})
-
-    def anonymous_image(image: Image) -> Image:
-        frame = stand_in(image.geometry.frame_of_reference_uid)
-        return replace(
-            image, series=anonymous(image.series), geometry=replace(image.geometry, frame_of_reference_uid=frame)
-        )
-
-    study = loaded.study
-    return replace(
-        loaded,
-        patient=token(study.patient_key or study.study_uid, key),
-        study=study.model_copy(update={"study_uid": token(study.study_uid, key), "patient_key": "", "series": ()}),
-        images=tuple(anonymous_image(image) for image in loaded.images),
-        refused=tuple((anonymous(series), reason) for series, reason in loaded.refused),
-        skipped=tuple(s.model_copy(update={"path": token(s.path, key)}) for s in loaded.skipped),
+def _records(loaded: LoadedStudy, spine: Spine) -> Iterator[SeriesRecord]:
+    roles = parts(spine, loaded.images)
+    yield from (
+        SeriesRecord(series=i.series, used=True, reason=role) for i, role in zip(loaded.images, roles, strict=True)
     )
-
-
-def _image_warnings(images: tuple[Image, ...]) -> Iterator[str]:
-    for image in images:
-        for warning in (*image.series.warnings, *image.warnings):
-            yield warning if warning.startswith("series") else f"series {image.series.label}: {warning}"
-
-
-def _records(loaded: LoadedStudy) -> Iterator[SeriesRecord]:
-    yield from (SeriesRecord(series=image.series, used=True) for image in loaded.images)
     yield from (SeriesRecord(series=series, used=False, reason=reason) for series, reason in loaded.refused)
 
 

@@ -136,6 +136,7 @@ def volume_series(path: Path, root: Path, contrast: Contrast | None = None) -> S
     facts = {
         "shape": grid.shape,
         "spacing": grid.spacing,
+        "reach_mm": grid.span(2),
         "plane": _PLANES[axis],
         "obliquity_deg": round(float(np.degrees(np.arccos(min(1.0, normal[axis])))), 1),
         "refusal": _refusal(grid, known),

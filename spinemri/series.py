@@ -73,6 +73,9 @@ class Series(BaseModel):
     region: str = Field(default="", description="Body Part Examined, or what the name says: cervical, lumbar …")
     shape: tuple[int, int, int] | None = Field(default=None, description="slices, rows, columns")
     spacing: tuple[float, float, float] | None = Field(default=None, description="mm along slices, rows, columns")
+    reach_mm: tuple[float, float] | None = Field(
+        default=None, description="lowest and highest patient z (LPS mm) of the field of view, on its middle line"
+    )
     slice_thickness_mm: float | None = None
     repetition_time_ms: float | None = None
     echo_time_ms: float | None = None

@@ -47,8 +47,9 @@ class TrueColumn:
         self.length = at + (60.0 if sacral else 0.0) - (disc[-1] if not sacral else disc[-1] - 1.0)
         self.sacrum_from = ends[-1][1] if sacral else np.inf
         s = np.arange(-40.0, self.length + 30.0, 0.5)
-        knots = np.linspace(0, self.length, 5)
-        angles = self.lean_deg or ((12.0, 14.0, -4.0, 22.0, 62.0) if sacral else (4.0, 0.0, 2.0, 8.0, 14.0))
+        lumbar = (-9.0, -11.0, -12.0, -10.0, -4.0, 3.0, 26.0, 95.0, 100.0)  # of a supine person
+        angles = self.lean_deg or (lumbar if sacral else (4.0, 0.0, 2.0, 8.0, 14.0))
+        knots = np.linspace(0, self.length, len(angles))
         theta = np.radians(np.interp(s, knots, angles))
         y, z = np.cumsum(np.sin(theta)) * 0.5, -np.cumsum(np.cos(theta)) * 0.5
         x = 4.0 * np.sin(s / 90.0)
@@ -56,6 +57,11 @@ class TrueColumn:
         self.nodes -= self.nodes[(s >= 0) & (s <= self.length)].mean(axis=0)
         self.s, self.theta = s, theta
         self.tree = cKDTree(self.nodes)
+
+    def centre(self, name):
+        """Point in the middle of a body, LPS mm."""
+        middle = np.mean(self.spans[self.names.index(name)])
+        return self.nodes[np.argmin(np.abs(self.s - middle))]
 
     def places(self, points):
         """(along, left, ahead) of patient points."""
@@ -71,6 +77,9 @@ class TrueColumn:
         """(classes, vertebra): semantic class and 1-based number of the body at patient points."""
         along, left, ahead = self.places(points)
         size = np.interp(along, [0.0, max(self.length, 1.0)], [13.0, 17.0] if self.names[0][0] != "C" else [8.5, 11.0])
+        if np.isfinite(self.sacrum_from):  # S1 tapers towards S2, as it does in people
+            top, bottom = self.spans[-1]
+            size = np.where(along >= top, size * np.interp(along, [top, bottom], [1.1, 0.8]), size)
         oval = (ahead / size) ** 2 + (left / (1.35 * size)) ** 4 <= 1
         classes = np.zeros(points.shape[:-1], dtype=np.uint8)
         owner = np.zeros_like(classes)

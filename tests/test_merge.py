@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from spinemri.anatomy import Level, Structure, StructureKind
 from spinemri.image import Image
-from spinemri.merge import merge
+from spinemri.merge import merge, parts
 from spinemri.segmentation import Segmentation, label_value
 from spinemri.series import Contrast, Series
 from spinemri.spine import LevelAssignment, LevelBasis
@@ -35,9 +37,15 @@ def shown(number, contrast=Contrast.T1W, **how):
         sac = Structure(StructureKind.THECAL_SAC)
         voxels[classes == SAC] = label_value(sac)
         structures[label_value(sac)] = sac
+    for name, below in how.get("field_ends", {}).items():
+        row = round(float(grid.to_index(COLUMN.centre(name))[1]))
+        voxels[:, row:] = np.where(below, voxels[:, row:], 0)
+        voxels[:, :row] = np.where(below, 0, voxels[:, :row])
     cut = frozenset(Structure(StructureKind.VERTEBRAL_BODY, Level(n)) for n in how.get("cut", ()))
     uid = f"1.2.{number}"
-    image = Image(np.zeros(grid.shape, np.int8), grid, Series(series_uid=uid, number=number, contrast=contrast))
+    facts = Series(series_uid=uid, number=number, contrast=contrast, composed=how.get("composed", False))
+    seams = tuple(float(grid.to_index(COLUMN.centre(name))[1]) for name in how.get("seams", ()))
+    image = Image(np.zeros(grid.shape, np.int8), grid, facts, seams=seams)
     assigned = tuple(
         LevelAssignment(level=Level(n), basis=LevelBasis.FROM_SACRUM, confidence=how.get("confidence", 0.8))
         for n in names
@@ -99,6 +107,67 @@ def test_stations_are_joined_where_they_overlap():
     spine = spine_of(shown(1, seen=LUMBAR[:5]), shown(2, seen=LUMBAR[3:]))
     assert levels(spine) == LUMBAR
     assert {v.level.name for v in spine.vertebrae if len(v.seen_in) == 2} == {"L2", "L3"}
+
+
+def test_at_an_overlap_the_whole_body_is_measured_and_the_other_view_says_why_not():
+    """The upper station's field ends within L2, the lower one's begins within L1."""
+    upper = shown(3, seen=LUMBAR[:5], field_ends={"L2": False}, cut=("L2",))
+    lower = shown(4, seen=LUMBAR[2:], field_ends={"L1": True}, cut=("L1",))
+    spine = spine_of(lower, upper)
+    assert levels(spine) == LUMBAR
+    source = {v.level.name: v.series_uid for v in spine.vertebrae}
+    assert [source[name] for name in ("T12", "L1", "L2", "L3")] == ["1.2.3", "1.2.3", "1.2.4", "1.2.4"]
+    assert not any(v.cut for v in spine.vertebrae)
+    told = {v.level.name: [(o.series_uid, o.reason) for o in v.others] for v in spine.vertebrae}
+    assert told["L1"] == [("1.2.4", "the field of view cuts it")]
+    assert told["L2"] == [("1.2.3", "the field of view cuts it")]
+    assert told["T12"] == told["L3"] == []
+
+
+def test_of_two_whole_views_the_one_farther_from_the_edge_is_measured():
+    far, near = shown(3), shown(4, turn=(6.0, 9.0, 5.0))
+    image, segmentation, named = near
+    first = round(float(image.geometry.to_index(COLUMN.centre("L2"))[1])) - 10
+    grid = replace(
+        image.geometry,
+        shape=(image.geometry.shape[0], image.geometry.shape[1] - first, image.geometry.shape[2]),
+        origin=tuple(image.geometry.to_patient((0, first, 0)).tolist()),
+    )
+    voxels = segmentation.voxels[:, first:]
+    near = (
+        replace(image, voxels=image.voxels[:, first:], geometry=grid),
+        replace(segmentation, voxels=voxels, geometry=grid),
+        named,
+    )
+    vertebra = spine_of(near, far).vertebra(Level("L2"))
+    assert vertebra.series_uid == "1.2.3"
+    assert "nearer to the edge of the field of view" in vertebra.others[0].reason
+    assert vertebra.sac_series_uid == "1.2.3"
+
+
+def test_the_sac_is_measured_where_a_station_shows_it():
+    upper = shown(3, Contrast.T2W, field_ends={"L2": False}, cut=("L2",))
+    lower = shown(4, Contrast.T2W, field_ends={"L2": True}, cut=("L2",))
+    spine = spine_of(upper, lower, shown(5, Contrast.T1W))
+    assert {v.series_uid for v in spine.vertebrae} == {"1.2.5"}
+    sacs = [v.sac_series_uid for v in spine.vertebrae]
+    assert (sacs[:3], sacs[4:7]) == (["1.2.3"] * 3, ["1.2.4"] * 3)
+    assert spine.sac_series(Level("L1"), Level("L3")) == ("1.2.3", "1.2.4")
+
+
+def test_a_composed_series_is_measured_only_where_no_other_shows_the_body_and_never_near_its_seam():
+    station, composed = shown(3, seen=LUMBAR[4:]), shown(9, composed=True, seams=("L1", "L4"))
+    spine = spine_of(composed, station)
+    source = {v.level.name: v.series_uid for v in spine.vertebrae}
+    assert [source[name] for name in LUMBAR] == ["1.2.9"] * 4 + ["1.2.3"] * 4
+    assert {"L1"} <= {v.level.name for v in spine.vertebrae if v.excluded} <= {"T12", "L1", "L2"}
+    assert spine.vertebra(Level("L1")).excluded == "within 20 mm of a seam of the composed series 9"
+    reasons = {v.level.name: v.others[0].reason for v in spine.vertebrae if v.others}
+    assert set(reasons) == {"L3", "L4", "L5", "S1"}
+    assert (reasons["L4"], reasons["S1"]) == ("within 20 mm of a seam", "composed from stations")
+    images = [composed[0], station[0]]
+    assert parts(spine, images)[0].startswith("composed from stations: bodies of T11")
+    assert parts(spine, images[1:]) == ("",)
 
 
 def test_one_vertebra_under_two_names_takes_the_surer_one_and_says_so():

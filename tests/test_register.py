@@ -11,7 +11,7 @@ from spinemri.anatomy import Level, Structure, StructureKind
 from spinemri.convert import from_sitk
 from spinemri.geometry import Geometry
 from spinemri.image import Image
-from spinemri.register import align_series, align_vertebrae
+from spinemri.register import align_series, align_vertebrae, to_moving
 from spinemri.segmentation import Segmentation, label_value
 from spinemri.series import Contrast, Series
 from spinemri.spine import LevelAssignment, LevelBasis, Spine, Vertebra
@@ -72,6 +72,86 @@ def test_a_vertebra_that_moved_is_registered_and_the_others_are_aligned():
         assert found[name].status == "aligned"
         assert found[name].residual_mm < 1.0
         assert found[name].translation_mm == (0.0, 0.0, 0.0)
+
+
+def test_a_turn_is_applied_with_the_shift():
+    """The moving series saw the whole column turned by 2.6 degrees about the slices' normal, at L2's centre."""
+    fixed = scene(Contrast.T1W, T1)
+    image, segmentation = scene(Contrast.STIR, STIR, seed=1)
+    old, angle = image.geometry, np.radians(2.6)
+    normal = old.axes[:, 0]
+    cross = np.cross(np.eye(3), normal)
+    turn = np.eye(3) + np.sin(angle) * cross.T + (1 - np.cos(angle)) * cross.T @ cross.T
+    pivot = COLUMN.centre("L2")
+    origin = turn @ (np.asarray(old.origin) - pivot) + pivot
+    grid = Geometry(old.shape, old.spacing, tuple(origin), tuple((turn @ old.axes).ravel()), "1.2.840.1")
+    moving = (
+        Image(image.voxels, grid, image.series),
+        Segmentation(segmentation.voxels, grid, segmentation.structures, "1.2.STIR", "truth"),
+    )
+    (found,) = align_vertebrae(spine_of(("L2",)), *fixed, *moving)
+    assert found.status == "registered"
+    assert found.rotation_deg == pytest.approx(2.6, abs=0.5)
+    around = pivot + np.array([[0, 15.0, 0], [0, -15.0, 0], [0, 0, 12.0], [0, 0, -12.0]])
+    true = (around - pivot) @ turn.T + pivot
+    assert np.linalg.norm(to_moving(found, around) - true, axis=1).max() < 0.6
+    assert np.linalg.norm(around - true, axis=1).max() > 0.6
+
+
+def test_an_aligned_vertebra_keeps_every_point_in_place():
+    (found,) = align_vertebrae(spine_of(("L3",)), *scene(Contrast.T1W, T1), *scene(Contrast.STIR, STIR, seed=1))
+    points = np.array([[3.0, -20.0, 14.0], [0.0, 5.0, 8.0]])
+    assert found.status == "aligned"
+    assert np.array_equal(to_moving(found, points), points)
+
+
+def test_masks_that_overlap_by_less_than_half_are_not_compared():
+    """L2 of the moving series carries the mask of L3 and the other way round: a miscount, not a motion."""
+    fixed = scene(Contrast.T1W, T1)
+    image, segmentation = scene(Contrast.STIR, STIR, seed=1)
+    swapped = segmentation.voxels.copy()
+    swapped[segmentation.voxels == 22], swapped[segmentation.voxels == 23] = 23, 22
+    moving = image, Segmentation(swapped, image.geometry, segmentation.structures, "1.2.STIR", "miscounted")
+    (found,) = align_vertebrae(spine_of(("L2",)), *fixed, *moving)
+    assert found.status == "unpaired"
+    assert "less than half" in found.reason
+    assert found.residual_mm is None
+
+
+def test_stations_are_compared_with_each_other_and_with_the_other_contrast():
+    upper, lower = scene(Contrast.T1W, T1, seed=2), scene(Contrast.T1W, T1, seed=3)
+    lower = renamed(lower, "1.2.lower", keep=("L2", "L3", "L4"))
+    upper = renamed(upper, "1.2.upper", keep=("L1", "L2"))
+    stir = scene(Contrast.STIR, STIR, seed=4)
+    images, segmentations = zip(upper, lower, stir, strict=True)
+    vertebrae = tuple(
+        v.model_copy(update={"series_uid": "1.2.upper" if v.level.name < "L3" else "1.2.lower"})
+        for v in spine_of().vertebrae
+    )
+    found, notes = align_series(Spine(vertebrae=vertebrae), images, segmentations)
+    pairs = {(a.fixed_series_uid, a.moving_series_uid, a.level.name) for a in found}
+    assert pairs == {
+        ("1.2.upper", "1.2.lower", "L2"),
+        ("1.2.upper", "1.2.STIR", "L1"),
+        ("1.2.upper", "1.2.STIR", "L2"),
+        ("1.2.lower", "1.2.STIR", "L3"),
+        ("1.2.lower", "1.2.STIR", "L4"),
+    }
+    assert notes == ()
+    composed = images[2].series.model_copy(update={"composed": True})
+    images = (*images[:2], Image(images[2].voxels, images[2].geometry, composed))
+    found, _ = align_series(Spine(vertebrae=vertebrae), images, segmentations)
+    assert {a.moving_series_uid for a in found} == {"1.2.lower"}
+
+
+def renamed(shown, uid, keep):
+    """The same series under another UID, with only some of its bodies."""
+    image, segmentation = shown
+    values = [v for v, s in segmentation.structures.items() if s.level.name in keep]
+    voxels = np.where(np.isin(segmentation.voxels, values), segmentation.voxels, 0).astype(np.uint8)
+    structures = {v: segmentation.structures[v] for v in values}
+    facts = image.series.model_copy(update={"series_uid": uid})
+    return Image(image.voxels, image.geometry, facts), Segmentation(voxels, image.geometry, structures, uid, "truth")
 
 
 def test_misleading_masks_do_not_make_motion():

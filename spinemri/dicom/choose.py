@@ -1,7 +1,8 @@
 """Which study is read, and which of its series are measured.
 
 Patients are never mixed. Of several studies of one patient the newest that shows a spine in sagittal slices is read.
-Of several series of one contrast one is measured, the others are named with the reason; nothing is averaged.
+Of several series of one contrast those are read that show different parts of the spine (``stations.py``), the others
+are named with the reason; nothing is averaged.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from spinemri.dicom.scan import relative_name
+from spinemri.dicom.stations import stations
 from spinemri.errors import InputError
 from spinemri.series import Contrast, Plane, patient_key
 
@@ -29,14 +31,14 @@ USABLE = frozenset(
         Contrast.DIXON_FAT,
     }
 )
-_MIN_SLICES, _COVERING_SLICES = 3, 7
+_MIN_SLICES = 3
 _SHOWN = 6
 
 Refused = tuple["Series", str]
 
 
 def choose(study: Study) -> tuple[tuple[Series, ...], tuple[Refused, ...]]:
-    """Series to measure, one for each contrast, and the others with the reason why not.
+    """Series to read, for each contrast one or its stations, and the others with the reason why not.
 
     Parameters
     ----------
@@ -47,17 +49,12 @@ def choose(study: Study) -> tuple[tuple[Series, ...], tuple[Refused, ...]]:
     used, refused : in the order of the study
     """
     reasons = {id(series): _unusable(series) for series in study.series}
-    best: dict[Contrast, Series] = {}
-    for series in study.series:
-        rival = best.get(series.contrast)
-        if reasons[id(series)] is None and (rival is None or _rank(series) < _rank(rival)):
-            best[series.contrast] = series
-    used = tuple(series for series in study.series if best.get(series.contrast) is series)
-    refused = tuple(
-        (series, reasons[id(series)] or _second(series, best[series.contrast]))
-        for series in study.series
-        if best.get(series.contrast) is not series
-    )
+    usable = [series for series in study.series if reasons[id(series)] is None]
+    for contrast in dict.fromkeys(series.contrast for series in usable):
+        _, repeats = stations([series for series in usable if series.contrast is contrast])
+        reasons |= {id(series): reason for series, reason in repeats}
+    used = tuple(series for series in study.series if reasons[id(series)] is None)
+    refused = tuple((series, reason) for series in study.series if (reason := reasons[id(series)]) is not None)
     return used, refused
 
 
@@ -99,39 +96,6 @@ def _unusable(series: Series) -> str | None:
     if series.shape is None or series.shape[0] < _MIN_SLICES:
         return f"fewer than {_MIN_SLICES} slices"
     return None
-
-
-def _rank(series: Series) -> tuple[float, ...]:
-    """Lower is better: agent state certain, not composed, covers the canal, finer pixels, thinner and more slices."""
-    shape, spacing = series.shape or (0, 0, 0), series.spacing or (99.0, 99.0, 99.0)
-    return (
-        series.contrast_agent == "uncertain",
-        series.composed,
-        shape[0] < _COVERING_SLICES,
-        round(max(spacing[1:]), 1),
-        round(spacing[0], 1),
-        -shape[0],
-        -shape[1] * spacing[1],
-        series.number or 0,
-        series.stack,
-    )
-
-
-def _second(series: Series, chosen: Series) -> str:
-    """Why another series of the same contrast was preferred: the first criterion that told them apart."""
-    words = (
-        "without doubt about contrast agent",
-        "not composed from stations",
-        "with more slices",
-        "at better resolution",
-        "with thinner slices",
-        "with more slices",
-        "over a longer field",
-    )
-    for word, mine, theirs in zip(words, _rank(series), _rank(chosen), strict=False):
-        if mine != theirs:
-            return f"series {chosen.label} shows the same contrast {word}"
-    return f"series {chosen.label} shows the same contrast"
 
 
 def _nothing(inventory: Inventory) -> str:

@@ -70,6 +70,7 @@ def describe(frames: Sequence[Frame], stack: int, stacks: int, first_plain: str)
         region=region_of(facts.body_part, facts.name),
         shape=geometry.shape if geometry else None,
         spacing=geometry.spacing if geometry else None,
+        reach_mm=geometry.span(2) if geometry else None,
         slice_thickness_mm=first.plane.thickness,
         repetition_time_ms=facts.repetition_time,
         echo_time_ms=facts.echo_time,

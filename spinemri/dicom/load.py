@@ -15,6 +15,7 @@ import pydicom
 
 from spinemri.dicom.headers import READ_ERRORS, frames_of, lenient
 from spinemri.dicom.pixels import decode, undecodable
+from spinemri.dicom.seams import find_seams
 from spinemri.dicom.slices import arrange
 from spinemri.dicom.stacks import missing_parts
 from spinemri.errors import GeometryError, SeriesError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from spinemri.dicom.facts import Frame, PlaneFacts
     from spinemri.dicom.slices import Arrangement
+    from spinemri.geometry import Geometry
     from spinemri.series import Series, SeriesFile
 
 _LOST_SLICES = 1  # at most one slice may be absent or damaged
@@ -78,7 +80,17 @@ def load(series: Series, *, progress: Callable[[int, int], None] | None = None) 
     voxels = _stack(kept, arrangement, series.label)
     missing = tuple(k for k, one in enumerate(kept) if one is None)
     facts = series.model_copy(update={"shape": arrangement.geometry.shape, "spacing": arrangement.geometry.spacing})
-    return Image(voxels, arrangement.geometry, facts, missing, (*arrangement.warnings, *warnings))
+    seams, remarks = _seams(voxels, arrangement.geometry) if series.composed else ((), ())
+    return Image(voxels, arrangement.geometry, facts, missing, (*arrangement.warnings, *warnings, *remarks), seams)
+
+
+def _seams(voxels: NDArray[np.generic], geometry: Geometry) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    """Seams of a composed image, and a line about them."""
+    seams = find_seams(voxels, geometry)
+    if not seams:
+        return (), ("composed from several stations: the pixels show no seam, so distances may cross one",)
+    heights = ", ".join(f"{seam * geometry.spacing[geometry.axis_along(2)]:.0f}" for seam in seams)
+    return seams, (f"composed from several stations: seams seen {heights} mm from the first row",)
 
 
 def _slices(series: Series, progress: Callable[[int, int], None] | None) -> Iterator[_Slice]:

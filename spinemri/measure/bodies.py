@@ -70,6 +70,8 @@ def _shape(
         return Gap(Status.NOT_ASSESSABLE, f"the mask of the body of {level} is empty")
     if vertebra.cut or body in segmentation.cut or touches_field_edge(mask, segmentation.geometry):
         return Gap(Status.OUT_OF_FIELD, f"the field of view cuts the body of {level}")
+    if vertebra.excluded:
+        return Gap(Status.EXCLUDED, vertebra.excluded)
     shape = body_shape(mask, segmentation.geometry, upward, missing.get(vertebra.series_uid, frozenset()))
     return shape or Gap(Status.NOT_ASSESSABLE, f"the outline of the body of {level} cannot be followed")
 

@@ -6,16 +6,18 @@ right only within one frame of reference and as far as the patient lay still.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from spinemri.anatomy import Level, Structure, StructureKind
+from spinemri.image import SEAM_MARGIN_MM
 from spinemri.measure.bodies import upward_by_level
 from spinemri.measure.catalogue import Gap, Place
-from spinemri.measure.centreline import centre_line, sac_profile
 from spinemri.measure.height_loss import adjacent
 from spinemri.measure.sac import Compromise, SacDiameter, compromises, diameter_at
+from spinemri.measure.sac_masks import NO_SAC, SacMasks
 from spinemri.measure.vertebra import BodyShape, superior_endplate
 from spinemri.measurement import Measurement, Status
 
@@ -24,14 +26,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from spinemri.measure.bodies import MissingSlices, Shapes
-    from spinemri.measure.centreline import SacProfile
+    from spinemri.measure.bodies import Shapes
     from spinemri.segmentation import Segmentation
     from spinemri.spine import Spine
 
 _HALF_DISC_MM = 3.0
 _OFF_MIDLINE_MM = 6.0
-_EDGE_SD_VOXELS = 0.41
 _NAMES = ("dural_sac_ap", "dural_sac_compromise_pct")
 
 
@@ -43,52 +43,29 @@ class _Plane(NamedTuple):
     flags: tuple[str, ...] = ()
 
 
-def sac_measurements(
-    spine: Spine,
-    shapes: Shapes,
-    segmentations: Mapping[str, Segmentation],
-    missing: MissingSlices,
-    barred: Collection[Level] = (),
-) -> list[Measurement]:
+def sac_measurements(spine: Spine, shapes: Shapes, sacs: SacMasks, barred: Collection[Level] = ()) -> list[Measurement]:
     """Sac diameter and its compromise at every disc and mid-body, head to foot.
 
     Parameters
     ----------
-    segmentations : series_uid -> segmentation
-    missing : series_uid -> sagittal slices that must not be measured
     barred : levels whose body lost 20 % of its height or more; a reference there only if the sac is unremarkable
     """
-    profile = _profile(spine, segmentations, missing)
-    planes = _planes(spine, shapes, segmentations)
-    found = {place: _diameter(spine, place, (plane, profile), segmentations) for place, plane in planes.items()}
-    shown = segmentations.get(spine.sac_series_uid or "")
-    pixel = _pixel_mm(shown) if shown else 0.0
+    planes: dict[Place, _Plane | Gap] = {}
+    found: dict[Place, SacDiameter | Gap] = {}
+    for wanted, plane in _planes(spine, shapes, sacs.segmentations).items():
+        place, diameter = _diameter(spine, wanted, plane, sacs)
+        planes[place], found[place] = plane, diameter
+    sd = max((sacs.edge_sd_mm(p.series_uid) for p in planes), default=0.0)
     results: dict[Place, list[Measurement]] = {}
     for at_disc in (False, True):
         places = [p for p in planes if (p.lower is not None) == at_disc]
         diameters = [d.value if isinstance(d := found[p], SacDiameter) else None for p in places]
         excluded = [n for n, p in enumerate(places) if p.level in barred or p.lower in barred]
-        losses = compromises(diameters, _EDGE_SD_VOXELS * pixel, excluded)
+        losses = compromises(diameters, sd, excluded)
         for place, loss in zip(places, losses, strict=True):
-            results[place] = _stated(place, planes[place], found[place], _EDGE_SD_VOXELS * pixel)
+            results[place] = _stated(place, planes[place], found[place], sacs.edge_sd_mm(place.series_uid))
             results[place].append(_compromise(place, found[place], loss, places))
     return [m for place in planes for m in results[place]]
-
-
-def _profile(spine: Spine, segmentations: Mapping[str, Segmentation], missing: MissingSlices) -> SacProfile | Gap:
-    uid = spine.sac_series_uid
-    segmentation = segmentations.get(uid) if uid is not None else None
-    if segmentation is None or uid is None:
-        return Gap(Status.NOT_ASSESSABLE, "no series shows the thecal sac well enough to measure it")
-    mask = segmentation.mask_of_kind(StructureKind.THECAL_SAC, StructureKind.CORD)
-    line = centre_line(mask, segmentation.geometry)
-    if line is None:
-        return Gap(Status.NOT_ASSESSABLE, "no thecal sac was found in the series it was to be measured in")
-    return sac_profile(mask, segmentation.geometry, line, missing.get(uid, frozenset()))
-
-
-def _pixel_mm(segmentation: Segmentation) -> float:
-    return float(segmentation.geometry.spacing[segmentation.geometry.axis_along(1)])
 
 
 def _planes(spine: Spine, shapes: Shapes, segmentations: Mapping[str, Segmentation]) -> dict[Place, _Plane | Gap]:
@@ -98,11 +75,11 @@ def _planes(spine: Spine, shapes: Shapes, segmentations: Mapping[str, Segmentati
     for n, vertebra in enumerate(spine.vertebrae):
         level = vertebra.level
         if level.name != "C1":
-            place = Place(StructureKind.THECAL_SAC, level, None, spine.sac_series_uid)
+            place = Place(StructureKind.THECAL_SAC, level, None)
             planes[place] = _body_plane(level, np.array(vertebra.centre), upward[level], shapes[level])
         following = spine.vertebrae[n + 1].level if n + 1 < len(spine.vertebrae) else None
         if following is not None and level.name != "C1" and adjacent(level, following):
-            place = Place(StructureKind.THECAL_SAC, level, following, spine.sac_series_uid)
+            place = Place(StructureKind.THECAL_SAC, level, following)
             planes[place] = _disc_plane(spine, (level, following), shapes, segmentations)
     return planes
 
@@ -172,27 +149,38 @@ def _disc_centre(
     return segmentation.geometry.to_patient(voxels.mean(axis=0)) if len(voxels) else None
 
 
-def _diameter(
-    spine: Spine,
-    place: Place,
-    where: tuple[_Plane | Gap, SacProfile | Gap],
-    segmentations: Mapping[str, Segmentation],
-) -> SacDiameter | Gap:
-    plane, profile = where
+def _diameter(spine: Spine, place: Place, plane: _Plane | Gap, sacs: SacMasks) -> tuple[Place, SacDiameter | Gap]:
+    """The diameter in the first of the place's series that gives one, and the place with that series.
+
+    At a disc between two stations the sac of the upper vertebra's series is tried before that of the lower one's.
+    """
+    levels = [level for level in (place.level, place.lower) if level is not None]
+    uids = spine.sac_series(*levels)
+    tried = [(replace(place, series_uid=uid), _diameter_in(spine, place, plane, sacs, uid)) for uid in uids]
+    if not tried:
+        return place, plane if isinstance(plane, Gap) else NO_SAC
+    return next((offer for offer in tried if isinstance(offer[1], SacDiameter)), tried[0])
+
+
+def _diameter_in(spine: Spine, place: Place, plane: _Plane | Gap, sacs: SacMasks, uid: str) -> SacDiameter | Gap:
+    """The diameter in one series, or why there is none."""
     if isinstance(plane, Gap):
         return plane
+    profile = sacs.profile(uid)
     if isinstance(profile, Gap):
         return profile
     series = {v.series_uid for v in spine.vertebrae if v.level in (place.level, place.lower)}
-    shown = [segmentations[uid] for uid in (*series, place.series_uid or "") if uid in segmentations]
-    if len({uid for s in shown if (uid := s.geometry.frame_of_reference_uid)}) > 1:
+    shown = [sacs.segmentations[u] for u in (*series, uid) if u in sacs.segmentations]
+    if len({frame for s in shown if (frame := s.geometry.frame_of_reference_uid)}) > 1:
         return Gap(Status.NOT_ASSESSABLE, "bodies and thecal sac come from different frames of reference")
+    if sacs.near_seam(uid, plane.point):
+        return Gap(Status.EXCLUDED, f"within {SEAM_MARGIN_MM:.0f} mm of a seam of a composed series")
     found = diameter_at(profile, plane.point, plane.normal)
     if isinstance(found, SacDiameter):
         return found
-    grid = segmentations[place.series_uid].geometry if place.series_uid else None
-    axis = grid.axis_along(2) if grid else 0
-    outside = grid is not None and not 0 <= grid.to_index(plane.point)[axis] <= grid.shape[axis] - 1
+    grid = sacs.segmentations[uid].geometry
+    axis = grid.axis_along(2)
+    outside = not 0 <= grid.to_index(plane.point)[axis] <= grid.shape[axis] - 1
     return Gap(Status.OUT_OF_FIELD if outside else Status.NOT_ASSESSABLE, found)
 
 

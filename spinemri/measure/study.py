@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spinemri.anatomy import StructureKind
 from spinemri.measure.bodies import body_measurements, body_shapes, losses_of
 from spinemri.measure.canal import sac_measurements
+from spinemri.measure.sac_masks import SacMasks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from spinemri.image import Image
     from spinemri.measurement import Measurement
@@ -27,7 +29,7 @@ def measure(spine: Spine, images: Sequence[Image], segmentations: Sequence[Segme
     Parameters
     ----------
     spine : which vertebrae there are and which series shows each of them, and the sac, best
-    images : the loaded series; only their missing slices matter here, and those are not measured
+    images : the loaded series; only their missing slices and seams matter here, and those are not measured
     segmentations : masks on their series' own grids, found by ``series_uid``
 
     Returns
@@ -36,13 +38,41 @@ def measure(spine: Spine, images: Sequence[Image], segmentations: Sequence[Segme
         Ids are '<place>.<name>', such as 'L1.height_loss_pct', 'L4-L5.dural_sac_ap'; names are those of `MEASURES`.
     """
     by_uid = {s.series_uid: s for s in segmentations}
+    frames = {v.level: _frame(by_uid.get(v.series_uid)) for v in spine.vertebrae}
+    found: list[Measurement] = []
+    for frame in dict.fromkeys(frames.values()):
+        here = tuple(v for v in spine.vertebrae if frames[v.level] == frame)
+        found += _in_one_frame(spine.model_copy(update={"vertebrae": here}), images, by_uid)
+    composed = {image.series.series_uid: image for image in images if image.series.composed}
+    stated = [_flagged(m, composed) for m in found]
+    return tuple(sorted(stated, key=lambda m: m.kind is StructureKind.THECAL_SAC))
+
+
+def _frame(segmentation: Segmentation | None) -> str | None:
+    return segmentation.geometry.frame_of_reference_uid if segmentation else None
+
+
+def _in_one_frame(
+    spine: Spine, images: Sequence[Image], segmentations: Mapping[str, Segmentation]
+) -> list[Measurement]:
+    """Measurements of vertebrae that share a frame of reference; only those may be compared by place."""
     missing = {
         image.series.series_uid: frozenset(image.missing_slices)
         for image in images
         if image.missing_slices and image.geometry.axis_along(0) == 0
     }
-    shapes = body_shapes(spine, by_uid, missing)
+    shapes = body_shapes(spine, segmentations, missing)
     losses = losses_of(shapes)
     deformed = [v for v, loss in losses.items() if loss and loss.loss_pct.max() >= _NO_SAC_REFERENCE_PCT]
     bodies = body_measurements(spine, shapes, losses)
-    return (*bodies, *sac_measurements(spine, shapes, by_uid, missing, deformed))
+    sacs = SacMasks(segmentations, images, missing)
+    return [*bodies, *sac_measurements(spine, shapes, sacs, deformed)]
+
+
+def _flagged(measurement: Measurement, composed: Mapping[str, Image]) -> Measurement:
+    """A value from a composed image says so, and whether the seams are known that it had to keep away from."""
+    image = composed.get(measurement.series_uid or "")
+    if image is None or measurement.value is None:
+        return measurement
+    flags = (*measurement.flags, "composed_series", *(() if image.seams else ("seams_unknown",)))
+    return measurement.model_copy(update={"flags": flags})

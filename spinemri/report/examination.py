@@ -35,6 +35,7 @@ def examination(analysis: Analysis) -> Section:
 def technique(analysis: Analysis) -> Section:
     """One sentence per series, then what limits the reading."""
     sentences = [Sentence(_series_sentence(series), (f"series {series.label}",)) for series in analysis.used_series()]
+    sentences += [_part(record) for record in analysis.series if record.used and record.reason]
     sentences += [_refusal(record) for record in analysis.series if not record.used]
     if analysis.used_series() and not any(s.plane is Plane.AXIAL for s in analysis.used_series()):
         sentences.append(Sentence(phrases.ONLY_SAGITTAL, tone="limit"))
@@ -126,6 +127,12 @@ def _levels(analysis: Analysis) -> Iterator[Sentence]:
         yield Sentence(phrases.NUMBERING_RELATIVE, ("spine",), "limit")
     elif any(basis in _UNANCHORED for basis in bases):
         yield Sentence(phrases.NUMBERING_CAUTION, ("spine",), "limit")
+
+
+def _part(record: SeriesRecord) -> Sentence:
+    """What a station or a composed series contributes."""
+    label = record.series.label
+    return Sentence(phrases.SERIES_PART.format(label=label, part=record.reason), (f"series {label}",))
 
 
 def _refusal(record: SeriesRecord) -> Sentence:

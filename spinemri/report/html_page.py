@@ -20,7 +20,7 @@ from spinemri.report import phrases
 from spinemri.report.examination import alignment_pairs, pair_names
 from spinemri.report.figure import sagittal_figure
 from spinemri.report.narrative import narrate, reported_findings
-from spinemri.report.tables import level_rows
+from spinemri.report.tables import level_rows, measured_in, not_measured_in
 from spinemri.report.text import cell, references, remark
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ class PageRow:
     sac_at_disc: str
     compromise: str
     sac_tone: str
+    measured_in: str
+    not_measured_in: str
     remark: str
 
 
@@ -142,6 +144,8 @@ def _page_row(analysis: Analysis, row: LevelRow) -> PageRow:
         sac_at_disc=cell(row.sac_at_disc, 1),
         compromise=cell(row.compromise, 0),
         sac_tone=tones.get(row.compromise.id, "") if row.compromise else "",
+        measured_in=measured_in(analysis, row.vertebra),
+        not_measured_in=not_measured_in(analysis, row.vertebra),
         remark=remark(row),
     )
 

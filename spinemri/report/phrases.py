@@ -67,6 +67,9 @@ SERIES = "Series {label}: {plane} {contrast}{details}."
 SERIES_GRID = (
     "{slices} slices of {rows} × {columns}, {row_mm:.2g} × {column_mm:.2g} mm in plane, {slice_mm:.3g} mm apart"
 )
+SERIES_PART = "Series {label}, {part}."
+MEASURED_IN_TWO = "{body}, sac {sac}"
+NOT_MEASURED_IN = "not series {label}: {reason}"
 SERIES_TIMES = "TR {tr:.0f} ms, TE {te:.3g} ms"
 SERIES_INVERSION = "TI {ti:.0f} ms"
 SERIES_FIELD = "{tesla:.2g} T"
@@ -173,7 +176,7 @@ DISCLAIMER_TEXT = (
 )
 
 TABLE_HEADERS = (
-    "Level", "Ha", "Hm", "Hp", "Loss %", "Reference", "Sac body", "Sac disc", "Narrowing %", "Remark",
+    "Level", "Ha", "Hm", "Hp", "Loss %", "Reference", "Sac body", "Sac disc", "Narrowing %", "Series", "Remark",
 )  # fmt: skip
 TABLE_NOTE = (
     "Ha, Hm, Hp: anterior, middle, posterior body height, mm. Loss: largest of the three against the reference levels. "
@@ -210,6 +213,7 @@ PAGE = {
     "mid_body": "Mid-body",
     "disc_below": "Disc below",
     "compromise": "Narrowing",
+    "measured_in": "Series",
     "remark": "Remark",
     "report": "Report",
     "alignment": "Match between series",

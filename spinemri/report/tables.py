@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from spinemri.anatomy import StructureKind
 from spinemri.measurement import Status
+from spinemri.report import phrases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -100,6 +101,21 @@ def measured(measurements: Iterable[Measurement]) -> tuple[Measurement, ...]:
 def series_labels(analysis: Analysis) -> dict[str, str]:
     """Label of every series by its ``series_uid``."""
     return {record.series.series_uid: record.series.label for record in analysis.series}
+
+
+def measured_in(analysis: Analysis, vertebra: Vertebra) -> str:
+    """Label of the series in which a body is measured, and that of its thecal sac where it is another one."""
+    labels = series_labels(analysis)
+    body = labels.get(vertebra.series_uid, phrases.EMPTY)
+    sac = labels.get(vertebra.sac_series_uid or vertebra.series_uid, body)
+    return body if sac == body else phrases.MEASURED_IN_TWO.format(body=body, sac=sac)
+
+
+def not_measured_in(analysis: Analysis, vertebra: Vertebra) -> str:
+    """Which other series show a body, and why it is not measured there."""
+    labels = series_labels(analysis)
+    told = [(labels.get(other.series_uid, phrases.EMPTY), other.reason) for other in vertebra.others]
+    return "; ".join(phrases.NOT_MEASURED_IN.format(label=label, reason=reason) for label, reason in told)
 
 
 def write_csv(case: Case, folder: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from spinemri.report import phrases
 from spinemri.report.narrative import narrate
-from spinemri.report.tables import level_rows
+from spinemri.report.tables import level_rows, measured_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +106,7 @@ def _wrapped(text: str, indent: str) -> list[str]:
 
 
 def _table(analysis: Analysis) -> Iterator[str]:
-    rows = [list(phrases.TABLE_HEADERS), *(_cells(row) for row in level_rows(analysis))]
+    rows = [list(phrases.TABLE_HEADERS), *(_cells(analysis, row) for row in level_rows(analysis))]
     if len(rows) == 1:
         yield f"  {phrases.NOTHING_MEASURED}"
         return
@@ -120,7 +120,8 @@ def _table(analysis: Analysis) -> Iterator[str]:
     yield from _wrapped(phrases.TABLE_NOTE, "  ")
 
 
-def _cells(row: LevelRow) -> list[str]:
+def _cells(analysis: Analysis, row: LevelRow) -> list[str]:
     heights = [cell(m, 1) for m in row.heights]
     sac = [cell(row.sac_at_body, 1), cell(row.sac_at_disc, 1), cell(row.compromise, 0)]
-    return [str(row.level), *heights, cell(row.height_loss, 0), references(row), *sac, remark(row)]
+    series = measured_in(analysis, row.vertebra)
+    return [str(row.level), *heights, cell(row.height_loss, 0), references(row), *sac, series, remark(row)]

@@ -76,6 +76,94 @@ def test_two_frames_of_reference_are_refused(fractured):
     assert found["L4.posterior_height"].status is Status.MEASURED
 
 
+def test_an_excluded_body_is_no_reference_and_its_sac_is_still_measured(fractured):
+    phantom, segmentation = fractured
+    spine = phantom.spine()
+    vertebrae = tuple(
+        v.model_copy(update={"excluded": "near a seam"}) if v.level == Level("T12") else v for v in spine.vertebrae
+    )
+    found = by_id(spine.model_copy(update={"vertebrae": vertebrae}), [segmentation])
+    assert found["T12.height_loss_pct"].status is Status.EXCLUDED
+    assert found["T12.height_loss_pct"].reason == "near a seam"
+    assert [str(v) for v in found["L1.height_loss_pct"].reference_levels] == ["L2"]
+    assert found["T12.dural_sac_ap"].value == pytest.approx(SAC_MM, abs=0.5)
+
+
+def test_two_stations_measure_each_their_part_of_the_sac_and_a_disc_between_them_either(fractured):
+    phantom, segmentation = fractured
+    row = 0 + round(float(segmentation.geometry.to_index(phantom.spine().vertebra(Level("L3")).centre)[1]))
+    upper, lower = segmentation.voxels.copy(), segmentation.voxels.copy()
+    upper[:, row + 8 :] = 0
+    lower[:, :row] = 0
+    spine = phantom.spine()
+    vertebrae = tuple(
+        v.model_copy(update={"sac_series_uid": "1.2.3" if v.level.rank <= Level("L3").rank else "1.2.4"})
+        for v in spine.vertebrae
+    )
+    spine = spine.model_copy(update={"vertebrae": vertebrae})
+    masks = [replace(segmentation, voxels=upper), replace(segmentation, voxels=lower, series_uid="1.2.4")]
+    found = by_id(
+        spine,
+        [
+            replace(masks[0], voxels=segmentation.voxels * (segmentation.voxels < 120) + upper * (upper >= 120)),
+            masks[1],
+        ],
+    )
+    assert found["L2.dural_sac_ap"].series_uid == "1.2.3"
+    assert found["L3-L4.dural_sac_ap"].series_uid == "1.2.4"  # the upper vertebra's series ends above this disc
+    assert found["L3-L4.dural_sac_ap"].value == pytest.approx(SAC_MM, abs=0.5)
+    assert found["L4-L5.dural_sac_ap"].value == pytest.approx(0.65 * SAC_MM, abs=0.5)
+
+
+def test_near_a_seam_no_sac_is_measured_and_elsewhere_the_value_says_where_it_comes_from(fractured):
+    phantom, segmentation = fractured
+    grid = segmentation.geometry
+    seam = float(grid.to_index(phantom.spine().vertebra(Level("L3")).centre)[grid.axis_along(2)])
+    image = phantom.image(grid)
+    joined = replace(image, series=image.series.model_copy(update={"composed": True}), seams=(seam,))
+    found = by_id(phantom.spine(), [segmentation], [joined])
+    assert found["L3.dural_sac_ap"].status is Status.EXCLUDED
+    assert found["L2-L3.dural_sac_ap"].status is Status.EXCLUDED
+    assert "seam" in found["L3.dural_sac_ap"].reason
+    assert found["L4-L5.dural_sac_ap"].value == pytest.approx(0.65 * SAC_MM, abs=0.5)
+    assert "composed_series" in found["L4-L5.dural_sac_ap"].flags
+    assert "seams_unknown" not in found["L4-L5.dural_sac_ap"].flags
+    unknown = by_id(phantom.spine(), [segmentation], [replace(joined, seams=())])
+    assert {"composed_series", "seams_unknown"} <= set(unknown["L3.dural_sac_ap"].flags)
+
+
+def test_bodies_of_two_frames_of_reference_are_measured_each_for_itself(fractured):
+    """The lower half lies 200 mm off in its own coordinates; no direction and no reference crosses over."""
+    phantom, segmentation = fractured
+    away = replace(
+        segmentation.geometry,
+        origin=tuple(np.add(segmentation.geometry.origin, (30.0, 200.0, -90.0))),
+        frame_of_reference_uid="9.9",
+    )
+    other = replace(segmentation, geometry=away, series_uid="1.2.4")
+    vertebrae = tuple(
+        v
+        if v.level.rank < Level("L3").rank
+        else v.model_copy(
+            update={
+                "series_uid": "1.2.4",
+                "sac_series_uid": "1.2.4",
+                "centre": tuple(np.add(v.centre, (30.0, 200.0, -90.0))),
+            }
+        )
+        for v in phantom.spine().vertebrae
+    )
+    spine = phantom.spine().model_copy(update={"vertebrae": vertebrae})
+    whole, found = by_id(phantom.spine(), [segmentation]), by_id(spine, [segmentation, other])
+    for level in ("T12", "L2", "L3", "L4"):
+        assert found[f"{level}.posterior_height"].value == pytest.approx(
+            whole[f"{level}.posterior_height"].value, abs=0.3
+        )
+    assert [str(v) for v in found["L3.height_loss_pct"].reference_levels] == ["L4"]
+    assert "L2-L3.dural_sac_ap" not in found
+    assert found["L4-L5.dural_sac_ap"].value == pytest.approx(0.65 * SAC_MM, abs=0.5)
+
+
 def test_cut_body_is_out_of_field_and_no_reference(fractured):
     phantom, segmentation = fractured
     cut = replace(segmentation, cut=frozenset({Structure(StructureKind.VERTEBRAL_BODY, Level("T12"))}))

@@ -1,0 +1,111 @@
+"""The newest study of a folder in memory: its chosen series as images, and what was left out and why."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from spinemri.dicom.choose import choose, choose_study
+from spinemri.dicom.load import load
+from spinemri.dicom.scan import scan
+from spinemri.errors import InputError, SeriesError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from spinemri.image import Image
+    from spinemri.series import Contrast, Series, Skipped, Study
+
+    Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedStudy:
+    """A study in memory: the images to measure, and what was left out and why."""
+
+    study: Study
+    patient: str
+    images: tuple[Image, ...]
+    refused: tuple[tuple[Series, str], ...]
+    skipped: tuple[Skipped, ...]
+    warnings: tuple[str, ...]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def load_study(folder: Path, patient: str | None, contrast: Contrast | None, progress: Progress) -> LoadedStudy:
+    """The chosen series of the newest study in a folder, loaded; a series that cannot be loaded is refused.
+
+    Parameters
+    ----------
+    folder : DICOM in any layout, or NIfTI, NRRD, MetaImage files
+    patient : which patient, when the folder holds several
+    contrast : contrast of volume files whose name does not say it
+    progress : called with (stage, done, total)
+
+    Returns
+    -------
+    LoadedStudy with every identifier that the files hold, and no patient yet
+
+    Raises
+    ------
+    InputError
+        Nothing usable, or several patients.
+    SeriesError
+        No usable series can be loaded.
+    """
+    start = time.perf_counter()
+    inventory = scan(folder, contrast=contrast, progress=lambda done, total: progress("reading headers", done, total))
+    study, warnings = choose_study(inventory, patient)
+    images, refused, failures = _load_chosen(study, progress)
+    told = (*warnings, *failures, *_image_warnings(images))
+    seconds = {"read": time.perf_counter() - start}
+    return LoadedStudy(study, "", _told_apart(images), refused, inventory.skipped, told, seconds)
+
+
+def _load_chosen(
+    study: Study, report: Progress
+) -> tuple[tuple[Image, ...], tuple[tuple[Series, str], ...], tuple[str, ...]]:
+    """Load the best series of each contrast; when one cannot be loaded the next best takes its place.
+
+    Returns
+    -------
+    images, refused series with reasons, and what failed to load
+    """
+    images: dict[Series, Image] = {}
+    failures: list[str] = []
+    while True:
+        used, refused = choose(study)
+        waiting = [series for series in used if series not in images]
+        if not used:
+            raise SeriesError("; ".join(failures)) if failures else InputError("no series can be measured")
+        if not waiting:
+            return tuple(images[series] for series in used), refused, tuple(f"{line}; not used" for line in failures)
+        report("loading", len(images), len(used))
+        try:
+            images[waiting[0]] = load(waiting[0])
+        except SeriesError as error:
+            failures.append(str(error))
+            study = _refuse(study, waiting[0], str(error).removeprefix(f"series {waiting[0].label}: "))
+
+
+def _refuse(study: Study, series: Series, reason: str) -> Study:
+    marked = tuple(s.model_copy(update={"refusal": reason}) if s is series else s for s in study.series)
+    return study.model_copy(update={"series": marked})
+
+
+def _told_apart(images: tuple[Image, ...]) -> tuple[Image, ...]:
+    """Stacks of one DICOM series are series of their own from here on, with a ``series_uid`` of their own."""
+    return tuple(
+        replace(i, series=i.series.model_copy(update={"series_uid": f"{i.series.series_uid}#{i.series.stack}"}))
+        if i.series.stack
+        else i
+        for i in images
+    )
+
+
+def _image_warnings(images: tuple[Image, ...]) -> Iterator[str]:
+    for image in images:
+        for warning in (*image.series.warnings, *image.warnings):
+            yield warning if warning.startswith("series") else f"series {image.series.label}: {warning}"
