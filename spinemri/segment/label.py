@@ -12,9 +12,11 @@ import numpy as np
 from scipy import ndimage
 
 from spinemri.anatomy import Level, Structure, StructureKind
+from spinemri.segment.appearance import measure_appearance
 from spinemri.segment.column import BODY, CORD, DISC, POSTERIOR, SAC, SACRUM
 from spinemri.segment.instances import Instances, find_instances
-from spinemri.segment.levels import find_landmarks, name_levels
+from spinemri.segment.landmarks import find_landmarks
+from spinemri.segment.levels import name_levels
 from spinemri.segmentation import Segmentation, label_value
 
 if TYPE_CHECKING:
@@ -62,7 +64,8 @@ def label_anatomy(
         empty = np.zeros(geometry.shape, dtype=np.uint8)
         return Segmentation(empty, geometry, {}, series_uid, made_by), (), ("no vertebral column was found",)
     slots = [body.slot for body in instances.bodies]
-    assignments, warnings = name_levels(slots, find_landmarks(instances, geometry), anchor)
+    looks = measure_appearance(instances, geometry)
+    assignments, warnings = name_levels(slots, find_landmarks(instances, geometry), anchor, looks)
     names = {slot: named.level for slot, named in zip(slots, assignments, strict=False)}
     voxels, structures = _paint(instances, names, geometry)
     cut = frozenset(

@@ -1,8 +1,8 @@
-"""A vertebra's name is a count from something that can be recognised: the sacrum, C2, or what the user says.
+"""Vertebrae are named from all that is seen: sacrum, C2, what the bodies look like, their order, or what the user says.
 
-Without such an anchor bodies are V1, V2 … from the top; the names are then relative and say so. A sixth lumbar-type
-vertebra counted from the sacrum is called T12 unless C2 or the user shows otherwise; six lumbar, eleven or thirteen
-thoracic vertebrae are legal, never an error. A body that must be there but was not found keeps its place in the count.
+The names are the likeliest walk down the levels (``chain.py``), each with its probability. Six lumbar, eleven or
+thirteen thoracic vertebrae are legal, never an error. Where too few names would be right, bodies are V1, V2 … from the
+top; the names are then relative and say so. A body that must be there but was not found keeps its place in the count.
 """
 
 from __future__ import annotations
@@ -15,29 +15,31 @@ import numpy as np
 
 from spinemri.anatomy import Level
 from spinemri.errors import LevelError
-from spinemri.segment.column import CORD, SAC
+from spinemri.segment.appearance import appearance_rows
+from spinemri.segment.chain import MISCOUNT, Decoding, decode
+from spinemri.segment.landmarks import Landmarks, landmark_rows
 from spinemri.spine import LevelAssignment, LevelBasis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spinemri.geometry import Geometry
-    from spinemri.segment.instances import Instances
+    from spinemri.segment.appearance import Appearance
 
 LEVEL_ORDER = tuple(
     Level(f"{region}{n}") for region, count in (("C", 7), ("T", 12), ("L", 5), ("S", 5)) for n in range(1, count + 1)
 )
 """C1 to S5 of a spine without numbering variants."""
 
-_PRESACRAL_FROM_C2 = 23  # C2 to L5
-_FEWEST_FROM_C2 = 21
-_CERVICAL_PITCH_MM = 21.0
-_CLEAR_MM = 6.0
-_CUT_DENS_RATIO = 1.25
-_CANAL_FROM = 0.7
-_LUMBAR_PITCH_MM = 27.0
-_SACRAL_SLOPE_DEG = 30.0
-_PER_LEVEL = 0.01
+LEAST_EXPECTED_SHARE = 0.8
+"""Names are given when at least this share of them is expected to be right. A wrong level harms more than a missing
+one helps, here four times as much. Numbering variants alone, which a lumbar series cannot show, cost about 0.08."""
+
+LEAST_WITHOUT_LANDMARK = 0.95
+"""The same when neither sacrum nor C2 supports the names: looks alone were wrong at 0.85 in people whose sacrum was
+not recognised."""
+
+_IRREGULAR = 0.03  # chance of a miscount somewhere in a series with a jump in its distances, a collapse for instance
+_MOST_RELATIVE = 30
 
 
 @dataclass(frozen=True)
@@ -59,16 +61,6 @@ class Anchor:
         return cls(int(match[2]), level)
 
 
-@dataclass(frozen=True)
-class Landmarks:
-    """What anchors the count: slots (places in the count from the head) of S1 and C2 with a confidence 0 to 1."""
-
-    s1: tuple[int, float] | None = None
-    c2: tuple[int, float] | None = None
-    looks_lumbosacral: bool = False
-    regular: bool = True
-
-
 def count_from(level: Level, steps: int) -> Level | None:
     """Level ``steps`` below (positive) or above a level; None beyond C1 or S5.
 
@@ -84,68 +76,24 @@ def count_from(level: Level, steps: int) -> Level | None:
     return LEVEL_ORDER[place] if 0 <= place < len(LEVEL_ORDER) else None
 
 
-def find_landmarks(instances: Instances, geometry: Geometry) -> Landmarks:
-    """What in one series anchors the count of its vertebrae.
-
-    S1 comes from the sacrum (``sacrum.py``). C2 is the topmost body when it is whole and of cervical size, has no disc
-    above it, and cord or thecal sac goes on above it; a dens makes it taller than the next ones. A steep, large lowest
-    body without any sacrum label looks lumbosacral: that alone gives assumed names.
-    """
-    bodies = instances.bodies
-    pitches = np.array([b.pitch_mm for b in bodies])
-    inner = pitches[1:-1] if len(pitches) > 3 else pitches[-1:]
-    jumps = np.abs(np.diff(np.log(inner))) if len(inner) > 1 else np.zeros(1)
-    return Landmarks(
-        s1=instances.sacral,
-        c2=_axis_slot(instances, geometry),
-        looks_lumbosacral=_looks_lumbosacral(instances),
-        regular=bool(jumps.max() < np.log(1.45)),
-    )
-
-
-def _axis_slot(instances: Instances, geometry: Geometry) -> tuple[int, float] | None:
-    """Slot of C2; surer the taller it is. A cut body that is still taller than the next ones can only have a dens."""
-    bodies = instances.bodies
-    canal = np.argwhere(np.isin(instances.classes, (SAC, CORD)))
-    if len(bodies) < 4 or instances.disc_above or len(canal) == 0:
-        return None
-    following = float(np.median([b.pitch_mm for b in bodies[1:4]]))
-    ratio = bodies[0].pitch_mm / following
-    top = instances.edges_mm[bodies[0].slot]
-    highest = float(np.percentile(instances.column.coordinates(geometry.to_patient(canal))[:, 0], 1))
-    if following > _CERVICAL_PITCH_MM or highest > top + _CANAL_FROM * bodies[0].pitch_mm:
-        return None
-    point, _ = instances.column.at(top - _CLEAR_MM)
-    index = geometry.to_index(point)
-    whole = not bodies[0].cut and bool(np.all(index >= -0.5) and np.all(index <= np.asarray(geometry.shape) - 0.5))
-    if not whole and ratio < _CUT_DENS_RATIO:
-        return None
-    return bodies[0].slot, float(np.clip(0.5 + 0.6 * (ratio - 1.0), 0.4, 0.9 if whole else 0.5))
-
-
-def _looks_lumbosacral(instances: Instances) -> bool:
-    """Large lowest bodies whose axis tilts back by 30 degrees or more, as S1's does in the supine patient."""
-    bodies = [b for b in instances.bodies if not b.cut]
-    if len(bodies) < 3 or bodies[-2].pitch_mm < _LUMBAR_PITCH_MM:
-        return False
-    _, tangent = instances.column.at(bodies[-1].along_mm)
-    return bool(np.degrees(np.arctan2(tangent[1], -tangent[2])) >= _SACRAL_SLOPE_DEG)
-
-
 def name_levels(
-    slots: Sequence[int], landmarks: Landmarks, anchor: Anchor | None = None
+    slots: Sequence[int],
+    landmarks: Landmarks,
+    anchor: Anchor | None = None,
+    appearance: Appearance | None = None,
 ) -> tuple[tuple[LevelAssignment, ...], tuple[str, ...]]:
     """Names of bodies with what they rest on.
 
     Parameters
     ----------
     slots : place of each body in the count from the head, ascending; a number is skipped where no body was found
-    landmarks : what the image shows
+    landmarks : what in the image anchors the count
     anchor : what the user says; it overrules the image
+    appearance : what the bodies look like; None when only the landmarks are to count
 
     Returns
     -------
-    One assignment per body (fewer when bodies lie beyond C1 or S5), and warnings.
+    One assignment per body (fewer when the user's word puts bodies beyond S5), and warnings.
 
     Raises
     ------
@@ -160,26 +108,76 @@ def name_levels(
     missing = slots[-1] - slots[0] + 1 - len(slots)
     if missing:
         warnings.append(f"{missing} vertebral bodies between others were not found; the count goes on past them")
-    doubt = (0.0 if landmarks.regular else 0.15) + 0.1 * min(missing, 3)
-    if landmarks.c2 and landmarks.s1:
-        names, notes = _from_both(slots, landmarks.c2, landmarks.s1, doubt)
-        return names, (*warnings, *notes)
-    if landmarks.s1:
-        return _counted(slots, Level("S1"), landmarks.s1, LevelBasis.FROM_SACRUM, doubt), tuple(warnings)
-    if landmarks.c2:
-        return _counted(slots, Level("C2"), landmarks.c2, LevelBasis.FROM_C2, doubt), tuple(warnings)
-    if landmarks.looks_lumbosacral:
-        warnings.append(
-            "no sacrum was segmented: the steepest lowest body is taken for S1, the level names are assumed"
-        )
-        return _counted(slots, Level("S1"), (slots[-1], 0.4), LevelBasis.ASSUMED, doubt), tuple(warnings)
-    warnings.append("neither sacrum nor C2 is to be seen: bodies are numbered V1, V2 … from the top")
-    return _relative(slots), tuple(warnings)
+    rows = landmark_rows(slots, landmarks)[None]
+    if appearance is not None:
+        rows = rows + appearance_rows(appearance)
+    gaps = np.diff(slots)
+    doubt = MISCOUNT + (0.0 if landmarks.regular else _IRREGULAR / max(1, len(gaps)))
+    decoding = decode(rows, slots, [min(0.3, doubt + 0.05 * (gap - 1)) for gap in gaps])
+    if decoding is None:
+        return relative(slots), (*warnings, _why_relative(landmarks, None))
+    bases = [_basis(level, slots, decoding.levels, landmarks) for level in decoding.levels]
+    least = LEAST_WITHOUT_LANDMARK if LevelBasis.ASSUMED in bases else LEAST_EXPECTED_SHARE
+    if decoding.expected_share < least:
+        return relative(slots), (*warnings, _why_relative(landmarks, decoding))
+    warnings += _variants(slots, decoding)
+    if LevelBasis.ASSUMED in bases:
+        warnings.append("the level names are assumed from size, bend and cord: no landmark supports them")
+    return assign(decoding, bases), tuple(warnings)
 
 
-def _relative(slots: Sequence[int]) -> tuple[LevelAssignment, ...]:
-    names = [Level(f"V{slot - slots[0] + 1}") for slot in slots if slot - slots[0] < 30]
+def assign(decoding: Decoding, bases: Sequence[LevelBasis]) -> tuple[LevelAssignment, ...]:
+    """Assignments of a decoding, with what each name rests on."""
+    named = zip(decoding.levels, bases, decoding.confidence, strict=True)
+    return tuple(
+        LevelAssignment(level=level, basis=basis, confidence=float(np.clip(sure, 0, 1))) for level, basis, sure in named
+    )
+
+
+def relative(slots: Sequence[int], first: int | None = None) -> tuple[LevelAssignment, ...]:
+    """Relative names V1, V2 … from the top, or from the slot ``first``; at most 30."""
+    first = slots[0] if first is None else first
+    names = [Level(f"V{slot - first + 1}") for slot in slots if slot - first < _MOST_RELATIVE]
     return tuple(LevelAssignment(level=name, basis=LevelBasis.ASSUMED, confidence=0.0) for name in names)
+
+
+def _why_relative(landmarks: Landmarks, decoding: Decoding | None) -> str:
+    told = "bodies are numbered V1, V2 … from the top"
+    if decoding is None:
+        return f"the bodies seen fit no count of vertebrae: {told}"
+    seen = [name for name, mark in (("the sacrum", landmarks.s1), ("C2", landmarks.c2)) if mark is not None]
+    if not seen:
+        return f"neither sacrum nor C2 is to be seen, and the bodies alone do not tell their levels: {told}"
+    best = f"{decoding.levels[0]} to {decoding.levels[-1]} would be {100 * decoding.expected_share:.0f} % sure"
+    return f"{' and '.join(seen)} and what the bodies look like do not agree on a level ({best}): {told}"
+
+
+def _variants(slots: Sequence[int], decoding: Decoding) -> list[str]:
+    """A word on each numbering variant among the names."""
+    names = {level.name for level in decoding.levels}
+    found = [f"{name} named" for name in ("T13", "L6") if name in names]
+    for gone, above, below in (("T12", "T11", "L1"), ("L5", "L4", "S1")):
+        places = {level.name: slot for level, slot in zip(decoding.levels, slots, strict=True)}
+        if above in places and below in places and places[below] - places[above] == 1:
+            found.append(f"no {gone}")
+    return [f"a numbering variant ({', '.join(found)}), or a miscount of vertebrae"] if found else []
+
+
+def _basis(level: Level, slots: Sequence[int], levels: Sequence[Level], landmarks: Landmarks) -> LevelBasis:
+    """What a name rests on: a landmark that the names agree with; C2 for all above the sacrum when both are seen."""
+    held = dict(zip(slots, levels, strict=True))
+    from_c2 = landmarks.c2 is not None and held.get(landmarks.c2[0]) == Level("C2")
+    from_sacrum = landmarks.s1 is not None and _agrees(landmarks.s1[0], slots, levels)
+    if from_c2 and (level.region != "S" or not from_sacrum):
+        return LevelBasis.FROM_C2
+    return LevelBasis.FROM_SACRUM if from_sacrum else LevelBasis.ASSUMED
+
+
+def _agrees(slot: int, slots: Sequence[int], levels: Sequence[Level]) -> bool:
+    """Whether the names put the upper end of the sacrum at most one level from where it was seen."""
+    sacral = [s for s, level in zip(slots, levels, strict=True) if level.region == "S"]
+    upper = min(sacral) if sacral else slots[-1] + 1
+    return levels[-1].region in "LS" and abs(upper - slot) <= 1
 
 
 def _from_user(slots: Sequence[int], anchor: Anchor) -> tuple[LevelAssignment, ...]:
@@ -195,56 +193,3 @@ def _from_user(slots: Sequence[int], anchor: Anchor) -> tuple[LevelAssignment, .
         if level is not None:
             named.append(LevelAssignment(level=level, basis=LevelBasis.USER, confidence=1.0))
     return tuple(named)
-
-
-def _counted(
-    slots: Sequence[int], level: Level, landmark: tuple[int, float], basis: LevelBasis, doubt: float
-) -> tuple[LevelAssignment, ...]:
-    """Names counted from one landmark; a count that passes C1 or S5 cannot be right and becomes relative."""
-    start, confidence = landmark
-    names = [count_from(level, slot - start) for slot in slots]
-    if names[0] is None:
-        return _relative(slots)
-    return tuple(
-        LevelAssignment(
-            level=name,
-            basis=basis,
-            confidence=float(np.clip(confidence - doubt - _PER_LEVEL * abs(slot - start), 0.05, 1)),
-        )
-        for slot, name in zip(slots, names, strict=True)
-        if name is not None
-    )
-
-
-def _from_both(
-    slots: Sequence[int], c2: tuple[int, float], s1: tuple[int, float], doubt: float
-) -> tuple[tuple[LevelAssignment, ...], tuple[str, ...]]:
-    """C2 and sacrum in one image: 23 bodies from C2 to L5 is the rule; one more is L6, one less leaves out L5."""
-    between = s1[0] - c2[0]
-    if between < _FEWEST_FROM_C2:
-        note = (
-            f"only {between} vertebrae lie between what looks like C2 and what looks like S1: the surer one is believed"
-        )
-        return _counted(slots, *_surer(c2, s1), doubt + 0.3), (note,)
-    extra = between - _PRESACRAL_FROM_C2
-    if extra == 0:
-        sure = (c2[0], min(1.0, max(c2[1], s1[1]) + 0.1))
-        return _counted(slots, Level("C2"), sure, LevelBasis.FROM_C2, doubt), ()
-    note = f"{between} vertebrae lie between the top of C2 and S1 instead of {_PRESACRAL_FROM_C2}"
-    if abs(extra) > 1:
-        return _counted(slots, *_surer(c2, s1), doubt + 0.3), (f"{note}: the level names are unsure",)
-    named = []
-    for slot in slots:
-        down = count_from(Level("S1"), slot - s1[0]) if slot >= s1[0] else count_from(Level("C2"), slot - c2[0])
-        level = Level("L6") if extra == 1 and slot == s1[0] - 1 else down
-        if level is not None:
-            basis = LevelBasis.FROM_SACRUM if slot >= s1[0] else LevelBasis.FROM_C2
-            confidence = float(np.clip(min(c2[1], s1[1]) - doubt, 0.05, 1))
-            named.append(LevelAssignment(level=level, basis=basis, confidence=confidence))
-    return tuple(named), (f"{note}: a numbering variant (named {'L6' if extra == 1 else 'without L5'}) or a miscount",)
-
-
-def _surer(c2: tuple[int, float], s1: tuple[int, float]) -> tuple[Level, tuple[int, float], LevelBasis]:
-    if c2[1] >= s1[1]:
-        return Level("C2"), c2, LevelBasis.FROM_C2
-    return Level("S1"), s1, LevelBasis.FROM_SACRUM

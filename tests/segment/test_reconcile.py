@@ -1,4 +1,4 @@
-"""Series that show the same vertebrae call them the same; the better anchored series decides."""
+"""Series that show the same vertebrae call them the same, by one decoding where they contradict each other."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from spinemri.anatomy import Level, Structure, StructureKind
 from spinemri.image import Image
 from spinemri.segment.label import label_anatomy
-from spinemri.segment.levels import Anchor
-from spinemri.segment.reconcile import reconcile
+from spinemri.segment.levels import Anchor, count_from
+from spinemri.segment.reconcile import _relabel, reconcile
 from spinemri.series import Contrast, Series
 from spinemri.spine import LevelBasis
 from tests.columns import LUMBAR, SACRUM, TrueColumn
@@ -68,6 +68,39 @@ def test_a_conflict_is_decided_for_the_better_anchor_and_said(column):
     assert len(warnings) == 1
     assert "series 2" in warnings[0]
     assert "L5 is L6" in warnings[0]
+
+
+def renamed(series, shift, confidence):
+    """The same series with every name ``shift`` levels lower, all equally sure."""
+    image, segmentation, names = series
+    levels = {a.level: count_from(a.level, shift) for a in names}
+    moved = tuple(a.model_copy(update={"level": levels[a.level], "confidence": confidence}) for a in names)
+    return image, _relabel(segmentation, levels), moved
+
+
+def test_a_contradiction_is_decided_for_the_much_surer_series(column):
+    sure, unsure = shown(column, 1), shown(column, 2, turn=(2.0, 5.0, -3.0))
+    _, names, warnings = together(renamed(unsure, -1, 0.55), renamed(sure, 0, 0.97))
+    assert levels(names[0]) == levels(names[1]) == LUMBAR
+    assert any("series 2" in w and "L5 is S1" in w for w in warnings)
+
+
+def test_an_even_contradiction_withdraws_all_names(column):
+    one, two = shown(column, 1), shown(column, 2, turn=(2.0, 5.0, -3.0))
+    segmentations, names, warnings = together(renamed(one, 0, 0.9), renamed(two, -1, 0.9))
+    assert levels(names[0]) == levels(names[1]) == tuple(f"V{n}" for n in range(1, 9))
+    assert sum("withdrawn" in w for w in warnings) == 2
+    assert all(s.level is None or s.level.is_relative for s in segmentations[0].structures.values())
+
+
+def test_series_without_names_share_one_relative_count(column):
+    whole = shown(column, 1, sacrum=False)
+    part = shown(column, 2, sacrum=False, below=column.spans[2][0] - 4, turn=(3.0, -4.0, 2.0))
+    assert levels(part[2])[0] == levels(whole[2])[0] == "V1"
+    _, names, warnings = together(whole, part)
+    assert levels(names[0]) == tuple(f"V{n}" for n in range(1, 8))
+    assert levels(names[1]) == tuple(f"V{n}" for n in range(3, 8))
+    assert warnings == ()
 
 
 def test_bodies_that_only_one_series_shows_are_counted_on(column):
