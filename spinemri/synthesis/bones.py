@@ -14,8 +14,11 @@ from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis.tissue import Tissue
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
+    from spinemri.synthesis.appearance import EndplateNode
     from spinemri.synthesis.canvas import Canvas, Field, Window
     from spinemri.synthesis.subject import Subject
 
@@ -36,6 +39,15 @@ class BoneStyle:
     osteophytes: NDArray[np.floating]
     nucleus: float
     cleft: float
+    roundness: NDArray[np.floating] | None = None
+    """Exponent of each body's outline seen from above; None is the same for all."""
+    wall_dip: float = 0.0
+    """How far the sides of the posterior wall lie behind its middle, mm."""
+
+    def outline(self, index: int, *, spurs: bool) -> tuple[float, float, float]:
+        """Spur, exponent and dip of one body."""
+        exponent = _ROUNDNESS if self.roundness is None else float(self.roundness[index])
+        return float(self.osteophytes[index]) if spurs else 0.0, exponent, self.wall_dip
 
 
 def sample_style(rng: np.random.Generator) -> BoneStyle:
@@ -63,19 +75,24 @@ class _BodyFrame:
     inferior: NDArray[np.floating]
 
 
-def _frame(canvas: Canvas, subject: Subject, index: int, window: Window, spur: float) -> _BodyFrame:
+def _frame(
+    canvas: Canvas, subject: Subject, index: int, window: Window, outline: tuple[float, float, float]
+) -> _BodyFrame:
+    spur, exponent, dip = outline
     up, front = subject.axes(index)
     da = canvas.a[window] - np.float32(subject.centre[index, 0])
     dz = canvas.z[window] - np.float32(subject.centre[index, 1])
     u = da * np.float32(up[0]) + dz * np.float32(up[1])
     v = da * np.float32(front[0]) + dz * np.float32(front[1])
     depth, width = np.float32(subject.depth[index]), np.float32(subject.width[index])
+    if dip:
+        v = v + np.float32(dip) * np.clip(canvas.x[window] / (width / 2), -1, 1) ** 2 * (v < 0)
     tall = np.clip(np.abs(u) / np.float32(0.5 * subject.posterior[index]), 0, 1)
     size = 1 - np.float32(subject.waist[index]) * (1 - tall**2)
     size = size + np.float32(spur) * tall**6 * np.clip(v / depth + 0.5, 0, 1)
     across = np.abs(canvas.x[window]) / (width / 2 * size)
     along = np.abs(v) / (depth / 2 * np.where(v > 0, size, 1))
-    rho = (across**_ROUNDNESS + along**_ROUNDNESS) ** np.float32(1 / _ROUNDNESS)
+    rho = (across**exponent + along**exponent) ** np.float32(1 / exponent)
     t = v / depth + np.float32(0.5)
     plan = (canvas.x[window] / (width / 2)) ** 2 + (v / (depth / 2)) ** 2
     return _BodyFrame(
@@ -105,8 +122,7 @@ def paint_bodies(canvas: Canvas, subject: Subject, style: BoneStyle) -> None:
         window = _body_window(canvas, index, subject)
         if window is None:
             continue
-        spur = float(style.osteophytes[index])
-        body = _frame(canvas, subject, index, window, spur)
+        body = _frame(canvas, subject, index, window, style.outline(index, spurs=True))
         inside = (body.rho < 1) & (body.u < body.superior) & (body.u > body.inferior)
         inside &= _near(canvas, subject, index, window)
         edge = np.minimum(
@@ -132,8 +148,8 @@ def paint_discs(canvas: Canvas, subject: Subject, style: BoneStyle) -> None:
         window = canvas.window((rows - thick, rows + thick), (-8.0, subject.depth[index] + _MARGIN))
         if window is None:
             continue
-        above = _frame(canvas, subject, index, window, 0.0)
-        below = _frame(canvas, subject, index + 1, window, 0.0)
+        above = _frame(canvas, subject, index, window, style.outline(index, spurs=False))
+        below = _frame(canvas, subject, index + 1, window, style.outline(index + 1, spurs=False))
         between = (above.u <= above.inferior) & (below.u >= below.superior)
         rho = np.minimum(np.maximum(above.rho, 0), 4)
         rho = 0.5 * (rho + np.minimum(below.rho, 4)) / (1 + subject.bulge[index])
@@ -153,13 +169,13 @@ def _sunken(subject: Subject, index: int) -> float:
     return float(max(subject.height_lost(index, t, (2 * t - 1) ** 2) for t in (0.0, 0.5, 1.0)))
 
 
-def paint_lesions(canvas: Canvas, subject: Subject) -> None:
+def paint_lesions(canvas: Canvas, subject: Subject, style: BoneStyle) -> None:
     """Balls of replaced marrow within their own body."""
     for lesion in subject.pathology.lesions:
         window = _body_window(canvas, lesion.index, subject)
         if window is None:
             continue
-        body = _frame(canvas, subject, lesion.index, window, 0.0)
+        body = _frame(canvas, subject, lesion.index, window, style.outline(lesion.index, spurs=False))
         u, v, x = lesion.centre
         depth = subject.depth[lesion.index]
         away = (body.u - u) ** 2 + ((body.t - 0.5) * depth - v) ** 2 + (canvas.x[window] - x) ** 2
@@ -167,6 +183,23 @@ def paint_lesions(canvas: Canvas, subject: Subject) -> None:
         canvas.paint(
             window, (away < lesion.radius**2) & marrow & (canvas.level[window] == lesion.index + 1), Tissue.LESION
         )
+
+
+def paint_nodes(canvas: Canvas, subject: Subject, nodes: Iterable[EndplateNode]) -> None:
+    """Dents of endplates filled with disc, with a rim of dense bone."""
+    for node in nodes:
+        window = _body_window(canvas, node.index, subject)
+        if window is None:
+            continue
+        body = _frame(canvas, subject, node.index, window, (0.0, _ROUNDNESS, 0.0))
+        below = body.superior - body.u if node.superior else body.u - body.inferior
+        away = ((body.t - node.t) * subject.depth[node.index]) ** 2 + (canvas.x[window] - node.x) ** 2
+        deep = node.deep * (1 - away / node.radius**2) - below
+        bone = canvas.level[window] == node.index + 1
+        canvas.paint(window, bone & (deep > -1.0) & (away < (node.radius + 1) ** 2), Tissue.CORTEX)
+        disc = 101 + node.index - node.superior
+        canvas.paint(window, bone & (deep > 0), Tissue.ANNULUS, disc)
+        canvas.paint(window, (canvas.level[window] == disc) & (deep > 1.5) & (below > 0), Tissue.NUCLEUS)
 
 
 def paint_sacrum(canvas: Canvas, subject: Subject, canal: Mask) -> None:

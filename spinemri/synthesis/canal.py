@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _FROM_THE_FRONT = 0.6  # share of a narrowing that disc takes from the front; ligament takes the rest from behind
 _LEAST_LOSS = 0.4  # mm; narrowing below this is not painted
 _DURA_GAP = 1.0  # mm between the posterior wall and the sac above L5
+_DURA_RING = 1.2  # squared radius of the sac with its dura
 SAC_TISSUES = (Tissue.CSF, Tissue.CORD, Tissue.NERVE_ROOT)
 
 
@@ -38,6 +39,20 @@ class SacProfile:
     anterior_border: Array
     lost: Array
     end_s: float
+
+
+@dataclass(frozen=True)
+class CanalStyle:
+    """Details of the canal that vary between people.
+
+    ``dura_mm`` is the thickness of the dura, ``cord_exponent`` that of the cord's outline (2: ellipse), ``ligament``
+    the squared radius of the canal with its ligaments; ``rootlets`` says whether the roots of the cord are drawn.
+    """
+
+    dura_mm: float
+    cord_exponent: float
+    ligament: float
+    rootlets: bool
 
 
 def sac_profile(subject: Subject, curve: Curve) -> SacProfile:
@@ -63,7 +78,9 @@ def disc_s(curve: Curve, index: int) -> float:
     return float(0.5 * (curve.bottom[index] + curve.top[index + 1]))
 
 
-def paint_canal(canvas: Canvas, subject: Subject, rng: np.random.Generator) -> NDArray[np.bool_]:
+def paint_canal(
+    canvas: Canvas, subject: Subject, rng: np.random.Generator, style: CanalStyle | None = None
+) -> NDArray[np.bool_]:
     """Epidural fat, sac, cord and roots; returns the mask of the bony canal (x, z, a)."""
     curve = canvas.curve
     depth, width = canvas.along_levels(subject.canal_depth), canvas.along_levels(subject.canal_width)
@@ -74,7 +91,7 @@ def paint_canal(canvas: Canvas, subject: Subject, rng: np.random.Generator) -> N
     ring = ring + np.float32(rng.uniform(0.2, 0.6)) * lumbar * behind * np.abs(canvas.x) / (width / 2)
     span = ((canvas.s_plane > curve.top[0] - 45) & (canvas.s_plane < curve.bottom[sizes.S1 + 3]))[None]
     canal = (ring < 1) & span
-    canvas.tissue[(ring < 1.35) & span] = int(Tissue.LIGAMENT)
+    canvas.tissue[(ring < (style.ligament if style else 1.35)) & span] = int(Tissue.LIGAMENT)
     canvas.tissue[canal] = int(Tissue.EPIDURAL_FAT)
 
     profile = sac_profile(subject, curve)
@@ -84,11 +101,14 @@ def paint_canal(canvas: Canvas, subject: Subject, rng: np.random.Generator) -> N
     radius = ((canvas.f - middle) / np.maximum(diameter / 2, 0.05)) ** 2 + (canvas.x / half_width) ** 2
     within = span & (canvas.s_plane < profile.end_s)[None]
     sac = (radius < 1) & within
-    canvas.tissue[(radius < 1.2) & canal & within] = int(Tissue.DURA)
+    dura = (1 + 2 * style.dura_mm / np.maximum(diameter, 3)) ** 2 if style else _DURA_RING
+    canvas.tissue[(radius < dura) & canal & within] = int(Tissue.DURA)
     canvas.tissue[sac] = int(Tissue.CSF)
     _paint_narrowing(canvas, subject, profile, within & ~sac)
-    _paint_cord(canvas, subject, rng, middle, radius)
+    _paint_cord(canvas, subject, rng, (middle, radius), style.cord_exponent if style else 2)
     _paint_roots(canvas, subject, rng, sac, profile)
+    if style and style.rootlets:
+        _paint_rootlets(canvas, subject, rng, profile)
     return np.asarray(canal | sac)
 
 
@@ -109,8 +129,10 @@ def _paint_narrowing(canvas: Canvas, subject: Subject, profile: SacProfile, free
         canvas.level[disc] = 101 + narrowing.index
 
 
-def _paint_cord(canvas: Canvas, subject: Subject, rng: np.random.Generator, middle: Field, radius: Field) -> None:
-    curve = canvas.curve
+def _paint_cord(
+    canvas: Canvas, subject: Subject, rng: np.random.Generator, sac: tuple[Field, Field], exponent: float
+) -> None:
+    (middle, radius), curve = sac, canvas.curve
     tip = float(np.interp(subject.conus_index, np.arange(sizes.COUNT), curve.middle))
     fade = np.clip((tip - curve.s) / 28, 0, 1) ** 0.6
     depth = np.interp(curve.s, curve.middle, subject.cord_depth[: sizes.COUNT])
@@ -123,9 +145,8 @@ def _paint_cord(canvas: Canvas, subject: Subject, rng: np.random.Generator, midd
     shifts = [0, rng.uniform(-0.5, 0.8), rng.uniform(0, 2), rng.uniform(-1.2, 0.4), rng.uniform(-1.2, 0)]
     shift = curve.along(knots, shifts)
     cap, cwd, off = (canvas.profile(values) for values in (depth, width, shift))
-    inside = ((canvas.f - middle - off) / np.maximum(cap / 2, 0.05)) ** 2 + (
-        canvas.x / np.maximum(cwd / 2, 0.05)
-    ) ** 2 < 1
+    along, across = (canvas.f - middle - off) / np.maximum(cap / 2, 0.05), canvas.x / np.maximum(cwd / 2, 0.05)
+    inside = np.abs(along) ** exponent + np.abs(across) ** exponent < 1 if exponent != 2 else along**2 + across**2 < 1
     canvas.tissue[inside & (radius < 0.92) & (canvas.tissue == int(Tissue.CSF)) & (canvas.s_plane < tip)[None]] = int(
         Tissue.CORD
     )
@@ -157,6 +178,31 @@ def _paint_roots(
         roots |= (df**2 + dx**2 < rng.uniform(0.4, 1.1) ** 2) & (s < leaves)
     roots &= sac[window] & (canvas.tissue[window] == int(Tissue.CSF)) & (s > tip - 20)
     canvas.paint(window, roots, Tissue.NERVE_ROOT)
+
+
+def _paint_rootlets(canvas: Canvas, subject: Subject, rng: np.random.Generator, profile: SacProfile) -> None:
+    """Anterior and posterior roots of C3 to T12 from the cord's sides down and out to the foramina, within the sac."""
+    curve = canvas.curve
+    for index in range(1, sizes.L1):
+        ends = disc_s(curve, index) - 3
+        starts = ends - rng.uniform(3, 9) - 1.2 * max(index - sizes.C7, 0)
+        window = canvas.window((starts - 2, ends + 3), (-22.0, 3.0))
+        if window is None:
+            continue
+        s, x = canvas.s[window], canvas.x[window]
+        border = float(np.interp(ends, curve.s, profile.anterior_border))
+        middle = border - float(np.interp(ends, curve.s, profile.diameter)) / 2
+        way = np.clip((s - starts) / (ends - starts), 0, 1)
+        out = 0.42 * subject.cord_width[index] + way * (
+            0.5 * subject.canal_width[index] - 0.42 * subject.cord_width[index]
+        )
+        roots = np.zeros(s.shape, dtype=bool)
+        for side in (-1, 1):
+            leaves = rng.uniform(1.2, 2.6) * side * (1 - way)
+            thin = (canvas.f[window] - middle - leaves) ** 2 + (np.abs(x) - out) ** 2 < rng.uniform(0.5, 1.0) ** 2
+            roots |= thin & (s > starts) & (s < ends)
+        roots &= canvas.tissue[window] == int(Tissue.CSF)
+        canvas.paint(window, roots, Tissue.NERVE_ROOT)
 
 
 def paint_foramina(canvas: Canvas, subject: Subject) -> None:

@@ -6,7 +6,7 @@ each pixel has curvilinear coordinates along the posterior walls: ``s`` from hea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -96,7 +96,8 @@ class Canvas:
 
     ``tissue`` holds Tissue values; ``level`` holds 1 + index for bone of a vertebra, 101 + index for the disc below.
     ``s`` and ``f`` (x, z, a) are curvilinear, ``a`` and ``z`` plane coordinates; both carry a small smooth
-    displacement when the subject is roughened. ``x`` is measured from the subject's midline.
+    displacement when the subject is roughened. ``x`` is measured from the subject's midline. ``slack`` is how many mm
+    ``s`` and ``f`` differ at most from their values in the midline because the spine leans sideways or is twisted.
     """
 
     tissue: NDArray[np.uint8]
@@ -111,6 +112,7 @@ class Canvas:
     nearest: NDArray[np.intp]
     curve: Curve
     pixel: tuple[float, float, float]
+    slack: float = 0.0
 
     def profile(self, values: NDArray[np.floating]) -> Field:
         """A profile sampled on the curve, looked up for every pixel of the plane: (1, z, a)."""
@@ -123,8 +125,8 @@ class Canvas:
 
     def window(self, s_range: tuple[float, float], f_range: tuple[float, float]) -> Window | None:
         """Smallest block that holds a curvilinear range, or None when it is out of the field."""
-        inside = (self.s_plane > s_range[0]) & (self.s_plane < s_range[1])
-        inside &= (self.f_plane > f_range[0]) & (self.f_plane < f_range[1])
+        inside = (self.s_plane > s_range[0] - self.slack) & (self.s_plane < s_range[1] + self.slack)
+        inside &= (self.f_plane > f_range[0] - self.slack) & (self.f_plane < f_range[1] + self.slack)
         rows, columns = np.nonzero(inside.any(axis=1))[0], np.nonzero(inside.any(axis=0))[0]
         if not rows.size:
             return None
@@ -179,4 +181,29 @@ def blank_canvas(
         nearest=nearest.reshape(shape[1:]),
         curve=curve,
         pixel=(pixel[0], pixel[1], pixel[2]),
+    )
+
+
+def leaning(canvas: Canvas, subject: Subject, twist: NDArray[np.floating]) -> Canvas:
+    """The canvas of a spine whose vertebrae follow its midline sideways.
+
+    Vertebrae lean so that their endplates stay square to the midline, and are rotated about their long axes by
+    ``twist`` (levels,) radians, as in scoliosis. A canvas of a straight spine comes back almost unchanged.
+    """
+    curve = canvas.curve
+    midline = np.interp(curve.s, curve.middle, subject.midline)
+    slope = gaussian_filter1d(np.gradient(midline, curve.s), 20 / STEP)
+    lean = canvas.profile(np.clip(slope, -0.6, 0.6)) * canvas.x
+    turn = canvas.profile(np.interp(curve.s, curve.middle, twist))
+    angle = canvas.profile(curve.angle)
+    forward, x = turn * canvas.x, canvas.x - turn * canvas.f
+    slack = float(max(np.abs(lean).max(), np.abs(forward).max()))
+    return replace(
+        canvas,
+        a=canvas.a + lean * np.sin(angle) + forward * np.cos(angle),
+        z=canvas.z - lean * np.cos(angle) + forward * np.sin(angle),
+        s=canvas.s + lean,
+        f=canvas.f + forward,
+        x=x,
+        slack=min(slack, 20.0),
     )

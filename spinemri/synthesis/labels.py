@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinemri.synthesis import bones, canal, posterior, surroundings
-from spinemri.synthesis.canvas import blank_canvas
+from spinemri.synthesis import arches, bones, canal, posterior, surroundings
+from spinemri.synthesis.canvas import blank_canvas, leaning
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from spinemri.synthesis.appearance import Appearance
     from spinemri.synthesis.canvas import Curve
     from spinemri.synthesis.subject import Subject
 
@@ -40,24 +41,34 @@ def paint(
     axes: tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]],
     rng: np.random.Generator,
     roughness_mm: float = 0.0,
+    look: Appearance | None = None,
 ) -> LabelVolume:
     """Paint a subject on regular axes (x, z, a).
 
     With ``roughness_mm`` above 0 every surface is displaced smoothly at random (for training); the subject's numbers
-    are then true on average only.
+    are then true on average only. With a ``look`` (for training) outlines, posterior elements, canal and soft
+    tissue are that person's.
     """
     canvas = blank_canvas(subject, axes, rng, roughness_mm)
     style = bones.sample_style(rng)
-    surroundings.paint_surroundings(canvas, subject, rng)
-    in_canal = canal.paint_canal(canvas, subject, rng)
-    posterior.paint_posterior_elements(canvas, subject, style, in_canal)
+    if look:
+        canvas = leaning(canvas, subject, look.twist)
+        style = look.bone_style(style)
+    surroundings.paint_surroundings(canvas, subject, rng, scalloped=look is not None)
+    in_canal = canal.paint_canal(canvas, subject, rng, look.canal if look else None)
+    if look:
+        arches.paint_arches(canvas, subject, (style, look.arches), in_canal)
+    else:
+        posterior.paint_posterior_elements(canvas, subject, style, in_canal)
     canal.paint_foramina(canvas, subject)
     keep = canvas.tissue[in_canal]
     bones.paint_bodies(canvas, subject, style)
     bones.paint_discs(canvas, subject, style)
     bones.paint_sacrum(canvas, subject, in_canal)
     bones.paint_upper_neck(canvas, subject, in_canal)
-    bones.paint_lesions(canvas, subject)
+    bones.paint_lesions(canvas, subject, style)
+    if look:
+        bones.paint_nodes(canvas, subject, look.nodes)
     _restore_sac(canvas.tissue, canvas.level, in_canal, keep)
     surroundings.paint_head(canvas, subject, in_canal)
     return LabelVolume(canvas.tissue, canvas.level, axes, canvas.curve)

@@ -33,11 +33,12 @@ _FRACTURED = range(sizes.T12, sizes.L1 + 3)
 
 @dataclass(frozen=True, eq=False)
 class Phantom:
-    """Images of a synthetic study, the subject they show, and its truth as JSON-ready values."""
+    """Images of a synthetic study, the subject they show, its truth as JSON-ready values, and what was painted."""
 
     images: tuple[Image, ...]
     subject: Subject
     truth: dict[str, Any]
+    volume: LabelVolume
 
 
 def make_phantom(seed: int, *, height_loss_pct: float = 35.0) -> Phantom:
@@ -64,7 +65,7 @@ def make_phantom(seed: int, *, height_loss_pct: float = 35.0) -> Phantom:
     images = tuple(
         _image(volume, contrast, number, geometry, seed) for number, contrast in enumerate(_CONTRASTS, start=2)
     )
-    return Phantom(images, subject, _truth(subject, volume, geometry, seed))
+    return Phantom(images, subject, _truth(subject, volume, geometry, seed), volume)
 
 
 def _pathology(rng: np.random.Generator, loss: float) -> Pathology:

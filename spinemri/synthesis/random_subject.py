@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spinemri.synthesis import morphometry as sizes
+from spinemri.synthesis.appearance import sample_appearance
 from spinemri.synthesis.labels import LabelVolume, paint
-from spinemri.synthesis.subject import Fracture, MarrowLesion, Pathology, SacNarrowing, Subject, sample_subject
+from spinemri.synthesis.subject import Fracture, MarrowLesion, Pathology, SacNarrowing, Subject, sample_subject, stack
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
-_CENTRES = {2: 0.08, 9: 0.08, 13: 0.1, 19: 0.2, 21: 0.22, 23: 0.32}  # level in the middle of the field: probability
+    from spinemri.synthesis.shapes import Template
+
+_CENTRES = {2: 0.2, 9: 0.08, 13: 0.08, 19: 0.14, 21: 0.18, 23: 0.32}  # level in the middle of the field: probability
 
 
 def random_pathology(rng: np.random.Generator) -> Pathology:
@@ -33,7 +39,7 @@ def random_pathology(rng: np.random.Generator) -> Pathology:
 
 
 def _random_fracture(rng: np.random.Generator, index: int) -> Fracture:
-    loss = float(rng.uniform(0.15, 0.6))
+    loss = float(rng.uniform(0.15, 0.75))
     shapes = {
         "wedge": (loss, 0.5 * loss, float(rng.uniform(0, 0.06))),
         "biconcave": (float(rng.uniform(0, 0.3)) * loss, loss, 0.0),
@@ -42,19 +48,89 @@ def _random_fracture(rng: np.random.Generator, index: int) -> Fracture:
     return Fracture(index, *shapes[str(rng.choice(list(shapes), p=[0.55, 0.25, 0.2]))])
 
 
-def random_volume(seed: int, spacing: tuple[float, float, float] = (2.5, 1.0, 1.0)) -> tuple[Subject, LabelVolume]:
+def random_volume(
+    seed: int,
+    spacing: tuple[float, float, float] = (2.5, 1.0, 1.0),
+    shapes: Mapping[int, tuple[Template, ...]] | None = None,
+) -> tuple[Subject, LabelVolume]:
     """A random person seen through a random sagittal field of view.
 
     Parameters
     ----------
     seed : the same seed gives the same volume
     spacing : (left-right, superior, anterior) mm
+    shapes : templates from ``meshes.load_shapes``; None draws all posterior elements as solids
     """
     rng = np.random.default_rng(seed)
     subject = sample_subject(rng, random_pathology(rng), variation=float(rng.uniform(0.5, 2)))
+    subject = varied(subject, rng)
+    look = sample_appearance(rng, shapes, subject.midline)
     middle = int(rng.choice(list(_CENTRES), p=list(_CENTRES.values())))
     axes = field_axes(rng, subject, middle, spacing)
-    return subject, paint(subject, axes, rng, roughness_mm=float(rng.uniform(0.2, 0.9)))
+    roughness = float(rng.uniform(0.2, 0.9))
+    return subject, paint(subject, axes, rng, roughness_mm=roughness, look=look)
+
+
+def varied(subject: Subject, rng: np.random.Generator) -> Subject:
+    """The subject with what only training needs: wider postures, scoliosis, slips, transitional discs."""
+    n = sizes.COUNT
+    tilt = np.radians(_lying(np.degrees(subject.tilt) + _posture_change(rng)))
+    midline = subject.midline
+    if rng.random() < 0.25:
+        centre, half = rng.uniform(sizes.T1 + 4, sizes.L5), rng.uniform(3, 8)
+        place = (np.arange(n) - centre) / half
+        midline = midline + rng.uniform(-26, 26) * np.exp(-0.5 * place**2)
+    slip = np.zeros(n)
+    if rng.random() < 0.2:
+        slip[rng.integers(sizes.L1 + 1, sizes.S1)] = rng.uniform(-5, 10)
+    if rng.random() < 0.1:
+        slip[rng.integers(sizes.C3, sizes.T1)] = rng.uniform(-2.5, 3.5)
+    disc = subject.disc.copy()
+    if rng.random() < 0.08:  # sacralised L5, lumbarised S1
+        disc[sizes.L5] = rng.uniform(1.5, 5)
+    if rng.random() < 0.12:
+        disc[sizes.S1] = rng.uniform(3.5, 7)
+    slim = np.interp(np.arange(n), [sizes.L1, sizes.L5], [1.02, 0.97]) * rng.uniform(0.94, 1.04)
+    sac = subject.sac_depth * rng.uniform(0.93, 1.12)
+    changed = replace(
+        subject,
+        tilt=tilt,
+        midline=midline,
+        slip=slip,
+        disc=disc,
+        width=subject.width * np.where(np.arange(n) >= sizes.L1, slim, 1),
+        waist=np.clip(subject.waist * rng.uniform(0.8, 1.6) + 0.02, 0.03, 0.2),
+        sac_depth=np.maximum(np.minimum(sac, subject.canal_depth - 0.8), 0.5),
+        sac_width_fraction=float(rng.uniform(0.76, 0.93)),
+        cord_depth=subject.cord_depth * rng.uniform(0.92, 1.08),
+        cord_width=subject.cord_width * rng.uniform(0.92, 1.08),
+    )
+    return stack(changed)
+
+
+def _posture_change(rng: np.random.Generator) -> NDArray[np.floating]:
+    """Degrees added to the tilt of every vertebra: a bent neck, a rounded back, more or less lordosis."""
+    steps = np.zeros(sizes.COUNT)  # bend between each vertebra and the one below
+    if rng.random() < 0.5:
+        steps[: sizes.T1] += rng.uniform(-45, 40) / sizes.T1
+    if rng.random() < 0.3:
+        steps[sizes.T1 : sizes.L1] += rng.uniform(-12, 30) / (sizes.L1 - sizes.T1)
+    if rng.random() < 0.3:
+        steps[sizes.L1 : sizes.S1] += rng.uniform(-22, 22) / (sizes.S1 - sizes.L1)
+    return np.cumsum(steps[::-1])[::-1]
+
+
+def _lying(tilt: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Tilts in degrees of someone who lies on a table: T1 and C2 stay within what a head coil allows."""
+    levels = np.arange(sizes.COUNT)
+    for index, anchor, (low, high) in ((sizes.T1, sizes.L1, (-5, 45)), (0, sizes.T1, (-25, 32))):
+        excess = tilt[index] - np.clip(tilt[index], low, high)
+        tilt = tilt - excess * np.clip((anchor - levels) / (anchor - index), 0, 1)
+    return tilt
+
+
+def _middle_of(values: NDArray[np.floating]) -> float:
+    return float(0.5 * (values.min() + values.max()))
 
 
 def field_axes(
@@ -68,9 +144,9 @@ def field_axes(
     seen = (subject.centre[:, 1] > low - 30) & (subject.centre[:, 1] < high + 30)
     front = float(subject.centre[seen, 0].max()) + rng.uniform(80, 100)
     back = float(subject.centre[seen, 0].min()) - rng.uniform(90, 120)
-    half = 44.0
+    half = 44.0 + 0.5 * float(np.ptp(subject.midline[seen]))
     return (
-        np.arange(-half, half, spacing[0]) + rng.uniform(-3, 3),
+        np.arange(-half, half, spacing[0]) + rng.uniform(-3, 3) + _middle_of(subject.midline[seen]),
         np.arange(low, high, spacing[1]),
         np.arange(back, front, spacing[2]),
     )

@@ -63,7 +63,8 @@ class Pathology:
 class Subject:
     """Sizes and places of every vertebra from C2 to S5; arrays are indexed like ``morphometry.NAMES``.
 
-    ``centre`` (n, 2) holds (a, z) of each body's centre, ``tilt`` its forward tilt in radians, ``midline`` its x.
+    ``centre`` (n, 2) holds (a, z) of each body's centre, ``tilt`` its forward tilt in radians, ``midline`` its x,
+    ``slip`` how far it has slid forward on the one below, mm.
     """
 
     scale: float
@@ -91,6 +92,7 @@ class Subject:
     conus_index: float
     sac_end_index: float
     pathology: Pathology = field(default_factory=Pathology)
+    slip: Array = field(default_factory=lambda: np.zeros(sizes.COUNT))
 
     def loss(self, index: int) -> Fracture:
         """The fracture of a vertebra (zero loss when it has none)."""
@@ -183,7 +185,7 @@ def sample_subject(rng: np.random.Generator, pathology: Pathology | None = None,
         sac_end_index=float(rng.uniform(sizes.S1 + 0.8, sizes.S1 + 2.6)),
         pathology=pathology or Pathology(),
     )
-    return _stack(_posture(subject, rng))
+    return stack(_posture(subject, rng))
 
 
 def _posture(subject: Subject, rng: np.random.Generator) -> Subject:
@@ -208,7 +210,7 @@ def _posture(subject: Subject, rng: np.random.Generator) -> Subject:
     return replace(subject, tilt=np.radians(tilt), midline=midline)
 
 
-def _stack(subject: Subject) -> Subject:
+def stack(subject: Subject) -> Subject:
     """Put the vertebrae on top of each other from the sacrum up, discs between them, posterior walls in line."""
     centre = np.zeros((sizes.COUNT, 2))
     placed = replace(subject, centre=centre)
@@ -224,6 +226,8 @@ def _stack(subject: Subject) -> Subject:
         at_wall = max(subject.disc[upper] - 0.5 * depth * opening, _THINNEST, _THINNEST - depth * opening)
         base = placed.wall_point(lower, wall_low) + at_wall * np.array([np.sin(between), np.cos(between)])
         centre[upper] += base - placed.wall_point(upper, wall_up)
+        if subject.slip[upper]:
+            centre[upper] += subject.slip[upper] * np.array([np.cos(between), -np.sin(between)])
     return _single_precision(placed)
 
 

@@ -19,17 +19,20 @@ if TYPE_CHECKING:
     from spinemri.synthesis.subject import Subject
 
 
-def paint_surroundings(canvas: Canvas, subject: Subject, rng: np.random.Generator) -> None:
-    """Paint all tissue that is not spine; call it first."""
+def paint_surroundings(canvas: Canvas, subject: Subject, rng: np.random.Generator, *, scalloped: bool = False) -> None:
+    """Paint all tissue that is not spine; call it first. ``scalloped`` fits the psoas to bodies and discs."""
     shape, px = canvas.tissue.shape, canvas.pixel
     coarse = smooth_noise(rng, shape, (8 / px[0], 26 / px[1], 7 / px[2]))
     fine = smooth_noise(rng, shape, (5 / px[0], 10 / px[1], 3 / px[2]))
     depth, width = canvas.along_levels(subject.depth), canvas.along_levels(subject.width)
     _paint_organs(canvas, rng, canvas.f > depth + 2 + 2 * np.abs(coarse))
     _paint_chest(canvas, rng, depth, width, coarse)
-    _paint_psoas(canvas, rng, depth, width, coarse)
+    if not scalloped:
+        _paint_psoas(canvas, rng, depth, width, coarse)
     band = (canvas.f > depth * 0.3) & (canvas.f < depth + rng.uniform(1.5, 6) + 1.5 * coarse)
     canvas.tissue[band & (np.abs(canvas.x) < width / 2 + 4)] = int(Tissue.PREVERTEBRAL)
+    if scalloped:
+        _paint_scalloped_psoas(canvas, subject, rng, depth, coarse)
     _paint_vessels(canvas, subject, rng, depth)
     _paint_back(canvas, subject, rng, (coarse, fine))
     _paint_ribs(canvas, subject)
@@ -86,6 +89,44 @@ def _paint_psoas(canvas: Canvas, rng: np.random.Generator, depth: Field, width: 
         if row is not None and rng.random() < 0.7:
             near = np.abs(canvas.s[row] - curve.middle[index]) < 1.3
             canvas.paint(row, near & (ax[row] > -1) & (ax[row] < 2.5), Tissue.VENA_CAVA)
+
+
+def _paint_scalloped_psoas(
+    canvas: Canvas, subject: Subject, rng: np.random.Generator, depth: Field, coarse: Field
+) -> None:
+    """Psoas that lies against discs and rims and bridges the waists, where fat and segmental vessels run under it."""
+    curve = canvas.curve
+    bulk = curve.along(
+        [curve.bottom[sizes.T12 - 1], curve.middle[sizes.L1], curve.middle[sizes.L5 - 1], curve.top[sizes.S1]],
+        np.array([2, 9, 27, 32]) * rng.uniform(0.7, 1.25),
+    )
+    waist = np.zeros_like(curve.s)
+    for index in range(sizes.T12, sizes.S1):
+        tall = np.abs(curve.s - curve.middle[index]) / (0.5 * subject.posterior[index])
+        waist += np.clip(1 - tall**2, 0, 1)
+    hollow, thick = canvas.profile(waist), canvas.profile(bulk)
+    width = canvas.along_levels(subject.width)
+    exponent = rng.uniform(2.0, 2.6)
+    forward = np.abs(canvas.f - depth / 2) / (depth / 2)
+    ax = np.abs(canvas.x)
+    out = ((ax / (width / 2)) ** exponent + forward**exponent) ** np.float32(1 / exponent) * (width / 2) - width / 2
+    gap = rng.uniform(-0.5, 1.0) + hollow * rng.uniform(-2.0, 2.5)
+    beside = (ax > 0.62 * width / 2) & (canvas.f > -rng.uniform(2, 9)) & (canvas.f < depth * rng.uniform(0.75, 1.05))
+    beside &= ((canvas.s_plane > curve.middle[sizes.T12]) & (canvas.s_plane < curve.middle[sizes.S1]))[None]
+    border = thick + 2 * coarse
+    canvas.tissue[beside & (out > -4) & (out < border + rng.uniform(1, 6))] = int(Tissue.PREVERTEBRAL)
+    canvas.tissue[beside & (out > -4) & (out < gap)] = int(Tissue.FORAMINAL_FAT)
+    canvas.tissue[beside & (out > gap) & (out < border)] = int(Tissue.MUSCLE)
+    if rng.random() < 0.5:
+        streaks = beside & (out > gap) & (out < border) & (coarse > rng.uniform(0.9, 2.0))
+        canvas.tissue[streaks] = int(Tissue.MUSCLE_FAT)
+    if rng.random() < 0.5:
+        canvas.tissue[beside & (np.abs(out - border) < 0.7)] = int(Tissue.LIGAMENT)
+    for index in range(sizes.L1, sizes.S1):
+        row = canvas.window((curve.middle[index] - 4, curve.middle[index] + 4), (-8.0, 48.0))
+        if row is not None and rng.random() < 0.8:
+            near = np.abs(canvas.s[row] - curve.middle[index] - rng.uniform(-2, 2)) < rng.uniform(0.8, 1.8)
+            canvas.paint(row, near & (out[row] > -4) & (out[row] < rng.uniform(0.5, 3.5)), Tissue.VENA_CAVA)
 
 
 def _paint_vessels(canvas: Canvas, subject: Subject, rng: np.random.Generator, depth: Field) -> None:

@@ -17,6 +17,7 @@ _SHARES = {
     Contrast.PDW: 0.03,
     Contrast.T1W_POST: 0.07,
 }
+_DARK_FLUID = (Contrast.T1W, Contrast.T1W_POST, Contrast.PDW)
 _INVENTED = 0.22
 _GAIN_SPREAD = 0.18
 
@@ -24,15 +25,29 @@ _GAIN_SPREAD = 0.18
 def random_table(rng: np.random.Generator) -> np.ndarray:
     """Signal of every tissue (float32, COUNT) for one training sample."""
     if rng.random() < _INVENTED:
-        return _invented(rng)
+        return _near_cord(_invented(rng), rng, 0.15)
     contrast = Contrast(str(rng.choice([c.value for c in _SHARES], p=list(_SHARES.values()))))
     table = signal_table(_varied(PROTOCOLS[contrast], rng), rng, jitter=1.3)
     table = table * np.exp(rng.normal(0, _GAIN_SPREAD, tissues.COUNT)).astype(np.float32)
     flow = [int(Tissue.AORTA), int(Tissue.VENA_CAVA)]
     table[flow] = table[int(Tissue.CSF)] * rng.uniform(0, 1, 2) * rng.uniform(0, 1)
+    if contrast in _DARK_FLUID:
+        table = _near_cord(table, rng, 0.5)
     if rng.random() < 0.12:  # sclerotic or thin rim that does not stand out
         table[Tissue.CORTEX] = table[Tissue.MARROW] * rng.uniform(0.5, 0.9)
     return table / max(float(np.percentile(table, 95)), 1e-6)
+
+
+def _near_cord(table: np.ndarray, rng: np.random.Generator, share: float) -> np.ndarray:
+    """In a share of the samples CSF and the roots in it differ from the cord by little, as T1 and PD images show."""
+    if rng.random() < share:
+        table = table.copy()
+        table[Tissue.CSF] = table[Tissue.CORD] * rng.uniform(0.45, 1.05)
+        table[Tissue.CISTERN] = table[Tissue.CSF]
+        table[Tissue.NERVE_ROOT] = table[Tissue.CSF] + (table[Tissue.CORD] - table[Tissue.CSF]) * rng.uniform(0, 1)
+        if rng.random() < 0.5:
+            table[Tissue.DURA] = table[Tissue.CSF] * rng.uniform(0.6, 1.1)
+    return table
 
 
 def _varied(protocol: Protocol, rng: np.random.Generator) -> Protocol:
