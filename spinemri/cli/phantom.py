@@ -17,11 +17,15 @@ def command(
         float, typer.Option(min=0, max=70, help="Anterior height that the fractured vertebra lost, percent.")
     ] = 35.0,
 ) -> None:
-    """Make a synthetic lumbar study (sagittal T1, STIR, T2): fracture, lesion, narrowing, and truth.json."""
+    """Make a synthetic lumbar study (sagittal T1, STIR, T2): fracture, lesion, narrowing, and its truth."""
     import json
 
+    from spinemri.convert import write_nifti
     from spinemri.dicom.write import StudyHeader, write_series
     from spinemri.errors import OutputError
+    from spinemri.evaluate.benchmark import TRUE_MASK, TRUTH
+    from spinemri.evaluate.truth import true_segmentation
+    from spinemri.report.masks import label_of
     from spinemri.report.write import check_writable
     from spinemri.synthesis.phantom import make_phantom
 
@@ -32,7 +36,12 @@ def command(
             name = f"{image.series.number}_{image.series.contrast.value}"
             write_series(image, out / name, StudyHeader(f"PHANTOM{seed}"))
         text = json.dumps(phantom.truth, indent=1, sort_keys=True)
-        (out / "truth.json").write_text(text + "\n", encoding="utf-8")
+        (out / TRUTH).write_text(text + "\n", encoding="utf-8")
+        true = true_segmentation(phantom.volume, phantom.images[0].geometry, phantom.images[0].series.series_uid)
+        write_nifti(true.voxels, true.geometry, out / TRUE_MASK)
+        labels = {"labels": {str(value): label_of(known) for value, known in sorted(true.structures.items())}}
+        table = out / TRUE_MASK.replace(".nii.gz", ".json")
+        table.write_text(json.dumps(labels, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{out.name}: cannot be written ({error.strerror})") from error
-    stdout.print(f"{len(phantom.images)} series and truth.json in {out}", markup=False)
+    stdout.print(f"{len(phantom.images)} series, truth.json and true masks in {out}", markup=False)

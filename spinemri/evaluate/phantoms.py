@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from spinemri.segment.predictor import Predictor
 
 MAX_LOSS_ERROR, MAX_LOSS_ERROR_MEDIAN, MAX_SAC_ERROR_MEDIAN = 8.0, 5.0, 1.0
+LOSS_MEAN, ALL_NAMED = "height loss error, mean absolute (points)", "studies with all levels named right (%)"
+BARS = ((LOSS_MEAN, "≤", 4.0, 2.0), (ALL_NAMED, "≥", 95.0, 99.0))  # figure, sense, minimum, aim
 _SAME_BODY_MM = 12.0
 
 
@@ -101,14 +103,20 @@ def score(truth: Mapping[str, Any], analysis: Analysis) -> PhantomScore:
     )
 
 
-def summary(scores: Sequence[PhantomScore]) -> dict[str, float]:
-    """Medians and worst errors over studies; a study in which the number is missing counts as infinitely wrong."""
+def summary(scores: Sequence[PhantomScore], failed: int = 0) -> dict[str, float]:
+    """Mean, median and worst errors over studies.
+
+    A study in which the number is missing counts as infinitely wrong; one of those that could not be analysed
+    (``failed``), as one without right names.
+    """
     losses = [abs(s.loss_error) if s.loss_error is not None else float("inf") for s in scores]
     narrowings = [abs(s.narrowing_error) if s.narrowing_error is not None else float("inf") for s in scores]
     return {
         "studies": len(scores),
         "fractured level right": sum(s.named == s.fractured for s in scores),
         "all levels right": sum(s.levels_right == s.levels for s in scores),
+        ALL_NAMED: 100 * sum(s.levels_right == s.levels for s in scores) / (len(scores) + failed),
+        LOSS_MEAN: sum(losses) / len(losses),
         "height loss error, median (points)": median(losses),
         "height loss error, worst (points)": max(losses),
         "sac AP error at the narrowing, median (mm)": median(narrowings),
@@ -126,6 +134,16 @@ def passes(figures: Mapping[str, float]) -> bool:
         and figures["height loss error, worst (points)"] <= MAX_LOSS_ERROR
         and figures["sac AP error at the narrowing, median (mm)"] <= MAX_SAC_ERROR_MEDIAN
     )
+
+
+def reached(figures: Mapping[str, float]) -> list[tuple[str, float, str, bool, str, bool]]:
+    """The bars of the whole chain: figure, found, minimum, whether kept, aim, whether reached."""
+    rows = []
+    for name, sense, least, aim in BARS:
+        sign = 1 if sense == "≥" else -1
+        kept, aimed = (sign * figures[name] >= sign * limit for limit in (least, aim))
+        rows.append((name, figures[name], f"{sense} {least:g}", kept, f"{sense} {aim:g}", aimed))
+    return rows
 
 
 def _found_at(centre: Sequence[float], analysis: Analysis) -> str | None:

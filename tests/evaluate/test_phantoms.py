@@ -10,11 +10,14 @@ import pytest
 from spinemri.analysis import Analysis, Provenance
 from spinemri.anatomy import Level, StructureKind
 from spinemri.evaluate.phantoms import (
+    ALL_NAMED,
+    LOSS_MEAN,
     MAX_LOSS_ERROR,
     MAX_LOSS_ERROR_MEDIAN,
     MAX_SAC_ERROR_MEDIAN,
     PhantomScore,
     passes,
+    reached,
     score,
     summary,
 )
@@ -146,6 +149,19 @@ def test_summary_takes_medians_and_worst_of_absolute_errors():
     assert figures["height error, mean (mm)"] == pytest.approx(0.5)
     assert figures["sac AP error at all places, mean (mm)"] == pytest.approx(0.7)
     assert passes(figures)
+
+
+def test_the_whole_chain_has_its_bars():
+    """Mean absolute loss error of 4 points, and names right in 95 % of studies; what failed has no right names."""
+    wrong = replace(made(9, 0.0, 0.0), levels_right=0)
+    at_limit = summary([made(n, 4.0, 0.0) for n in range(19)] + [replace(wrong, loss_found=wrong.loss_true + 4.0)])
+    assert at_limit[LOSS_MEAN] == pytest.approx(4.0)
+    assert at_limit[ALL_NAMED] == 95
+    assert [row[3] for row in reached({**at_limit, LOSS_MEAN: 4.0})] == [True, True]
+    assert [row[5] for row in reached(at_limit)] == [False, False]
+    failed = summary([made(n, 4.1, 0.0) for n in range(19)], failed=2)
+    assert [row[3] for row in reached(failed)] == [False, False]
+    assert failed[ALL_NAMED] == pytest.approx(100 * 19 / 21)
 
 
 def test_a_missing_number_is_infinitely_wrong():
