@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from spinemri.cli import analyze, phantom, scan
+from spinemri.cli import analyze, phantom, scan, score, train
 from spinemri.cli.console import failure
 from spinemri.errors import SpineMRIError
 
@@ -20,6 +20,8 @@ app = typer.Typer(
 app.command("scan")(scan.command)
 app.command("analyze")(analyze.command)
 app.command("phantom")(phantom.command)
+app.command("score")(score.command)
+app.command("train")(train.command)
 
 
 @app.callback(invoke_without_command=True)

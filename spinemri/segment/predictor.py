@@ -1,7 +1,7 @@
 """The loaded network: the only thing in spinemri that keeps state between calls.
 
-A sagittal slice is segmented from itself and its neighbours, so stacks with thick, spaced slices need no resampling
-across slices. Probabilities are brought back to the image's own grid before the class is chosen, so that borders lie
+Sagittal slices are segmented as a stack, each with its neighbours, so thick, spaced slices need no resampling across
+slices. Probabilities are brought back to the image's own grid before the class is chosen, so that borders lie
 between pixels where the probabilities say so. The training loss weights rare classes up; dividing the probabilities
 by those weights undoes that.
 """
@@ -18,6 +18,7 @@ from monai import networks
 from monai.inferers.inferer import SlidingWindowInferer
 
 from spinemri.errors import ModelError
+from spinemri.segment.network import StackUNet
 from spinemri.segment.preprocess import neighbours, sagittal_map, sagittal_slices
 
 if TYPE_CHECKING:
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
     from spinemri.segment.model import Model
     from spinemri.segment.preprocess import SagittalMap
 
+_OWN = "$StackUNet"  # as a MONAI bundle writes a class that its imports name; compared, never evaluated
 _OVERLAP = 0.25
 _MAX_GROWTH = 1.5
-_SLICES_PER_PASS = 8
-_WINDOWS_PER_BATCH = 8
+_SLICES_PER_PASS = 24  # a stack is read whole; more slices, as of a 3D volume, in overlapping blocks
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,27 +90,38 @@ class Predictor:
                 f" only {accepted}"
             )
         mapping = sagittal_map(image, self.model)
-        work = self.class_probabilities(neighbours(sagittal_slices(image, mapping), self.model.slices, mapping.stride))
+        work = self.class_probabilities(sagittal_slices(image, mapping), mapping.stride)
         classes, probabilities = _on_image_grid(work, mapping, image)
         return ClassMap(classes, probabilities, self.model.label)
 
-    def class_probabilities(self, stacks: torch.Tensor) -> torch.Tensor:
-        """Probabilities (slices, class, rows, columns), float16 on the CPU, of stacks (slices, channel, rows, columns).
+    def class_probabilities(self, slices: torch.Tensor, stride: int) -> torch.Tensor:
+        """Probabilities (slices, class, rows, columns), float16 on the CPU, of working slices (slices, rows, columns).
 
-        Each stack holds a slice in the middle and its neighbours; see ``preprocess.neighbours``.
+        Parameters
+        ----------
+        slices : normalised, see ``preprocess.sagittal_slices``
+        stride : slices from one to its neighbour; slices in between make stacks of their own
         """
-        found = []
-        sizes = zip(stacks.shape[2:], self.model.window, strict=True)
+        found = torch.zeros(len(slices), len(self.model.classes), *slices.shape[1:], dtype=torch.float16)
+        for first in range(stride):
+            found[first::stride] = self._stack_probabilities(slices[first::stride])
+        return found
+
+    def _stack_probabilities(self, slices: torch.Tensor) -> torch.Tensor:
+        sizes = zip(slices.shape[1:], self.model.window, strict=True)
         window = [window_size(size, trained, self._step) for size, trained in sizes]
-        inferer = SlidingWindowInferer(window, _WINDOWS_PER_BATCH, _OVERLAP, mode="gaussian")
-        half, able = _half_precision(self.device)
+        inferer = SlidingWindowInferer([min(len(slices), _SLICES_PER_PASS), *window], 1, _OVERLAP, mode="gaussian")
+        channels = neighbours(slices, self.model.slices, 1).movedim(1, 0)[None].to(self.device)
+        half, able = half_precision(self.device)
         with torch.inference_mode(), torch.autocast(self.device.type, half, enabled=able):
-            for first in range(0, len(stacks), _SLICES_PER_PASS):
-                batch = stacks[first : first + _SLICES_PER_PASS].to(self.device, memory_format=torch.channels_last)
-                logits = cast("torch.Tensor", inferer(batch, self.network)).float().cpu()
-                weighted = logits.softmax(1) / self._weights
-                found.append((weighted / weighted.sum(1, keepdim=True)).half())
-        return torch.cat(found)
+            logits = cast("torch.Tensor", inferer(channels, self._stack_logits)).float().cpu()[0].movedim(0, 1)
+        weighted = logits.softmax(1) / self._weights
+        return (weighted / weighted.sum(1, keepdim=True)).half()
+
+    def _stack_logits(self, window: torch.Tensor) -> torch.Tensor:
+        """One window (1, neighbours, slices, rows, columns) through the network, whose batch is a stack in order."""
+        stack = window[0].movedim(0, 1).contiguous(memory_format=torch.channels_last)
+        return cast("torch.Tensor", self.network(stack)).float().movedim(0, 1)[None]
 
 
 def window_size(size: int, trained: int, step: int) -> int:
@@ -125,22 +137,22 @@ def window_size(size: int, trained: int, step: int) -> int:
 
 
 def build_network(model: Model) -> torch.nn.Module:
-    """The model's network with fresh weights: a MONAI network named in the bundle, given plain arguments.
+    """The model's network with fresh weights: ``StackUNet`` or a MONAI network, given plain arguments by the bundle.
 
     Raises
     ------
     ModelError
-        If MONAI has no such network or refuses the arguments.
+        If there is no such network or it refuses the arguments.
     """
     arguments = dict(model.network)
     name = str(arguments.pop("_target_", ""))
-    kind = getattr(networks.nets, name, None)
+    kind = StackUNet if name == _OWN else getattr(networks.nets, name, None)
     if not (isinstance(kind, type) and issubclass(kind, torch.nn.Module)):
-        raise ModelError(f"model {model.name}: network {name!r} is not a MONAI network")
+        raise ModelError(f"model {model.name}: network {name!r}: expected {_OWN} or the name of a MONAI network")
     try:
         return kind(**arguments)
     except (TypeError, ValueError) as problem:
-        raise ModelError(f"model {model.name}: MONAI's {name} refuses its arguments ({problem})") from problem
+        raise ModelError(f"model {model.name}: {name} refuses its arguments ({problem})") from problem
 
 
 def load_network(model: Model) -> torch.nn.Module:
@@ -171,7 +183,7 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _half_precision(device: torch.device) -> tuple[torch.dtype, bool]:
+def half_precision(device: torch.device) -> tuple[torch.dtype, bool]:
     """The half precision of a device, and whether its hardware has it: emulation is slower than float32."""
     if device.type != "cpu":
         return torch.float16, True

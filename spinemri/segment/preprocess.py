@@ -123,6 +123,11 @@ def neighbours(slices: torch.Tensor, count: int, stride: int) -> torch.Tensor:
     return torch.stack([padded[c * stride : c * stride + len(slices)] for c in range(count)], dim=1)
 
 
+def stack(slices: torch.Tensor, count: int) -> torch.Tensor:
+    """Neighbouring slices as channels where all ``count`` are there: (slices - count + 1, count, rows, columns)."""
+    return slices.unfold(0, count, 1).movedim(-1, 1).contiguous()
+
+
 def _sagittal_axes(geometry: Geometry, label: str) -> tuple[int, int, int]:
     axes = (geometry.axis_along(0), geometry.axis_along(1), geometry.axis_along(2))
     in_plane = [geometry.spacing[a] for a in axes[1:]]

@@ -28,16 +28,14 @@ _MAX_SCALE, _MAX_STRETCH = 0.25, 0.1  # of the logarithm
 
 
 class SliceAugment:
-    """Random view of a labelled slice and its neighbours; equal seeds give equal sequences.
+    """Random view of labelled slices and their neighbours; equal seeds give equal sequences.
 
     Parameters
     ----------
     seed : start of the random sequence
-    size : (rows, columns) of the view, 1 mm pixels before scaling
     """
 
-    def __init__(self, seed: int, size: tuple[int, int]) -> None:
-        self.size = size
+    def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
         self.bias = RandBiasField(degree=3, coeff_range=(-0.4, 0.4), prob=0.7)
         self.smooth = RandGaussianSmooth(sigma_x=(0.3, 1.0), sigma_y=(0.3, 1.0), prob=0.3)
@@ -46,19 +44,20 @@ class SliceAugment:
             transform.set_random_state(seed + number)
 
     def __call__(
-        self, image: torch.Tensor, truth: torch.Tensor, place: tuple[float, float]
+        self, image: torch.Tensor, truth: torch.Tensor, place: tuple[float, float], size: tuple[int, int]
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None:
-        """Normalised view (slices, rows, columns), labelled and extent (rows, columns); None when it misses the image.
+        """Normalised view (slices, rows, columns), labels and extent in it; None when it misses the image.
 
         Parameters
         ----------
         image : (slices, rows, columns) intensities from 0; absent slices are 0
-        truth : (2, rows, columns) labelled structure and extent of the middle slice, 0 or 1
+        truth : (labels + 1, rows, columns) labelled structure of the slices in the middle, last the extent; 0 or 1
         place : (row, column) of the view's centre
+        size : (rows, columns) of the view, 1 mm pixels before scaling
         """
-        grid = random_grid(self.rng, self.size, place, (image.shape[1], image.shape[2]))
+        grid = random_grid(self.rng, size, place, (image.shape[1], image.shape[2]))
         view = nnf.grid_sample(image[None], grid, mode="bilinear", align_corners=True)[0]
-        labelled, extent = nnf.grid_sample(truth[None], grid, mode="nearest", align_corners=True)[0]
+        marked = nnf.grid_sample(truth[None], grid, mode="nearest", align_corners=True)[0]
         inside = view > 0
         if int(inside.sum()) < _MIN_PIXELS:
             return None
@@ -67,7 +66,10 @@ class SliceAugment:
         black = _FAINT if self.rng.random() < 0.5 else 0.0  # scanners differ: air is noise, or set to nothing
         view = normalise(torch.where(inside, convert_to_tensor(curved, track_meta=False).clamp(min=_FAINT), black))
         view = convert_to_tensor(self.noise(view), track_meta=False) * seen
-        return (view.flip(0) if self.rng.random() < 0.5 else view).contiguous(), labelled, extent
+        labelled, extent = marked[:-1], marked[-1]
+        if self.rng.random() < 0.5:
+            view, labelled = view.flip(0), labelled.flip(0)
+        return view.contiguous(), labelled.contiguous(), extent
 
 
 def random_grid(
@@ -91,9 +93,9 @@ def random_curve(view: torch.Tensor, inside: torch.Tensor, rng: Generator) -> to
     low, high = torch.quantile(values, 0.01), torch.quantile(values, 0.995)
     level = ((view - low) / (high - low + 1e-6)).clamp(0, _TOP)
     kind = rng.random()
-    if kind < 0.55:
+    if kind < 0.7:
         raised = level ** float(np.exp(rng.uniform(-0.6, 0.6)))
-        return raised if kind < 0.35 else _TOP - raised
+        return raised if kind < 0.45 else _TOP - raised
     heights = torch.from_numpy(rng.random(int(rng.integers(4, 7))).astype(np.float32))
     at = level / _TOP * (len(heights) - 1)
     piece = at.floor().clamp(0, len(heights) - 2).long()

@@ -11,12 +11,14 @@ import csv
 import math
 import time
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from spinemri.errors import ModelError
+from spinemri.segment.predictor import half_precision
 from spinemri.training.loss import full_loss, partial_loss
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class TrainingConfig:
     average : memory of the running average of the weights
     real_weight : weight of the real slices' loss beside the synthetic ones'
     checkpoint_s, log_steps : how often to write
+    stacks : of either kind per step
     max_steps : end earlier than the clock; then the rate follows the steps
     seed : of the weights' start
     """
@@ -55,10 +58,11 @@ class TrainingConfig:
     weight_decay: float = 1e-3
     warm_up: float = 0.03
     clip: float = 5.0
-    average: float = 0.995
+    average: float = 0.998
     real_weight: float = 1.0
     checkpoint_s: float = 120.0
     log_steps: int = 50
+    stacks: int = 1
     max_steps: int | None = None
     seed: int = 1
 
@@ -93,8 +97,8 @@ def train(
     config : how long and how fast
     network : starts from the weights it has, unless ``config.out`` holds an unfinished run
     weights : one per class, for the cross-entropy
-    synthetic : endless batches (image (batch, slices, rows, columns), classes (batch, rows, columns))
-    real : endless batches of ``RealSlices``, or None to train on synthetic slices only
+    synthetic : endless stacks, see ``SyntheticSlices``
+    real : endless stacks, see ``RealSlices``; None to train on synthetic slices only
 
     Raises
     ------
@@ -106,15 +110,17 @@ def train(
     device = next(network.parameters()).device
     run = _start(config, network)
     class_weights = torch.tensor(list(weights), device=device)
-    batches, real_batches = iter(synthetic), iter(real) if real is not None else None
+    synthetic, real = iter(synthetic), iter(real if real is not None else ())
     totals, waited, saved = _Totals(len(class_weights)), 0.0, time.monotonic()
     while (share := _share(config, run)) < 1:
         began = time.monotonic()
-        batch = [t.to(device) for t in next(batches)]
-        real_batch = [t.to(device) for t in next(real_batches)] if real_batches is not None else None
+        samples, real_samples = (
+            [[part.to(device) for part in sample] for sample in islice(stacks, config.stacks)]
+            for stacks in (synthetic, real)
+        )
         waited += time.monotonic() - began
         _set_rate(config, run, share)
-        totals.add(*_step(config, run, class_weights, (batch, real_batch)))
+        totals.add(*_step(config, run, class_weights, samples, real_samples))
         if run.step % config.log_steps == 0:
             _log(config.out / LOG, run, totals, waited)
             totals, waited = _Totals(len(class_weights)), 0.0
@@ -175,19 +181,18 @@ def _step(
     config: TrainingConfig,
     run: _Run,
     weights: torch.Tensor,
-    batches: tuple[list[torch.Tensor], list[torch.Tensor] | None],
-) -> tuple[Loss, Loss | None]:
-    """One descent on a synthetic and a real batch together."""
-    (image, classes), real = batches
-    both = image if real is None else torch.cat([image, real[0]])
-    with torch.autocast(both.device.type, torch.bfloat16):
-        logits = run.network(both.contiguous(memory_format=torch.channels_last))
-    logits = logits.float()
-    full = full_loss(logits[: len(image)], classes, weights)
-    partial = None if real is None else partial_loss(logits[len(image) :], real[1], real[2], real[3], weights)
-    value = full.value if partial is None else full.value + config.real_weight * partial.value
+    synthetic: list[list[torch.Tensor]],
+    real: list[list[torch.Tensor]],
+) -> tuple[list[Loss], list[Loss]]:
+    """One descent on synthetic and real stacks together, one stack in memory at a time."""
     run.optimizer.zero_grad()
-    value.backward()  # type: ignore[no-untyped-call]
+    full, partial = [], []
+    for image, classes in synthetic:
+        full.append(full_loss(_logits(run.network, image), classes, weights))
+        (full[-1].value / len(synthetic)).backward()  # type: ignore[no-untyped-call]
+    for image, labelled, extent, target in real:
+        partial.append(partial_loss(_logits(run.network, image), labelled, extent, target, weights))
+        (partial[-1].value * config.real_weight / len(real)).backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(run.network.parameters(), config.clip)
     run.optimizer.step()
     run.step += 1
@@ -198,6 +203,14 @@ def _step(
     return full, partial
 
 
+def _logits(network: torch.nn.Module, stack: torch.Tensor) -> torch.Tensor:
+    """Logits (slices, classes, rows, columns), float32, of one stack (slices, neighbours, rows, columns)."""
+    _, able = half_precision(stack.device)
+    with torch.autocast(stack.device.type, torch.bfloat16, enabled=able):
+        found: torch.Tensor = network(stack.contiguous(memory_format=torch.channels_last))
+    return found.float()
+
+
 class _Totals:
     """Means of what a stretch of steps showed, for the log."""
 
@@ -206,16 +219,15 @@ class _Totals:
         self.dice, self.seen = np.zeros(classes), np.zeros(classes)  # foreground classes, then the real slices
         self.steps = 0
 
-    def add(self, full: Loss, partial: Loss | None) -> None:
+    def add(self, full: list[Loss], partial: list[Loss]) -> None:
         self.steps += 1
-        for number, part in enumerate((full, partial)):
-            if part is None:
-                continue
-            self.loss[number] += float(part.value.detach())
+        for number, parts in enumerate((full, partial)):
             where = slice(0, -1) if number == 0 else slice(-1, None)
-            present = part.present.cpu().numpy()
-            self.dice[where] += part.dice.cpu().numpy() * present
-            self.seen[where] += present
+            for part in parts:
+                self.loss[number] += float(part.value.detach()) / len(parts)
+                present = part.present.cpu().numpy()
+                self.dice[where] += part.dice.cpu().numpy() * present
+                self.seen[where] += present
 
     def row(self) -> Iterator[str]:
         yield from (f"{v / max(1, self.steps):.4f}" for v in self.loss)

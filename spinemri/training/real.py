@@ -1,8 +1,8 @@
-"""Real images with partial labels: one structure, in part of the spine, by person either for training or for checking.
+"""Real images with partial labels: one structure, in part of the spine.
 
-The split is fixed in ``split.csv``: whoever is checked on has never been trained on, in any version. A vertebra beyond
-the last labelled one is not background. So labels count only between two planes across the column, through the outer
-ends of the first and last labelled structures.
+Who may be trained on is fixed in ``people.csv``, by person and for every version; ``evaluate/validation.csv`` lists the
+others. A vertebra beyond the last labelled one is not background. So labels count only between two planes across the
+column, through the outer ends of the first and last labelled structures.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from spinemri.errors import InputError
 from spinemri.read import read_volume
-from spinemri.segment.preprocess import present_voxels, sagittal_map
+from spinemri.segment.preprocess import present_voxels, sagittal_map, stack
 from spinemri.training.augment import SliceAugment
+from spinemri.training.synthetic import NEIGHBOURS, random_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,19 +31,17 @@ if TYPE_CHECKING:
     from spinemri.image import Image
     from spinemri.segment.model import Model
 
-TRAINING, VALIDATION = "training", "validation"
-_SHARE = {"vb2": 0.5, "vb3": 0.3, "ivd": 0.2}  # of the real slices; the sets differ in size and in what they teach
+_SHARE = {"vb2": 0.42, "vb3": 0.38, "ivd": 0.2}  # of the real slices; the sets differ in size and in what they teach
 _OUTER = 0.995  # quantile of a structure's voxels that counts as its outer end
 
 
 @dataclass(frozen=True)
 class LabelledCase:
-    """One row of the split: a labelled image, whose it is, what it is for, and which structure it labels."""
+    """A labelled image, whose it is, and which structure it labels."""
 
     set: str
     case: str
     person: str
-    role: str
     structure: str
 
     def files(self, root: Path) -> tuple[Path, Path]:
@@ -73,10 +72,10 @@ class LabelledVolume:
     stride: int
 
 
-def labelled_cases(role: str) -> tuple[LabelledCase, ...]:
-    """The cases of one role, 'training' or 'validation', from the fixed split."""
-    table = resources.files("spinemri.training").joinpath("split.csv").read_text(encoding="utf-8")
-    return tuple(c for c in (LabelledCase(**row) for row in csv.DictReader(table.splitlines())) if c.role == role)
+def training_cases() -> tuple[LabelledCase, ...]:
+    """The labelled images that may be trained on."""
+    table = resources.files("spinemri.training").joinpath("people.csv").read_text(encoding="utf-8")
+    return tuple(LabelledCase(**row) for row in csv.DictReader(table.splitlines()))
 
 
 def load_case(case: LabelledCase, root: Path, model: Model) -> LabelledVolume:
@@ -127,8 +126,8 @@ def labelled_extent(structures: dict[int, NDArray[np.bool_]]) -> NDArray[np.bool
 class RealSlices(IterableDataset[tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]]):
     """Endless augmented samples of labelled volumes.
 
-    Each is (image (slices, rows, columns) float32, labelled (rows, columns) float32, extent (rows, columns) float32,
-    class of the labelled structure).
+    Each is (image (slices, neighbours, rows, columns), labelled (slices, rows, columns), extent (slices, rows,
+    columns), all float32, and the class of the labelled structure (slices,)).
 
     Raises
     ------
@@ -136,39 +135,46 @@ class RealSlices(IterableDataset[tuple[torch.Tensor, torch.Tensor, torch.Tensor,
         If there is no volume.
     """
 
-    def __init__(self, volumes: Sequence[LabelledVolume], seed: int, size: tuple[int, int] = (160, 192)) -> None:
+    def __init__(self, volumes: Sequence[LabelledVolume], seed: int) -> None:
         if not volumes:
             raise InputError("no labelled volumes to train on")
         self.sets: dict[str, list[LabelledVolume]] = {}
         for volume in volumes:
             self.sets.setdefault(volume.case.set, []).append(volume)
-        self.seed, self.size = seed, size
+        self.seed = seed
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]]:
         """Samples for ever; each loader worker draws its own."""
         torch.set_num_threads(1)
         worker = get_worker_info()
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
-        augment = SliceAugment(int(rng.integers(2**31)), self.size)
+        augment = SliceAugment(int(rng.integers(2**31)))
         names = list(self.sets)
         shares = np.array([_SHARE.get(name, 0.2) for name in names])
         while True:
             chosen = self.sets[names[rng.choice(len(names), p=shares / shares.sum())]]
             volume = chosen[rng.integers(len(chosen))]
-            sample = augment(*_cut(volume, rng))
+            count, rows, columns = random_size(rng)
+            sample = augment(*_cut(volume, rng, count), (rows, columns))
             if sample is not None:
-                yield (*sample, torch.tensor(volume.target))
+                view, labelled, extent = sample
+                target = torch.full((len(labelled),), volume.target)
+                yield stack(view, NEIGHBOURS), labelled, extent.expand_as(labelled).contiguous(), target
 
 
-def _cut(volume: LabelledVolume, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor, tuple[float, float]]:
-    """Neighbouring slices, labels and extent of the middle one, and where in it to look, (row, column)."""
+def _cut(
+    volume: LabelledVolume, rng: np.random.Generator, labelled_count: int
+) -> tuple[torch.Tensor, torch.Tensor, tuple[float, float]]:
+    """Slices in a row with their neighbours, labels and extent of these slices, and where to look, (row, column)."""
     count = len(volume.slices)
-    middle = int(rng.integers(count))
     stride = volume.stride if rng.random() < 0.7 else 1
-    near = [middle + step * stride for step in (-2, -1, 0, 1, 2)]
+    span = (labelled_count - 1) * stride
+    first = int(rng.integers(-stride, max(1, count - span + stride)))
+    wanted = first + stride * np.arange(-(NEIGHBOURS // 2), labelled_count + NEIGHBOURS // 2)
     absent = torch.zeros_like(volume.slices[0])
-    image = torch.stack([volume.slices[k] if 0 <= k < count else absent for k in near])
-    truth = torch.stack([volume.labelled[middle], volume.extent]).float()
+    image = torch.stack([volume.slices[k] if 0 <= k < count else absent for k in wanted])
+    labelled = [volume.labelled[k] if 0 <= k < count else absent for k in wanted[NEIGHBOURS // 2 : -(NEIGHBOURS // 2)]]
+    truth = torch.stack([*labelled, volume.extent]).float()
     rows, columns = (volume.labelled.any(0).any(axis).nonzero().flatten() for axis in (1, 0))
     place = float(rows.float().mean()) + rng.uniform(-35, 35), rng.uniform(float(columns[0]), float(columns[-1]))
     return image, truth, place

@@ -1,7 +1,7 @@
 """Training samples from painted subjects: a random sagittal patch, rendered with a random contrast and scanner.
 
-A sample is five neighbouring slices and the classes of the middle one, at 1 mm in plane, rows from posterior to
-anterior and columns from inferior to superior, normalised as the predictor does.
+A sample is a stack of slices, each with its neighbours as channels, and their classes, at 1 mm in plane, rows from
+posterior to anterior and columns from inferior to superior, normalised as the predictor does.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch.nn.functional as nnf
 from torch.utils.data import IterableDataset, get_worker_info
 
 from spinemri.errors import InputError
-from spinemri.segment.preprocess import normalise
+from spinemri.segment.preprocess import normalise, stack
 from spinemri.synthesis.tissue import COUNT, SACRUM, class_of_tissue
 from spinemri.training.contrasts import random_table, texture_amplitudes
 from spinemri.training.scanner import random_scanner
@@ -26,18 +26,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-SLICES = 5
+NEIGHBOURS = 5  # a slice and two to either side
 _SUB = 2  # thin layers rendered per slice
 _VOLUME_SLICE_MM = 2.5
 _OUTSIDE = COUNT  # extra tissue value for what lies beyond the volume
 _CLASSES = np.append(class_of_tissue(), 0).astype(np.uint8)
+_ROWS, _COLUMNS = (128, 160, 192), (160, 192, 224)
+_PIXELS = 170_000  # of the labelled slices of a sample
+_MIN_SLICES, _MAX_SLICES = 4, 8
 _BONE_LEVELS = 100
 _SHELF = 12  # volumes in memory; now and then the oldest makes room for another
 
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """Tissue and level of thin layers (rows, columns, layers), and the classes of the middle slice (rows, columns)."""
+    """Tissue and level of thin layers (rows, columns, layers), and the classes (slices, rows, columns)."""
 
     tissue: NDArray[np.uint8]
     level: NDArray[np.uint8]
@@ -45,8 +48,10 @@ class Patch:
     inside: NDArray[np.bool_]
 
 
-def cut_patch(volume: dict[str, NDArray[np.uint8]], rng: np.random.Generator, size: tuple[int, int]) -> Patch:
-    """A patch at a random place, scale, tilt and slice distance of a volume with arrays (x, z, a)."""
+def cut_patch(
+    volume: dict[str, NDArray[np.uint8]], rng: np.random.Generator, size: tuple[int, int], count: int
+) -> Patch:
+    """``count`` slices at a random place, scale, tilt and slice distance of a volume with arrays (x, z, a)."""
     tissue, level = volume["tissue"], volume["level"]
     nx, nz, na = tissue.shape
     centre = _random_centre(tissue, rng)
@@ -68,13 +73,21 @@ def cut_patch(volume: dict[str, NDArray[np.uint8]], rng: np.random.Generator, si
     apart *= 1 if rng.random() < 0.5 else -1
     lean = rng.uniform(-0.024, 0.024, 2)
     at_x = centre[0] + rows * lean[0] + columns * lean[1]
-    layers = (np.arange(SLICES * _SUB) - (SLICES * _SUB - 1) / 2) * apart / _SUB
+    layers = (np.arange(count * _SUB) - (count * _SUB - 1) / 2) * apart / _SUB
     index_x = np.clip(np.rint(at_x[..., None] + layers), 0, nx - 1).astype(np.intp)
     where = (index_x, index_z[..., None], index_a[..., None])
     cut, cut_level = tissue[where], level[where]
     cut[~inside] = _OUTSIDE
-    middle = tissue[np.clip(np.rint(at_x), 0, nx - 1).astype(np.intp), index_z, index_a]
-    return Patch(cut, cut_level, np.where(inside, _CLASSES[middle], 0).astype(np.uint8), inside)
+    middles = at_x[..., None] + (np.arange(count) - (count - 1) / 2) * apart
+    shown = tissue[np.clip(np.rint(middles), 0, nx - 1).astype(np.intp), index_z[..., None], index_a[..., None]]
+    classes = np.where(inside[..., None], _CLASSES[shown], 0).astype(np.uint8)
+    return Patch(cut, cut_level, classes.transpose(2, 0, 1), inside)
+
+
+def random_size(rng: np.random.Generator) -> tuple[int, int, int]:
+    """Labelled slices, rows and columns of a sample: what a window shows changes normalisation inside the network."""
+    rows, columns = int(rng.choice(_ROWS)), int(rng.choice(_COLUMNS))
+    return int(np.clip(round(_PIXELS / (rows * columns)), _MIN_SLICES, _MAX_SLICES)), rows, columns
 
 
 def _random_centre(tissue: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float64]:
@@ -118,8 +131,8 @@ def _random_field_of_view(slices: torch.Tensor, rng: np.random.Generator) -> tor
         keep = torch.zeros(rows, columns)
         keep[top : top + high, left : left + wide] = 1
         slices = slices * keep
-    if rng.random() < 0.24:
-        lost = int(rng.integers(1, SLICES // 2 + 1))
+    if rng.random() < 0.3:
+        lost = int(rng.integers(1, NEIGHBOURS // 2 + 2))
         slices = slices.clone()
         if rng.random() < 0.5:
             slices[:lost] = 0
@@ -131,7 +144,7 @@ def _random_field_of_view(slices: torch.Tensor, rng: np.random.Generator) -> tor
 
 
 class SyntheticSlices(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
-    """Endless samples (image (5, rows, columns) float32, classes (rows, columns) int64).
+    """Endless samples (image (slices, 5, rows, columns) float32, classes (slices, rows, columns) int64).
 
     Parameters
     ----------
@@ -144,8 +157,8 @@ class SyntheticSlices(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         If the folder holds no volume.
     """
 
-    def __init__(self, folder: Path, seed: int = 0, size: tuple[int, int] = (160, 192)) -> None:
-        self.folder, self.seed, self.size = Path(folder), seed, size
+    def __init__(self, folder: Path, seed: int = 0) -> None:
+        self.folder, self.seed = Path(folder), seed
         if not any(self.folder.glob("[0-9]*.npz")):
             raise InputError(f"{self.folder.name}: no painted volumes; paint some with --paint")
 
@@ -161,7 +174,8 @@ class SyntheticSlices(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
                 with np.load(paths[rng.integers(len(paths))]) as stored:
                     shelf.append({"tissue": stored["tissue"], "level": stored["level"]})
                 shelf = shelf[-_SHELF:]
-            patch = cut_patch(shelf[rng.integers(len(shelf))], rng, self.size)
+            count, *size = random_size(rng)
+            patch = cut_patch(shelf[rng.integers(len(shelf))], rng, (size[0], size[1]), count + NEIGHBOURS - 1)
             image = render(patch, rng)
-            classes = np.where((image[SLICES // 2] != 0).numpy(), patch.classes, 0)
-            yield image, torch.from_numpy(classes.astype(np.int64))
+            classes = np.where((image != 0).numpy(), patch.classes, 0)[NEIGHBOURS // 2 : -(NEIGHBOURS // 2)]
+            yield stack(image, NEIGHBOURS), torch.from_numpy(classes.astype(np.int64))

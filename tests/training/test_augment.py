@@ -8,6 +8,8 @@ import torch
 
 from spinemri.training.augment import SliceAugment, random_curve, random_grid
 
+SIZE = (160, 192)
+
 
 def scene() -> tuple[torch.Tensor, torch.Tensor]:
     """A big structure behind and below, a small one in front and above, each slice a little brighter."""
@@ -22,9 +24,9 @@ def scene() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def samples(count: int = 40) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-    augment = SliceAugment(3, (160, 192))
-    found = [augment(*scene(), (75.0, 95.0)) for _ in range(count)]
-    return [sample for sample in found if sample is not None]
+    augment = SliceAugment(3)
+    found = [augment(*scene(), (75.0, 95.0), SIZE) for _ in range(count)]
+    return [(view, labelled[0], extent) for view, labelled, extent in (sample for sample in found if sample)]
 
 
 def test_labels_stay_on_their_structure():
@@ -45,26 +47,29 @@ def test_what_is_behind_and_below_stays_there():
 
 def test_some_samples_are_mirrored_left_to_right_by_their_slice_order():
     """The middle slice stays in the middle; the order of the others turns in about half of the samples."""
-    augment = SliceAugment(3, (160, 192))
+    augment = SliceAugment(3)
     image, truth = scene()
     image[0] = 0  # absent on one side
-    absent = [not sample[0][0].any() for sample in (augment(image, truth, (75.0, 95.0)) for _ in range(40)) if sample]
+    marked = torch.cat([truth[:1], torch.zeros_like(truth[:1]), truth[1:]])  # and labelled only in the first of two
+    seen = [sample for sample in (augment(image, marked, (75.0, 95.0), SIZE) for _ in range(40)) if sample]
+    absent = [not view[0].any() for view, *_ in seen]
     assert 8 < sum(absent) < 32
+    assert [bool(labelled[0].any()) for _, labelled, _ in seen] == absent
 
 
 def test_outside_the_image_is_zero_and_never_supervised():
-    augment = SliceAugment(5, (160, 192))
+    augment = SliceAugment(5)
     image, truth = scene()
     for _ in range(10):
-        view, labelled, extent = augment(image, truth, (5.0, 95.0))
+        view, labelled, extent = augment(image, truth, (5.0, 95.0), SIZE)
         outside = extent == 0
         assert outside.any()
-        assert not labelled[outside].any()
+        assert not labelled[:, outside].any()
         assert not view[:, torch.nn.functional.avg_pool2d(extent[None], 5, 1, 2)[0] == 0].any()
 
 
 def test_a_view_that_misses_the_image_is_none():
-    assert SliceAugment(1, (32, 32))(*scene(), (-400.0, -400.0)) is None
+    assert SliceAugment(1)(*scene(), (-400.0, -400.0), (32, 32)) is None
 
 
 def test_a_curve_is_continuous_and_sometimes_inverted():

@@ -30,7 +30,7 @@ def network(seed: int = 0) -> torch.nn.Module:
 
 
 def sample() -> tuple[torch.Tensor, torch.Tensor]:
-    """One slice and neighbours: a noisy field with a darker rectangle (1) and a brighter strip (2)."""
+    """A stack of one slice and its neighbours: a noisy field with a darker rectangle (1) and a brighter strip (2)."""
     torch.manual_seed(4)
     classes = torch.zeros(1, 48, 64, dtype=torch.int64)
     classes[0, 8:26, 10:40] = 1

@@ -9,26 +9,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader
 
 from spinemri.convert import write_nifti
 from spinemri.errors import InputError
 from spinemri.geometry import Geometry
 from spinemri.segment.model import load_model
 from spinemri.training.real import (
-    TRAINING,
-    VALIDATION,
     LabelledCase,
     RealSlices,
-    labelled_cases,
     labelled_extent,
     load_case,
+    training_cases,
 )
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-CASE = LabelledCase("vb2", "90", "90", TRAINING, "vertebral_body")
+CASE = LabelledCase("vb2", "90", "90", "vertebral_body")
 # slices to the left, rows downwards, columns backwards
 GRID = Geometry((9, 180, 150), (4.0, 1.0, 1.0), (-16.0, -75.0, 90.0), (1.0, 0, 0, 0, 0, 1.0, 0, -1.0, 0))
 
@@ -49,15 +46,14 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_nobody_is_both_trained_and_checked_on():
-    people = {role: {(c.set, c.person) for c in labelled_cases(role)} for role in (TRAINING, VALIDATION)}
-    assert not people[TRAINING] & people[VALIDATION]
+    people = {(c.set, c.person) for c in training_cases()}
     held_out = {("vb1", "AKa"), ("vb1", "DzZ"), ("ivd", "46"), ("vb2", "19"), ("vb2", "20"), ("vb2", "23")}
-    assert people[VALIDATION] == held_out | {("vb3", str(n)) for n in range(44, 53)}
-    assert len(labelled_cases(TRAINING)) == 12 + 39 + 3
+    assert not people & (held_out | {("vb3", str(n)) for n in range(44, 53)})
+    assert len(people) == 12 + 39 + 3
 
 
 def test_every_case_of_the_split_exists(shared):
-    for case in (*labelled_cases(TRAINING), *labelled_cases(VALIDATION)):
+    for case in training_cases():
         assert all(path.is_file() for path in case.files(shared / "data/labelled"))
 
 
@@ -91,26 +87,30 @@ def test_labels_count_between_planes_across_the_column():
 
 def test_samples_repeat_with_their_seed_and_show_the_structure(root):
     volume = load_case(CASE, root, load_model())
-    first, again = (list(islice(RealSlices([volume], seed=3, size=(96, 128)), 12)) for _ in range(2))
+    first, again = (list(islice(RealSlices([volume], seed=3), 12)) for _ in range(2))
     assert all(torch.equal(a[0], b[0]) for a, b in zip(first, again, strict=True))
     contrasts = []
     for image, labelled, extent, target in first:
-        assert image.shape == (5, 96, 128)
-        assert labelled.shape == extent.shape == (96, 128)
-        assert int(target) == 1
+        slices, neighbours, *size = image.shape
+        assert neighbours == 5
+        assert labelled.shape == extent.shape == (slices, *size)
+        assert target.tolist() == [1] * slices
         assert torch.isfinite(image).all()
-        if labelled.sum() > 200:
-            inner = image[2][labelled > 0].mean() - image[2][(labelled == 0) & (image[2] != 0)].mean()
-            contrasts.append(float(inner))
+        assert torch.equal(image[1:, 1], image[:-1, 2])  # what is a slice's neighbour is the slice before it
+        middle, marked = image[:, 2], labelled > 0
+        if marked.sum() > 2000:
+            contrasts.append(float(middle[marked].mean() - middle[~marked & (middle != 0)].mean()))
     assert min(contrasts) < -0.3 < 0.3 < max(contrasts)  # bright in some samples, dark in others
 
 
-def test_samples_come_as_batches(root):
+def test_samples_come_in_several_sizes_and_show_the_end_of_the_stack(root):
     volume = load_case(CASE, root, load_model())
-    image, labelled, extent, target = next(iter(DataLoader(RealSlices([volume], 1, (96, 128)), batch_size=3)))
-    assert image.shape == (3, 5, 96, 128)
-    assert labelled.shape == extent.shape == (3, 96, 128)
-    assert target.tolist() == [1, 1, 1]
+    drawn = list(islice(RealSlices([volume], 1), 40))
+    assert len({image.shape[2:] for image, *_ in drawn}) > 4
+    absent = [(image[:, 2] == 0).flatten(1).all(1) for image, *_ in drawn]
+    assert any(bool(a.any()) for a in absent)
+    for (_, labelled, _, _), nothing in zip(drawn, absent, strict=True):
+        assert not labelled[nothing].any()
 
 
 def test_what_is_missing_or_does_not_fit_is_said(root):

@@ -1,0 +1,48 @@
+"""``spinemri train``: train the network of a bundle, in the background, in as many sessions as it takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spinemri.cli.console import out as stdout
+
+
+def command(
+    bundle: Annotated[str, typer.Argument(help="Folder of a model bundle, or the name of one that ships.")],
+    out: Annotated[Path, typer.Option("--output", "-o", help="Folder of checkpoint and log; taken up again if there.")],
+    painted: Annotated[Path, typer.Option(help="Folder of painted subjects of the synthetic spine.")],
+    minutes: Annotated[float, typer.Option(min=0.01, help="Training time, over all sessions of this run.")],
+    paint: Annotated[int, typer.Option(min=0, help="Paint this many subjects into --painted first, if absent.")] = 0,
+    shapes: Annotated[Path | None, typer.Option(help="Folder of vertebra meshes to paint with.")] = None,
+    real: Annotated[
+        Path | None, typer.Option(help="Folder of labelled sets; without it synthetic slices only.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="Checkpoint to start from, 'new' for fresh weights; else the bundle's.")
+    ] = None,
+    rate: Annotated[float, typer.Option(min=1e-7, help="Highest learning rate.")] = 1e-3,
+    stacks: Annotated[int, typer.Option(min=1, help="Synthetic and real stacks per step.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that render synthetic slices.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads of the network.")] = 2,
+    seed: Annotated[int, typer.Option(min=0, help="Start of every random sequence.")] = 1,
+    version: Annotated[
+        str, typer.Option(help="Write the averaged weights into BUNDLE under this version at the end.")
+    ] = "",
+    change: Annotated[str, typer.Option(help="Line for the bundle's changelog.")] = "trained further",
+) -> None:
+    """Train the network of BUNDLE on painted subjects and labelled real images; goes on where it was interrupted."""
+    from spinemri.segment.model import load_model
+    from spinemri.training.export import checkpoint_state, export_weights
+    from spinemri.training.loop import TrainingConfig
+    from spinemri.training.run import TrainingData, train_bundle
+
+    model = load_model(bundle)
+    data = TrainingData(painted, paint, shapes, real, workers, threads)
+    checkpoint = train_bundle(model, data, TrainingConfig(out, minutes, rate, stacks=stacks, seed=seed), start)
+    stdout.print(f"averaged weights in {checkpoint}", markup=False)
+    if version:
+        export_weights(checkpoint_state(checkpoint), model.path, version, change)
+        stdout.print(f"{model.name} is now version {version}", markup=False)

@@ -1,0 +1,86 @@
+"""The anatomy network: a MONAI DynUNet per sagittal slice, with slices that talk to each other at the coarse levels.
+
+Slices of a clinical stack lie 3 to 5 mm apart: too far for a 3D convolution at full resolution, near enough that where
+a body ends sideways can only be told from the slices beside it. So every slice is read with its neighbours as channels,
+and from a quarter of the resolution downwards each feature also sees the slice before and the slice after.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from monai.networks.nets.dynunet import DynUNet
+from torch import nn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_FIRST_MIXED = 2  # level at a quarter of the resolution
+
+
+class SliceMixing(nn.Module):
+    """Adds to each slice's features what the slices before and after it show; starts as the identity.
+
+    Parameters
+    ----------
+    channels : features per pixel
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.mix = nn.Conv2d(3 * channels, channels, 1)
+        nn.init.zeros_(self.mix.weight)
+        if self.mix.bias is not None:
+            nn.init.zeros_(self.mix.bias)
+
+    def forward(self, slices: torch.Tensor) -> torch.Tensor:
+        """Features (slices, channels, rows, columns) in, the same out; beyond the stack there is 0."""
+        nothing = torch.zeros_like(slices[:1])
+        before, after = torch.cat([nothing, slices[:-1]]), torch.cat([slices[1:], nothing])
+        mixed: torch.Tensor = slices + self.mix(torch.cat([before, slices, after], dim=1))
+        return mixed
+
+
+class StackUNet(DynUNet):
+    """A 2D DynUNet whose batch is one stack of slices in order, mixed across slices at the coarse levels.
+
+    Parameters
+    ----------
+    in_channels : neighbouring slices given as channels of each slice
+    out_channels : classes
+    filters : features per level, finest first; the stride between levels is 2
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, filters: Sequence[int]) -> None:
+        levels = len(filters)
+        super().__init__(
+            spatial_dims=2,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            kernel_size=[3] * levels,
+            strides=[1, *[2] * (levels - 1)],
+            upsample_kernel_size=[2] * (levels - 1),
+            filters=filters,
+            norm_name=("INSTANCE", {"affine": True}),
+            res_block=True,
+        )
+        del self.skip_layers  # the same blocks once more, in the order of a forward pass that is not used
+        self.mix_down = nn.ModuleList(SliceMixing(n) for n in filters[_FIRST_MIXED:])
+        self.mix_up = nn.ModuleList(SliceMixing(n) for n in filters[-2 : _FIRST_MIXED - 1 : -1])
+
+    def forward(self, stack: torch.Tensor) -> torch.Tensor:
+        """Logits (slices, classes, rows, columns) of one stack (slices, neighbours, rows, columns) in order."""
+        found = self.input_block(stack)
+        skipped = []
+        for level, block in enumerate([*self.downsamples, self.bottleneck], start=1):
+            skipped.append(found)
+            found = block(found)
+            if level >= _FIRST_MIXED:
+                found = self.mix_down[level - _FIRST_MIXED](found)
+        for step, block in enumerate(self.upsamples):
+            found = block(found, skipped.pop())
+            if step < len(self.mix_up):
+                found = self.mix_up[step](found)
+        logits: torch.Tensor = self.output_block(found)
+        return logits
