@@ -46,15 +46,13 @@ def fits(
     fixed: Image, body: NDArray[np.bool_], moving: Image, mask_shift: Floats, *, same_frame: bool
 ) -> tuple[Fit, Fit]:
     """Mutual information as the headers say, and the best rigid fit within 5 mm and 3 degrees of a start."""
-    around = _AROUND_MM
-    here, crop = _crop(fixed, fixed.geometry.to_patient(np.argwhere(body)), around)
-    near = ndimage.distance_transform_edt(~body[crop], sampling=fixed.geometry.spacing) <= around
-    grid = _grid_of(fixed.geometry, crop)
-    centre = fixed.geometry.to_patient(np.argwhere(body)).mean(axis=0)
-    base = np.zeros(3) if same_frame else mask_shift
     points = fixed.geometry.to_patient(np.argwhere(body))
-    there, _ = _crop(moving, points + base, around + 2 * _BOUND_MM)
-    search = _Search(here, to_sitk(near, grid), there, centre, grid)
+    here, crop = _crop(fixed, points, _AROUND_MM)
+    near = ndimage.distance_transform_edt(~body[crop], sampling=fixed.geometry.spacing) <= _AROUND_MM
+    grid = _grid_of(fixed.geometry, crop)
+    base = np.zeros(3) if same_frame else mask_shift
+    there, _ = _crop(moving, points + base, _AROUND_MM + 2 * _BOUND_MM)
+    search = _Search(here, to_sitk(near, grid), there, points.mean(axis=0), grid)
     rest = Fit((0.0, 0.0, 0.0), 0.0, search.information(np.zeros(3)), search.middle)
     return rest, max((rest, search.fit(base)), key=lambda fit: fit.information)
 
