@@ -27,6 +27,8 @@ BODY, POSTERIOR, DISC, SAC, CORD, SACRUM = 1, 2, 3, 4, 5, 6
 _BIN_MM = 3.0
 _BLUR_BINS = 3.0
 _LARGEST_GAP_MM = 50.0
+_NEARBY_ROWS = 41  # about 120 mm
+_LOCAL_SHARE, _GLOBAL_SHARE = 0.25, 0.06  # of the usual bone in a row, nearby and anywhere, that makes a row filled
 _NEAR_MM = 28.0
 _LEAST_POINTS_MM3 = 2000.0
 _BANDWIDTH_MM = 14.0
@@ -152,8 +154,13 @@ def _strongest_path(evidence: Floats) -> NDArray[np.intp]:
 
 
 def _longest_run(mass: Floats) -> range:
-    """Rows of the heaviest stretch that has no hole longer than 50 mm, and 45 mm more for the sacrum."""
-    filled = np.flatnonzero(mass >= 0.25 * np.percentile(mass[mass > 0], 75))
+    """Rows of the heaviest stretch that has no hole longer than 50 mm, and 45 mm more for the sacrum.
+
+    A row counts by what is usual near it: a cervical body has a sixth of a lumbar one's cross-section.
+    """
+    nearby = ndimage.percentile_filter(mass, 75, size=_NEARBY_ROWS, mode="nearest")
+    least = np.maximum(_LOCAL_SHARE * nearby, _GLOBAL_SHARE * np.percentile(mass[mass > 0], 75))
+    filled = np.flatnonzero(mass >= least)
     breaks = np.flatnonzero(np.diff(filled) * _BIN_MM > _LARGEST_GAP_MM)
     pieces = np.split(filled, breaks + 1)
     best = max(pieces, key=lambda rows: float(mass[rows].sum()))

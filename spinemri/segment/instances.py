@@ -135,7 +135,8 @@ def _find_slots(classes: NDArray[np.uint8], geometry: Geometry, column: Column) 
     separators = find_separators(seen.separation, cut_above=cut_above)
     edges = [0, *separators, len(seen.body) - 1]
     edges = [e for n, e in enumerate(edges) if n == 0 or e - edges[n - 1] >= 1]
-    return Slots.measured(seen, edges).trimmed() if len(edges) > 1 else None
+    slots = Slots.measured(seen, edges).trimmed() if len(edges) > 1 else None
+    return slots.with_dens() if slots is not None else None
 
 
 def _around_lower_end(classes: NDArray[np.uint8], geometry: Geometry, column: Column, slots: Slots) -> dict[str, float]:

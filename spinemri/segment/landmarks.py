@@ -14,6 +14,7 @@ import numpy as np
 from spinemri.anatomy import Level
 from spinemri.segment.chain import LADDER, RUNG
 from spinemri.segment.column import CORD, SAC
+from spinemri.segment.sacrum import CERVICAL_PITCH_MM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_CERVICAL_PITCH_MM = 21.0
 _CLEAR_MM = 6.0
 _CUT_DENS_RATIO = 1.25
 _CANAL_FROM = 0.7
@@ -79,7 +79,7 @@ def _axis_slot(instances: Instances, geometry: Geometry) -> tuple[int, float] | 
     ratio = bodies[0].pitch_mm / following
     top = instances.edges_mm[bodies[0].slot]
     highest = float(np.percentile(instances.column.coordinates(geometry.to_patient(canal))[:, 0], 1))
-    if ratio < _SHORTEST or following > _CERVICAL_PITCH_MM or highest > top + _CANAL_FROM * bodies[0].pitch_mm:
+    if ratio < _SHORTEST or following > CERVICAL_PITCH_MM or highest > top + _CANAL_FROM * bodies[0].pitch_mm:
         return None
     point, _ = instances.column.at(top - _CLEAR_MM)
     index = geometry.to_index(point)

@@ -28,6 +28,10 @@ _S1_TO_PITCH = 0.9
 _MOST_CORD = 0.05
 _SHORT = 0.65
 _TRACE_OF_DISC = 0.15
+_LEAST_WITH_DENS, _NECK_MM, _NECK_BONE, _TALLEST_C2 = 5, 2, 0.1, 3.0
+
+CERVICAL_PITCH_MM = 21.0
+"""The most from disc to disc in the neck."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +102,18 @@ class Slots:
         while b - a > 2 and self.disc_mm3[b - 2] < trace and self.pitch_mm(b - 1) < _SHORT * self.pitch_mm(b - 2):
             b -= 1
         return Slots.measured(self.seen, list(self.edges[a : b + 1]))
+
+    def with_dens(self) -> Slots:
+        """The slots with C2 and its dens as one: its neck is thin, but bone runs through it and there is no disc."""
+        if len(self.body) < _LEAST_WITH_DENS:
+            return self
+        usual = float(np.median([self.pitch_mm(2), self.pitch_mm(3)]))
+        neck = slice(max(0, self.edges[1] - _NECK_MM), self.edges[1] + _NECK_MM + 1)
+        bone = float(np.min(self.seen.body[neck] / self.seen.reference[neck]))
+        parted = self.disc_mm3[0] > _TRACE_OF_DISC * float(np.median(self.disc_mm3[1:4])) or bone < _NECK_BONE
+        if usual > CERVICAL_PITCH_MM or parted or self.edges[2] - self.edges[0] > _TALLEST_C2 * usual:
+            return self
+        return Slots.measured(self.seen, [self.edges[0], *self.edges[2:]])
 
     def until(self, last: int) -> Slots:
         """The slots down to ``last``; an S1 far longer than L5 is shortened to what an S1 can be."""

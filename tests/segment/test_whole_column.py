@@ -1,0 +1,46 @@
+"""C2 to the sacrum on true classes: a neck beside lumbar bodies six times its size, and a dens on top of C2."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spinemri.anatomy import StructureKind
+from spinemri.segment.label import label_anatomy
+from spinemri.synthesis import morphometry as sizes
+from tests.whole_spine import WholeSpine, whole_spine
+
+WHOLE, NECK = slice(None), slice(0, 230)
+
+
+@pytest.fixture(scope="module", params=[1, 3])
+def person(request) -> WholeSpine:
+    return whole_spine(request.param)
+
+
+def named_and_true(person: WholeSpine, rows: slice) -> list[tuple[str, str]]:
+    """Name of each body, and the level whose true centre is nearest to the body's."""
+    image = person.image(rows, 1)
+    classes = person.predictor.predict(image).classes
+    found, assignments, _ = label_anatomy(classes, image.geometry, "1.2.3", "test")
+    centres = np.array([person.centre_of(name) for name in sizes.NAMES])
+    pairs = []
+    for structure in found.of_kind(StructureKind.VERTEBRAL_BODY):
+        middle = image.geometry.to_patient(np.argwhere(found.mask(structure))).mean(axis=0)
+        nearest = int(np.linalg.norm(centres - middle, axis=1).argmin())
+        pairs.append((str(structure.level), sizes.NAMES[nearest]))
+    assert len(pairs) == len(assignments)
+    return pairs
+
+
+def test_every_body_from_c2_to_s1_is_named_right(person):
+    pairs = named_and_true(person, WHOLE)
+    assert [name for name, _ in pairs] == [true for _, true in pairs]
+    assert (pairs[0][0], pairs[-1][0]) == ("C2", "S1")
+
+
+def test_a_neck_alone_is_named_from_c2_with_its_dens_as_one_body(person):
+    pairs = named_and_true(person, NECK)
+    assert [name for name, _ in pairs] == [true for _, true in pairs]
+    assert pairs[0][0] == "C2"
+    assert len(pairs) >= 9
