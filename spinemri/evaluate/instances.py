@@ -28,7 +28,8 @@ class BodyCount:
     """Counts of bodies within the labelled extent.
 
     ``once`` labelled bodies were found by exactly one found body, ``double`` by several, ``missed`` by none;
-    ``invented`` found bodies belong to no labelled one; ``misnamed`` of those found once have another level's name.
+    ``invented`` found bodies belong to no labelled one; of those found once ``misnamed`` have another level's name and
+    ``unnamed`` only a relative one (V1, V2 …): a wrong level harms, an admitted gap does not.
     """
 
     labelled: int
@@ -37,6 +38,7 @@ class BodyCount:
     missed: int
     invented: int
     misnamed: int
+    unnamed: int = 0
 
     @property
     def recall(self) -> float:
@@ -87,14 +89,20 @@ def count_bodies(
             invented += 1
     seen = [v for v in owners if covered[v] >= _HALF * (labels == v).sum()]
     once = [v for v in seen if len(owners[v]) == 1]
+    names = [(owners[v][0], levels[v]) for v in once] if levels else []
     return BodyCount(
         labelled=len(owners),
         once=len(once),
         double=len(seen) - len(once),
         missed=len(owners) - len(seen),
         invented=invented,
-        misnamed=sum(owners[v][0] != levels[v] for v in once) if levels else 0,
+        misnamed=sum(_told(name) and name != true for name, true in names),
+        unnamed=sum(not _told(name) for name, _ in names),
     )
+
+
+def _told(name: Level | None) -> bool:
+    return name is not None and not name.is_relative
 
 
 def levels_upward(lowest: Level, values: NDArray[np.integer]) -> dict[int, Level]:

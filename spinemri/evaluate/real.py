@@ -20,7 +20,7 @@ from spinemri.evaluate.extent import central_slices
 from spinemri.evaluate.instances import BodyCount, count_bodies, levels_upward
 from spinemri.evaluate.landmarks import LevelCheck, check_levels
 from spinemri.evaluate.overlap import dice, moved, surface_distance
-from spinemri.segment.anatomy import segment_anatomy
+from spinemri.segment.label import label_anatomy
 from spinemri.segmentation import Segmentation
 
 if TYPE_CHECKING:
@@ -81,21 +81,17 @@ class Result:
         return np.asarray(np.logical_or.reduce([self.raw.get(kind, empty) for kind in kinds]))
 
 
-def segment_image(image: Image, predictor: Predictor, *, with_raw: bool = False) -> Result:
-    """Final segmentation of an image; one that is refused yields an empty result that says why.
-
-    ``with_raw`` asks the network a second time, for its classes as they are.
-    """
-    raw: dict[StructureKind, NDArray[np.bool_]] = {}
+def segment_image(image: Image, predictor: Predictor) -> Result:
+    """Final segmentation of an image and the network's classes; one that is refused yields an empty result."""
     try:
-        if with_raw:
-            classes = predictor.predict(image).classes
-            names = {value: name for value, name in predictor.model.classes.items() if value}
-            raw = {StructureKind(name): classes == value for value, name in names.items()}
-        return Result(segment_anatomy(image, predictor)[0], raw)
+        found = predictor.predict(image)
+        series = image.series.series_uid
+        named = label_anatomy(found.classes, image.geometry, series, found.made_by)[0]
     except (ModelError, LevelError) as error:
         nothing = np.zeros(image.geometry.shape, dtype=np.uint8)
-        return Result(Segmentation(nothing, image.geometry, {}, image.series.series_uid, "nothing"), raw, str(error))
+        return Result(Segmentation(nothing, image.geometry, {}, image.series.series_uid, "nothing"), {}, str(error))
+    names = {value: name for value, name in predictor.model.classes.items() if value}
+    return Result(named, {StructureKind(name): found.classes == value for value, name in names.items()})
 
 
 def score_images(cases: Sequence[ValidationCase], root: Path, predictor: Predictor) -> Iterator[CaseScore]:
@@ -109,7 +105,7 @@ def score_images(cases: Sequence[ValidationCase], root: Path, predictor: Predict
     for name in dict.fromkeys(case.image for case in cases if case.structure):
         mine = [case for case in cases if case.image == name and case.structure]
         image = load_image(mine[0], root)
-        result = segment_image(image, predictor, with_raw=True)
+        result = segment_image(image, predictor)
         for case in mine:
             scored = score_result(case, load_truth(case, root, image.geometry), result)
             if case.landmarks:

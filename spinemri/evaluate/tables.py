@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from spinemri.evaluate.real import CaseScore
     from spinemri.evaluate.regions import RegionScore
 
+_NAMES = ("misnamed", "unnamed")
 _FIGURES = (
     "Dice",
     "raw",
@@ -106,7 +107,7 @@ def remarks(score: CaseScore) -> str:
     """What is wrong with bodies and names of a case, or why it could not be segmented."""
     said = [score.failure] if score.failure else []
     if score.bodies:
-        counts = {name: getattr(score.bodies, name) for name in ("missed", "double", "invented", "misnamed")}
+        counts = {name: getattr(score.bodies, name) for name in ("missed", "double", "invented", *_NAMES)}
         said += [f"{count} {name}" for name, count in counts.items() if count]
     if score.levels:
         said += [f"{true} is called {name or 'nothing'}" for true, name in score.levels.named.items() if true != name]
@@ -130,7 +131,7 @@ def _found(counts: Sequence[BodyCount]) -> str:
     if not counts:
         return ""
     parts = [f"{sum(c.once for c in counts)} of {sum(c.labelled for c in counts)}"]
-    totals = {word: sum(getattr(c, word) for c in counts) for word in ("invented", "misnamed")}
+    totals = {word: sum(getattr(c, word) for c in counts) for word in ("invented", *_NAMES)}
     return ", ".join(parts + [f"{total} {word}" for word, total in totals.items() if total])
 
 

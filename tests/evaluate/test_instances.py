@@ -67,6 +67,11 @@ def test_a_shifted_count_is_misnamed_though_found():
     assert result.misnamed == 5
 
 
+def test_relative_names_are_no_wrong_names():
+    result = count(LABELS, ["L1", "L2", "V3", "V4", "T12"])
+    assert (result.once, result.unnamed, result.misnamed) == (5, 2, 1)
+
+
 def test_levels_count_up_from_the_lowest():
     levels = levels_upward(Level("S1"), np.array([0, 1, 2, 3]))
     assert {value: str(level) for value, level in levels.items()} == {1: "L4", 2: "L5", 3: "S1"}
