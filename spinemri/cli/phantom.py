@@ -16,10 +16,17 @@ def command(
     height_loss: Annotated[
         float, typer.Option(min=0, max=70, help="Anterior height that the fractured vertebra lost, percent.")
     ] = 35.0,
+    contrast: Annotated[
+        list[str] | None, typer.Option(help="T1w, STIR, Dixon-water …; repeat it for several series. [T1w, STIR, T2w]")
+    ] = None,
 ) -> None:
-    """Make a synthetic lumbar study (sagittal T1, STIR, T2): fracture, lesion, narrowing, and its truth."""
+    """Make a synthetic lumbar study (sagittal, T1, STIR and T2 unless asked otherwise) and its truth.
+
+    It shows a fracture, a marrow lesion and a narrowed thecal sac.
+    """
     import json
 
+    from spinemri.cli.choices import contrast_named
     from spinemri.convert import write_nifti
     from spinemri.dicom.write import StudyHeader, write_series
     from spinemri.errors import OutputError
@@ -27,10 +34,11 @@ def command(
     from spinemri.evaluate.truth import true_segmentation
     from spinemri.report.masks import label_of
     from spinemri.report.write import check_writable
-    from spinemri.synthesis.phantom import make_phantom
+    from spinemri.synthesis.phantom import CONTRASTS, make_phantom
 
     check_writable(out)
-    phantom = make_phantom(seed, height_loss_pct=height_loss)
+    wanted = [named for text in contrast or () if (named := contrast_named(text))]
+    phantom = make_phantom(seed, height_loss_pct=height_loss, contrasts=wanted or CONTRASTS)
     try:
         for image in phantom.images:
             name = f"{image.series.number}_{image.series.contrast.value}"

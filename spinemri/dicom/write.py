@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage
 
 from spinemri.errors import SeriesError
+from spinemri.series import Contrast
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
     from spinemri.image import Image
 
 _STORED_MAX = 4095
+_FIRST_MINUTE = 10 * 60 + 15  # of the day
+_DIXON_TYPE = {
+    Contrast.DIXON_WATER: "WATER",
+    Contrast.DIXON_FAT: "FAT",
+    Contrast.DIXON_IN: "IN_PHASE",
+    Contrast.DIXON_OPPOSED: "OPP_PHASE",
+}
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,8 @@ def _attributes(image: Image, k: int, header: StudyHeader) -> Dataset:
     dataset.AccessionNumber = dataset.ReferringPhysicianName = dataset.PositionReferenceIndicator = ""
     dataset.StudyID, dataset.StudyDate, dataset.StudyTime = "1", header.study_date, "101500"
     dataset.AcquisitionDate = dataset.SeriesDate = header.study_date
-    dataset.AcquisitionTime = dataset.SeriesTime = f"10{15 + 5 * (series.number or 0):02d}00"
+    hours, minutes = divmod(_FIRST_MINUTE + 5 * (series.number or 0), 60)
+    dataset.AcquisitionTime = dataset.SeriesTime = f"{hours % 24:02d}{minutes:02d}00"
     dataset.Modality, dataset.Manufacturer, dataset.MagneticFieldStrength = "MR", "spinemri", series.field_strength_t
     dataset.BodyPartExamined, dataset.PatientPosition = series.region, "HFS"
     dataset.SeriesNumber, dataset.AcquisitionNumber, dataset.InstanceNumber = series.number, 1, k + 1
@@ -94,14 +103,19 @@ def _attributes(image: Image, k: int, header: StudyHeader) -> Dataset:
 
 def _pulse_sequence(dataset: Dataset, image: Image) -> None:
     series = image.series
-    inverted = series.inversion_time_ms is not None
-    dataset.ScanningSequence = ["SE", "IR"] if inverted else "SE"
-    dataset.SequenceVariant, dataset.ScanOptions, dataset.MRAcquisitionType = "SK", "", "2D"
+    inverted, dixon = series.inversion_time_ms is not None, series.contrast in _DIXON_TYPE
+    dataset.ScanningSequence = "GR" if dixon else ["SE", "IR"] if inverted else "SE"
+    dataset.SequenceVariant, dataset.MRAcquisitionType = "SP" if dixon else "SK", "2D"
+    dataset.ScanOptions = "FS" if series.contrast in (Contrast.T2W_FS, Contrast.T1W_POST) else ""
     dataset.RepetitionTime, dataset.EchoTime = series.repetition_time_ms, series.echo_time_ms
     if inverted:
         dataset.InversionTime = series.inversion_time_ms
+    if series.contrast is Contrast.T1W_POST:
+        dataset.ContrastBolusAgent = "Gadobutrol"
     dataset.EchoTrainLength, dataset.FlipAngle = 3 if (series.echo_time_ms or 0) < 30 else 15, 150
-    dataset.ImageType = ["ORIGINAL", "PRIMARY", "M", "ND"]
+    if dixon:
+        dataset.EchoTrainLength, dataset.FlipAngle = 1, 10
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", _DIXON_TYPE.get(series.contrast, "M"), "ND"]
 
 
 def _pixels(dataset: Dataset, image: Image, k: int) -> None:

@@ -1,5 +1,5 @@
-"""A synthetic study of one person with known truth: sagittal lumbar T1, STIR and T2 with a fracture, a marrow lesion
-and a narrowed thecal sac. Parametric anatomy only.
+"""A synthetic study of one person with known truth: sagittal lumbar images, T1, STIR and T2 unless asked otherwise,
+with a fracture, a marrow lesion and a narrowed thecal sac. Parametric anatomy only.
 """
 
 from __future__ import annotations
@@ -21,9 +21,13 @@ from spinemri.synthesis.signal import PROTOCOLS, signal_table
 from spinemri.synthesis.subject import Fracture, MarrowLesion, Pathology, SacNarrowing, Subject, sample_subject
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-_CONTRASTS = (Contrast.T1W, Contrast.STIR, Contrast.T2W)
+CONTRASTS = (Contrast.T1W, Contrast.STIR, Contrast.T2W)
+"""Of a phantom when nothing else is asked for."""
+
 _SLICES, _ROWS, _COLUMNS = 15, 320, 208
 _PIXEL, _SPACING, _THICKNESS = 0.9375, 4.0, 3.6  # mm
 _LAYERS, _FINE = 3, 2  # layers painted per slice, fine pixels per pixel
@@ -41,21 +45,27 @@ class Phantom:
     volume: LabelVolume
 
 
-def make_phantom(seed: int, *, height_loss_pct: float = 35.0) -> Phantom:
+def make_phantom(seed: int, *, height_loss_pct: float = 35.0, contrasts: Sequence[Contrast] = CONTRASTS) -> Phantom:
     """A synthetic lumbar study.
 
     Parameters
     ----------
     seed : 0 or more; the same seed gives the same pixels
     height_loss_pct : anterior height that the fractured vertebra lost, 0 to 70
+    contrasts : one series each, numbered from 2
 
     Raises
     ------
     InputError
-        If an argument is out of range.
+        If an argument is out of range, or no signal equation is known for a contrast.
     """
     if seed < 0 or not 0 <= height_loss_pct <= 70:
         raise InputError(f"phantom: seed {seed}, height loss {height_loss_pct} %: expected seed >= 0 and 0 to 70 %")
+    unknown = [contrast.value for contrast in contrasts if contrast not in PROTOCOLS]
+    if unknown or len(contrasts) == 0 or len(set(contrasts)) < len(contrasts):
+        able = ", ".join(contrast.value for contrast in PROTOCOLS)
+        found = ", ".join(contrast.value for contrast in contrasts) or "none"
+        raise InputError(f"phantom: contrasts {found}: expected one or more of {able}, each once")
     rng = np.random.default_rng([seed, 20])
     pathology = _pathology(rng, height_loss_pct / 100 / _RIM_SHARE)
     subject = sample_subject(rng, pathology, variation=0.8)
@@ -63,7 +73,7 @@ def make_phantom(seed: int, *, height_loss_pct: float = 35.0) -> Phantom:
     volume = paint(subject, axes, rng)
     geometry = _geometry(axes, rng, seed)
     images = tuple(
-        _image(volume, contrast, number, geometry, seed) for number, contrast in enumerate(_CONTRASTS, start=2)
+        _image(volume, contrast, number, geometry, seed) for number, contrast in enumerate(contrasts, start=2)
     )
     return Phantom(images, subject, _truth(subject, volume, geometry, seed), volume)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spinemri.series import Contrast
-from spinemri.synthesis.signal import PROTOCOLS, Protocol, pool_signal, signal_table
+from spinemri.synthesis.signal import GRADIENT_ECHO, PROTOCOLS, Protocol, pool_signal, signal_table
 from spinemri.synthesis.tissue import COUNT, FAT, Relaxation, Tissue
 
 
@@ -44,6 +44,33 @@ def test_long_tr_short_te_is_density() -> None:
 def test_inversion_at_the_null_gives_nothing() -> None:
     null = FAT.t1 * (np.log(2) - np.log(1 + np.exp(-4000 / FAT.t1)))
     assert pool_signal(FAT, Protocol(Contrast.STIR, 4000, 50, float(null))) == pytest.approx(0, abs=1e-6)
+
+
+def test_dixon_parts_the_pools_and_opposed_phase_cancels_them_in_fatty_marrow() -> None:
+    water, fat, both, opposed = (
+        _table(c) for c in (Contrast.DIXON_WATER, Contrast.DIXON_FAT, Contrast.DIXON_IN, Contrast.DIXON_OPPOSED)
+    )
+    assert water[Tissue.SUBCUTANEOUS_FAT] < 0.1 * water[Tissue.MUSCLE]
+    assert fat[Tissue.MUSCLE] < 0.1 * fat[Tissue.SUBCUTANEOUS_FAT]
+    assert opposed[Tissue.MARROW] < 0.6 * both[Tissue.MARROW], "water and fat of about the same strength cancel"
+    assert opposed[Tissue.LESION] > 0.8 * both[Tissue.LESION], "no fat is left in replaced marrow"
+
+
+def test_a_gradient_echo_at_the_ernst_angle_is_strongest() -> None:
+    water = Relaxation(900, 1e9, 1.0)
+    ernst = float(np.degrees(np.arccos(np.exp(-50 / 900))))
+    best, less, more = (
+        pool_signal(water, Protocol(Contrast.OTHER, 50, 1e-6, flip_angle_deg=ernst + d), dephasing=0.0)
+        for d in (0, -5, 5)
+    )
+    assert best > max(less, more)
+
+
+def test_a_gradient_echo_loses_marrow_between_trabeculae() -> None:
+    spin = Protocol(Contrast.OTHER, GRADIENT_ECHO.repetition_time, GRADIENT_ECHO.echo_time)
+    with_loss, without = (signal_table(p, np.random.default_rng(0), jitter=0.0) for p in (GRADIENT_ECHO, spin))
+    ratio = [table[Tissue.MARROW] / table[Tissue.MUSCLE] for table in (with_loss, without)]
+    assert ratio[0] < 0.6 * ratio[1]
 
 
 @pytest.mark.parametrize("contrast", list(PROTOCOLS))
