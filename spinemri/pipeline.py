@@ -23,7 +23,7 @@ from spinemri.measure.study import measure
 from spinemri.merge import merge, parts
 from spinemri.register import align_series
 from spinemri.segment.anatomy import segment_anatomy
-from spinemri.segment.levels import Anchor
+from spinemri.segment.levels import RELATIVE_NAMES, Anchor
 from spinemri.segment.model import load_model
 from spinemri.segment.reconcile import reconcile
 
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 _LIBRARIES = ("pydicom", "highdicom", "SimpleITK", "numpy", "scipy", "torch", "monai")
 _NEARLY_MM = 60.0
-_RELATIVE_NAMES = "V1, V2"
 
 
 @dataclass(frozen=True)
@@ -159,7 +158,7 @@ def infer(
         f"series {image.series.label}: {note}"
         for image, names, remarks in zip(loaded.images, names_agreed, told, strict=True)
         for note in remarks
-        if _RELATIVE_NAMES not in note or _relative(names)  # unless another series has settled it
+        if RELATIVE_NAMES not in note or _relative(names)  # unless another series has settled it
     ]
     return Anatomy(agreed, names_agreed, (*warnings, *notes), {"segment": time.perf_counter() - start})
 
@@ -226,8 +225,12 @@ def segment(image: Image, predictor: Predictor | None = None, *, anchor: str | N
     return segment_anatomy(image, predictor or default_predictor(), anchor=parsed)[0]
 
 
-def default_predictor(model: str | Path | None = None, device: str = "auto", threads: int | None = None) -> Predictor:
+def default_predictor(
+    model: str | Path | None = None, device: str = "auto", threads: int | None = None, *, quality: bool = False
+) -> Predictor:
     """The loaded model: a bundle's name or folder (the bundled one when None) on a device.
+
+    With ``quality`` every stack is read twice, left and right exchanged.
 
     Raises
     ------
@@ -236,7 +239,7 @@ def default_predictor(model: str | Path | None = None, device: str = "auto", thr
     """
     from spinemri.segment.predictor import Predictor
 
-    return Predictor(load_model(model), device, threads)
+    return Predictor(load_model(model), device, threads, quality=quality)
 
 
 def _relative(names: tuple[LevelAssignment, ...]) -> bool:

@@ -38,6 +38,9 @@ LEAST_WITHOUT_LANDMARK = 0.95
 """The same when neither sacrum nor C2 supports the names: looks alone were wrong at 0.85 in people whose sacrum was
 not recognised."""
 
+RELATIVE_NAMES = "bodies are numbered V1, V2 … from the top"
+"""Ends every warning that says why names are relative; it is void once another series has given the names."""
+
 _IRREGULAR = 0.03  # chance of a miscount somewhere in a series with a jump in its distances, a collapse for instance
 _MOST_RELATIVE = 30
 
@@ -142,14 +145,13 @@ def relative(slots: Sequence[int], first: int | None = None) -> tuple[LevelAssig
 
 
 def _why_relative(landmarks: Landmarks, decoding: Decoding | None) -> str:
-    told = "bodies are numbered V1, V2 … from the top"
     if decoding is None:
-        return f"the bodies seen fit no count of vertebrae: {told}"
+        return f"the bodies seen fit no count of vertebrae: {RELATIVE_NAMES}"
     seen = [name for name, mark in (("the sacrum", landmarks.s1), ("C2", landmarks.c2)) if mark is not None]
     if not seen:
-        return f"neither sacrum nor C2 is to be seen, and the bodies alone do not tell their levels: {told}"
+        return f"neither sacrum nor C2 is to be seen, and the bodies alone do not tell their levels: {RELATIVE_NAMES}"
     best = f"{decoding.levels[0]} to {decoding.levels[-1]} would be {100 * decoding.expected_share:.0f} % sure"
-    return f"{' and '.join(seen)} and what the bodies look like do not agree on a level ({best}): {told}"
+    return f"{' and '.join(seen)} and what the bodies look like do not agree on a level ({best}): {RELATIVE_NAMES}"
 
 
 def _variants(slots: Sequence[int], decoding: Decoding) -> list[str]:
