@@ -27,6 +27,9 @@ def command(
     model: Annotated[str | None, typer.Option(help="Model bundle: a name or a folder.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 …")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
+    quality: Annotated[
+        bool, typer.Option("--quality", help="Read every stack twice, left and right exchanged: slower, steadier.")
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier result in the output folder.")
     ] = False,
@@ -48,7 +51,7 @@ def command(
     options = Options(patient, contrast_named(contrast), anchor, keep_identifiers, key)
     with progress_bar() as update:
         loaded = read_study(folder, options, update)
-        predictor = default_predictor(model, device, threads)
+        predictor = default_predictor(model, device, threads, quality=quality)
         anatomy = infer(loaded, predictor, options, update)
         case = finish(loaded, anatomy, predictor, options, update)
         write(case, out, overwrite=overwrite)

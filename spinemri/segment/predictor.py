@@ -1,15 +1,16 @@
 """The loaded network: the only thing in spinemri that keeps state between calls.
 
 Sagittal slices are segmented as a stack, each with its neighbours, so thick, spaced slices need no resampling across
-slices. Probabilities are brought back to the image's own grid before the class is chosen, so that borders lie
-between pixels where the probabilities say so. The training loss weights rare classes up; dividing the probabilities
-by those weights undoes that.
+slices. A look at a few slices tells where the spine is; only a band around it is read, so that what else a field of
+view shows neither costs time nor changes how intensities are normalised. Probabilities are brought back to the image's
+own grid before the class is chosen, so that borders lie between pixels where the probabilities say so. The training
+loss weights rare classes up; dividing the probabilities by those weights undoes that.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, gcd
+from math import gcd
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -18,8 +19,10 @@ from monai import networks
 from monai.inferers.inferer import SlidingWindowInferer
 
 from spinemri.errors import ModelError
+from spinemri.segment.device import device_named, half_precision, memory_layout
 from spinemri.segment.network import StackUNet
-from spinemri.segment.preprocess import neighbours, sagittal_map, sagittal_slices
+from spinemri.segment.preprocess import neighbours, normalise, sagittal_map, sagittal_slices
+from spinemri.segment.windows import OVERLAP, rows_around, window_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,8 +32,10 @@ if TYPE_CHECKING:
     from spinemri.segment.preprocess import SagittalMap
 
 _OWN = "$StackUNet"  # as a MONAI bundle writes a class that its imports name; compared, never evaluated
-_OVERLAP = 0.25
-_MAX_GROWTH = 1.5
+_TWICE = ", both sides"  # what is said of a mask for which left and right were exchanged too
+_MAX_GROWTH = (1.5, 2.4)  # of a window over what was trained; more of the same column along it changes little
+_COLUMN = ("vertebral_body", "disc")
+_LOOK_AT, _LOOKS = (0.2, 0.8), 5  # where in a stack, and in how many slices, the spine is looked for
 _SLICES_PER_PASS = 24  # a stack is read whole; more slices, as of a 3D volume, in overlapping blocks
 
 
@@ -58,6 +63,7 @@ class Predictor:
     model : from ``load_model``
     device : 'cpu', 'cuda', 'cuda:1' …; 'auto' takes a GPU when there is one
     threads : CPU threads for the whole process, None leaves PyTorch's setting
+    quality : read every stack a second time, left and right exchanged, and average: twice the time
 
     Raises
     ------
@@ -65,13 +71,15 @@ class Predictor:
         If the weights cannot be read, do not fit the network, or the device is not available.
     """
 
-    def __init__(self, model: Model, device: str = "auto", threads: int | None = None) -> None:
+    def __init__(
+        self, model: Model, device: str = "auto", threads: int | None = None, *, quality: bool = False
+    ) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
-        self.model = model
-        self.device = _device(device)
-        network = load_network(model).to(self.device)
-        self.network: torch.nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model, self.quality = model, quality
+        self.device = device_named(device)
+        self._layout = memory_layout(self.device)
+        self.network: torch.nn.Module = load_network(model).to(self.device).to(memory_format=self._layout)  # type: ignore[call-overload]
         self._step = gcd(*model.window)
         self._weights = torch.tensor(model.class_weights).view(-1, 1, 1)
 
@@ -92,26 +100,48 @@ class Predictor:
         mapping = sagittal_map(image, self.model)
         work = self.class_probabilities(sagittal_slices(image, mapping), mapping.stride)
         classes, probabilities = _on_image_grid(work, mapping, image)
-        return ClassMap(classes, probabilities, self.model.label)
+        return ClassMap(classes, probabilities, self.model.label + (_TWICE if self.quality else ""))
 
     def class_probabilities(self, slices: torch.Tensor, stride: int) -> torch.Tensor:
         """Probabilities (slices, class, rows, columns), float16 on the CPU, of working slices (slices, rows, columns).
 
+        The spine is looked for in a few slices first; what lies farther in front of it or behind it is background.
+
         Parameters
         ----------
-        slices : normalised, see ``preprocess.sagittal_slices``
+        slices : intensities from 0, see ``preprocess.sagittal_slices``
         stride : slices from one to its neighbour; slices in between make stacks of their own
         """
         found = torch.zeros(len(slices), len(self.model.classes), *slices.shape[1:], dtype=torch.float16)
+        band = self._band(slices, stride)
+        found[:, 0] = 1
+        inside = normalise(slices[:, band])
         for first in range(stride):
-            found[first::stride] = self._stack_probabilities(slices[first::stride])
+            stacked = neighbours(inside[first::stride], self.model.slices, 1)
+            seen = self._probabilities(stacked, _SLICES_PER_PASS)
+            if self.quality:
+                mirrored = self._probabilities(stacked.flip(0, 1), _SLICES_PER_PASS).flip(0)
+                seen = ((seen.float() + mirrored.float()) / 2).half()
+            found[first::stride, :, band] = seen
         return found
 
-    def _stack_probabilities(self, slices: torch.Tensor) -> torch.Tensor:
-        sizes = zip(slices.shape[1:], self.model.window, strict=True)
-        window = [window_size(size, trained, self._step) for size, trained in sizes]
-        inferer = SlidingWindowInferer([min(len(slices), _SLICES_PER_PASS), *window], 1, _OVERLAP, mode="gaussian")
-        channels = neighbours(slices, self.model.slices, 1).movedim(1, 0)[None].to(self.device)
+    def _band(self, slices: torch.Tensor, stride: int) -> slice:
+        """Rows around the spine that a window covers, or all rows when no spine is found in a few slices."""
+        everything = slice(0, slices.shape[1])
+        bone = [number for number, name in self.model.classes.items() if name in _COLUMN]
+        if not bone or slices.shape[1] <= self.model.window[0]:
+            return everything
+        few = np.unique(np.rint(np.linspace(*_LOOK_AT, _LOOKS) * (len(slices) - 1)).astype(int))
+        stacked = neighbours(normalise(slices), self.model.slices, stride)[few]
+        seen = torch.isin(self._probabilities(stacked, 1).argmax(1), torch.tensor(bone))
+        return rows_around(seen.sum((0, 2)).numpy(), self.model.window[0], self._step) or everything
+
+    def _probabilities(self, stacked: torch.Tensor, together: int) -> torch.Tensor:
+        """Probabilities (slices, class, rows, columns) of slices with their neighbours, so many in order at a time."""
+        sizes = zip(stacked.shape[2:], self.model.window, _MAX_GROWTH, strict=True)
+        window = [window_size(size, trained, self._step, growth) for size, trained, growth in sizes]
+        inferer = SlidingWindowInferer([min(len(stacked), together), *window], 1, OVERLAP, mode="gaussian")
+        channels = stacked.movedim(1, 0)[None].to(self.device)
         half, able = half_precision(self.device)
         with torch.inference_mode(), torch.autocast(self.device.type, half, enabled=able):
             logits = cast("torch.Tensor", inferer(channels, self._stack_logits)).float().cpu()[0].movedim(0, 1)
@@ -120,20 +150,8 @@ class Predictor:
 
     def _stack_logits(self, window: torch.Tensor) -> torch.Tensor:
         """One window (1, neighbours, slices, rows, columns) through the network, whose batch is a stack in order."""
-        stack = window[0].movedim(0, 1).contiguous(memory_format=torch.channels_last)
+        stack = window[0].movedim(0, 1).contiguous(memory_format=self._layout)
         return cast("torch.Tensor", self.network(stack)).float().movedim(0, 1)[None]
-
-
-def window_size(size: int, trained: int, step: int) -> int:
-    """Window length in pixels, a multiple of ``step``, that covers ``size`` pixels with the fewest overlapping windows.
-
-    A network with instance normalisation has its own idea of how much anatomy a window shows, so a window is at most
-    half as long again as the ``trained`` one.
-    """
-    count = 1
-    while (window := step * ceil(size / (1 + (count - 1) * (1 - _OVERLAP)) / step)) > _MAX_GROWTH * trained:
-        count += 1
-    return max(window, min(trained, 4 * step))
 
 
 def build_network(model: Model) -> torch.nn.Module:
@@ -170,25 +188,6 @@ def load_network(model: Model) -> torch.nn.Module:
     except Exception as problem:  # torch.load raises a different type for every way a file can be broken
         raise ModelError(f"model {model.name}: the weights cannot be read or do not fit the network") from problem
     return network.eval()
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as problem:
-        raise ModelError(f"device {name!r} is not available here: expected auto, cpu or cuda") from problem
-    return device
-
-
-def half_precision(device: torch.device) -> tuple[torch.dtype, bool]:
-    """The half precision of a device, and whether its hardware has it: emulation is slower than float32."""
-    if device.type != "cpu":
-        return torch.float16, True
-    able = torch.cpu.get_capabilities()
-    return torch.bfloat16, any(able.get(feature, False) for feature in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def _on_image_grid(

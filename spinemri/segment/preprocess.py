@@ -83,13 +83,11 @@ def sagittal_map(image: Image, model: Model) -> SagittalMap:
 
 
 def sagittal_slices(image: Image, mapping: SagittalMap) -> torch.Tensor:
-    """Normalised working slices (slices, antero-posterior, cranio-caudal), float32; missing slices are 0."""
+    """Working slices (slices, antero-posterior, cranio-caudal), float32, intensities from 0; missing slices are 0."""
     voxels = present_voxels(image).transpose(mapping.axes)
     across, front, up = mapping.to_work
     rows = torch.stack([front @ torch.from_numpy(np.ascontiguousarray(s)) @ up.T for s in voxels])
-    work = torch.einsum("sk,kab->sab", across, rows)
-    present = work.amax(dim=(1, 2), keepdim=True) > 0
-    return normalise(work) * present
+    return torch.einsum("sk,kab->sab", across, rows)
 
 
 def present_voxels(image: Image) -> NDArray[np.float32]:
@@ -105,7 +103,8 @@ def present_voxels(image: Image) -> NDArray[np.float32]:
 def normalise(slices: torch.Tensor) -> torch.Tensor:
     """Intensities clipped at their 99.5th percentile, then mean 0 and standard deviation 1 over the non-zero voxels.
 
-    Any shape; float32. Voxels of 0 (black, or masked by the scanner) do not count, but are scaled with the others.
+    Slices (…, rows, columns), float32. Voxels of 0 (black, or masked by the scanner) do not count, but are scaled with
+    the others; a slice of nothing else is missing and stays 0.
     """
     values = slices[slices > 0]
     if values.numel() < _MIN_FOREGROUND:
@@ -113,7 +112,8 @@ def normalise(slices: torch.Tensor) -> torch.Tensor:
     step = max(1, values.numel() // _MAX_QUANTILE_SAMPLES)
     upper = torch.quantile(values[::step], _UPPER_QUANTILE)
     values = torch.minimum(values, upper)
-    return (torch.minimum(slices, upper) - values.mean()) / (values.std() + 1e-5)
+    present = slices.amax(dim=(-2, -1), keepdim=True) > 0
+    return (torch.minimum(slices, upper) - values.mean()) / (values.std() + 1e-5) * present
 
 
 def neighbours(slices: torch.Tensor, count: int, stride: int) -> torch.Tensor:

@@ -15,7 +15,8 @@ from spinemri.errors import ModelError
 from spinemri.geometry import Geometry
 from spinemri.image import Image
 from spinemri.segment.model import WEIGHTS, bundle_path, file_sha256, load_model
-from spinemri.segment.predictor import Predictor, window_size
+from spinemri.segment.predictor import Predictor
+from spinemri.segment.windows import rows_around, window_size
 from spinemri.series import Contrast, Series
 
 SERIES = Series(series_uid="1.2.3", number=7, contrast=Contrast.T2W)
@@ -108,6 +109,18 @@ def test_turned_and_scaled_arrays_give_the_same_anatomy(predictor):
         assert dice(found == value, expected == value) > 0.98
 
 
+def test_with_quality_left_and_right_are_treated_alike(predictor):
+    image = spine()
+    image = replace(image, voxels=image.voxels * (1 + 0.1 * np.arange(7, dtype=np.float32)[:, None, None]))
+    mirrored = replace(image, voxels=image.voxels[::-1].copy())
+    twice = Predictor(load_model(), device="cpu", quality=True)
+    gaps = [
+        np.abs(p.predict(image).probabilities.astype(np.float32) - p.predict(mirrored).probabilities[:, ::-1]).max()
+        for p in (predictor, twice)
+    ]
+    assert gaps[1] < 0.01 < gaps[0]
+
+
 def test_a_missing_slice_stays_empty(predictor):
     image = spine()
     voxels = image.voxels.copy()
@@ -147,8 +160,35 @@ def test_a_network_that_monai_does_not_know_is_refused(network):
         Predictor(replace(load_model(), network=network))
 
 
+@pytest.mark.parametrize("growth", [1.5, 2.4])
 @pytest.mark.parametrize("size", [7, 100, 160, 221, 280, 307, 361, 512, 900])
-def test_windows_cover_a_slice_without_growing_far_beyond_the_trained_size(size):
-    window = window_size(size, 160, 32)
+def test_windows_cover_a_slice_without_growing_far_beyond_the_trained_size(size, growth):
+    window = window_size(size, 160, 32, growth)
     assert window % 32 == 0
-    assert 128 <= window <= 240
+    assert 128 <= window <= growth * 160
+
+
+def test_the_band_holds_the_bone_with_room_behind_it_for_processes():
+    bone = np.zeros(400, dtype=int)
+    bone[180:215] = 40
+    band = rows_around(bone, 160, 32)
+    assert band.stop - band.start == 160
+    assert band.start <= 180 - 60
+    assert band.stop >= 215 + 20
+
+
+def test_a_bent_spine_gets_a_wider_band_and_a_stray_pixel_changes_nothing():
+    bone = np.zeros(400, dtype=int)
+    bone[120:260] = 10
+    wide = rows_around(bone, 160, 32)
+    assert wide.stop - wide.start >= 140 + 65 + 25 - 10
+    stray = bone.copy()
+    stray[390] = 8
+    assert rows_around(stray, 160, 32) == wide
+
+
+def test_the_band_stays_in_the_image_and_needs_bone():
+    bone = np.zeros(200, dtype=int)
+    bone[:30] = 40
+    assert rows_around(bone, 160, 32) == slice(0, 160)
+    assert rows_around(bone // 40, 160, 32) is None
