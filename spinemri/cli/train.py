@@ -24,7 +24,8 @@ def command(
         str | None, typer.Option("--from", help="Checkpoint to start from, 'new' for fresh weights; else the bundle's.")
     ] = None,
     rate: Annotated[float, typer.Option(min=1e-7, help="Highest learning rate.")] = 1e-3,
-    stacks: Annotated[int, typer.Option(min=1, help="Synthetic and real stacks per step.")] = 1,
+    stacks: Annotated[int, typer.Option(min=1, help="Synthetic stacks per step.")] = 1,
+    real_stacks: Annotated[int, typer.Option(min=1, help="Real stacks per step.")] = 1,
     workers: Annotated[int, typer.Option(min=1, help="Processes that render synthetic slices.")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of the network.")] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Start of every random sequence.")] = 1,
@@ -41,7 +42,8 @@ def command(
 
     model = load_model(bundle)
     data = TrainingData(painted, paint, shapes, real, workers, threads)
-    checkpoint = train_bundle(model, data, TrainingConfig(out, minutes, rate, stacks=stacks, seed=seed), start)
+    config = TrainingConfig(out, minutes, rate, stacks=stacks, real_stacks=real_stacks, seed=seed)
+    checkpoint = train_bundle(model, data, config, start)
     stdout.print(f"averaged weights in {checkpoint}", markup=False)
     if version:
         export_weights(checkpoint_state(checkpoint), model.path, version, change)

@@ -65,7 +65,7 @@ def sample_appearance(
     bend = -np.gradient(np.gradient(np.asarray(midline, dtype=np.float64)))
     nodes = [_random_node(rng) for _ in range(int(rng.poisson(3.0)) if rng.random() < 0.25 else 0)]
     canal = CanalStyle(
-        dura_mm=float(rng.choice([0.15, 0.3, 0.5])),
+        dura_mm=float(rng.choice([0.15, 0.3, 0.5, 0.8])),
         cord_exponent=float(rng.uniform(1.95, 2.3)),
         ligament=float(rng.uniform(1.08, 1.6)),
         rootlets=bool(rng.random() < 0.7),

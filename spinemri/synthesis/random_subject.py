@@ -29,7 +29,7 @@ def random_pathology(rng: np.random.Generator) -> Pathology:
         chosen = rng.choice(np.arange(sizes.T1 + 3, sizes.S1), rng.integers(1, 4), replace=False)
         fractures = [_random_fracture(rng, int(index)) for index in chosen]
     narrowed = rng.choice(np.arange(1, sizes.S1), rng.integers(0, 7), replace=False)
-    narrowings = [SacNarrowing(int(i), float(rng.uniform(0.05, 0.65)), float(rng.uniform(3, 7))) for i in narrowed]
+    narrowings = [SacNarrowing(int(i), float(rng.uniform(0.05, 0.65)), float(rng.uniform(2.5, 7))) for i in narrowed]
     lesions = []
     for _ in range(int(rng.poisson(1.0))):
         index = int(rng.integers(sizes.C3, sizes.S1 + 1))

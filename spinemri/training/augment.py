@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _TOP = 1.25  # curves go a quarter beyond the 99.5th percentile
 _MIN_PIXELS = 2000  # of the sample that lie in the image
 _FAINT = 1e-3  # the least that counts as signal
+_POWERS, _INVERTED = 0.6, 0.15  # of the curves; the rest has several pieces
 _MAX_TURN_RAD = 0.3
 _MAX_SCALE, _MAX_STRETCH = 0.25, 0.1  # of the logarithm
 
@@ -38,8 +39,8 @@ class SliceAugment:
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
         self.bias = RandBiasField(degree=3, coeff_range=(-0.4, 0.4), prob=0.7)
-        self.smooth = RandGaussianSmooth(sigma_x=(0.3, 1.0), sigma_y=(0.3, 1.0), prob=0.3)
-        self.noise = RandGaussianNoise(std=0.25, prob=0.6)
+        self.smooth = RandGaussianSmooth(sigma_x=(0.3, 0.9), sigma_y=(0.3, 0.9), prob=0.2)
+        self.noise = RandGaussianNoise(std=0.2, prob=0.5)
         for number, transform in enumerate((self.bias, self.smooth, self.noise)):
             transform.set_random_state(seed + number)
 
@@ -93,9 +94,9 @@ def random_curve(view: torch.Tensor, inside: torch.Tensor, rng: Generator) -> to
     low, high = torch.quantile(values, 0.01), torch.quantile(values, 0.995)
     level = ((view - low) / (high - low + 1e-6)).clamp(0, _TOP)
     kind = rng.random()
-    if kind < 0.7:
+    if kind < _POWERS + _INVERTED:
         raised = level ** float(np.exp(rng.uniform(-0.6, 0.6)))
-        return raised if kind < 0.45 else _TOP - raised
+        return raised if kind < _POWERS else _TOP - raised
     heights = torch.from_numpy(rng.random(int(rng.integers(4, 7))).astype(np.float32))
     at = level / _TOP * (len(heights) - 1)
     piece = at.floor().clamp(0, len(heights) - 2).long()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from spinemri.series import Contrast
@@ -10,14 +12,18 @@ from spinemri.synthesis.signal import PROTOCOLS, Protocol, signal_table
 from spinemri.synthesis.tissue import ORGANS, Tissue
 
 _SHARES = {
-    Contrast.T2W: 0.36,
-    Contrast.T1W: 0.27,
-    Contrast.STIR: 0.22,
+    Contrast.T2W: 0.34,
+    Contrast.T1W: 0.26,
+    Contrast.STIR: 0.21,
     Contrast.T2W_FS: 0.05,
     Contrast.PDW: 0.03,
-    Contrast.T1W_POST: 0.07,
+    Contrast.T1W_POST: 0.05,
+    Contrast.DIXON_WATER: 0.03,
+    Contrast.DIXON_FAT: 0.01,
+    Contrast.DIXON_IN: 0.01,
+    Contrast.DIXON_OPPOSED: 0.01,
 }
-_DARK_FLUID = (Contrast.T1W, Contrast.T1W_POST, Contrast.PDW)
+_DARK_FLUID = tuple(c for c in PROTOCOLS if c not in (Contrast.T2W, Contrast.STIR, Contrast.T2W_FS))
 _INVENTED = 0.22
 _GAIN_SPREAD = 0.18
 
@@ -52,13 +58,14 @@ def _near_cord(table: np.ndarray, rng: np.random.Generator, share: float) -> np.
 
 def _varied(protocol: Protocol, rng: np.random.Generator) -> Protocol:
     inversion = protocol.inversion_time
-    return Protocol(
-        protocol.contrast,
-        protocol.repetition_time * float(rng.uniform(0.75, 1.3)),
-        protocol.echo_time * float(rng.uniform(0.7, 1.3)),
-        inversion * float(rng.uniform(0.85, 1.15)) if inversion else None,
-        float(np.clip(protocol.fat_left * rng.uniform(0.5, 2.5), 0, 1)),
-        protocol.agent * float(rng.uniform(0.4, 1.4)),
+    fat = protocol.fat_left * float(rng.uniform(0.5, 2.5))
+    return replace(
+        protocol,
+        repetition_time=protocol.repetition_time * float(rng.uniform(0.75, 1.3)),
+        echo_time=protocol.echo_time * float(rng.uniform(0.7, 1.3)),
+        inversion_time=inversion * float(rng.uniform(0.85, 1.15)) if inversion else None,
+        fat_left=float(np.clip(fat, -1, 1)),
+        agent=protocol.agent * float(rng.uniform(0.4, 1.4)),
     )
 
 

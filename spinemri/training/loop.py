@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from spinemri.errors import ModelError
-from spinemri.segment.predictor import half_precision
+from spinemri.segment.device import half_precision, memory_layout
 from spinemri.training.loss import full_loss, partial_loss
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class TrainingConfig:
     average : memory of the running average of the weights
     real_weight : weight of the real slices' loss beside the synthetic ones'
     checkpoint_s, log_steps : how often to write
-    stacks : of either kind per step
+    stacks, real_stacks : synthetic and real ones per step
     max_steps : end earlier than the clock; then the rate follows the steps
     seed : of the weights' start
     """
@@ -63,6 +63,7 @@ class TrainingConfig:
     checkpoint_s: float = 120.0
     log_steps: int = 50
     stacks: int = 1
+    real_stacks: int = 1
     max_steps: int | None = None
     seed: int = 1
 
@@ -115,8 +116,8 @@ def train(
     while (share := _share(config, run)) < 1:
         began = time.monotonic()
         samples, real_samples = (
-            [[part.to(device) for part in sample] for sample in islice(stacks, config.stacks)]
-            for stacks in (synthetic, real)
+            [[part.to(device) for part in sample] for sample in islice(stacks, count)]
+            for stacks, count in ((synthetic, config.stacks), (real, config.real_stacks))
         )
         waited += time.monotonic() - began
         _set_rate(config, run, share)
@@ -148,7 +149,8 @@ def prepare_output(network: torch.nn.Module, priors: Sequence[float]) -> None:
 
 
 def _start(config: TrainingConfig, network: torch.nn.Module) -> _Run:
-    network = network.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    layout = memory_layout(next(network.parameters()).device)
+    network = network.to(memory_format=layout).train()  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     run = _Run(network, copy.deepcopy(network), optimizer, started=time.monotonic())
     path = config.out / CHECKPOINT
@@ -207,7 +209,7 @@ def _logits(network: torch.nn.Module, stack: torch.Tensor) -> torch.Tensor:
     """Logits (slices, classes, rows, columns), float32, of one stack (slices, neighbours, rows, columns)."""
     _, able = half_precision(stack.device)
     with torch.autocast(stack.device.type, torch.bfloat16, enabled=able):
-        found: torch.Tensor = network(stack.contiguous(memory_format=torch.channels_last))
+        found: torch.Tensor = network(stack.contiguous(memory_format=memory_layout(stack.device)))
     return found.float()
 
 

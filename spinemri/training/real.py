@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from spinemri.segment.model import Model
 
 _SHARE = {"vb2": 0.42, "vb3": 0.38, "ivd": 0.2}  # of the real slices; the sets differ in size and in what they teach
+_PIXELS, _SLICES = 170_000, (4, 8)  # of a sample: where a body ends sideways is seen in the slices beside it
 _OUTER = 0.995  # quantile of a structure's voxels that counts as its outer end
 
 
@@ -154,7 +155,7 @@ class RealSlices(IterableDataset[tuple[torch.Tensor, torch.Tensor, torch.Tensor,
         while True:
             chosen = self.sets[names[rng.choice(len(names), p=shares / shares.sum())]]
             volume = chosen[rng.integers(len(chosen))]
-            count, rows, columns = random_size(rng)
+            count, rows, columns = random_size(rng, _PIXELS, _SLICES)
             sample = augment(*_cut(volume, rng, count), (rows, columns))
             if sample is not None:
                 view, labelled, extent = sample

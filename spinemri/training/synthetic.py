@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 import torch.nn.functional as nnf
+from scipy.ndimage import maximum_filter1d
 from torch.utils.data import IterableDataset, get_worker_info
 
 from spinemri.errors import InputError
 from spinemri.segment.preprocess import normalise, stack
-from spinemri.synthesis.tissue import COUNT, SACRUM, class_of_tissue
+from spinemri.synthesis.tissue import CORD, COUNT, SAC, SACRUM, class_of_tissue
 from spinemri.training.contrasts import random_table, texture_amplitudes
 from spinemri.training.scanner import random_scanner
 
@@ -32,8 +33,9 @@ _VOLUME_SLICE_MM = 2.5
 _OUTSIDE = COUNT  # extra tissue value for what lies beyond the volume
 _CLASSES = np.append(class_of_tissue(), 0).astype(np.uint8)
 _ROWS, _COLUMNS = (128, 160, 192), (160, 192, 224)
-_PIXELS = 170_000  # of the labelled slices of a sample
-_MIN_SLICES, _MAX_SLICES = 4, 8
+_PIXELS, _SLICES = 100_000, (3, 4)  # of the labelled slices of a sample: several small stacks teach more than one large
+_NARROWED = 0.35  # of the samples show a narrowed sac, when the subject has one
+_NARROW, _NEARBY_MM = 0.75, 35
 _BONE_LEVELS = 100
 _SHELF = 12  # volumes in memory; now and then the oldest makes room for another
 
@@ -84,24 +86,43 @@ def cut_patch(
     return Patch(cut, cut_level, classes.transpose(2, 0, 1), inside)
 
 
-def random_size(rng: np.random.Generator) -> tuple[int, int, int]:
-    """Labelled slices, rows and columns of a sample: what a window shows changes normalisation inside the network."""
+def random_size(
+    rng: np.random.Generator, pixels: int = _PIXELS, slices: tuple[int, int] = _SLICES
+) -> tuple[int, int, int]:
+    """Labelled slices, rows and columns of a sample: what a window shows changes normalisation inside the network.
+
+    ``pixels`` is about the size of a sample, within the least and most ``slices``.
+    """
     rows, columns = int(rng.choice(_ROWS)), int(rng.choice(_COLUMNS))
-    return int(np.clip(round(_PIXELS / (rows * columns)), _MIN_SLICES, _MAX_SLICES)), rows, columns
+    return int(np.clip(round(pixels / (rows * columns)), *slices)), rows, columns
 
 
 def _random_centre(tissue: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float64]:
     """A voxel (x, z, a) near the spine; more often near the sacrum when the volume shows it."""
+    nx, nz, na = tissue.shape
+    narrow = narrowed(tissue) if rng.random() < _NARROWED else ()
+    if len(narrow):
+        z, a = narrow[rng.integers(len(narrow))]
+        off = rng.uniform(-3, 3)
+        return np.array([nx / 2 + off, z + rng.uniform(-60, 60), a + rng.uniform(-20, 50)])
     coarse = _CLASSES[tissue[2::4, 4::10, 4::10]]
     sacral = np.argwhere(coarse == SACRUM)
     spine = sacral if len(sacral) and rng.random() < 0.12 else np.argwhere(coarse > 0)
-    nx, nz, na = tissue.shape
     if len(spine) and rng.random() < 0.95:
         _, z, a = spine[rng.integers(len(spine))] * [4, 10, 10] + [2, 4, 4]
     else:
         z, a = rng.uniform(0, nz), rng.uniform(0, na)
     off = rng.uniform(-7, 7) if rng.random() < 0.7 else rng.uniform(-14, 14)  # slices of 2.5 mm
     return np.array([nx / 2 + off, z + rng.uniform(-40, 40), a + rng.uniform(-35, 35)])
+
+
+def narrowed(tissue: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """Places (z, a) where the sac is much narrower than nearby in the middle slice of a volume (x, z, a)."""
+    canal = np.isin(_CLASSES[tissue[tissue.shape[0] // 2]], (SAC, CORD))
+    depth = canal.sum(axis=1).astype(np.float64)
+    found = np.flatnonzero((depth > 0) & (depth < _NARROW * maximum_filter1d(depth, _NEARBY_MM)))
+    middle = (canal[found] * np.arange(canal.shape[1])).sum(axis=1) / np.maximum(depth[found], 1)
+    return np.stack([found, np.rint(middle).astype(np.intp)], axis=1)
 
 
 def render(patch: Patch, rng: np.random.Generator) -> torch.Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from spinemri.training.loss import full_loss, merged_weight, partial_loss
+from spinemri.training.loss import canal_border, full_loss, merged_weight, partial_loss
 
 WEIGHTS = torch.tensor([0.5, 1.0, 1.5, 1.5])
 
@@ -71,3 +71,24 @@ def test_a_pixel_that_is_something_else_weighs_what_it_is_taken_for():
     found = merged_weight(probabilities, torch.tensor([1, 1]), WEIGHTS)
     assert float(found[0]) == pytest.approx((0.3 * 0.5 + 0.1 * 1.5 + 0.2 * 1.5) / 0.6)
     assert float(found[1]) == pytest.approx(0.5)
+
+
+def test_the_outline_of_sac_and_cord_together_is_two_pixels_to_either_side():
+    classes = torch.zeros(1, 30, 40, dtype=torch.int64)
+    classes[:, 10:20] = 4
+    classes[:, 13:17] = 5
+    rows = canal_border(classes)[0].amax(dim=1).nonzero().flatten().tolist()
+    assert rows == [8, 9, 10, 11, 18, 19, 20, 21]
+
+
+def test_an_error_at_the_outline_of_the_sac_costs_more_than_one_elsewhere():
+    classes = torch.zeros(1, 30, 40, dtype=torch.int64)
+    classes[:, 10:20] = 4
+    right = torch.nn.functional.one_hot(classes, 7).movedim(-1, 1).float() * 8
+    costs = []
+    for row in (9, 3):
+        wrong = right.clone()
+        wrong[:, :, row] = 0
+        wrong[:, 4, row] = 8
+        costs.append(float(full_loss(wrong, classes, torch.ones(7)).value))
+    assert costs[0] > 1.5 * costs[1]

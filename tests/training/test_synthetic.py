@@ -1,0 +1,35 @@
+"""Which parts of painted subjects are looked at."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spinemri.synthesis.tissue import Tissue
+from spinemri.training import synthetic
+from spinemri.training.synthetic import cut_patch, narrowed
+
+
+def straight_sac(dent: slice) -> np.ndarray:
+    """Tissue (x, z, a) of a straight sac 14 mm deep that a dent narrows to 6 mm."""
+    tissue = np.full((24, 300, 120), int(Tissue.MUSCLE), dtype=np.uint8)
+    tissue[8:16, :, 50:64] = int(Tissue.CSF)
+    tissue[8:16, dent, 50:58] = int(Tissue.LIGAMENT)
+    return tissue
+
+
+def test_a_dent_of_the_sac_is_where_it_is_narrow():
+    places = narrowed(straight_sac(slice(140, 147)))
+    assert places[:, 0].tolist() == list(range(140, 147))
+    assert set(places[:, 1].tolist()) <= {60, 61}
+    assert len(narrowed(straight_sac(slice(0, 0)))) == 0
+
+
+def test_patches_show_the_dent_more_often_than_chance(monkeypatch):
+    volume = {"tissue": straight_sac(slice(20, 27)), "level": np.zeros((24, 300, 120), dtype=np.uint8)}
+    shown = []
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(synthetic, "_NARROWED", share)
+        rng = np.random.default_rng(1)
+        patches = [cut_patch(volume, rng, (64, 64), 3).tissue for _ in range(60)]
+        shown.append(sum(bool((tissue == int(Tissue.LIGAMENT)).any()) for tissue in patches))
+    assert shown[1] > 1.5 * shown[0] > 0
