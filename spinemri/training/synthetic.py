@@ -35,7 +35,7 @@ _CLASSES = np.append(class_of_tissue(), 0).astype(np.uint8)
 _ROWS, _COLUMNS = (128, 160, 192), (160, 192, 224)
 _PIXELS, _SLICES = 100_000, (3, 4)  # of the labelled slices of a sample: several small stacks teach more than one large
 _NARROWED = 0.35  # of the samples show a narrowed sac, when the subject has one
-_NARROW, _NEARBY_MM = 0.75, 35
+_NARROW, _NEARBY_MM = 0.8, 21  # share of the depth within so far above and below
 _BONE_LEVELS = 100
 _SHELF = 12  # volumes in memory; now and then the oldest makes room for another
 
@@ -117,10 +117,11 @@ def _random_centre(tissue: NDArray[np.uint8], rng: np.random.Generator) -> NDArr
 
 
 def narrowed(tissue: NDArray[np.uint8]) -> NDArray[np.intp]:
-    """Places (z, a) where the sac is much narrower than nearby in the middle slice of a volume (x, z, a)."""
+    """Places (z, a) where the sac is much narrower than above and below, in the middle slice of a volume (x, z, a)."""
     canal = np.isin(_CLASSES[tissue[tissue.shape[0] // 2]], (SAC, CORD))
     depth = canal.sum(axis=1).astype(np.float64)
-    found = np.flatnonzero((depth > 0) & (depth < _NARROW * maximum_filter1d(depth, _NEARBY_MM)))
+    above, below = (maximum_filter1d(depth, _NEARBY_MM, origin=side * (_NEARBY_MM // 2)) for side in (1, -1))
+    found = np.flatnonzero((depth > 0) & (depth < _NARROW * np.minimum(above, below)))
     middle = (canal[found] * np.arange(canal.shape[1])).sum(axis=1) / np.maximum(depth[found], 1)
     return np.stack([found, np.rint(middle).astype(np.intp)], axis=1)
 
