@@ -39,6 +39,7 @@ REAL = (
     "below are labelled in any real image here."
 )
 WORST = 8
+FULL = 50  # synthetic people per region, and synthetic studies per set
 
 
 def main() -> None:
@@ -47,7 +48,10 @@ def main() -> None:
     predictor = default_predictor(options.model, threads=options.threads)
     made = f"model {predictor.model.label} on {platform.machine()}, Python {platform.python_version()}"
     quick = ["**A quick run over a few cases: no figure of it counts.**", ""] if options.quick else []
-    text = ["# Accuracy", "", f"Made by `make prove` with {made}.", "", *quick, *_real(options, predictor),
+    full = (options.people, options.studies) == (FULL, FULL)
+    less = f"docs/make_accuracy.py --people {options.people} --studies {options.studies}"
+    by = "make prove" if full else less
+    text = ["# Accuracy", "", f"Made by `{by}` with {made}.", "", *quick, *_real(options, predictor),
             *_regions(options, predictor), *_chain(options, predictor)]  # fmt: skip
     options.page.write_text("\n".join(text).rstrip() + "\n", encoding="utf-8")
     print(f"written: {options.page.name}")
@@ -144,8 +148,8 @@ def _options() -> argparse.Namespace:
     add("--page", type=Path, default=HERE / "accuracy.md", help="file to write")
     add("--model", help="bundle name or folder; the bundled one by default")
     add("--threads", type=int, help="CPU threads")
-    add("--people", type=int, default=50, help="synthetic people per region")
-    add("--studies", type=int, default=50, help="synthetic studies of the whole job, at most, per set")
+    add("--people", type=int, default=FULL, help="synthetic people per region")
+    add("--studies", type=int, default=FULL, help="synthetic studies of the whole job, at most, per set")
     add("--pictures", type=Path, help="folder outside any repository for pictures of the worst real cases")
     add("--quick", action="store_true", help="one case of every kind")
     return parser.parse_args()
