@@ -166,7 +166,7 @@ def structures_shown(view: SagittalView, segmentation: Segmentation) -> list[tup
 def name_position(view: SagittalView, value: int) -> tuple[float, float]:
     """Where a body's name stands, in picture mm: just in front of it, at its middle height."""
     rows, columns = np.nonzero(view.labels == value)
-    middle = float(np.mean(rows))
+    middle = float(rows[np.abs(rows - np.mean(rows)).argmin()])  # a row that it is in: a body may show as two pieces
     near = np.abs(rows - middle) <= max(1.0, 0.15 * np.ptp(rows))
     return float(columns[near].min()) * view.pixel_mm[1] - 3.0, middle * view.pixel_mm[0]
 

@@ -112,3 +112,13 @@ def case():
 def _shoelace(polygon):
     x, y = np.array(polygon).T
     return 0.5 * (np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))
+
+
+def test_a_body_in_two_pieces_has_its_name_in_front_of_one_of_them():
+    view = plot.mid_sagittal(*pair((0, 2, 1), (1, -1, 1)))
+    value = label_value(Structure(StructureKind.VERTEBRAL_BODY, Level("L3")))
+    labels = np.zeros_like(view.labels)
+    labels[20:24, 30:40] = labels[60:66, 34:40] = value
+    x, y = plot.name_position(replace(view, labels=labels), value)
+    assert y / view.pixel_mm[0] in (*range(20, 24), *range(60, 66))
+    assert x < 34 * view.pixel_mm[1]
