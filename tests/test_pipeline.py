@@ -252,7 +252,7 @@ def test_no_identifier_reaches_a_file_or_the_terminal(study, folder, tmp_path, m
     markers = MARKERS | plant(source) | {str(tmp_path), tmp_path.parent.name}
     (source / "MUSTERMANN_befund.pdf").write_bytes(b"%PDF MUSTERMANN")
     (source / "1.2.826.0.4711.99").write_bytes(b"\x00" * 128 + b"DICM MUSTERMANN")
-    monkeypatch.setattr("spinemri.pipeline.default_predictor", lambda *_: study.predictor)
+    monkeypatch.setattr("spinemri.pipeline.default_predictor", lambda *_, **__: study.predictor)
     out, key = tmp_path / "out", tmp_path / "key"
     outcome = run("analyze", source, "-o", out, "--token-key", key)
     assert outcome.code == 0, outcome.err
