@@ -14,7 +14,7 @@ import numpy as np
 from spinemri.anatomy import Level
 from spinemri.segment.chain import LADDER, RUNG
 from spinemri.segment.column import CORD, SAC
-from spinemri.segment.sacrum import CERVICAL_PITCH_MM
+from spinemri.segment.slots import CERVICAL_PITCH_MM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

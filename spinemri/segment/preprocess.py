@@ -116,11 +116,15 @@ def normalise(slices: torch.Tensor) -> torch.Tensor:
     return (torch.minimum(slices, upper) - values.mean()) / (values.std() + 1e-5) * present
 
 
-def neighbours(slices: torch.Tensor, count: int, stride: int) -> torch.Tensor:
-    """Each slice with its neighbours as channels: (slices, count, rows, columns); beyond the stack they are 0."""
+def neighbours(slices: torch.Tensor, count: int, stride: int, at: torch.Tensor | None = None) -> torch.Tensor:
+    """Slices, all or those numbered ``at``, with their neighbours as channels: (slices, count, rows, columns).
+
+    Beyond the stack neighbours are 0.
+    """
     half = count // 2 * stride
     padded = torch.nn.functional.pad(slices, (0, 0, 0, 0, half, half))
-    return torch.stack([padded[c * stride : c * stride + len(slices)] for c in range(count)], dim=1)
+    first = torch.arange(len(slices)) if at is None else at
+    return torch.stack([padded[first + c * stride] for c in range(count)], dim=1)
 
 
 def stack(slices: torch.Tensor, count: int) -> torch.Tensor:
