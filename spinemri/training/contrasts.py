@@ -8,20 +8,21 @@ import numpy as np
 
 from spinemri.series import Contrast
 from spinemri.synthesis import tissue as tissues
-from spinemri.synthesis.signal import PROTOCOLS, Protocol, signal_table
+from spinemri.synthesis.signal import GRADIENT_ECHO, PROTOCOLS, Protocol, signal_table
 from spinemri.synthesis.tissue import ORGANS, Tissue
 
 _SHARES = {
-    Contrast.T2W: 0.34,
-    Contrast.T1W: 0.26,
-    Contrast.STIR: 0.21,
-    Contrast.T2W_FS: 0.05,
-    Contrast.PDW: 0.03,
-    Contrast.T1W_POST: 0.05,
-    Contrast.DIXON_WATER: 0.03,
-    Contrast.DIXON_FAT: 0.01,
-    Contrast.DIXON_IN: 0.01,
-    Contrast.DIXON_OPPOSED: 0.01,
+    PROTOCOLS[Contrast.T2W]: 0.34,
+    PROTOCOLS[Contrast.T1W]: 0.26,
+    PROTOCOLS[Contrast.STIR]: 0.2,
+    PROTOCOLS[Contrast.T2W_FS]: 0.05,
+    PROTOCOLS[Contrast.PDW]: 0.03,
+    PROTOCOLS[Contrast.T1W_POST]: 0.05,
+    PROTOCOLS[Contrast.DIXON_WATER]: 0.03,
+    PROTOCOLS[Contrast.DIXON_FAT]: 0.01,
+    PROTOCOLS[Contrast.DIXON_IN]: 0.01,
+    PROTOCOLS[Contrast.DIXON_OPPOSED]: 0.01,
+    GRADIENT_ECHO: 0.01,
 }
 _DARK_FLUID = tuple(c for c in PROTOCOLS if c not in (Contrast.T2W, Contrast.STIR, Contrast.T2W_FS))
 _INVENTED = 0.22
@@ -32,12 +33,12 @@ def random_table(rng: np.random.Generator) -> np.ndarray:
     """Signal of every tissue (float32, COUNT) for one training sample."""
     if rng.random() < _INVENTED:
         return _near_cord(_invented(rng), rng, 0.15)
-    contrast = Contrast(str(rng.choice([c.value for c in _SHARES], p=list(_SHARES.values()))))
-    table = signal_table(_varied(PROTOCOLS[contrast], rng), rng, jitter=1.3)
+    protocol = list(_SHARES)[rng.choice(len(_SHARES), p=list(_SHARES.values()))]
+    table = signal_table(_varied(protocol, rng), rng, jitter=1.3)
     table = table * np.exp(rng.normal(0, _GAIN_SPREAD, tissues.COUNT)).astype(np.float32)
     flow = [int(Tissue.AORTA), int(Tissue.VENA_CAVA)]
     table[flow] = table[int(Tissue.CSF)] * rng.uniform(0, 1, 2) * rng.uniform(0, 1)
-    if contrast in _DARK_FLUID:
+    if protocol.contrast in _DARK_FLUID:
         table = _near_cord(table, rng, 0.5)
     if rng.random() < 0.12:  # sclerotic or thin rim that does not stand out
         table[Tissue.CORTEX] = table[Tissue.MARROW] * rng.uniform(0.5, 0.9)
