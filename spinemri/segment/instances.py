@@ -14,8 +14,9 @@ import numpy as np
 from spinemri.segment.clean import clean_classes
 from spinemri.segment.column import BODY, CORD, DISC, SAC, SACRUM, Column, fit_column
 from spinemri.segment.grow import grow, tidy
-from spinemri.segment.sacrum import Slots, sacral_slot
+from spinemri.segment.sacrum import sacral_slot
 from spinemri.segment.separators import find_separators, profile
+from spinemri.segment.slots import Slots
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -136,7 +137,7 @@ def _find_slots(classes: NDArray[np.uint8], geometry: Geometry, column: Column) 
     edges = [0, *separators, len(seen.body) - 1]
     edges = [e for n, e in enumerate(edges) if n == 0 or e - edges[n - 1] >= 1]
     slots = Slots.measured(seen, edges).trimmed() if len(edges) > 1 else None
-    return slots.with_dens() if slots is not None else None
+    return slots.with_dens(cut_above=cut_above) if slots is not None else None
 
 
 def _around_lower_end(classes: NDArray[np.uint8], geometry: Geometry, column: Column, slots: Slots) -> dict[str, float]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
 from spinemri.anatomy import StructureKind
+from spinemri.segment.column import DISC
 from spinemri.segment.label import label_anatomy
 from spinemri.synthesis import morphometry as sizes
 from tests.whole_spine import WholeSpine, whole_spine
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 WHOLE, NECK = slice(None), slice(0, 230)
 
@@ -18,10 +24,12 @@ def person(request) -> WholeSpine:
     return whole_spine(request.param)
 
 
-def named_and_true(person: WholeSpine, rows: slice) -> list[tuple[str, str]]:
+def named_and_true(
+    person: WholeSpine, rows: slice, classes: NDArray[np.uint8] | None = None
+) -> list[tuple[str, str]]:
     """Name of each body, and the level whose true centre is nearest to the body's."""
     image = person.image(rows, 1)
-    classes = person.predictor.predict(image).classes
+    classes = person.predictor.predict(image).classes if classes is None else classes
     found, assignments, _ = label_anatomy(classes, image.geometry, "1.2.3", "test")
     centres = np.array([person.centre_of(name) for name in sizes.NAMES])
     pairs = []
@@ -44,3 +52,19 @@ def test_a_neck_alone_is_named_from_c2_with_its_dens_as_one_body(person):
     assert [name for name, _ in pairs] == [true for _, true in pairs]
     assert pairs[0][0] == "C2"
     assert len(pairs) >= 9
+
+
+def test_the_dark_remnant_of_a_disc_below_the_dens_does_not_part_c2(person):
+    image = person.image(NECK, 1)
+    classes = person.predictor.predict(image).classes.copy()
+    named = label_anatomy(classes, image.geometry, "1.2.3", "test")[0]
+    axis = named.mask(next(named.of_kind(StructureKind.VERTEBRAL_BODY)))
+    area = axis.sum(axis=(0, 2))
+    neck = int(np.flatnonzero(area > 0.6 * area.max())[0]) - 1
+    band = axis.copy()
+    band[:, : neck - 1], band[:, neck + 1 :] = False, False
+    classes[band] = DISC
+    assert (classes != person.predictor.predict(image).classes).sum() > 30
+    pairs = named_and_true(person, NECK, classes)
+    assert [name for name, _ in pairs] == [true for _, true in pairs]
+    assert pairs[0][0] == "C2"
