@@ -20,7 +20,7 @@ from spinemri.evaluate.extent import central_slices
 from spinemri.evaluate.instances import BodyCount, count_bodies, levels_upward
 from spinemri.evaluate.landmarks import LevelCheck, check_levels
 from spinemri.evaluate.overlap import dice, moved, surface_distance
-from spinemri.segment.label import label_anatomy
+from spinemri.segment.anatomy import name_anatomy
 from spinemri.segmentation import Segmentation
 
 if TYPE_CHECKING:
@@ -85,8 +85,7 @@ def segment_image(image: Image, predictor: Predictor) -> Result:
     """Final segmentation of an image and the network's classes; one that is refused yields an empty result."""
     try:
         found = predictor.predict(image)
-        series = image.series.series_uid
-        named = label_anatomy(found.classes, image.geometry, series, found.made_by)[0]
+        named = name_anatomy(found, image)[0]
     except (ModelError, LevelError) as error:
         nothing = np.zeros(image.geometry.shape, dtype=np.uint8)
         return Result(Segmentation(nothing, image.geometry, {}, image.series.series_uid, "nothing"), {}, str(error))

@@ -1,15 +1,16 @@
-"""From an image to named anatomy in one step: the network's classes, then instances and levels."""
+"""From an image to named anatomy: the network's classes, the cord's border in the image, then instances and levels."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spinemri.segment.cord import follow_cord
 from spinemri.segment.label import label_anatomy
 
 if TYPE_CHECKING:
     from spinemri.image import Image
     from spinemri.segment.levels import Anchor
-    from spinemri.segment.predictor import Predictor
+    from spinemri.segment.predictor import ClassMap, Predictor
     from spinemri.segmentation import Segmentation
     from spinemri.spine import LevelAssignment
 
@@ -36,5 +37,18 @@ def segment_anatomy(
     LevelError
         If the anchor does not fit the bodies found.
     """
-    found = predictor.predict(image)
-    return label_anatomy(found.classes, image.geometry, image.series.series_uid, found.made_by, anchor=anchor)
+    return name_anatomy(predictor.predict(image), image, anchor=anchor)
+
+
+def name_anatomy(
+    found: ClassMap, image: Image, *, anchor: Anchor | None = None
+) -> tuple[Segmentation, tuple[LevelAssignment, ...], tuple[str, ...]]:
+    """The same from what the network saw in the image.
+
+    Raises
+    ------
+    LevelError
+        If the anchor does not fit the bodies found.
+    """
+    classes = follow_cord(found.classes, image)
+    return label_anatomy(classes, image.geometry, image.series.series_uid, found.made_by, anchor=anchor)
