@@ -87,9 +87,10 @@ def _cord_likeness(signal: Floats, cord: Mask, fluid: Mask, spacing: tuple[float
 
 
 def _local_mean(signal: Floats, mask: Mask, sigma: list[float]) -> Floats:
-    weight = ndimage.gaussian_filter(mask.astype(np.float64), sigma, truncate=3.0)
-    total = ndimage.gaussian_filter(signal * mask, sigma, truncate=3.0)
-    return np.divide(total, weight, out=np.full(signal.shape, np.nan), where=weight > 1e-4)
+    weight: Floats = ndimage.gaussian_filter(mask.astype(np.float64), sigma, truncate=3.0)
+    total: Floats = ndimage.gaussian_filter(signal * mask, sigma, truncate=3.0)
+    means: Floats = np.divide(total, weight, out=np.full(signal.shape, np.nan), where=weight > 1e-4)
+    return means
 
 
 def _in_one_piece(wanted: Mask, seeds: Mask, across: int) -> Mask:
@@ -107,7 +108,7 @@ def _in_one_piece(wanted: Mask, seeds: Mask, across: int) -> Mask:
 
 def _cross(across: int) -> Mask:
     """A voxel and its four neighbours within the sagittal slice."""
-    cross = ndimage.generate_binary_structure(3, 1)
+    cross: Mask = ndimage.generate_binary_structure(3, 1)
     for side in (0, 2):
         cross[tuple(side if axis == across else slice(None) for axis in range(3))] = False
     return cross

@@ -131,7 +131,7 @@ class Predictor:
         bone = [number for number, name in self.model.classes.items() if name in _COLUMN]
         if not bone or slices.shape[1] <= self.model.window[0]:
             return everything
-        few = (torch.linspace(*_LOOK_AT, _LOOKS) * (len(slices) - 1)).round().long().unique()
+        few = torch.unique((torch.linspace(*_LOOK_AT, _LOOKS) * (len(slices) - 1)).round().long())
         stacked = neighbours(normalise(slices), self.model.slices, stride, few)
         seen = torch.isin(self._probabilities(stacked, 1).argmax(1), torch.tensor(bone))
         return rows_around(seen.sum((0, 2)).numpy(), self.model.window[0], self._step) or everything

@@ -1,4 +1,4 @@
-"""The column parted into vertebrae: what each stretch holds, and which stretches at its ends are none, or half of one."""
+"""The column parted into vertebrae: what each stretch holds, and which at its ends are none, or half of one."""
 
 from __future__ import annotations
 

@@ -24,9 +24,7 @@ def person(request) -> WholeSpine:
     return whole_spine(request.param)
 
 
-def named_and_true(
-    person: WholeSpine, rows: slice, classes: NDArray[np.uint8] | None = None
-) -> list[tuple[str, str]]:
+def named_and_true(person: WholeSpine, rows: slice, classes: NDArray[np.uint8] | None = None) -> list[tuple[str, str]]:
     """Name of each body, and the level whose true centre is nearest to the body's."""
     image = person.image(rows, 1)
     classes = person.predictor.predict(image).classes if classes is None else classes

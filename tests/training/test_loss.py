@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from spinemri.training.loss import canal_border, full_loss, merged_weight, partial_loss
+from spinemri.training.loss import canal_border, full_loss, merged_weight, outer_border, partial_loss
 
 WEIGHTS = torch.tensor([0.5, 1.0, 1.5, 1.5])
 
@@ -29,10 +29,35 @@ def test_truth_costs_nothing_and_an_absent_class_is_not_punished():
 
 
 def test_soft_dice_is_that_of_the_batch():
-    wrong = classes()
-    wrong[0, 5:20, 8:19] = 0  # half of the 330 pixels of class 1
-    found = full_loss(logits(wrong, 40.0), classes(), WEIGHTS)
-    assert float(found.dice[0]) == pytest.approx((2 * 165 + 20) / (165 + 330 + 20), abs=1e-3)
+    truth = torch.where(classes() == 1, 2, 0)
+    wrong = truth.clone()
+    wrong[0, 5:20, 8:19] = 0  # half of the 330 pixels of class 2
+    found = full_loss(logits(wrong, 40.0), truth, WEIGHTS)
+    assert float(found.dice[1]) == pytest.approx((2 * 165 + 20) / (165 + 330 + 20), abs=1e-3)
+
+
+def test_soft_dice_is_that_of_the_decision_not_of_the_weighted_probabilities():
+    truth = torch.where(classes() == 1, 2, 0)
+    even = torch.zeros(2, 4, 40, 56)
+    even[:, 1], even[:, 3] = -40, -40
+    even[:, 2] = WEIGHTS[2].log() + torch.where(truth == 2, 0.4, -0.4)
+    even[:, 0] = WEIGHTS[0].log()
+    taken = torch.sigmoid(torch.where(truth == 2, 0.4, -0.4))
+    expected = (2 * taken[truth == 2].sum() + 20) / (taken.sum() + 330 + 20)
+    assert float(full_loss(even, truth, WEIGHTS).dice[1]) == pytest.approx(float(expected), abs=1e-3)
+
+
+def test_the_outer_border_of_bodies_and_discs_counts_less_than_the_endplates():
+    truth = torch.zeros(1, 40, 56, dtype=torch.int64)
+    truth[:, 10:30, 10:25], truth[:, 10:30, 25:32] = 1, 3
+    border = outer_border(truth)[0]
+    assert border[20].nonzero().flatten().tolist() == [8, 9, 10, 11, 30, 31, 32, 33]
+    costs = []
+    for change in ((9, slice(14, 20), 1), (slice(14, 20), 25, 1)):  # one row outwards; one column into the disc
+        wrong = truth.clone()
+        wrong[0, change[0], change[1]] = change[2]
+        costs.append(float(full_loss(logits(wrong), truth, torch.ones(4)).value))
+    assert costs[0] < 0.4 * costs[1]
 
 
 def partial(prediction: torch.Tensor, extent: torch.Tensor | None = None):
