@@ -1,4 +1,4 @@
-"""From an image to named anatomy: the network's classes, the cord's border in the image, then instances and levels."""
+"""From an image to named anatomy: the network's classes, borders of cord and sac in the image, instances, levels."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from spinemri.segment.cord import follow_cord
 from spinemri.segment.label import label_anatomy
+from spinemri.segment.sac import follow_sac
 
 if TYPE_CHECKING:
     from spinemri.image import Image
@@ -50,5 +51,5 @@ def name_anatomy(
     LevelError
         If the anchor does not fit the bodies found.
     """
-    classes = follow_cord(found.classes, image)
+    classes = follow_sac(follow_cord(found.classes, image), image)
     return label_anatomy(classes, image.geometry, image.series.series_uid, found.made_by, anchor=anchor)

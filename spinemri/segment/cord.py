@@ -14,6 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 from spinemri.segment.column import CORD, SAC
+from spinemri.segment.signal import box_around, cross, local_mean
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,10 +45,9 @@ def follow_cord(classes: NDArray[np.uint8], image: Image) -> NDArray[np.uint8]:
     (k, j, i) uint8; only cord and sac change, into one another.
     """
     cord = classes == CORD
-    where = ndimage.find_objects((cord | (classes == SAC)).astype(np.uint8))
-    if not cord.any() or not where:
+    if not cord.any():
         return classes
-    box = where[0]
+    box = box_around(np.isin(classes, (CORD, SAC)))
     followed = classes.copy()
     cut = followed[box]
     cord, canal = cord[box], np.isin(cut, (CORD, SAC))
@@ -68,7 +68,7 @@ def follow_cord(classes: NDArray[np.uint8], image: Image) -> NDArray[np.uint8]:
 
 def _cord_likeness(signal: Floats, cord: Mask, fluid: Mask, spacing: tuple[float, ...], across: int) -> Floats | None:
     """Positive where a signal is nearer to the cord's than to the fluid's, nan where neither is known; or None."""
-    core = cord & ndimage.binary_erosion(cord, _cross(across))
+    core = cord & ndimage.binary_erosion(cord, cross(across))
     if np.count_nonzero(core) < _LEAST_VOXELS or np.count_nonzero(fluid) < _LEAST_VOXELS:
         return None
     usual, around = float(np.median(signal[core])), float(np.median(signal[fluid]))
@@ -77,8 +77,7 @@ def _cord_likeness(signal: Floats, cord: Mask, fluid: Mask, spacing: tuple[float
     bright = around > usual
     level = np.quantile(signal[fluid], 0.75 if bright else 0.25)
     pure = fluid & ((signal > (usual + level) / 2) == bright)
-    sigma = [0.0 if axis == across else _ALONG_MM / spacing[axis] for axis in range(3)]
-    own, other = (_local_mean(signal, mask, sigma) for mask in (core, pure))
+    own, other = (local_mean(signal, mask, spacing, across, _ALONG_MM) for mask in (core, pure))
     spread = 1.4826 * float(np.median(np.abs(signal[core] - own[core])))
     half = (own + other) / 2
     likeness = (half - signal) if bright else (signal - half)
@@ -86,16 +85,9 @@ def _cord_likeness(signal: Floats, cord: Mask, fluid: Mask, spacing: tuple[float
     return np.where(np.abs(other - own) >= least, likeness, np.nan)
 
 
-def _local_mean(signal: Floats, mask: Mask, sigma: list[float]) -> Floats:
-    weight: Floats = ndimage.gaussian_filter(mask.astype(np.float64), sigma, truncate=3.0)
-    total: Floats = ndimage.gaussian_filter(signal * mask, sigma, truncate=3.0)
-    means: Floats = np.divide(total, weight, out=np.full(signal.shape, np.nan), where=weight > 1e-4)
-    return means
-
-
 def _in_one_piece(wanted: Mask, seeds: Mask, across: int) -> Mask:
     """What hangs together with the seeds within a slice, without threads (nerve roots) and holes."""
-    plane = _cross(across)
+    plane = cross(across)
     opened = ndimage.binary_opening(wanted, plane) | (wanted & seeds)
     pieces, _ = ndimage.label(opened, structure=plane)
     kept = np.unique(pieces[seeds & opened])
@@ -104,11 +96,3 @@ def _in_one_piece(wanted: Mask, seeds: Mask, across: int) -> Mask:
     for number, one in enumerate(slices):
         slices[number] = ndimage.binary_fill_holes(one)
     return mask
-
-
-def _cross(across: int) -> Mask:
-    """A voxel and its four neighbours within the sagittal slice."""
-    cross: Mask = ndimage.generate_binary_structure(3, 1)
-    for side in (0, 2):
-        cross[tuple(side if axis == across else slice(None) for axis in range(3))] = False
-    return cross
