@@ -39,7 +39,7 @@ class Model:
     classes : output channel -> StructureKind value, channel 0 is 'background'
     spacing_mm : in-plane pixel size the network was trained on
     slices : neighbouring sagittal slices given as channels; the middle one is segmented
-    slice_spacing_mm : distance between neighbours the network was trained on
+    slice_spacing_mm : distance between neighbours in thin slices; thicker ones are read in order, whatever theirs
     contrasts : image contrasts it may be used on
     class_weights : weights of the training loss, one per class; probabilities are divided by them
     window : (antero-posterior, cranio-caudal) pixels of one inference window

@@ -67,7 +67,8 @@ def sagittal_map(image: Image, model: Model) -> SagittalMap:
     geometry = image.geometry
     axes = _sagittal_axes(geometry, image.series.label)
     along = geometry.spacing[axes[0]]
-    slice_mm = along if along >= _THIN_MM else along * max(1, round(_THIN_TARGET_MM / along))
+    thin = along < _THIN_MM
+    slice_mm = along * max(1, round(_THIN_TARGET_MM / along)) if thin else along
     wanted = (slice_mm, model.spacing_mm, model.spacing_mm)
     spacing = dict(zip(axes, wanted, strict=True))
     work = geometry.with_spacing((spacing[0], spacing[1], spacing[2]))
@@ -78,7 +79,7 @@ def sagittal_map(image: Image, model: Model) -> SagittalMap:
         grid = (geometry.shape[axis], geometry.spacing[axis], work.shape[axis], work.spacing[axis])
         forth.append(_linear_map(*grid, reverse=reverse))
         back.append(_linear_map(*grid[2:], *grid[:2], reverse=reverse))
-    stride = max(1, round(model.slice_spacing_mm / slice_mm))
+    stride = max(1, round(model.slice_spacing_mm / slice_mm)) if thin else 1
     return SagittalMap(axes, (forth[0], forth[1], forth[2]), (back[0], back[1], back[2]), stride)
 
 

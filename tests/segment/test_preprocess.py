@@ -100,6 +100,12 @@ def test_one_millimetre_in_plane_and_slices_as_acquired():
     assert mapping.stride == 1
 
 
+def test_slices_acquired_two_millimetres_apart_are_read_in_order():
+    mapping = sagittal_map(image(textured(), spacing=(2.0, 0.95, 1.0)), MODEL)
+    assert mapping.shape[0] == 7
+    assert mapping.stride == 1
+
+
 def test_thin_slices_are_paired_and_neighbours_stay_about_4_mm_apart():
     source = image(textured(), spacing=(0.9, 0.95, 1.0))
     mapping = sagittal_map(source, MODEL)
