@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 _TOP = 1.25  # curves go a quarter beyond the 99.5th percentile
 _MIN_PIXELS = 2000  # of the sample that lie in the image
 _FAINT = 1e-3  # the least that counts as signal
-_POWERS, _INVERTED = 0.6, 0.15  # of the curves; the rest has several pieces
-_MAX_TURN_RAD = 0.3
-_MAX_SCALE, _MAX_STRETCH = 0.25, 0.1  # of the logarithm
+_POWERS, _INVERTED = 0.75, 0.1  # of the curves; the rest has several pieces
+_MAX_TURN_RAD = 0.2
+_MAX_SCALE, _MAX_STRETCH = 0.18, 0.08  # of the logarithm
 
 
 class SliceAugment:
@@ -38,9 +38,9 @@ class SliceAugment:
 
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
-        self.bias = RandBiasField(degree=3, coeff_range=(-0.4, 0.4), prob=0.7)
+        self.bias = RandBiasField(degree=3, coeff_range=(-0.3, 0.3), prob=0.6)
         self.smooth = RandGaussianSmooth(sigma_x=(0.3, 0.9), sigma_y=(0.3, 0.9), prob=0.2)
-        self.noise = RandGaussianNoise(std=0.2, prob=0.5)
+        self.noise = RandGaussianNoise(std=0.12, prob=0.4)
         for number, transform in enumerate((self.bias, self.smooth, self.noise)):
             transform.set_random_state(seed + number)
 
@@ -52,7 +52,7 @@ class SliceAugment:
         Parameters
         ----------
         image : (slices, rows, columns) intensities from 0; absent slices are 0
-        truth : (labels + 1, rows, columns) labelled structure of the slices in the middle, last the extent; 0 or 1
+        truth : (labels + 1, rows, columns) labels of the slices in the middle, whole numbers, last the extent, 0 or 1
         place : (row, column) of the view's centre
         size : (rows, columns) of the view, 1 mm pixels before scaling
         """

@@ -110,6 +110,13 @@ def partial_loss(
     return Loss(value, dice.mean().detach()[None], (labelled * extent).sum()[None] > 0)
 
 
+def kept_loss(logits: torch.Tensor, seen: torch.Tensor, weights: torch.Tensor, unknown: int) -> torch.Tensor:
+    """Weighted cross-entropy (scalar) with what earlier weights saw, (batch, rows, columns), where it is known."""
+    if not bool((seen != unknown).any()):
+        return logits.sum() * 0
+    return nnf.cross_entropy(logits, seen, weight=weights, ignore_index=unknown)
+
+
 def merged_weight(probabilities: torch.Tensor, target: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """Weight (batch, rows, columns) of a pixel that is not ``target``: the mean over the classes it is taken for."""
     others = probabilities.detach().clone()

@@ -3,6 +3,9 @@
 Who may be trained on is fixed in ``people.csv``, by person and for every version; ``evaluate/validation.csv`` lists the
 others. A vertebra beyond the last labelled one is not background. So labels count only between two planes across the
 column, through the outer ends of the first and last labelled structures.
+
+A network that is corrected at one structure drifts at the others. What earlier weights saw of those may stand beside
+the labels, so that it keeps them.
 """
 
 from __future__ import annotations
@@ -30,10 +33,14 @@ if TYPE_CHECKING:
 
     from spinemri.image import Image
     from spinemri.segment.model import Model
+    from spinemri.segment.predictor import Predictor
 
 _SHARE = {"vb2": 0.42, "vb3": 0.38, "ivd": 0.2}  # of the real slices; the sets differ in size and in what they teach
-_PIXELS, _SLICES = 170_000, (4, 8)  # of a sample: where a body ends sideways is seen in the slices beside it
+_PIXELS, _SLICES = 200_000, (8, 13)  # of a sample: where a body ends sideways is seen in the slices beside it
 _OUTER = 0.995  # quantile of a structure's voxels that counts as its outer end
+
+LABELLED, UNKNOWN = 100, -1
+"""Marks of a voxel of the labelled structure, and of one of which nobody knows what it is."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,7 @@ class LabelledVolume:
     extent : (rows, columns) bool, where labels count
     target : class of the structure
     stride : slices between neighbours of the network
+    marks : (slices, rows, columns) int8: LABELLED, else the class that earlier weights saw, or UNKNOWN
     """
 
     case: LabelledCase
@@ -71,6 +79,7 @@ class LabelledVolume:
     extent: torch.Tensor
     target: int
     stride: int
+    marks: torch.Tensor
 
 
 def training_cases() -> tuple[LabelledCase, ...]:
@@ -79,8 +88,14 @@ def training_cases() -> tuple[LabelledCase, ...]:
     return tuple(LabelledCase(**row) for row in csv.DictReader(table.splitlines()))
 
 
-def load_case(case: LabelledCase, root: Path, model: Model) -> LabelledVolume:
+def load_case(case: LabelledCase, root: Path, model: Model, earlier: Predictor | None = None) -> LabelledVolume:
     """A labelled image on the model's working grid.
+
+    Parameters
+    ----------
+    case, root : which image, under which folder of labelled sets
+    model : whose grid and classes
+    earlier : what it sees of the other structures is to be kept; None to leave them open
 
     Raises
     ------
@@ -100,7 +115,13 @@ def load_case(case: LabelledCase, root: Path, model: Model) -> LabelledVolume:
     flat = {v: (front @ torch.from_numpy(plane) @ up.T).numpy() > 0.5 for v, plane in ends.items()}
     target = next(value for value, name in model.classes.items() if name == case.structure)
     extent = torch.from_numpy(labelled_extent(flat))
-    return LabelledVolume(case, work[0], work[1] > 0.5, extent, target, mapping.stride)
+    labelled = work[1] > 0.5
+    marks = torch.full(labelled.shape, UNKNOWN, dtype=torch.int8)
+    if earlier is not None:
+        marks = earlier.class_probabilities(work[0], mapping.stride).argmax(1).char()
+        marks[(marks == target) & extent] = UNKNOWN  # readers say it is not
+    marks[labelled] = LABELLED
+    return LabelledVolume(case, work[0], labelled, extent, target, mapping.stride, marks)
 
 
 def labelled_extent(structures: dict[int, NDArray[np.bool_]]) -> NDArray[np.bool_]:
@@ -124,11 +145,12 @@ def labelled_extent(structures: dict[int, NDArray[np.bool_]]) -> NDArray[np.bool
     return inside
 
 
-class RealSlices(IterableDataset[tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]]):
+class RealSlices(IterableDataset[tuple[torch.Tensor, ...]]):
     """Endless augmented samples of labelled volumes.
 
     Each is (image (slices, neighbours, rows, columns), labelled (slices, rows, columns), extent (slices, rows,
-    columns), all float32, and the class of the labelled structure (slices,)).
+    columns), all float32, the class of the labelled structure (slices,), and int64 classes that earlier weights saw
+    (slices, rows, columns), UNKNOWN where the labels decide or nobody knows).
 
     Raises
     ------
@@ -144,7 +166,7 @@ class RealSlices(IterableDataset[tuple[torch.Tensor, torch.Tensor, torch.Tensor,
             self.sets.setdefault(volume.case.set, []).append(volume)
         self.seed = seed
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]]:
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, ...]]:
         """Samples for ever; each loader worker draws its own."""
         torch.set_num_threads(1)
         worker = get_worker_info()
@@ -158,15 +180,17 @@ class RealSlices(IterableDataset[tuple[torch.Tensor, torch.Tensor, torch.Tensor,
             count, rows, columns = random_size(rng, _PIXELS, _SLICES)
             sample = augment(*_cut(volume, rng, count), (rows, columns))
             if sample is not None:
-                view, labelled, extent = sample
-                target = torch.full((len(labelled),), volume.target)
-                yield stack(view, NEIGHBOURS), labelled, extent.expand_as(labelled).contiguous(), target
+                view, shown, extent = sample
+                marks = shown.long() - 1
+                labelled, target = (marks == LABELLED).float(), torch.full((len(marks),), volume.target)
+                seen = torch.where(marks == LABELLED, UNKNOWN, marks)
+                yield stack(view, NEIGHBOURS), labelled, extent.expand_as(labelled).contiguous(), target, seen
 
 
 def _cut(
     volume: LabelledVolume, rng: np.random.Generator, labelled_count: int
 ) -> tuple[torch.Tensor, torch.Tensor, tuple[float, float]]:
-    """Slices in a row with their neighbours, labels and extent of these slices, and where to look, (row, column)."""
+    """Slices in a row with their neighbours, marks and extent of these slices, and where to look, (row, column)."""
     count = len(volume.slices)
     stride = volume.stride if rng.random() < 0.7 else 1
     span = (labelled_count - 1) * stride
@@ -174,8 +198,9 @@ def _cut(
     wanted = first + stride * np.arange(-(NEIGHBOURS // 2), labelled_count + NEIGHBOURS // 2)
     absent = torch.zeros_like(volume.slices[0])
     image = torch.stack([volume.slices[k] if 0 <= k < count else absent for k in wanted])
-    labelled = [volume.labelled[k] if 0 <= k < count else absent for k in wanted[NEIGHBOURS // 2 : -(NEIGHBOURS // 2)]]
-    truth = torch.stack([*labelled, volume.extent]).float()
+    middle, nobody = wanted[NEIGHBOURS // 2 : -(NEIGHBOURS // 2)], torch.full_like(volume.marks[0], UNKNOWN)
+    marks = [volume.marks[k] if 0 <= k < count else nobody for k in middle]
+    truth = torch.stack([*(m.float() + 1 for m in marks), volume.extent.float()])  # 0, beyond the image, is UNKNOWN
     rows, columns = (volume.labelled.any(0).any(axis).nonzero().flatten() for axis in (1, 0))
     place = float(rows.float().mean()) + rng.uniform(-35, 35), rng.uniform(float(columns[0]), float(columns[-1]))
     return image, truth, place

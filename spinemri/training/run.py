@@ -15,7 +15,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from spinemri.errors import InputError, ModelError
-from spinemri.segment.predictor import build_network
+from spinemri.segment.predictor import Predictor, build_network
 from spinemri.training.export import checkpoint_state
 from spinemri.training.loop import prepare_output, train
 from spinemri.training.real import RealSlices, load_case, training_cases
@@ -80,7 +80,8 @@ def train_bundle(model: Model, data: TrainingData, config: TrainingConfig, start
     synthetic = _loader(SyntheticSlices(data.painted, config.seed), data.workers)
     real = None
     if data.real is not None:
-        volumes = [load_case(case, data.real, model) for case in training_cases()]
+        earlier = Predictor(model, str(next(network.parameters()).device)) if start != FRESH else None
+        volumes = [load_case(case, data.real, model, earlier) for case in training_cases()]
         real = _loader(RealSlices(volumes, config.seed), 1)
     return train(config, network, model.class_weights, synthetic, real)
 

@@ -17,6 +17,7 @@ from spinemri.segment.model import bundle_path, load_model
 from spinemri.segment.predictor import Predictor, build_network
 from spinemri.training.export import checkpoint_state, export_weights
 from spinemri.training.loop import CHECKPOINT, LOG, TrainingConfig, prepare_output, train
+from spinemri.training.real import UNKNOWN
 
 WEIGHTS = (0.5, 1.0, 1.5)
 
@@ -43,7 +44,8 @@ def real_sample() -> tuple[torch.Tensor, ...]:
     image, classes = sample()
     extent = torch.ones(1, 48, 64)
     extent[:, :, 50:] = 0
-    return 0.7 * image.flip(1), (classes == 1).float(), extent, torch.tensor([1])
+    seen = torch.where(classes == 2, 2, UNKNOWN)
+    return 0.7 * image.flip(1), (classes == 1).float(), extent, torch.tensor([1]), seen
 
 
 def config(out: Path, steps: int) -> TrainingConfig:

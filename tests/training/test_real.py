@@ -15,6 +15,8 @@ from spinemri.errors import InputError
 from spinemri.geometry import Geometry
 from spinemri.segment.model import load_model
 from spinemri.training.real import (
+    LABELLED,
+    UNKNOWN,
     LabelledCase,
     RealSlices,
     labelled_extent,
@@ -90,11 +92,12 @@ def test_samples_repeat_with_their_seed_and_show_the_structure(root):
     first, again = (list(islice(RealSlices([volume], seed=3), 12)) for _ in range(2))
     assert all(torch.equal(a[0], b[0]) for a, b in zip(first, again, strict=True))
     contrasts = []
-    for image, labelled, extent, target in first:
+    for image, labelled, extent, target, seen in first:
         slices, neighbours, *size = image.shape
         assert neighbours == 5
         assert labelled.shape == extent.shape == (slices, *size)
         assert target.tolist() == [1] * slices
+        assert (seen == UNKNOWN).all()  # without earlier weights nothing is known beside the labels
         assert torch.isfinite(image).all()
         assert torch.equal(image[1:, 1], image[:-1, 2])  # what is a slice's neighbour is the slice before it
         middle, marked = image[:, 2], labelled > 0
@@ -109,8 +112,32 @@ def test_samples_come_in_several_sizes_and_show_the_end_of_the_stack(root):
     assert len({image.shape[2:] for image, *_ in drawn}) > 4
     absent = [(image[:, 2] == 0).flatten(1).all(1) for image, *_ in drawn]
     assert any(bool(a.any()) for a in absent)
-    for (_, labelled, _, _), nothing in zip(drawn, absent, strict=True):
+    for (_, labelled, *_), nothing in zip(drawn, absent, strict=True):
         assert not labelled[nothing].any()
+
+
+def test_what_earlier_weights_saw_is_kept_except_where_readers_say_otherwise(root):
+    model = load_model()
+    seen = torch.zeros(9, 7, 150, 180, dtype=torch.float16)
+    seen[:, 0] = 0.3
+    seen[:, 4, 30:45], seen[:, 1, 60:95] = 1, 1  # a sac behind; a body everywhere along the column, too far back
+
+    class Earlier:
+        def class_probabilities(self, slices: torch.Tensor, stride: int) -> torch.Tensor:
+            assert (slices.shape, stride) == ((9, 150, 180), 1)
+            return seen
+
+    volume = load_case(CASE, root, model, Earlier())
+    marks = volume.marks
+    assert (marks[volume.labelled] == LABELLED).all()
+    beside = (seen.argmax(1) == 1) & ~volume.labelled
+    assert (marks[beside & volume.extent] == UNKNOWN).all()
+    assert (marks[beside & ~volume.extent] == 1).all()
+    assert (marks[:, 30:45] == 4).all()
+    assert (marks[:, 5:25] == 0).all()
+    classes = {int(v) for *_, kept in islice(RealSlices([volume], 2), 12) for v in kept.unique()}
+    assert classes <= {0, 1, 4, UNKNOWN}
+    assert {0, 4, UNKNOWN} <= classes
 
 
 def test_what_is_missing_or_does_not_fit_is_said(root):
