@@ -13,6 +13,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from spinemri.segment.inplane import cross
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -29,13 +31,10 @@ def dice(found: Mask, truth: Mask) -> float:
 
 def moved(mask: Mask, geometry: Geometry, pixels: int) -> Mask:
     """A mask (k, j, i) whose border lies so many pixels further out (or in, below 0) in every sagittal slice."""
-    cross = ndimage.generate_binary_structure(3, 1)
-    across = geometry.axis_along(0)
-    cross[tuple(slice(None) if a != across else [0, 2] for a in range(3))] = False
     if pixels == 0:
         return mask
     change = ndimage.binary_dilation if pixels > 0 else ndimage.binary_erosion
-    result: Mask = change(mask, cross, iterations=abs(pixels))
+    result: Mask = change(mask, cross(geometry.axis_along(0)), iterations=abs(pixels))
     return result
 
 

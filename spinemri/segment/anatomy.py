@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spinemri.segment.cord import follow_cord
+from spinemri.segment.borders import follow_borders
 from spinemri.segment.label import label_anatomy
-from spinemri.segment.sac import follow_sac
 
 if TYPE_CHECKING:
     from spinemri.image import Image
@@ -51,5 +50,5 @@ def name_anatomy(
     LevelError
         If the anchor does not fit the bodies found.
     """
-    classes = follow_sac(follow_cord(found.classes, image), image)
+    classes = follow_borders(found.classes, image)
     return label_anatomy(classes, image.geometry, image.series.series_uid, found.made_by, anchor=anchor)

@@ -1,7 +1,7 @@
 """Where the cord ends: half way between its own signal and that of the fluid around it.
 
-The network tells where the cord is; where exactly its border runs it has learnt from painted images alone, and on real
-ones it draws the cord about a pixel too thin. A border between two tissues lies where the signal is half way between
+The network tells where the cord is; where exactly its border runs it has learnt from painted images alone, and in real
+ones it draws it elsewhere, mostly too thin. A border between two tissues lies where the signal is half way between
 theirs, whatever the sequence, so within a short reach of the network's border the image decides. Where cord and fluid
 look alike, or no fluid is left around the cord, the network's border stays.
 """
@@ -14,12 +14,12 @@ import numpy as np
 from scipy import ndimage
 
 from spinemri.segment.column import CORD, SAC
-from spinemri.segment.signal import box_around, cross, local_mean
+from spinemri.segment.inplane import cross, local_mean
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from spinemri.image import Image
+    from spinemri.geometry import Geometry
 
     Floats = NDArray[np.float64]
     Mask = NDArray[np.bool_]
@@ -32,38 +32,26 @@ _LEAST_VOXELS = 30
 _LEAST_CONTRAST = 2.5, 0.2  # standard deviations of the cord's own signal; share of the brighter of the two
 
 
-def follow_cord(classes: NDArray[np.uint8], image: Image) -> NDArray[np.uint8]:
-    """Classes with the border between cord and thecal sac where the image shows it.
+def find_cord(classes: NDArray[np.uint8], signal: Floats, geometry: Geometry) -> Mask:
+    """The cord within the canal, as far as its signal reaches; as the network drew it where signals do not tell.
 
     Parameters
     ----------
     classes : (k, j, i) semantic classes (values in ``column.py``)
-    image : the image they were found in, on the same grid
-
-    Returns
-    -------
-    (k, j, i) uint8; only cord and sac change, into one another.
+    signal : (k, j, i) intensities from 0
+    geometry : their axes and spacing
     """
-    cord = classes == CORD
+    cord, canal = classes == CORD, np.isin(classes, (CORD, SAC))
     if not cord.any():
-        return classes
-    box = box_around(np.isin(classes, (CORD, SAC)))
-    followed = classes.copy()
-    cut = followed[box]
-    cord, canal = cord[box], np.isin(cut, (CORD, SAC))
-    signal = np.asarray(image.voxels[box], dtype=np.float64)
-    spacing = image.geometry.spacing
+        return cord
+    across, spacing = geometry.axis_along(0), geometry.spacing
     outside = ndimage.distance_transform_edt(~cord, sampling=spacing)
-    inside = ndimage.distance_transform_edt(cord, sampling=spacing)
-    nearer = _cord_likeness(signal, cord, canal & (outside > _APART_MM), spacing, image.geometry.axis_along(0))
+    nearer = _cord_likeness(signal, cord, canal & (outside > _APART_MM), spacing, across)
     if nearer is None:
-        return classes
+        return cord
+    deep = ndimage.distance_transform_edt(cord, sampling=spacing) > _RIM_MM
     like = np.where(np.isfinite(nearer), nearer > 0, cord)
-    wanted = (canal & (outside <= _REACH_MM) & like) | (inside > _RIM_MM)
-    wanted = _in_one_piece(wanted, cord & (inside > _RIM_MM) | (cord & like), image.geometry.axis_along(0))
-    cut[canal] = SAC
-    cut[wanted] = CORD
-    return followed
+    return _in_one_piece((canal & (outside <= _REACH_MM) & like) | deep, deep | (cord & like), across)
 
 
 def _cord_likeness(signal: Floats, cord: Mask, fluid: Mask, spacing: tuple[float, ...], across: int) -> Floats | None:

@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from spinemri.segment.clean import trim_lateral
 from spinemri.segment.column import BODY
+from spinemri.segment.inplane import cross
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,9 +31,7 @@ def grow(
 ) -> NDArray[np.uint8]:
     """Spread seeds through body voxels within each sagittal slice; what none reaches is named by its place."""
     across = geometry.axis_along(0)
-    footprint = ndimage.generate_binary_structure(3, 1)
-    for side in (0, 2):
-        footprint[tuple(side if a == across else slice(None) for a in range(3))] = False
+    footprint = cross(across)
     labels, body = seeds.copy(), classes == BODY
     region = ndimage.find_objects(body.astype(np.uint8))[0]
     part, inside = labels[region], body[region]

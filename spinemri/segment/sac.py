@@ -14,13 +14,12 @@ import numpy as np
 from scipy import ndimage
 
 from spinemri.segment.column import CORD, SAC
-from spinemri.segment.signal import box_around, cross, local_mean, within_slices
+from spinemri.segment.inplane import cross, local_mean, within_slices
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spinemri.geometry import Geometry
-    from spinemri.image import Image
 
     Floats = NDArray[np.float64]
     Mask = NDArray[np.bool_]
@@ -35,38 +34,22 @@ _BRIGHTER = 1.5  # fluid, than what lies before the sac
 _FACING = 0.3  # cosine between a border and straight forwards
 
 
-def follow_sac(classes: NDArray[np.uint8], image: Image) -> NDArray[np.uint8]:
-    """Classes without what the image shows to lie before the thecal sac.
+def find_dents(classes: NDArray[np.uint8], signal: Floats, geometry: Geometry) -> Mask:
+    """Voxels of the sac that the image shows to lie before it.
 
     Parameters
     ----------
     classes : (k, j, i) semantic classes (values in ``column.py``)
-    image : the image they were found in, on the same grid
-
-    Returns
-    -------
-    (k, j, i) uint8; only voxels of the sac change, into background.
+    signal : (k, j, i) intensities from 0
+    geometry : their axes and spacing
     """
-    canal = np.isin(classes, (SAC, CORD))
-    if not canal.any():
-        return classes
-    box = box_around(canal, margin=6)
-    followed = classes.copy()
-    cut = followed[box]
-    cut[_dents(cut, np.asarray(image.voxels[box], dtype=np.float64), image.geometry)] = 0
-    return followed
-
-
-def _dents(classes: NDArray[np.uint8], signal: Floats, geometry: Geometry) -> Mask:
-    """Voxels of the sac that lie before it."""
     sac, canal = classes == SAC, np.isin(classes, (SAC, CORD))
     across, spacing = geometry.axis_along(0), geometry.spacing
     plane = within_slices(spacing, across)
-    nothing = np.zeros(sac.shape, dtype=bool)
     depth, in_front = _towards_front(canal, geometry, plane, forwards=True)
     core = sac & (depth > _CORE_MM)
     if np.count_nonzero(core) < _LEAST_CORE:
-        return nothing
+        return np.zeros(sac.shape, dtype=bool)
     fluid = core & (signal > _FLUID * float(np.median(signal[core])))
     away, before = _towards_front(~canal, geometry, plane, forwards=False)
     front = ~canal & (away <= _DEPTH_MM) & before

@@ -20,7 +20,6 @@ import torch
 from spinemri.errors import ModelError
 from spinemri.segment.device import half_precision, memory_layout
 from spinemri.training.loss import full_loss, kept_loss, partial_loss
-from spinemri.training.real import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -196,7 +195,7 @@ def _step(
     for image, labelled, extent, target, seen in real:
         logits = _logits(run.network, image)
         partial.append(partial_loss(logits, labelled, extent, target, weights))
-        cost = partial[-1].value + kept_loss(logits, seen, weights, UNKNOWN)
+        cost = partial[-1].value + kept_loss(logits, seen, weights)
         (cost * config.real_weight / len(real)).backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(run.network.parameters(), config.clip)
     run.optimizer.step()

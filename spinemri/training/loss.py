@@ -17,6 +17,9 @@ from spinemri.synthesis.tissue import BACKGROUND, BODY, CORD, DISC, SAC
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+UNKNOWN = -1
+"""Class of a pixel of which nobody knows what it is."""
+
 _SMOOTH_PX = 20.0  # a class absent from the batch costs next to nothing
 _EPS = 1e-5
 _CANAL_BORDER = 4.0  # extra weight of the outline of the sac
@@ -110,11 +113,11 @@ def partial_loss(
     return Loss(value, dice.mean().detach()[None], (labelled * extent).sum()[None] > 0)
 
 
-def kept_loss(logits: torch.Tensor, seen: torch.Tensor, weights: torch.Tensor, unknown: int) -> torch.Tensor:
-    """Weighted cross-entropy (scalar) with what earlier weights saw, (batch, rows, columns), where it is known."""
-    if not bool((seen != unknown).any()):
-        return logits.sum() * 0
-    return nnf.cross_entropy(logits, seen, weight=weights, ignore_index=unknown)
+def kept_loss(logits: torch.Tensor, seen: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Weighted cross-entropy (scalar) with what earlier weights saw, (batch, rows, columns), where it is not UNKNOWN."""
+    if not bool((seen != UNKNOWN).any()):
+        return logits.sum() * 0  # the mean over no pixel is not a number
+    return nnf.cross_entropy(logits, seen, weight=weights, ignore_index=UNKNOWN)
 
 
 def merged_weight(probabilities: torch.Tensor, target: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

@@ -23,6 +23,7 @@ from spinemri.errors import InputError
 from spinemri.read import read_volume
 from spinemri.segment.preprocess import present_voxels, sagittal_map, stack
 from spinemri.training.augment import SliceAugment
+from spinemri.training.loss import UNKNOWN
 from spinemri.training.synthetic import NEIGHBOURS, random_size
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ _SHARE = {"vb2": 0.42, "vb3": 0.38, "ivd": 0.2}  # of the real slices; the sets 
 _PIXELS, _SLICES = 200_000, (8, 13)  # of a sample: where a body ends sideways is seen in the slices beside it
 _OUTER = 0.995  # quantile of a structure's voxels that counts as its outer end
 
-LABELLED, UNKNOWN = 100, -1
-"""Marks of a voxel of the labelled structure, and of one of which nobody knows what it is."""
+LABELLED = 100
+"""Mark of a voxel of the labelled structure."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,6 @@ class LabelledVolume:
     ----------
     case : what it is
     slices : (slices, rows, columns) float32 intensities from 0, posterior to anterior by inferior to superior
-    labelled : (slices, rows, columns) bool, the labelled structure
     extent : (rows, columns) bool, where labels count
     target : class of the structure
     stride : slices between neighbours of the network
@@ -75,11 +75,15 @@ class LabelledVolume:
 
     case: LabelledCase
     slices: torch.Tensor
-    labelled: torch.Tensor
     extent: torch.Tensor
     target: int
     stride: int
     marks: torch.Tensor
+
+    @property
+    def labelled(self) -> torch.Tensor:
+        """Voxels (slices, rows, columns) of the labelled structure."""
+        return self.marks == LABELLED
 
 
 def training_cases() -> tuple[LabelledCase, ...]:
@@ -121,7 +125,7 @@ def load_case(case: LabelledCase, root: Path, model: Model, earlier: Predictor |
         marks = earlier.class_probabilities(work[0], mapping.stride).argmax(1).char()
         marks[(marks == target) & extent] = UNKNOWN  # readers say it is not
     marks[labelled] = LABELLED
-    return LabelledVolume(case, work[0], labelled, extent, target, mapping.stride, marks)
+    return LabelledVolume(case, work[0], extent, target, mapping.stride, marks)
 
 
 def labelled_extent(structures: dict[int, NDArray[np.bool_]]) -> NDArray[np.bool_]:
@@ -201,7 +205,8 @@ def _cut(
     middle, nobody = wanted[NEIGHBOURS // 2 : -(NEIGHBOURS // 2)], torch.full_like(volume.marks[0], UNKNOWN)
     marks = [volume.marks[k] if 0 <= k < count else nobody for k in middle]
     truth = torch.stack([*(m.float() + 1 for m in marks), volume.extent.float()])  # 0, beyond the image, is UNKNOWN
-    rows, columns = (volume.labelled.any(0).any(axis).nonzero().flatten() for axis in (1, 0))
+    shadow = volume.labelled.any(0)
+    rows, columns = (shadow.any(axis).nonzero().flatten() for axis in (1, 0))
     place = float(rows.float().mean()) + rng.uniform(-35, 35), rng.uniform(float(columns[0]), float(columns[-1]))
     return image, truth, place
 

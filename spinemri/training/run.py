@@ -60,7 +60,7 @@ def train_bundle(model: Model, data: TrainingData, config: TrainingConfig, start
 
     Parameters
     ----------
-    model : from ``load_model``
+    model : from ``load_model``; unless training starts from fresh weights, all real images are segmented with it first
     data : what to train on
     config : how long and how fast
     start : checkpoint or weights to start from; 'new' for fresh weights, None for the bundle's own

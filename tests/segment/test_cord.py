@@ -9,8 +9,8 @@ from scipy import ndimage
 from spinemri.evaluate.overlap import dice
 from spinemri.geometry import Geometry
 from spinemri.image import Image
+from spinemri.segment.borders import follow_borders
 from spinemri.segment.column import CORD, SAC
-from spinemri.segment.cord import follow_cord
 from spinemri.series import Contrast, Series
 from tests.columns import rearranged
 
@@ -50,7 +50,7 @@ def image_of(signal: np.ndarray, grid: Geometry = _GRID) -> Image:
 def test_a_cord_drawn_too_thin_or_too_wide_comes_to_its_border(signals, pixels):
     signal, true, canal = scene(*signals)
     classes = drawn(true, canal, pixels)
-    followed = follow_cord(classes, image_of(signal))
+    followed = follow_borders(classes, image_of(signal))
     before, after = dice(classes == CORD, true), dice(followed == CORD, true)
     assert before < 0.92
     assert after > 0.95
@@ -59,20 +59,20 @@ def test_a_cord_drawn_too_thin_or_too_wide_comes_to_its_border(signals, pixels):
 
 def test_a_border_that_is_right_stays():
     signal, true, canal = scene(110.0, 240.0)
-    followed = follow_cord(drawn(true, canal, 0), image_of(signal))
+    followed = follow_borders(drawn(true, canal, 0), image_of(signal))
     assert dice(followed == CORD, true) > 0.97
 
 
 def test_where_cord_and_fluid_look_alike_nothing_changes():
     signal, true, canal = scene(200.0, 215.0)
     classes = drawn(true, canal, -1)
-    assert (follow_cord(classes, image_of(signal)) == classes).all()
+    assert (follow_borders(classes, image_of(signal)) == classes).all()
 
 
 def test_without_cord_nothing_changes():
     signal, _, canal = scene(110.0, 240.0)
     classes = np.where(canal, SAC, 0).astype(np.uint8)
-    assert (follow_cord(classes, image_of(signal)) == classes).all()
+    assert (follow_borders(classes, image_of(signal)) == classes).all()
 
 
 def test_a_dark_root_beside_the_cord_is_not_cord():
@@ -81,7 +81,7 @@ def test_a_dark_root_beside_the_cord_is_not_cord():
     row = np.argwhere(true[10, 40])[-1, 0] + 1
     root[10, 34:46, row + 1] = True
     signal[root] = 110.0
-    followed = follow_cord(drawn(true, canal, 0), image_of(signal))
+    followed = follow_borders(drawn(true, canal, 0), image_of(signal))
     assert not (followed == CORD)[root & ~ndimage.binary_dilation(true)].any()
 
 
@@ -90,7 +90,7 @@ def test_bright_signal_within_the_cord_stays_cord():
     deep = ndimage.distance_transform_edt(true, sampling=_SPACING) > 1.8
     deep[:, :30], deep[:, 45:] = False, False
     signal[deep] = 230.0
-    followed = follow_cord(drawn(true, canal, 0), image_of(signal))
+    followed = follow_borders(drawn(true, canal, 0), image_of(signal))
     assert (followed == CORD)[deep].mean() > 0.97
 
 
@@ -98,8 +98,8 @@ def test_bright_signal_within_the_cord_stays_cord():
 def test_the_order_of_the_array_does_not_matter(order, flips):
     signal, true, canal = scene(110.0, 240.0)
     classes = drawn(true, canal, -1)
-    followed = follow_cord(classes, image_of(signal))
+    followed = follow_borders(classes, image_of(signal))
     turned, grid = rearranged(classes, _GRID, order, flips)
     turned_signal, _ = rearranged(signal, _GRID, order, flips)
     expected, _ = rearranged(followed, _GRID, order, flips)
-    assert (follow_cord(turned, image_of(turned_signal, grid)) == expected).mean() > 0.9999
+    assert (follow_borders(turned, image_of(turned_signal, grid)) == expected).mean() > 0.9999

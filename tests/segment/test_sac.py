@@ -8,8 +8,8 @@ from scipy import ndimage
 
 from spinemri.geometry import Geometry
 from spinemri.image import Image
+from spinemri.segment.borders import follow_borders
 from spinemri.segment.column import CORD, SAC
-from spinemri.segment.sac import follow_sac
 from spinemri.series import Contrast, Series
 from tests.columns import rearranged
 
@@ -46,7 +46,7 @@ def classes_of(mask: np.ndarray) -> np.ndarray:
 def test_a_dent_that_was_filled_is_taken_out(order, flips):
     signal, canal, dent = scene()
     turned, grid = rearranged(classes_of(canal), _GRID, order, flips)
-    followed = follow_sac(turned, image_of(rearranged(signal, _GRID, order, flips)[0], grid))
+    followed = follow_borders(turned, image_of(rearranged(signal, _GRID, order, flips)[0], grid))
     gone, wrong = (rearranged(mask, _GRID, order, flips)[0] for mask in (dent, canal & ~dent))
     assert (followed == 0)[gone].mean() > 0.95
     assert (followed == SAC)[wrong].mean() > 0.99
@@ -55,14 +55,14 @@ def test_a_dent_that_was_filled_is_taken_out(order, flips):
 def test_a_sac_that_ends_where_its_fluid_does_stays():
     signal, canal, dent = scene()
     classes = classes_of(canal & ~dent)
-    assert (follow_sac(classes, image_of(signal)) != classes).mean() < 1e-3
+    assert (follow_borders(classes, image_of(signal)) != classes).mean() < 1e-3
 
 
 def test_roots_at_the_back_wall_stay():
     signal, canal, _ = scene(0)
     signal[canal & (places()[2] > 27.5)] = _AROUND + 20
     classes = classes_of(canal)
-    assert (follow_sac(classes, image_of(signal)) == classes).all()
+    assert (follow_borders(classes, image_of(signal)) == classes).all()
 
 
 def test_a_sac_crowded_with_roots_stays_as_it_was_found():
@@ -71,17 +71,17 @@ def test_a_sac_crowded_with_roots_stays_as_it_was_found():
     crowded = canal & (np.abs(places()[1] - 45) < 12)
     signal[crowded] = _ROOTS
     middle = crowded & (np.abs(places()[1] - 45) < 6)
-    assert (follow_sac(classes_of(canal), image_of(signal)) == SAC)[middle].all()
+    assert (follow_borders(classes_of(canal), image_of(signal)) == SAC)[middle].all()
 
 
 def test_the_cord_is_never_taken_out():
     signal, canal, dent = scene()
     classes = classes_of(canal)
     classes[dent] = CORD
-    assert (follow_sac(classes, image_of(signal)) == classes)[dent].all()
+    assert (follow_borders(classes, image_of(signal)) == classes)[dent].all()
 
 
 def test_dark_fluid_tells_nothing():
     signal, canal, _ = scene()
     classes = classes_of(canal)
-    assert (follow_sac(classes, image_of(300 - signal)) == classes).all()
+    assert (follow_borders(classes, image_of(300 - signal)) == classes).all()

@@ -17,7 +17,7 @@ from spinemri.segment.model import bundle_path, load_model
 from spinemri.segment.predictor import Predictor, build_network
 from spinemri.training.export import checkpoint_state, export_weights
 from spinemri.training.loop import CHECKPOINT, LOG, TrainingConfig, prepare_output, train
-from spinemri.training.real import UNKNOWN
+from spinemri.training.loss import UNKNOWN
 
 WEIGHTS = (0.5, 1.0, 1.5)
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
-from spinemri.training.loss import canal_border, full_loss, kept_loss, merged_weight, outer_border, partial_loss
+from spinemri.training.loss import (
+    UNKNOWN,
+    canal_border,
+    full_loss,
+    kept_loss,
+    merged_weight,
+    outer_border,
+    partial_loss,
+)
 
 WEIGHTS = torch.tensor([0.5, 1.0, 1.5, 1.5])
 
@@ -121,12 +129,12 @@ def test_an_error_at_the_outline_of_the_sac_costs_more_than_one_elsewhere():
 
 def test_what_earlier_weights_saw_is_kept_where_it_is_known():
     seen = classes()
-    seen[0] = -1
+    seen[0] = UNKNOWN
     right, wrong, elsewhere = logits(classes()), logits(classes()), logits(classes())
     wrong[1, :, 12:20, 25:40] = 0
     elsewhere[0] = 0
-    costs = [float(kept_loss(found, seen, WEIGHTS, -1)) for found in (right, wrong, elsewhere)]
+    costs = [float(kept_loss(found, seen, WEIGHTS)) for found in (right, wrong, elsewhere)]
     assert costs[0] < 1e-3
     assert costs[1] > 0.05
     assert costs[2] == costs[0]
-    assert float(kept_loss(wrong, torch.full_like(seen, -1), WEIGHTS, -1)) == 0
+    assert float(kept_loss(wrong, torch.full_like(seen, UNKNOWN), WEIGHTS)) == 0

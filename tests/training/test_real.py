@@ -14,9 +14,9 @@ from spinemri.convert import write_nifti
 from spinemri.errors import InputError
 from spinemri.geometry import Geometry
 from spinemri.segment.model import load_model
+from spinemri.training.loss import UNKNOWN
 from spinemri.training.real import (
     LABELLED,
-    UNKNOWN,
     LabelledCase,
     RealSlices,
     labelled_extent,

@@ -1,4 +1,4 @@
-"""What the signal says near a border that the network has drawn: local means of a tissue, slice by slice."""
+"""Work within each sagittal slice of a volume, never across slices that may lie millimetres apart."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def local_mean(signal: Floats, tissue: Mask, spacing: tuple[float, ...], across:
 
 
 def within_slices(spacing: tuple[float, ...], across: int) -> list[float]:
-    """Spacing for distances that shall never lead from one sagittal slice to another."""
+    """Spacing for a distance transform that shall never lead from one sagittal slice to another."""
     return [_FAR_MM if axis == across else spacing[axis] for axis in range(3)]
 
 
@@ -45,9 +45,3 @@ def cross(across: int) -> Mask:
     for side in (0, 2):
         neighbours[tuple(side if axis == across else slice(None) for axis in range(3))] = False
     return neighbours
-
-
-def box_around(mask: Mask, margin: int = 0) -> tuple[slice, slice, slice]:
-    """The part of an array that holds everything marked, and some voxels more on every side."""
-    k, j, i = ndimage.find_objects(mask.astype(np.uint8))[0]
-    return tuple(slice(max(0, s.start - margin), s.stop + margin) for s in (k, j, i))  # type: ignore[return-value]

@@ -1,0 +1,45 @@
+"""The borders of cord and thecal sac where the image shows them better than the network has drawn them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from spinemri.segment.column import CORD, SAC
+from spinemri.segment.cord import find_cord
+from spinemri.segment.preprocess import present_voxels
+from spinemri.segment.sac import find_dents
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from spinemri.image import Image
+
+_MARGIN_MM = 4.0  # around the canal
+
+
+def follow_borders(classes: NDArray[np.uint8], image: Image) -> NDArray[np.uint8]:
+    """Classes with the cord as wide as its signal, and without what dents the sac from the front.
+
+    Parameters
+    ----------
+    classes : (k, j, i) semantic classes (values in ``column.py``)
+    image : the image they were found in, on the same grid
+
+    Returns
+    -------
+    (k, j, i) uint8; only cord and sac change: into one another, and the sac into background.
+    """
+    where = ndimage.find_objects(np.isin(classes, (SAC, CORD)).astype(np.uint8))
+    if not where:
+        return classes
+    margins = np.ceil(_MARGIN_MM / np.asarray(image.geometry.spacing)).astype(int)
+    box = tuple(slice(max(0, s.start - m), s.stop + m) for s, m in zip(where[0], margins, strict=True))
+    followed = classes.copy()
+    part, signal = followed[box], present_voxels(image)[box].astype(np.float64)
+    canal, cord = np.isin(part, (SAC, CORD)), find_cord(part, signal, image.geometry)
+    part[canal & ~cord], part[cord] = SAC, CORD
+    part[find_dents(part, signal, image.geometry)] = 0
+    return followed
