@@ -20,6 +20,9 @@ def command(
     real: Annotated[
         Path | None, typer.Option(help="Folder of labelled sets; without it synthetic slices only.")
     ] = None,
+    unlabelled: Annotated[
+        list[Path] | None, typer.Option(help="Image without labels: keeps what the starting weights are sure to see.")
+    ] = None,
     start: Annotated[
         str | None, typer.Option("--from", help="Checkpoint to start from, 'new' for fresh weights; else the bundle's.")
     ] = None,
@@ -41,7 +44,7 @@ def command(
     from spinemri.training.run import TrainingData, train_bundle
 
     model = load_model(bundle)
-    data = TrainingData(painted, paint, shapes, real, workers, threads)
+    data = TrainingData(painted, paint, shapes, real, tuple(unlabelled or ()), workers, threads)
     config = TrainingConfig(out, minutes, rate, stacks=stacks, real_stacks=real_stacks, seed=seed)
     checkpoint = train_bundle(model, data, config, start)
     stdout.print(f"averaged weights in {checkpoint}", markup=False)

@@ -41,7 +41,8 @@ def find_cord(classes: NDArray[np.uint8], signal: Floats, geometry: Geometry) ->
     signal : (k, j, i) intensities from 0
     geometry : their axes and spacing
     """
-    cord, canal = classes == CORD, np.isin(classes, (CORD, SAC))
+    cord: Mask = classes == CORD
+    canal = np.isin(classes, (CORD, SAC))
     if not cord.any():
         return cord
     across, spacing = geometry.axis_along(0), geometry.spacing

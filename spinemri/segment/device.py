@@ -6,6 +6,8 @@ import torch
 
 from spinemri.errors import ModelError
 
+_MATRICES = "amx_bf16"
+
 
 def device_named(name: str) -> torch.device:
     """The device of a name; 'auto' takes a GPU when there is one. Raises ModelError for one that is not here."""
@@ -23,10 +25,16 @@ def half_precision(device: torch.device) -> tuple[torch.dtype, bool]:
     """The half precision of a device, and whether its hardware has it: emulation is slower than float32."""
     if device.type != "cpu":
         return torch.float16, True
-    able = torch.cpu.get_capabilities()
-    return torch.bfloat16, any(able.get(feature, False) for feature in ("avx512_bf16", "amx_bf16", "bf16"))
+    return torch.bfloat16, _has("avx512_bf16") or _has(_MATRICES) or _has("bf16")
 
 
 def memory_layout(device: torch.device) -> torch.memory_format:
-    """Order of a tensor's values that a device convolves fastest: channels last where it computes in half precision."""
-    return torch.channels_last if half_precision(device)[1] else torch.contiguous_format
+    """Order of a tensor's values that a device convolves fastest: channels last where it multiplies matrices of half
+    precision. A CPU that has only vectors of it trains twice as fast without, and predicts as fast.
+    """
+    matrices = device.type != "cpu" or _has(_MATRICES)
+    return torch.channels_last if matrices else torch.contiguous_format
+
+
+def _has(feature: str) -> bool:
+    return bool(torch.cpu.get_capabilities().get(feature, False))

@@ -97,6 +97,10 @@ class Predictor:
                 f"series {image.series.label}: {self.model.label} does not read {image.series.contrast.value} images,"
                 f" only {accepted}"
             )
+        return self.classify(image)
+
+    def classify(self, image: Image) -> ClassMap:
+        """The same whatever the image's contrast. Raises ModelError if the image is not sagittal."""
         mapping = sagittal_map(image, self.model)
         work = self.class_probabilities(sagittal_slices(image, mapping), mapping.stride)
         classes, probabilities = _on_image_grid(work, mapping, image)

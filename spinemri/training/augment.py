@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _TOP = 1.25  # curves go a quarter beyond the 99.5th percentile
 _MIN_PIXELS = 2000  # of the sample that lie in the image
 _FAINT = 1e-3  # the least that counts as signal
-_POWERS, _INVERTED = 0.75, 0.1  # of the curves; the rest has several pieces
+_POWERS, _INVERTED = 0.66, 0.14  # of the curves; the rest has several pieces
 _MAX_TURN_RAD = 0.2
 _MAX_SCALE, _MAX_STRETCH = 0.18, 0.08  # of the logarithm
 

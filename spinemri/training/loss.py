@@ -114,7 +114,7 @@ def partial_loss(
 
 
 def kept_loss(logits: torch.Tensor, seen: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Weighted cross-entropy (scalar) with what earlier weights saw, (batch, rows, columns), where it is not UNKNOWN."""
+    """Weighted cross-entropy (scalar) with what earlier weights saw, (batch, rows, columns), where not UNKNOWN."""
     if not bool((seen != UNKNOWN).any()):
         return logits.sum() * 0  # the mean over no pixel is not a number
     return nnf.cross_entropy(logits, seen, weight=weights, ignore_index=UNKNOWN)

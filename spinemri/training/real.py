@@ -1,11 +1,11 @@
 """Real images with partial labels: one structure, in part of the spine.
 
-Who may be trained on is fixed in ``people.csv``, by person and for every version; ``evaluate/validation.csv`` lists the
-others. A vertebra beyond the last labelled one is not background. So labels count only between two planes across the
-column, through the outer ends of the first and last labelled structures.
+Who may be trained on is fixed in ``people.csv``, by person and for every version; a few are kept apart to decide by;
+``evaluate/validation.csv`` lists the others. A vertebra beyond the last labelled one is not background. So labels count
+only between two planes across the column, through the outer ends of the first and last labelled structures.
 
 A network that is corrected at one structure drifts at the others. What earlier weights saw of those may stand beside
-the labels, so that it keeps them.
+the labels, so that it keeps them; it may also stand alone, for images that nobody has labelled.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from spinemri.errors import InputError
 from spinemri.read import read_volume
-from spinemri.segment.preprocess import present_voxels, sagittal_map, stack
+from spinemri.segment.preprocess import sagittal_map, sagittal_slices, stack
+from spinemri.synthesis.tissue import BODY, DISC
 from spinemri.training.augment import SliceAugment
 from spinemri.training.loss import UNKNOWN
 from spinemri.training.synthetic import NEIGHBOURS, random_size
+from spinemri.training.teacher import seen_classes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,8 +38,12 @@ if TYPE_CHECKING:
     from spinemri.segment.model import Model
     from spinemri.segment.predictor import Predictor
 
-_SHARE = {"vb2": 0.42, "vb3": 0.38, "ivd": 0.2}  # of the real slices; the sets differ in size and in what they teach
-_PIXELS, _SLICES = 200_000, (8, 13)  # of a sample: where a body ends sideways is seen in the slices beside it
+_SHARE = {"vb2": 0.4, "vb3": 0.36, "ivd": 0.16}  # of the samples; the sets differ in size and in what they teach
+_OTHER_SHARE = 0.08
+_PIXELS, _SLICES = 130_000, (4, 8)  # of a sample: where a body ends sideways is seen in the slices beside it
+_TRAIN, _TUNE = "train", "tune"
+_UNLABELLED = "unlabelled"
+_COLUMN = torch.tensor([BODY, DISC], dtype=torch.int8)
 _OUTER = 0.995  # quantile of a structure's voxels that counts as its outer end
 
 LABELLED = 100
@@ -52,6 +58,7 @@ class LabelledCase:
     case: str
     person: str
     structure: str
+    use: str = _TRAIN
 
     def files(self, root: Path) -> tuple[Path, Path]:
         """Image and label file under the folder of labelled sets."""
@@ -68,7 +75,7 @@ class LabelledVolume:
     case : what it is
     slices : (slices, rows, columns) float32 intensities from 0, posterior to anterior by inferior to superior
     extent : (rows, columns) bool, where labels count
-    target : class of the structure
+    target : class of the structure; 0 when nothing is labelled
     stride : slices between neighbours of the network
     marks : (slices, rows, columns) int8: LABELLED, else the class that earlier weights saw, or UNKNOWN
     """
@@ -81,15 +88,25 @@ class LabelledVolume:
     marks: torch.Tensor
 
     @property
-    def labelled(self) -> torch.Tensor:
-        """Voxels (slices, rows, columns) of the labelled structure."""
-        return self.marks == LABELLED
+    def shadow(self) -> torch.Tensor:
+        """Pixels (rows, columns) in which some slice shows the labelled structure, or the column if none is."""
+        labelled = (self.marks == LABELLED).any(0)
+        return labelled if labelled.any() else torch.isin(self.marks, _COLUMN).any(0)
 
 
 def training_cases() -> tuple[LabelledCase, ...]:
     """The labelled images that may be trained on."""
+    return tuple(case for case in _listed() if case.use == _TRAIN)
+
+
+def tuning_cases() -> tuple[LabelledCase, ...]:
+    """Labelled images kept out of training, to decide between ways of training; they prove nothing."""
+    return tuple(case for case in _listed() if case.use == _TUNE)
+
+
+def _listed() -> list[LabelledCase]:
     table = resources.files("spinemri.training").joinpath("people.csv").read_text(encoding="utf-8")
-    return tuple(LabelledCase(**row) for row in csv.DictReader(table.splitlines()))
+    return [LabelledCase(**row) for row in csv.DictReader(table.splitlines())]
 
 
 def load_case(case: LabelledCase, root: Path, model: Model, earlier: Predictor | None = None) -> LabelledVolume:
@@ -111,21 +128,41 @@ def load_case(case: LabelledCase, root: Path, model: Model, earlier: Predictor |
     image, labels = _read_pair(case, root)
     mapping = sagittal_map(image, model)
     across, front, up = mapping.to_work
-    raw = torch.from_numpy(present_voxels(image).transpose(mapping.axes).copy())
     values = np.asarray(labels.voxels).transpose(mapping.axes)
     marked = torch.from_numpy((values > 0).astype(np.float32))
-    work = [torch.einsum("sk,kyz,ay,bz->sab", across, volume, front, up) for volume in (raw, marked)]
+    labelled = torch.einsum("sk,kyz,ay,bz->sab", across, marked, front, up) > 0.5
     ends = {int(v): (values == v).any(0).astype(np.float32) for v in np.unique(values[values > 0])}
     flat = {v: (front @ torch.from_numpy(plane) @ up.T).numpy() > 0.5 for v, plane in ends.items()}
     target = next(value for value, name in model.classes.items() if name == case.structure)
     extent = torch.from_numpy(labelled_extent(flat))
-    labelled = work[1] > 0.5
     marks = torch.full(labelled.shape, UNKNOWN, dtype=torch.int8)
     if earlier is not None:
-        marks = earlier.class_probabilities(work[0], mapping.stride).argmax(1).char()
+        marks = seen_classes(image, mapping, earlier)
         marks[(marks == target) & extent] = UNKNOWN  # readers say it is not
     marks[labelled] = LABELLED
-    return LabelledVolume(case, work[0], extent, target, mapping.stride, marks)
+    return LabelledVolume(case, sagittal_slices(image, mapping), extent, target, mapping.stride, marks)
+
+
+def load_unlabelled(path: Path, model: Model, earlier: Predictor) -> LabelledVolume:
+    """An image without labels on the model's working grid, for what a predictor is sure to see in it.
+
+    Raises
+    ------
+    InputError
+        If the predictor sees no spine in it.
+    SpineMRIError
+        If the file cannot be read.
+    """
+    image = read_volume(path)
+    mapping = sagittal_map(image, model)
+    marks = seen_classes(image, mapping, earlier)
+    if not torch.isin(marks, _COLUMN).any():
+        raise InputError(
+            f"{path.name}: {earlier.model.label} sees no vertebra or disc in it: expected an image of a spine"
+        )
+    nowhere = torch.zeros(mapping.shape[1:], dtype=torch.bool)
+    case = LabelledCase(_UNLABELLED, path.name, "", "")
+    return LabelledVolume(case, sagittal_slices(image, mapping), nowhere, 0, mapping.stride, marks)
 
 
 def labelled_extent(structures: dict[int, NDArray[np.bool_]]) -> NDArray[np.bool_]:
@@ -177,7 +214,7 @@ class RealSlices(IterableDataset[tuple[torch.Tensor, ...]]):
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
         augment = SliceAugment(int(rng.integers(2**31)))
         names = list(self.sets)
-        shares = np.array([_SHARE.get(name, 0.2) for name in names])
+        shares = np.array([_SHARE.get(name, _OTHER_SHARE) for name in names])
         while True:
             chosen = self.sets[names[rng.choice(len(names), p=shares / shares.sum())]]
             volume = chosen[rng.integers(len(chosen))]
@@ -205,8 +242,7 @@ def _cut(
     middle, nobody = wanted[NEIGHBOURS // 2 : -(NEIGHBOURS // 2)], torch.full_like(volume.marks[0], UNKNOWN)
     marks = [volume.marks[k] if 0 <= k < count else nobody for k in middle]
     truth = torch.stack([*(m.float() + 1 for m in marks), volume.extent.float()])  # 0, beyond the image, is UNKNOWN
-    shadow = volume.labelled.any(0)
-    rows, columns = (shadow.any(axis).nonzero().flatten() for axis in (1, 0))
+    rows, columns = (volume.shadow.any(axis).nonzero().flatten() for axis in (1, 0))
     place = float(rows.float().mean()) + rng.uniform(-35, 35), rng.uniform(float(columns[0]), float(columns[-1]))
     return image, truth, place
 

@@ -18,13 +18,14 @@ from spinemri.errors import InputError, ModelError
 from spinemri.segment.predictor import Predictor, build_network
 from spinemri.training.export import checkpoint_state
 from spinemri.training.loop import prepare_output, train
-from spinemri.training.real import RealSlices, load_case, training_cases
+from spinemri.training.real import RealSlices, load_case, load_unlabelled, training_cases
 from spinemri.training.synthetic import SyntheticSlices
 from spinemri.training.volumes import write_volumes
 
 if TYPE_CHECKING:
     from spinemri.segment.model import Model
     from spinemri.training.loop import TrainingConfig
+    from spinemri.training.real import LabelledVolume
 
 FRESH = "new"
 _PRIORS = (0.75, 0.07, 0.05, 0.04, 0.04, 0.03, 0.02)  # share of pixels near the spine, per class
@@ -42,7 +43,8 @@ class TrainingData:
     painted : folder of painted subjects
     paint : so many subjects are painted into it first, unless they are there
     shapes : folder of vertebra meshes for their posterior elements; None draws them as solids
-    real : folder of labelled sets, of which the people of the fixed split are read; None for synthetic slices only
+    real : folder of labelled sets, of which the people of the fixed split are read; None for none
+    unlabelled : sagittal or 3D images without labels, that teach what the weights to start from are sure to see
     workers : processes that render synthetic slices
     threads : CPU threads of the network, for the whole process
     """
@@ -51,6 +53,7 @@ class TrainingData:
     paint: int = 0
     shapes: Path | None = None
     real: Path | None = None
+    unlabelled: tuple[Path, ...] = ()
     workers: int = 1
     threads: int = 2
 
@@ -60,7 +63,8 @@ def train_bundle(model: Model, data: TrainingData, config: TrainingConfig, start
 
     Parameters
     ----------
-    model : from ``load_model``; unless training starts from fresh weights, all real images are segmented with it first
+    model : from ``load_model``; unless training starts from fresh weights, all real images are segmented first with the
+        weights that it starts from
     data : what to train on
     config : how long and how fast
     start : checkpoint or weights to start from; 'new' for fresh weights, None for the bundle's own
@@ -68,7 +72,7 @@ def train_bundle(model: Model, data: TrainingData, config: TrainingConfig, start
     Raises
     ------
     InputError
-        If there is nothing to train on.
+        If there is nothing to train on, or images without labels are to be learnt from with fresh weights.
     ModelError
         If the weights to start from do not fit.
     """
@@ -78,12 +82,26 @@ def train_bundle(model: Model, data: TrainingData, config: TrainingConfig, start
     write_volumes(data.painted, range(_FIRST_SUBJECT, _FIRST_SUBJECT + data.paint), data.shapes)
     network = _network(model, start).to("cuda" if torch.cuda.is_available() else "cpu")
     synthetic = _loader(SyntheticSlices(data.painted, config.seed), data.workers)
-    real = None
-    if data.real is not None:
-        earlier = Predictor(model, str(next(network.parameters()).device)) if start != FRESH else None
-        volumes = [load_case(case, data.real, model, earlier) for case in training_cases()]
-        real = _loader(RealSlices(volumes, config.seed), 1)
+    volumes = _real_volumes(model, data, None if start == FRESH else _earlier(model, network))
+    real = _loader(RealSlices(volumes, config.seed), 1) if volumes else None
     return train(config, network, model.class_weights, synthetic, real)
+
+
+def _real_volumes(model: Model, data: TrainingData, earlier: Predictor | None) -> list[LabelledVolume]:
+    if data.unlabelled and earlier is None:
+        raise InputError(
+            "images without labels teach only what earlier weights see in them: expected weights to start from"
+        )
+    cases = training_cases() if data.real is not None else ()
+    volumes = [load_case(case, data.real, model, earlier) for case in cases if data.real is not None]
+    return volumes + [load_unlabelled(path, model, earlier) for path in data.unlabelled if earlier is not None]
+
+
+def _earlier(model: Model, network: torch.nn.Module) -> Predictor:
+    """A predictor with the weights that training starts from."""
+    predictor = Predictor(model, str(next(network.parameters()).device), quality=True)
+    predictor.network.load_state_dict(network.state_dict())
+    return predictor
 
 
 def _network(model: Model, start: Path | str | None) -> torch.nn.Module:

@@ -18,7 +18,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from spinemri.errors import InputError
 from spinemri.segment.preprocess import normalise, stack
-from spinemri.synthesis.tissue import CORD, COUNT, SAC, SACRUM, class_of_tissue
+from spinemri.synthesis.tissue import CORD, COUNT, SAC, SACRUM, Tissue, class_of_tissue
 from spinemri.training.contrasts import random_table, texture_amplitudes
 from spinemri.training.scanner import random_scanner
 
@@ -36,6 +36,8 @@ _ROWS, _COLUMNS = (128, 160, 192), (160, 192, 224)
 _PIXELS, _SLICES = 100_000, (3, 4)  # of the labelled slices of a sample: several small stacks teach more than one large
 _NARROWED = 0.35  # of the samples show a narrowed sac, when the subject has one
 _NARROW, _NEARBY_MM = 0.8, 21  # share of the depth within so far above and below
+_SACRAL = 0.2  # of the other samples, when the subject's sacrum is in the field
+_CORD_LESION = 0.12  # of the samples that show the cord
 _BONE_LEVELS = 100
 _SHELF = 12  # volumes in memory; now and then the oldest makes room for another
 
@@ -107,7 +109,7 @@ def _random_centre(tissue: NDArray[np.uint8], rng: np.random.Generator) -> NDArr
         return np.array([nx / 2 + off, z + rng.uniform(-60, 60), a + rng.uniform(-20, 50)])
     coarse = _CLASSES[tissue[2::4, 4::10, 4::10]]
     sacral = np.argwhere(coarse == SACRUM)
-    spine = sacral if len(sacral) and rng.random() < 0.12 else np.argwhere(coarse > 0)
+    spine = sacral if len(sacral) and rng.random() < _SACRAL else np.argwhere(coarse > 0)
     if len(spine) and rng.random() < 0.95:
         _, z, a = spine[rng.integers(len(spine))] * [4, 10, 10] + [2, 4, 4]
     else:
@@ -139,9 +141,34 @@ def render(patch: Patch, rng: np.random.Generator) -> torch.Tensor:
     faded = rng.random(256 - _BONE_LEVELS) < rng.uniform(0, 0.8)
     per_level[_BONE_LEVELS:] = np.where(faded, rng.uniform(0.4, 1.1, 256 - _BONE_LEVELS), 1)
     signal = signal * torch.from_numpy(per_level)[torch.from_numpy(patch.level.astype(np.int64))]
+    if rng.random() < _CORD_LESION:
+        signal = with_cord_lesion(signal, kinds, values, rng)
     signal = random_scanner(signal, depth[kinds], rng, sub=_SUB)
     signal = signal * torch.from_numpy(patch.inside)
     return _random_field_of_view(signal, rng)
+
+
+def with_cord_lesion(
+    signal: torch.Tensor, kinds: torch.Tensor, values: torch.Tensor, rng: np.random.Generator
+) -> torch.Tensor:
+    """Signal (rows, columns, layers) with an ellipsoid of other signal within the cord, which stays cord."""
+    places = (kinds == int(Tissue.CORD)).nonzero()
+    if not len(places):
+        return signal
+    centre = places[int(rng.integers(len(places)))]
+    radii = rng.uniform(1.5, 6), rng.uniform(2, 18), rng.uniform(1.5, 5)  # pixels, pixels, layers
+    away = sum(
+        ((torch.arange(n) - c) / r).square().view([-1 if a == axis else 1 for a in range(3)])
+        for axis, (n, c, r) in enumerate(zip(kinds.shape, centre, radii, strict=True))
+    )
+    inside = (away < 1) & (kinds == int(Tissue.CORD))
+    cord, fluid = values[int(Tissue.CORD)], values[int(Tissue.CSF)]
+    other = (
+        cord + (fluid - cord) * float(rng.uniform(0.3, 1.1))
+        if rng.random() < 0.7
+        else cord * float(rng.uniform(0.5, 1.6))
+    )
+    return torch.where(inside, other, signal)
 
 
 def _random_field_of_view(slices: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:

@@ -14,6 +14,7 @@ from spinemri.convert import write_nifti
 from spinemri.errors import InputError
 from spinemri.geometry import Geometry
 from spinemri.segment.model import load_model
+from spinemri.segment.predictor import ClassMap
 from spinemri.training.loss import UNKNOWN
 from spinemri.training.real import (
     LABELLED,
@@ -21,11 +22,15 @@ from spinemri.training.real import (
     RealSlices,
     labelled_extent,
     load_case,
+    load_unlabelled,
     training_cases,
+    tuning_cases,
 )
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from spinemri.image import Image
 
 CASE = LabelledCase("vb2", "90", "90", "vertebral_body")
 # slices to the left, rows downwards, columns backwards
@@ -51,11 +56,14 @@ def test_nobody_is_both_trained_and_checked_on():
     people = {(c.set, c.person) for c in training_cases()}
     held_out = {("vb1", "AKa"), ("vb1", "DzZ"), ("ivd", "46"), ("vb2", "19"), ("vb2", "20"), ("vb2", "23")}
     assert not people & (held_out | {("vb3", str(n)) for n in range(44, 53)})
-    assert len(people) == 12 + 39 + 3
+    tuned = {(c.set, c.person) for c in tuning_cases()}
+    assert tuned == {("vb2", "04"), ("vb3", "03"), ("vb3", "25")}
+    assert not people & tuned
+    assert len(people | tuned) == 12 + 39 + 3
 
 
 def test_every_case_of_the_split_exists(shared):
-    for case in training_cases():
+    for case in (*training_cases(), *tuning_cases()):
         assert all(path.is_file() for path in case.files(shared / "data/labelled"))
 
 
@@ -63,8 +71,8 @@ def test_a_case_lies_posterior_to_anterior_and_inferior_to_superior(root):
     volume = load_case(CASE, root, load_model())
     assert volume.slices.shape == (9, 150, 180)
     assert volume.target == 1
-    rows = volume.labelled.any(0).any(1).nonzero().flatten()
-    columns = volume.labelled.any(0).any(0).nonzero().flatten()
+    rows = volume.shadow.any(1).nonzero().flatten()
+    columns = volume.shadow.any(0).nonzero().flatten()
     assert (int(rows[0]), int(rows[-1])) == (150 - 90, 150 - 60 - 1)
     assert (int(columns[0]), int(columns[-1])) == (180 - 136, 180 - 40 - 1)
     assert not volume.slices[:, -12:].any()  # the zero strip is in front
@@ -116,28 +124,65 @@ def test_samples_come_in_several_sizes_and_show_the_end_of_the_stack(root):
         assert not labelled[nothing].any()
 
 
-def test_what_earlier_weights_saw_is_kept_except_where_readers_say_otherwise(root):
+class Earlier:
+    """Sure to see a sac behind five bodies, of which readers labelled those in the middle; the bodies too far back."""
+
     model = load_model()
-    seen = torch.zeros(9, 7, 150, 180, dtype=torch.float16)
-    seen[:, 0] = 0.3
-    seen[:, 4, 30:45], seen[:, 1, 60:95] = 1, 1  # a sac behind; a body everywhere along the column, too far back
+    bodies = tuple(slice(40 + 34 * n, 68 + 34 * n) for n in range(-1, 4))
 
-    class Earlier:
-        def class_probabilities(self, slices: torch.Tensor, stride: int) -> torch.Tensor:
-            assert (slices.shape, stride) == ((9, 150, 180), 1)
-            return seen
+    def classify(self, image: Image) -> ClassMap:
+        probabilities = np.zeros((7, *image.voxels.shape), dtype=np.float16)
+        probabilities[0] = 0.9
 
-    volume = load_case(CASE, root, model, Earlier())
-    marks = volume.marks
-    assert (marks[volume.labelled] == LABELLED).all()
-    beside = (seen.argmax(1) == 1) & ~volume.labelled
-    assert (marks[beside & volume.extent] == UNKNOWN).all()
-    assert (marks[beside & ~volume.extent] == 1).all()
-    assert (marks[:, 30:45] == 4).all()
-    assert (marks[:, 5:25] == 0).all()
+        def see(value: int, rows: slice, columns: slice, sure: float = 0.95) -> None:
+            probabilities[:, 2:7, rows, columns] = 0
+            probabilities[0, 2:7, rows, columns], probabilities[value, 2:7, rows, columns] = 1 - sure, sure
+
+        for rows in self.bodies:
+            see(1, rows, slice(55, 90))
+            see(3, slice(rows.stop, rows.stop + 6), slice(57, 88))
+        see(4, slice(0, 180), slice(92, 106))
+        see(2, slice(0, 180), slice(110, 125), sure=0.7)
+        see(6, slice(60, 90), slice(12, 22))
+        return ClassMap(probabilities.argmax(0).astype(np.uint8), probabilities, "earlier")
+
+
+def test_what_earlier_weights_saw_is_kept_except_where_readers_say_otherwise(root):
+    volume = load_case(CASE, root, load_model(), Earlier())
+    marks, labelled = volume.marks[3:6], volume.marks[3:6] == LABELLED
+    assert labelled.sum() == load_case(CASE, root, load_model()).marks[3:6].eq(LABELLED).sum() > 0
+    lowest, labelled_last, highest = (180 - Earlier.bodies[n].start - 14 for n in (4, 3, 0))  # columns run upwards
+    assert (marks[:, 91:94, labelled_last] == UNKNOWN).all()  # rows run from the back: the network saw body there
+    assert (marks[:, 62:94, [lowest, highest]] == 1).all()
+    assert (marks[:, 46:56] == 4).float().mean() > 0.9
+    assert (marks[:, 27:38] == UNKNOWN).all()  # arches it was not sure of
+    assert (marks[:, 129:136, 92:118] == UNKNOWN).all()  # a sacrum in front of the column was none
+    assert (marks[:, 2:22] == 0).all()
     classes = {int(v) for *_, kept in islice(RealSlices([volume], 2), 12) for v in kept.unique()}
-    assert classes <= {0, 1, 4, UNKNOWN}
-    assert {0, 4, UNKNOWN} <= classes
+    assert classes <= {0, 1, 3, 4, UNKNOWN}
+    assert {0, 1, 4, UNKNOWN} <= classes
+
+
+def test_an_image_without_labels_teaches_only_what_earlier_weights_are_sure_of(root):
+    volume = load_unlabelled(root / "vb2/90_img.nii.gz", load_model(), Earlier())
+    assert not volume.extent.any()
+    assert not (volume.marks == LABELLED).any()
+    for image, labelled, extent, _, kept in islice(RealSlices([volume], 2), 6):
+        assert torch.isfinite(image).all()
+        assert not labelled.any()
+        assert not extent.any()
+        assert {0, 1} <= set(kept.unique().tolist())
+
+
+def test_an_image_without_a_spine_is_refused(root):
+    class Blind(Earlier):
+        def classify(self, image: Image) -> ClassMap:
+            nothing = np.zeros((7, *image.voxels.shape), dtype=np.float16)
+            nothing[0] = 1
+            return ClassMap(nothing.argmax(0).astype(np.uint8), nothing, "blind")
+
+    with pytest.raises(InputError, match=r"90_img\.nii\.gz: .* sees no vertebra or disc"):
+        load_unlabelled(root / "vb2/90_img.nii.gz", load_model(), Blind())
 
 
 def test_what_is_missing_or_does_not_fit_is_said(root):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from spinemri.synthesis.tissue import Tissue
 from spinemri.training import synthetic
-from spinemri.training.synthetic import cut_patch, narrowed
+from spinemri.training.synthetic import cut_patch, narrowed, with_cord_lesion
 
 
 def straight_sac(dent: slice) -> np.ndarray:
@@ -33,3 +34,18 @@ def test_patches_show_the_dent_more_often_than_chance(monkeypatch):
         patches = [cut_patch(volume, rng, (64, 64), 3).tissue for _ in range(60)]
         shown.append(sum(bool((tissue == int(Tissue.LIGAMENT)).any()) for tissue in patches))
     assert shown[1] > 1.5 * shown[0] > 0
+
+
+def test_a_lesion_changes_the_cord_alone():
+    kinds = torch.full((40, 60, 6), int(Tissue.CSF))
+    kinds[14:22, :, 1:5] = int(Tissue.CORD)
+    values = torch.zeros(int(Tissue.CISTERN) + 1)
+    values[int(Tissue.CSF)], values[int(Tissue.CORD)] = 1.0, 0.4
+    rng = np.random.default_rng(4)
+    drawn = [with_cord_lesion(values[kinds], kinds, values, rng) for _ in range(20)]
+    changed = [signal != values[kinds] for signal in drawn]
+    assert all(3 < where.sum() < (kinds == int(Tissue.CORD)).sum() / 2 for where in changed)
+    assert not any((where & (kinds != int(Tissue.CORD))).any() for where in changed)
+    assert len({float(signal[where].mean()) for signal, where in zip(drawn, changed, strict=True)}) == 20
+    nothing = torch.full((8, 8, 4), int(Tissue.CSF))
+    assert torch.equal(with_cord_lesion(values[nothing], nothing, values, rng), values[nothing])

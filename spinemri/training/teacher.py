@@ -1,0 +1,51 @@
+"""What earlier weights see in a real image, so that training keeps it where no reader has labelled anything.
+
+Only what they are sure of counts, after the product's own corrections: what lies away from the column is dropped, S1
+and the sacrum are told apart by their place, and the borders of cord and sac follow the image.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from spinemri.segment.borders import follow_borders
+from spinemri.segment.instances import find_instances
+from spinemri.training.loss import UNKNOWN
+
+if TYPE_CHECKING:
+    from spinemri.image import Image
+    from spinemri.segment.predictor import Predictor
+    from spinemri.segment.preprocess import SagittalMap
+
+_SURE = 0.8
+
+
+def seen_classes(image: Image, mapping: SagittalMap, earlier: Predictor) -> torch.Tensor:
+    """Classes (slices, rows, columns) int8 that a predictor is sure of, on the working grid; UNKNOWN elsewhere.
+
+    Parameters
+    ----------
+    image : a sagittal or 3D image of any contrast
+    mapping : from the image's grid to the working grid
+    earlier : whose view it is
+
+    Raises
+    ------
+    ModelError
+        If the image is not sagittal.
+    """
+    found = earlier.classify(image)
+    instances = find_instances(follow_borders(found.classes, image), image.geometry)
+    classes = np.zeros_like(found.classes) if instances is None else instances.classes
+    sure = np.where(classes == found.classes, found.probabilities.max(axis=0) > _SURE, classes > 0)
+    across, front, up = mapping.to_work
+    best, marks = torch.zeros(mapping.shape), torch.full(mapping.shape, UNKNOWN, dtype=torch.int8)
+    for value in range(len(found.probabilities)):
+        shown = torch.from_numpy(((classes == value) & sure).transpose(mapping.axes).astype(np.float32))
+        share = torch.einsum("sk,kyz,ay,bz->sab", across, shown, front, up)
+        marks[(share > best) & (share > 0.5)] = value
+        best = torch.maximum(best, share)
+    return marks
