@@ -89,9 +89,9 @@ def _regions(options: argparse.Namespace, predictor: Predictor) -> list[str]:
             print(score, flush=True)
     said = (
         f"{people} random people per region (seeds from {FIRST_SEED}), with fractures, narrowings and lesions as they "
-        "come, sagittal stacks of 4 x 0.9 x 0.9 mm; Dice of the final segmentation, truth by construction. Bodies "
-        "count where the field shows them whole; without C2 or the sacrum in the field nothing anchors a name. "
-        "Axial blocks are not among them: the model reads sagittal series."
+        "come, each in one contrast in turn, sagittal stacks of 4 x 0.9 x 0.9 mm; Dice of the final segmentation, "
+        "truth by construction. Bodies count where the field shows them whole; without C2 or the sacrum in the field "
+        "nothing anchors a name. Axial blocks are not among them: the model reads sagittal series."
     )
     return ["## Synthetic test set", "", said, "", tables.regions_table(scores), ""]
 

@@ -1,11 +1,13 @@
-"""Writes docs/benchmarks.md: time and peak memory of whole processes, and of the stages within one.
+"""Writes docs/benchmarks.md: time and peak memory of whole processes, of the stages within one, and of the network.
 
 Whole processes are started anew, imports included. Give folders of studies as arguments to time those; by default the
-sample study, and the public studies that lie beside the repository.
+sample study, and the public studies that lie beside the repository. The network alone is timed warm, on a synthetic
+series, by ``time_network.py``.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
@@ -71,12 +73,33 @@ def main() -> None:
         "|---|" + "---|" * len(STAGES),
         *stages,
         "",
+        *_network(),
     ]
     PAGE.write_text("\n".join(text), encoding="utf-8")
     print(f"written: {PAGE.relative_to(ROOT)}")
 
 
 STAGES = ("read", "segment", "align", "measure")
+
+
+def _network() -> list[str]:
+    """The network alone, in a process of its own."""
+    with tempfile.TemporaryDirectory() as name:
+        result = Path(name) / "network.json"
+        _run([sys.executable, HERE / "time_network.py", result])
+        found = json.loads(result.read_text(encoding="utf-8"))
+    rows = [
+        f"| {name} | {median(seconds):.2f} ({min(seconds):.2f} to {max(seconds):.2f}) |"
+        for name, seconds in found["seconds"].items()
+    ]
+    return [
+        f"| one sagittal series, {found['series']}, warm, {found['threads']} threads | seconds |",
+        "|---|---|",
+        *rows,
+        "",
+        f"Peak memory above the loaded libraries and weights: {found['memory_gb']:.2f} GB.",
+        "",
+    ]
 
 
 def _run(command: list[str | Path]) -> tuple[float, float]:

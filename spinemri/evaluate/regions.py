@@ -1,4 +1,4 @@
-"""A synthetic test set: random people with fractures and lesions, each region of the spine, each contrast.
+"""A synthetic test set: random people with fractures and lesions, each region of the spine, contrasts in turn.
 
 The seeds lie far from those of training volumes (3000 and up). Images come from signal equations and a plain scanner
 model; what is hard about real images only real images show.
@@ -26,7 +26,7 @@ from spinemri.synthesis.signal import PROTOCOLS, signal_table
 from spinemri.synthesis.subject import sample_subject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -82,13 +82,12 @@ def region_images(
 
 
 def score_region(
-    region: str, numbers: Iterable[int], predictor: Predictor, contrasts: Iterable[Contrast] = CONTRASTS
+    region: str, numbers: Iterable[int], predictor: Predictor, contrasts: Sequence[Contrast] = CONTRASTS
 ) -> Iterator[RegionScore]:
-    """Score the final segmentation of every image of some people."""
+    """Score the final segmentation of some people, each in one of the contrasts in turn."""
     for number in numbers:
-        images, truth = region_images(region, number, tuple(contrasts))
-        for image in images:
-            yield score_image(region, number, image, truth, predictor)
+        (image,), truth = region_images(region, number, (contrasts[number % len(contrasts)],))
+        yield score_image(region, number, image, truth, predictor)
 
 
 def score_image(region: str, number: int, image: Image, truth: Segmentation, predictor: Predictor) -> RegionScore:

@@ -79,11 +79,13 @@ def cases_table(scores: Sequence[CaseScore]) -> str:
 
 
 def regions_table(scores: Sequence[RegionScore]) -> str:
-    """Mean Dice per region, contrast and structure, and bodies found and named right of those shown whole."""
+    """Mean Dice per structure, region and contrast, and bodies found and named right of those shown whole."""
     kinds = list(dict.fromkeys(name for s in scores for name in s.dice))
     groups: dict[tuple[str, str], list[RegionScore]] = {}
     for score in scores:
         groups.setdefault((score.region, score.contrast), []).append(score)
+    for score in scores:
+        groups.setdefault((score.region, "**all**"), []).append(score)
     rows = []
     for key, found in groups.items():
         means = [_mean([s.dice.get(kind) for s in found]) for kind in kinds]

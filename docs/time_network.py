@@ -1,0 +1,79 @@
+"""Times the network on one sagittal series of 15 x 512 x 512 at 0.6 mm; writes JSON to the file given."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+import spinemri
+from spinemri.geometry import Geometry
+from spinemri.image import Image
+from spinemri.pipeline import default_predictor
+from spinemri.segment.preprocess import sagittal_map, sagittal_slices
+from spinemri.series import Contrast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SIDE, PIXEL_MM = 512, 0.6
+RUNS = 5
+
+
+def main() -> None:
+    """Measure and write."""
+    image = series()
+    predictor = default_predictor()
+    before = _peak_gb()
+    mapping = sagittal_map(image, predictor.model)
+    slices = sagittal_slices(image, mapping)
+    seconds = {
+        "network, from slices at 1 mm to class probabilities": _timed(
+            lambda: predictor.class_probabilities(slices, mapping.stride)
+        ),
+        "resampling, network, classes on the image's own grid": _timed(lambda: predictor.predict(image)),
+    }
+    shape = " x ".join(map(str, image.voxels.shape))
+    found = {
+        "series": f"{shape} at {PIXEL_MM} mm",
+        "threads": torch.get_num_threads(),
+        "seconds": seconds,
+        "memory_gb": _peak_gb() - before,
+    }
+    Path(sys.argv[1]).write_text(json.dumps(found), encoding="utf-8")
+
+
+def series() -> Image:
+    """The T2w image of the sample study, its pixels repeated to the size that is timed."""
+    stored = spinemri.scan(Path(__file__).parent.parent / "sample_data").studies[0].series
+    image = spinemri.load(next(one for one in stored if one.contrast is Contrast.T2W))
+    old = image.geometry
+    rows, columns = (np.clip(np.arange(SIDE) * PIXEL_MM / old.spacing[1], 0, n - 1).astype(int) for n in old.shape[1:])
+    geometry = Geometry((old.shape[0], SIDE, SIDE), (old.spacing[0], PIXEL_MM, PIXEL_MM), old.origin, old.direction)
+    resized = image.series.model_copy(update={"shape": geometry.shape, "spacing": geometry.spacing})
+    return Image(np.ascontiguousarray(image.voxels[:, rows][:, :, columns]), geometry, resized)
+
+
+def _timed(work: Callable[[], object]) -> list[float]:
+    work()  # warm
+    seconds = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def _peak_gb() -> float:
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+if __name__ == "__main__":
+    main()
