@@ -30,6 +30,8 @@ _EDGE_VOXELS = 1
 _CORE = 0.25
 _CRACK = (0.3, 0.7)
 _CRACK_EVIDENCE = 0.35
+_SLOT_RIM = 0.12
+_CELL_MM, _FAR_MM = (4.0, 2.0), 80.0  # width and depth in which bone is looked for above and below, and how far
 _LEAST_SHARE = 0.12
 _LEAST_BODY_MM3 = 400.0
 _SMALL_AT_EDGE = 0.6
@@ -210,6 +212,7 @@ def _seeds(classes: NDArray[np.uint8], where: NDArray[np.intp], place: Floats, s
     cracked = np.array([False, *(slots.crack(n, _CRACK) >= _CRACK_EVIDENCE for n in range(len(edges) - 1))])
     filled = cracked[number] & (share > _CRACK[0]) & (share < _CRACK[1]) & (np.abs(place[:, 1]) <= 20)
     filled &= classes[tuple(where.T)] == DISC
+    filled[filled] = _within_bone(place, number, share, classes[tuple(where.T)] == BODY)[filled]
     classes[tuple(where[filled].T)] = BODY
     low = np.where(number == 1, -0.1, _CORE)
     high = np.where(number == len(edges) - 1, 1.1, 1 - _CORE)
@@ -217,6 +220,29 @@ def _seeds(classes: NDArray[np.uint8], where: NDArray[np.intp], place: Floats, s
     seeds = np.zeros(classes.shape, dtype=np.uint8)
     seeds[tuple(where[core].T)] = number[core]
     return seeds
+
+
+def _within_bone(place: Floats, number: NDArray[np.intp], share: Floats, body: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether a voxel has bone of its own slot above and below it: a crack has, the disc over a wedged body has not.
+
+    Parameters
+    ----------
+    place, number, share : (n, 3) column coordinates, slot + 1, and place between the slot's ends from 0 to 1
+    body : (n,) whether it is bone
+    """
+    cells = [int(2 * _FAR_MM / size) for size in _CELL_MM]
+    aside, ahead = (
+        np.clip((place[:, axis] + _FAR_MM) / size, 0, count - 1).astype(np.intp)
+        for axis, size, count in zip((1, 2), _CELL_MM, cells, strict=True)
+    )
+    cell = (number * cells[0] + aside) * cells[1] + ahead
+    inner = (
+        body & (share > _SLOT_RIM) & (share < 1 - _SLOT_RIM)
+    )  # next to its ends a slot may hold a neighbour's corner
+    first, last = np.full(int(cell.max(initial=0)) + 1, np.inf), np.full(int(cell.max(initial=0)) + 1, -np.inf)
+    np.minimum.at(first, cell[inner], share[inner])
+    np.maximum.at(last, cell[inner], share[inner])
+    return np.asarray((first[cell] < share) & (share < last[cell]))
 
 
 def _discs(classes: NDArray[np.uint8], where: NDArray[np.intp], place: Floats, slots: Slots) -> NDArray[np.uint8]:

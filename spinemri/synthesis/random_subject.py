@@ -25,7 +25,7 @@ _CENTRES = {2: 0.2, 9: 0.08, 13: 0.08, 19: 0.14, 21: 0.18, 23: 0.32}  # level in
 def random_pathology(rng: np.random.Generator) -> Pathology:
     """Fractures (wedge, biconcave, crush), sac narrowings and marrow lesions as they come."""
     fractures: list[Fracture] = []
-    if rng.random() < 0.4:
+    if rng.random() < 0.6:
         chosen = rng.choice(np.arange(sizes.T1 + 3, sizes.S1), rng.integers(1, 4), replace=False)
         fractures = [_random_fracture(rng, int(index)) for index in chosen]
     narrowed = rng.choice(np.arange(1, sizes.S1), rng.integers(0, 7), replace=False)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import SimpleITK
 
-from spinemri.anatomy import Level, StructureKind
+from spinemri.anatomy import Level, Structure, StructureKind
 from spinemri.convert import from_sitk
 from spinemri.segment.instances import find_instances
 from spinemri.segment.label import label_anatomy
@@ -144,6 +144,24 @@ def test_a_crack_is_closed_and_spill_into_psoas_is_cut_back(lumbar):
     segmentation, _, _ = label(classes, grid)
     kept = np.count_nonzero(segmentation.mask_of_kind(StructureKind.VERTEBRAL_BODY)) / np.count_nonzero(owner)
     assert kept - 1 < 0.5 * (spilled - 1)
+
+
+@pytest.mark.parametrize("loss", [0.5, 0.65])
+def test_the_disc_over_a_wedged_body_stays_disc(lumbar, loss):
+    """It reaches down to the middle of the body that it lies on, as a crack would, but has no bone above it."""
+
+    def wedge(classes, places, column):
+        along, _, ahead = places
+        top, bottom = column.spans[LUMBAR.index("L2")]
+        broken = top + loss * (bottom - top) * np.clip((ahead + 10) / 22, 0, 1)
+        classes[(classes == BODY) & (along >= top - 0.1) & (along < broken)] = DISC
+
+    classes, grid, owner = degraded(lumbar, wedge)
+    true = (owner == LUMBAR.index("L2") + 1) & (classes == BODY)
+    segmentation, _, _ = label(classes, grid)
+    body = Structure(StructureKind.VERTEBRAL_BODY, Level("L2"))
+    assert np.count_nonzero(segmentation.mask(body) & ~true) < 0.01 * np.count_nonzero(true)
+    assert overlap(segmentation, "L2", true) > 0.98
 
 
 def test_a_missed_body_keeps_its_place_in_the_count(lumbar):
