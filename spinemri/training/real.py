@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from spinemri.segment.predictor import Predictor
 
 _SHARE = {"vb2": 0.4, "vb3": 0.36, "ivd": 0.16}  # of the samples; the sets differ in size and in what they teach
-_OTHER_SHARE = 0.08
+_OTHER_SHARE = 0.15
 _PIXELS, _SLICES = 130_000, (4, 8)  # of a sample: where a body ends sideways is seen in the slices beside it
 _TRAIN, _TUNE = "train", "tune"
 _UNLABELLED = "unlabelled"

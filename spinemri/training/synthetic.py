@@ -18,7 +18,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from spinemri.errors import InputError
 from spinemri.segment.preprocess import normalise, stack
-from spinemri.synthesis.tissue import CORD, COUNT, SAC, SACRUM, Tissue, class_of_tissue
+from spinemri.synthesis.tissue import BODY, CORD, COUNT, SAC, SACRUM, Tissue, class_of_tissue
 from spinemri.training.contrasts import random_table, texture_amplitudes
 from spinemri.training.scanner import random_scanner
 
@@ -36,7 +36,9 @@ _ROWS, _COLUMNS = (128, 160, 192), (160, 192, 224)
 _PIXELS, _SLICES = 100_000, (3, 4)  # of the labelled slices of a sample: several small stacks teach more than one large
 _NARROWED = 0.35  # of the samples show a narrowed sac, when the subject has one
 _NARROW, _NEARBY_MM = 0.8, 21  # share of the depth within so far above and below
-_SACRAL = 0.2  # of the other samples, when the subject's sacrum is in the field
+_BROKEN = 0.3  # of the other samples show a fractured body, when the subject has one
+_COLLAPSED = 0.82  # share of the area that the bodies above and below have in the middle slice
+_SACRAL = 0.2  # of the rest, when the subject's sacrum is in the field
 _CORD_LESION = 0.12  # of the samples that show the cord
 _BONE_LEVELS = 100
 _SHELF = 12  # volumes in memory; now and then the oldest makes room for another
@@ -58,7 +60,7 @@ def cut_patch(
     """``count`` slices at a random place, scale, tilt and slice distance of a volume with arrays (x, z, a)."""
     tissue, level = volume["tissue"], volume["level"]
     nx, nz, na = tissue.shape
-    centre = _random_centre(tissue, rng)
+    centre = _random_centre(tissue, level, rng)
     scale = np.exp(rng.uniform(-0.2, 0.22)) * np.exp(rng.uniform(-0.08, 0.08, 2))
     angle = np.deg2rad(rng.normal(0, 9))
     rows = (np.arange(size[0]) - size[0] / 2 + 0.5)[:, None] * scale[0]
@@ -99,7 +101,9 @@ def random_size(
     return int(np.clip(round(pixels / (rows * columns)), *slices)), rows, columns
 
 
-def _random_centre(tissue: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float64]:
+def _random_centre(
+    tissue: NDArray[np.uint8], level: NDArray[np.uint8], rng: np.random.Generator
+) -> NDArray[np.float64]:
     """A voxel (x, z, a) near the spine; more often near the sacrum when the volume shows it."""
     nx, nz, na = tissue.shape
     narrow = narrowed(tissue) if rng.random() < _NARROWED else ()
@@ -107,6 +111,10 @@ def _random_centre(tissue: NDArray[np.uint8], rng: np.random.Generator) -> NDArr
         z, a = narrow[rng.integers(len(narrow))]
         off = rng.uniform(-3, 3)
         return np.array([nx / 2 + off, z + rng.uniform(-60, 60), a + rng.uniform(-20, 50)])
+    broken = collapsed(tissue, level) if rng.random() < _BROKEN else ()
+    if len(broken):
+        z, a = broken[rng.integers(len(broken))]
+        return np.array([nx / 2 + rng.uniform(-5, 5), z + rng.uniform(-50, 50), a + rng.uniform(-45, 30)])
     coarse = _CLASSES[tissue[2::4, 4::10, 4::10]]
     sacral = np.argwhere(coarse == SACRUM)
     spine = sacral if len(sacral) and rng.random() < _SACRAL else np.argwhere(coarse > 0)
@@ -126,6 +134,17 @@ def narrowed(tissue: NDArray[np.uint8]) -> NDArray[np.intp]:
     found = np.flatnonzero((depth > 0) & (depth < _NARROW * np.minimum(above, below)))
     middle = (canal[found] * np.arange(canal.shape[1])).sum(axis=1) / np.maximum(depth[found], 1)
     return np.stack([found, np.rint(middle).astype(np.intp)], axis=1)
+
+
+def collapsed(tissue: NDArray[np.uint8], level: NDArray[np.uint8]) -> list[tuple[float, float]]:
+    """Centres (z, a) of bodies much smaller than those above and below, in the middle slice of a volume (x, z, a)."""
+    middle = tissue.shape[0] // 2
+    names = np.where(_CLASSES[tissue[middle]] == BODY, level[middle], 0)
+    area = np.bincount(names.ravel(), minlength=_BONE_LEVELS + 1).astype(np.float64)
+    shown = [n for n in range(2, _BONE_LEVELS) if min(area[n - 1], area[n], area[n + 1]) > 0]
+    broken = [n for n in shown if area[n] < _COLLAPSED * (area[n - 1] + area[n + 1]) / 2]
+    places = [np.argwhere(names == n).mean(axis=0) for n in broken]
+    return [(float(z), float(a)) for z, a in places]
 
 
 def render(patch: Patch, rng: np.random.Generator) -> torch.Tensor:

@@ -7,7 +7,7 @@ import torch
 
 from spinemri.synthesis.tissue import Tissue
 from spinemri.training import synthetic
-from spinemri.training.synthetic import cut_patch, narrowed, with_cord_lesion
+from spinemri.training.synthetic import collapsed, cut_patch, narrowed, with_cord_lesion
 
 
 def straight_sac(dent: slice) -> np.ndarray:
@@ -33,6 +33,24 @@ def test_patches_show_the_dent_more_often_than_chance(monkeypatch):
         rng = np.random.default_rng(1)
         patches = [cut_patch(volume, rng, (64, 64), 3).tissue for _ in range(60)]
         shown.append(sum(bool((tissue == int(Tissue.LIGAMENT)).any()) for tissue in patches))
+    assert shown[1] > 1.5 * shown[0] > 0
+
+
+def test_a_body_much_smaller_than_its_neighbours_is_looked_at(monkeypatch):
+    tissue = np.full((24, 400, 120), int(Tissue.MUSCLE), dtype=np.uint8)
+    level = np.zeros_like(tissue)
+    for n in range(9):
+        high = 14 if n == 5 else 28
+        where = np.s_[6:18, 20 + 40 * n : 20 + 40 * n + high, 40:75]
+        tissue[where], level[where] = int(Tissue.MARROW), 12 + n
+    (found,) = collapsed(tissue, level)
+    assert found == (20 + 40 * 5 + 6.5, 57.0)
+    shown = []
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(synthetic, "_BROKEN", share)
+        rng = np.random.default_rng(1)
+        patches = [cut_patch({"tissue": tissue, "level": level}, rng, (64, 64), 3).level for _ in range(60)]
+        shown.append(sum(bool((cut == 17).any()) for cut in patches))
     assert shown[1] > 1.5 * shown[0] > 0
 
 
