@@ -27,6 +27,7 @@ _SHARES = {
 _DARK_FLUID = tuple(c for c in PROTOCOLS if c not in (Contrast.T2W, Contrast.STIR, Contrast.T2W_FS))
 _INVENTED = 0.22
 _GAIN_SPREAD = 0.18
+_FATTY = 0.6
 
 
 def random_table(rng: np.random.Generator) -> np.ndarray:
@@ -38,11 +39,21 @@ def random_table(rng: np.random.Generator) -> np.ndarray:
     table = table * np.exp(rng.normal(0, _GAIN_SPREAD, tissues.COUNT)).astype(np.float32)
     flow = [int(Tissue.AORTA), int(Tissue.VENA_CAVA)]
     table[flow] = table[int(Tissue.CSF)] * rng.uniform(0, 1, 2) * rng.uniform(0, 1)
+    _fatten(table, rng)
     if protocol.contrast in _DARK_FLUID:
         table = _near_cord(table, rng, 0.5)
     if rng.random() < 0.12:  # sclerotic or thin rim that does not stand out
         table[Tissue.CORTEX] = table[Tissue.MARROW] * rng.uniform(0.5, 0.9)
     return table / max(float(np.percentile(table, 95)), 1e-6)
+
+
+def _fatten(table: np.ndarray, rng: np.random.Generator) -> None:
+    """Between spinous processes lies anything from ligament to fat, and their marrow is often the fattier one."""
+    fat, marrow = table[Tissue.EPIDURAL_FAT], table[Tissue.POSTERIOR_MARROW]
+    if rng.random() < _FATTY:
+        table[Tissue.INTERSPINOUS] = table[Tissue.MUSCLE] + (fat - table[Tissue.MUSCLE]) * rng.uniform(0, 1)
+    if rng.random() < _FATTY:
+        table[Tissue.POSTERIOR_MARROW] = marrow + (fat - marrow) * rng.uniform(-0.1, 0.5)
 
 
 def _near_cord(table: np.ndarray, rng: np.random.Generator, share: float) -> np.ndarray:

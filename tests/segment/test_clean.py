@@ -87,4 +87,4 @@ def test_the_outline_may_only_shrink_away_from_the_middle():
 
 
 def test_the_widest_body_is_sixty_millimetres():
-    assert half_width_mm(np.array([10.0, 30.0, 60.0])) == pytest.approx([14.0, 24.0, 30.0])
+    assert half_width_mm(np.array([10.0, 30.0, 60.0])) == pytest.approx([14.0, 25.8, 30.0])
