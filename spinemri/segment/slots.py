@@ -22,7 +22,7 @@ _S1_TO_PITCH = 0.9
 _SHORT = 0.65
 _TRACE_OF_DISC = 0.15
 _REMNANT_OF_DISC, _DENS_TO_BODY, _SLIVER = 0.5, 0.65, 0.5
-_LEAST_WITH_DENS, _NECK_MM, _NECK_BONE, _TALLEST_C2 = 5, 2, 0.1, 3.0
+_LEAST_WITH_DENS, _NECK_MM, _NECK_BONE, _MUCH_BONE, _TALLEST_C2 = 5, 2, 0.1, 0.3, 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +98,7 @@ class Slots:
         """The slots with C2 and its dens as one.
 
         Its neck is thin, but bone runs through it, and there is no disc; at most the remnant of one, dark and short,
-        below a dens that the field of view shows whole.
+        below a dens that the field of view shows whole, or beside much bone.
 
         Parameters
         ----------
@@ -111,7 +111,8 @@ class Slots:
         bone = float(np.min(self.seen.body[neck] / self.seen.reference[neck]))
         disc = self.disc_mm3[0] / float(np.median(self.disc_mm3[1:4]) + 1e-6)
         whole_dens = not cut_above and self.body[0] < _DENS_TO_BODY * self.body[1]
-        parted = disc > (_REMNANT_OF_DISC if whole_dens else _TRACE_OF_DISC) or bone < _NECK_BONE
+        remnant = whole_dens or bone > _MUCH_BONE
+        parted = disc > (_REMNANT_OF_DISC if remnant else _TRACE_OF_DISC) or bone < _NECK_BONE
         sliver = disc == 0 and self.pitch_mm(0) < _SLIVER * usual
         if parted or not (usual <= CERVICAL_PITCH_MM or sliver):
             return self

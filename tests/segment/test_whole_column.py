@@ -52,17 +52,48 @@ def test_a_neck_alone_is_named_from_c2_with_its_dens_as_one_body(person):
     assert len(pairs) >= 9
 
 
-def test_the_dark_remnant_of_a_disc_below_the_dens_does_not_part_c2(person):
+def axis_of(person: WholeSpine) -> NDArray[np.bool_]:
+    """C2 with its dens in the image of the neck."""
     image = person.image(NECK, 1)
-    classes = person.predictor.predict(image).classes.copy()
-    named = label_anatomy(classes, image.geometry, "1.2.3", "test")[0]
-    axis = named.mask(next(named.of_kind(StructureKind.VERTEBRAL_BODY)))
+    named = label_anatomy(person.predictor.predict(image).classes, image.geometry, "1.2.3", "test")[0]
+    return named.mask(next(named.of_kind(StructureKind.VERTEBRAL_BODY)))
+
+
+def neck_of(axis: NDArray[np.bool_]) -> int:
+    """Row of the image of the neck in which C2 becomes wide below its dens."""
     area = axis.sum(axis=(0, 2))
-    neck = int(np.flatnonzero(area > 0.6 * area.max())[0]) - 1
+    return int(np.flatnonzero(area > 0.6 * area.max())[0]) - 1
+
+
+def test_the_dark_remnant_of_a_disc_below_the_dens_does_not_part_c2(person):
+    image, axis = person.image(NECK, 1), axis_of(person)
+    classes = person.predictor.predict(image).classes.copy()
     band = axis.copy()
-    band[:, : neck - 1], band[:, neck + 1 :] = False, False
+    band[:, : neck_of(axis) - 1], band[:, neck_of(axis) + 1 :] = False, False
     classes[band] = DISC
     assert (classes != person.predictor.predict(image).classes).sum() > 30
     pairs = named_and_true(person, NECK, classes)
     assert [name for name, _ in pairs] == [true for _, true in pairs]
     assert pairs[0][0] == "C2"
+
+
+def test_nor_does_part_of_one_below_a_broad_dens_that_the_field_cuts():
+    person = whole_spine(3)
+    axis = axis_of(person)
+    neck = neck_of(axis)
+    rows = slice(int(np.flatnonzero(axis.any(axis=(0, 2)))[0]) + 4, NECK.stop)
+    classes = person.predictor.predict(person.image(rows, 1)).classes.copy()
+    band = axis[:, rows.start :].copy()
+    band[:, : neck - 3 - rows.start], band[:, neck + 3 - rows.start :] = False, False
+    band[:, :, int(np.quantile(np.argwhere(band)[:, 2], 0.3)) :] = False
+    classes[band] = DISC
+    pairs = named_and_true(person, rows, classes)
+    assert [name for name, _ in pairs] == [true for _, true in pairs]
+    assert pairs[0][0] == "C2"
+
+
+def test_a_neck_that_begins_within_c3_is_not_named_from_c2(person):
+    image = person.image(NECK, 1)
+    centre = image.geometry.to_index(person.centre_of("C3"))
+    pairs = named_and_true(person, slice(round(float(centre[1])), NECK.stop))
+    assert all(name.startswith("V") or name == true for name, true in pairs)
