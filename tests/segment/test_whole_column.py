@@ -85,7 +85,7 @@ def test_nor_does_part_of_one_below_a_broad_dens_that_the_field_cuts():
     classes = person.predictor.predict(person.image(rows, 1)).classes.copy()
     band = axis[:, rows.start :].copy()
     band[:, : neck - 3 - rows.start], band[:, neck + 3 - rows.start :] = False, False
-    band[:, :, int(np.quantile(np.argwhere(band)[:, 2], 0.3)) :] = False
+    band[:, :, int(np.quantile(np.argwhere(band)[:, 2], 0.5)) :] = False
     classes[band] = DISC
     pairs = named_and_true(person, rows, classes)
     assert [name for name, _ in pairs] == [true for _, true in pairs]
