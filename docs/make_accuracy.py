@@ -34,9 +34,10 @@ REAL = (
     "People the model has never seen, by the fixed list `spinemri/evaluate/validation.csv`, on each image's own grid, "
     "inside the labelled extent. Figures are those of the final named segmentation; `raw` is the Dice of the network's "
     "classes before they are cleaned and named. Sets differ by about a pixel in where a reader draws the border, so "
-    "the Dice with the found border moved by one pixel is given too. `bodies` counts labelled bodies that were found "
-    "exactly once. No healthy T1 with STIR, no marrow lesion, and no sac, cord or posterior elements beyond those "
-    "below are labelled in any real image here."
+    "the Dice with the found border moved by one pixel is given too. A body that lies mostly beyond the labelled ones "
+    "is not judged where its corner reaches across the plane that ends them. `bodies` counts labelled bodies that were "
+    "found exactly once. No healthy T1 with STIR, no marrow lesion, and no sac, cord or posterior elements beyond "
+    "those below are labelled in any real image here."
 )
 WORST = 8
 FULL = 50  # synthetic people per region, and synthetic studies per set

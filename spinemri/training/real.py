@@ -125,7 +125,7 @@ def load_case(case: LabelledCase, root: Path, model: Model, earlier: Predictor |
     SpineMRIError
         If a file cannot be read.
     """
-    image, labels = _read_pair(case, root)
+    image, labels = read_pair(case, root)
     mapping = sagittal_map(image, model)
     across, front, up = mapping.to_work
     values = np.asarray(labels.voxels).transpose(mapping.axes)
@@ -247,7 +247,8 @@ def _cut(
     return image, truth, place
 
 
-def _read_pair(case: LabelledCase, root: Path) -> tuple[Image, Image]:
+def read_pair(case: LabelledCase, root: Path) -> tuple[Image, Image]:
+    """Image and labels of a case as they lie on disk. Raises InputError if one is missing or the two grids differ."""
     files = case.files(root)
     for path in files:
         if not path.is_file():

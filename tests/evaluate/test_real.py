@@ -17,7 +17,7 @@ from spinemri.evaluate.truth import true_segmentation
 from spinemri.segment.model import load_model
 from spinemri.series import Contrast
 from spinemri.synthesis.phantom import make_phantom
-from tests.evaluate.grids import TILTED, column_labels, cord_mask, named
+from tests.evaluate.grids import TILTED, column_labels, cord_mask, first_row, named
 from tests.synthetic_study import TruePredictor, _classes
 
 CASE = ValidationCase("s", "1", "p", "T2w", "vertebral_body", "column", "L5", "img.nii.gz", "lab.nii.gz", "", "")
@@ -57,6 +57,17 @@ def test_a_border_that_is_a_pixel_too_narrow_shows_as_such():
 def test_only_the_labelled_extent_counts():
     part = np.where((LABELS > 1) & (LABELS < 5), LABELS, 0)
     assert scored(LABELS, labels=part).dice > 0.995
+
+
+def test_a_corner_of_an_unlabelled_neighbour_within_the_extent_is_neither_right_nor_wrong():
+    part = np.where(LABELS < 5, LABELS, 0)
+    found = {}
+    for name in (4, 5):
+        found[name] = LABELS.copy()
+        found[name][1:6, first_row(3) + 8 : first_row(3) + 13, 10:20] = name  # in front of the fourth body
+    assert column_extent(part, TILTED)[found[5] > LABELS].all()
+    assert scored(found[5], labels=part).dice > 0.995
+    assert scored(found[4], labels=part).dice < 0.99
 
 
 def test_the_cord_is_measured():

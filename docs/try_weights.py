@@ -1,0 +1,82 @@
+"""Prints what decides between weights: figures that prove nothing, because decisions were made by them.
+
+Two tables. Bodies of the people kept apart from training (``spinemri.training.real.tuning_cases``), raw and final. And
+synthetic people in T1w, STIR and T2w on one grid: each image alone, and their probabilities averaged, which shows what
+a fusion of perfectly aligned series would be worth.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spinemri.anatomy import StructureKind
+from spinemri.evaluate.extent import column_extent
+from spinemri.evaluate.overlap import dice
+from spinemri.evaluate.regions import KINDS, REGIONS, region_images
+from spinemri.evaluate.tables import markdown
+from spinemri.pipeline import default_predictor
+from spinemri.segment.anatomy import name_anatomy
+from spinemri.series import Contrast
+from spinemri.training.export import checkpoint_state
+from spinemri.training.real import read_pair, tuning_cases
+
+if TYPE_CHECKING:
+    from spinemri.segment.predictor import Predictor
+
+HERE = Path(__file__).parent
+CONTRASTS = (Contrast.T1W, Contrast.STIR, Contrast.T2W)
+APART = 500  # from the people of the synthetic test set
+LEAST_VOXELS = 200
+
+
+def main() -> None:
+    """Score and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", type=Path, help="checkpoint or weights; those of the bundle by default")
+    parser.add_argument("--real", type=Path, default=HERE.parent.parent / "shared/data/labelled", help="labelled sets")
+    parser.add_argument("--people", type=int, default=3, help="synthetic people per region")
+    options = parser.parse_args()
+    predictor = default_predictor()
+    if options.weights:
+        predictor.network.load_state_dict(checkpoint_state(options.weights))
+    if options.real.is_dir():
+        print(_tuning(predictor, options.real))
+    print(_fusion(predictor, options.people))
+
+
+def _tuning(predictor: Predictor, root: Path) -> str:
+    rows = []
+    for case in tuning_cases():
+        image, labels = read_pair(case, root)
+        truth = np.asarray(labels.voxels)
+        extent = column_extent(truth, image.geometry)
+        found = predictor.classify(image)
+        raw = found.classes == next(v for v, name in predictor.model.classes.items() if name == case.structure)
+        final = name_anatomy(found, image)[0].mask_of_kind(StructureKind(case.structure))
+        cells = (f"{dice(mask & extent, (truth > 0) & extent):.3f}" for mask in (raw, final))
+        rows.append((case.set, case.case, *cells))
+    return markdown(("set", "case", "raw Dice", "final Dice"), rows)
+
+
+def _fusion(predictor: Predictor, people: int) -> str:
+    classes = {StructureKind(name): value for value, name in predictor.model.classes.items() if value}
+    found: dict[StructureKind, list[list[float]]] = {kind: [] for kind in KINDS}
+    for region in REGIONS:
+        for number in range(APART, APART + people):
+            images, truth = region_images(region, number, CONTRASTS)
+            seen = [predictor.predict(image) for image in images]
+            fused = np.sum([s.probabilities.astype(np.float32) for s in seen], axis=0).argmax(0)
+            for kind, value in classes.items():
+                mask = truth.mask_of_kind(kind)
+                if mask.sum() >= LEAST_VOXELS:
+                    found[kind].append([dice(c == value, mask) for c in (*(s.classes for s in seen), fused)])
+    rows = [(kind.value, len(v), *(f"{m:.3f}" for m in np.mean(v, axis=0))) for kind, v in found.items() if v]
+    return markdown(("structure", "people", *(c.value for c in CONTRASTS), "all three averaged"), rows)
+
+
+if __name__ == "__main__":
+    main()
