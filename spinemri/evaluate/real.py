@@ -123,12 +123,12 @@ def _judged(final: Segmentation, case: ValidationCase, truth: Truth) -> NDArray[
     """
     masks = [final.mask(s) for kind in case.kinds for s in final.of_kind(kind)]
     beyond = [m for m in masks if _share(m, truth.extent) < _WITHIN and _share(m, truth.mask) < _TOUCHING]
-    kept: NDArray[np.bool_] = final.mask_of_kind(*case.kinds)
-    return kept & ~np.logical_or.reduce(beyond) if beyond else kept
+    kept = final.mask_of_kind(*case.kinds)
+    return np.asarray(kept & ~np.logical_or.reduce(beyond)) if beyond else kept
 
 
 def _share(mask: NDArray[np.bool_], part: NDArray[np.bool_]) -> float:
-    return float(np.count_nonzero(mask & part) / max(1, np.count_nonzero(mask)))
+    return float(part[mask].mean()) if mask.any() else 0.0
 
 
 def score_result(case: ValidationCase, truth: Truth, result: Result) -> CaseScore:
