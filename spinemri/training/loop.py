@@ -140,12 +140,12 @@ def prepare_output(network: torch.nn.Module, priors: Sequence[float]) -> None:
     ModelError
         If the network has no output convolution of that many classes.
     """
-    last = [module for module in network.modules() if isinstance(module, torch.nn.Conv2d)][-1]
-    if last.out_channels != len(priors) or last.bias is None:
-        raise ModelError(f"the network's last convolution has {last.out_channels} outputs: expected {len(priors)}")
+    sized = [m for m in network.modules() if isinstance(m, torch.nn.Conv2d) and m.out_channels == len(priors)]
+    if not sized or sized[-1].bias is None:
+        raise ModelError(f"the network has no output convolution of {len(priors)} classes with a bias")
     with torch.no_grad():
-        last.weight.mul_(_OUTPUT_SCALE)
-        last.bias.copy_(torch.tensor(list(priors)).log())
+        sized[-1].weight.mul_(_OUTPUT_SCALE)
+        sized[-1].bias.copy_(torch.tensor(list(priors)).log())
 
 
 def _start(config: TrainingConfig, network: torch.nn.Module) -> _Run:

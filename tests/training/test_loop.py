@@ -107,7 +107,7 @@ def test_the_clock_ends_a_run(tmp_path):
 
 
 def test_priors_need_an_output_of_that_size():
-    with pytest.raises(ModelError, match="expected 5"):
+    with pytest.raises(ModelError, match="no output convolution of 5 classes"):
         prepare_output(network(), (0.2,) * 5)
 
 
