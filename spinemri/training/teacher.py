@@ -1,7 +1,9 @@
 """What earlier weights see in a real image, so that training keeps it where no reader has labelled anything.
 
 Only what they are sure of counts, after the product's own corrections: what lies away from the column is dropped, S1
-and the sacrum are told apart by their place, and the borders of cord and sac follow the image.
+and the sacrum are told apart by their place, and the borders of cord and sac follow the image. Behind the canal nothing
+is kept but sac, cord and sacrum: spinous processes in real images are what networks from painted ones see worst, and
+being sure of missing them is no reason to go on.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import torch
 
 from spinemri.segment.borders import follow_borders
 from spinemri.segment.instances import find_instances
+from spinemri.synthesis.tissue import BACKGROUND, CORD, POSTERIOR, SAC
 from spinemri.training.loss import UNKNOWN
 
 if TYPE_CHECKING:
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from spinemri.segment.preprocess import SagittalMap
 
 _SURE = 0.8
+_ARCH_MM = 75
+_CANAL = torch.tensor([SAC, CORD], dtype=torch.int8)
+_POORLY_SEEN = torch.tensor([BACKGROUND, POSTERIOR], dtype=torch.int8)
 
 
 def seen_classes(image: Image, mapping: SagittalMap, earlier: Predictor) -> torch.Tensor:
@@ -48,4 +54,13 @@ def seen_classes(image: Image, mapping: SagittalMap, earlier: Predictor) -> torc
         share = torch.einsum("sk,kyz,ay,bz->sab", across, shown, front, up)
         marks[(share > best) & (share > 0.5)] = value
         best = torch.maximum(best, share)
+    marks[_arches(marks) & torch.isin(marks, _POORLY_SEEN)] = UNKNOWN
     return marks
+
+
+def _arches(marks: torch.Tensor) -> torch.Tensor:
+    """(1, rows, columns) where posterior elements lie: from the front of the canal 75 mm backwards, in every slice."""
+    canal = torch.isin(marks, _CANAL).any(0)
+    rows = torch.arange(len(canal))[:, None]
+    front = torch.where(canal, rows, -1).amax(0)
+    return ((rows <= front) & (rows > front - _ARCH_MM))[None]
