@@ -29,8 +29,9 @@ def half_precision(device: torch.device) -> tuple[torch.dtype, bool]:
 
 
 def memory_layout(device: torch.device) -> torch.memory_format:
-    """Order of a tensor's values that a device convolves fastest: channels last where it multiplies matrices of half
-    precision. A CPU that has only vectors of it trains twice as fast without, and predicts as fast.
+    """Order of a tensor's values that a device convolves fastest: channels last where it multiplies matrices.
+
+    A CPU with half precision in vectors only trains twice as fast without, and predicts as fast.
     """
     matrices = device.type != "cpu" or _has(_MATRICES)
     return torch.channels_last if matrices else torch.contiguous_format
