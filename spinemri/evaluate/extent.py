@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from spinemri.geometry import Geometry
 
 _OUTER = 0.995  # quantile of a structure's voxels that counts as its outer end
+_ROUNDING_MM = 1e-6
 
 
 def column_extent(labels: NDArray[np.integer], geometry: Geometry) -> NDArray[np.bool_]:
@@ -34,7 +35,7 @@ def column_extent(labels: NDArray[np.integer], geometry: Geometry) -> NDArray[np
         if len(points) > 1:
             outward = points[end].mean(axis=0) - points[following].mean(axis=0)
             outward /= np.linalg.norm(outward)
-        inside &= _along(outward, geometry) <= np.quantile(points[end] @ outward, _OUTER)
+        inside &= _along(outward, geometry) <= np.quantile(points[end] @ outward, _OUTER) + _ROUNDING_MM
     return inside
 
 

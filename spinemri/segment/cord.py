@@ -28,6 +28,8 @@ _REACH_MM = 2.5  # outwards, within the canal
 _RIM_MM = 1.2  # inwards
 _APART_MM = 1.5  # fluid this far from the network's cord is fluid
 _ALONG_MM = 10.0  # over which signals are averaged, in the sagittal plane
+_MOST_STEPS = 16  # from both ends into a gap, each as far as the reach
+_NEXT_TO_NOTHING = 0.35  # of the usual area in a plane
 _LEAST_VOXELS = 30
 _LEAST_CONTRAST = 2.5, 0.2  # standard deviations of the cord's own signal; share of the brighter of the two
 
@@ -45,6 +47,11 @@ def find_cord(classes: NDArray[np.uint8], signal: Floats, geometry: Geometry) ->
     canal = np.isin(classes, (CORD, SAC))
     if not cord.any():
         return cord
+    found = _followed(cord, canal, signal, geometry)
+    return _bridged(found, canal, signal, geometry)
+
+
+def _followed(cord: Mask, canal: Mask, signal: Floats, geometry: Geometry) -> Mask:
     across, spacing = geometry.axis_along(0), geometry.spacing
     outside = ndimage.distance_transform_edt(~cord, sampling=spacing)
     nearer = _cord_likeness(signal, cord, canal & (outside > _APART_MM), spacing, across)
@@ -53,6 +60,33 @@ def find_cord(classes: NDArray[np.uint8], signal: Floats, geometry: Geometry) ->
     deep = ndimage.distance_transform_edt(cord, sampling=spacing) > _RIM_MM
     like = np.where(np.isfinite(nearer), nearer > 0, cord)
     return _in_one_piece((canal & (outside <= _REACH_MM) & like) | deep, deep | (cord & like), across)
+
+
+def _bridged(cord: Mask, canal: Mask, signal: Floats, geometry: Geometry) -> Mask:
+    """The cord with its gaps closed where the signal leads through them; a cord does not end and begin again."""
+    open_planes = _gap(cord, geometry)
+    if not open_planes.any():
+        return cord
+    margin = int(np.ceil(2 * _REACH_MM / geometry.spacing[geometry.axis_along(2)]))
+    along = np.moveaxis(np.ones((3, 1, 1), dtype=bool), 0, geometry.axis_along(2))
+    within = ndimage.binary_dilation(open_planes, along, iterations=margin)
+    grown = cord
+    for _ in range(_MOST_STEPS):
+        more = grown | (_followed(grown, canal, signal, geometry) & within)
+        if np.count_nonzero(more) == np.count_nonzero(grown):
+            break
+        grown = more
+    return cord if _gap(grown, geometry).any() else grown
+
+
+def _gap(cord: Mask, geometry: Geometry) -> Mask:
+    """Planes (k, j, i) across the head-foot axis that show next to no cord, between others that do."""
+    axis = geometry.axis_along(2)
+    area = cord.sum(axis=tuple(a for a in range(3) if a != axis))
+    seen = np.flatnonzero(area >= _NEXT_TO_NOTHING * np.median(area[area > 0]))
+    place = np.arange(len(area))
+    empty = (place > seen[0]) & (place < seen[-1]) & ~np.isin(place, seen)
+    return np.broadcast_to(empty.reshape([-1 if a == axis else 1 for a in range(3)]), cord.shape)
 
 
 def _cord_likeness(signal: Floats, cord: Mask, fluid: Mask, spacing: tuple[float, ...], across: int) -> Floats | None:

@@ -47,10 +47,12 @@ def find_dents(classes: NDArray[np.uint8], signal: Floats, geometry: Geometry) -
     across, spacing = geometry.axis_along(0), geometry.spacing
     plane = within_slices(spacing, across)
     depth, in_front = _towards_front(canal, geometry, plane, forwards=True)
-    core = sac & (depth > _CORE_MM)
-    if np.count_nonzero(core) < _LEAST_CORE:
-        return np.zeros(sac.shape, dtype=bool)
-    fluid = core & (signal > _FLUID * float(np.median(signal[core])))
+    core, cord = sac & (depth > _CORE_MM), classes == CORD
+    enough = np.count_nonzero(core) >= _LEAST_CORE
+    level = float(np.median(signal[core])) if enough else 0.0
+    if not enough or (cord.any() and level < float(np.median(signal[cord]))):
+        return np.zeros(sac.shape, dtype=bool)  # fluid darker than cord does not tell itself from what lies before it
+    fluid = core & (signal > _FLUID * level)
     away, before = _towards_front(~canal, geometry, plane, forwards=False)
     front = ~canal & (away <= _DEPTH_MM) & before
     bright = local_mean(signal, fluid, spacing, across, _FLUID_ALONG_MM)

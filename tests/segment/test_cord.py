@@ -75,6 +75,28 @@ def test_without_cord_nothing_changes():
     assert (follow_borders(classes, image_of(signal)) == classes).all()
 
 
+@pytest.mark.parametrize("rows", [slice(40, 55), slice(20, 60)])
+def test_a_gap_between_two_pieces_of_the_cord_is_closed(rows):
+    signal, true, canal = scene(110.0, 240.0)
+    classes = drawn(true, canal, 0)
+    lost = true.copy()
+    lost[:, : rows.start], lost[:, rows.stop :] = False, False
+    classes[lost] = SAC
+    followed = follow_borders(classes, image_of(signal))
+    assert dice(followed == CORD, true) > 0.96
+    assert (followed == CORD)[lost].mean() > 0.93
+
+
+def test_below_its_end_the_cord_does_not_go_on():
+    signal, true, canal = scene(110.0, 240.0)
+    classes = drawn(true, canal, 0)
+    signal[:, 60:][canal[:, 60:]] = 240.0
+    classes[:, 60:][classes[:, 60:] == CORD] = SAC
+    classes[9:12, 84:86][true[9:12, 84:86]] = CORD  # a speck among the roots
+    followed = follow_borders(classes, image_of(signal))
+    assert not (followed == CORD)[:, 66:80].any()
+
+
 def test_a_dark_root_beside_the_cord_is_not_cord():
     signal, true, canal = scene(110.0, 240.0)
     root = np.zeros_like(true)
