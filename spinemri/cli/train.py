@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from spinemri.cli.console import out as stdout
+
+if TYPE_CHECKING:
+    from spinemri.segment.lesion_model import LesionModel
+    from spinemri.segment.model import Model
 
 
 def command(
@@ -37,16 +41,28 @@ def command(
     ] = "",
     change: Annotated[str, typer.Option(help="Line for the bundle's changelog.")] = "trained further",
 ) -> None:
-    """Train the network of BUNDLE on painted subjects and labelled real images; goes on where it was interrupted."""
-    from spinemri.segment.model import load_model
+    """Train the network of BUNDLE on painted subjects and real images; goes on where it was interrupted."""
+    from spinemri.segment.lesion_model import is_lesion_bundle
+    from spinemri.training.clock import TrainingConfig
     from spinemri.training.export import checkpoint_state, export_weights
-    from spinemri.training.loop import TrainingConfig
-    from spinemri.training.run import TrainingData, train_bundle
 
-    model = load_model(bundle)
-    data = TrainingData(painted, paint, shapes, real, tuple(unlabelled or ()), workers, threads)
     config = TrainingConfig(out, minutes, rate, stacks=stacks, real_stacks=real_stacks, seed=seed)
-    checkpoint = train_bundle(model, data, config, start)
+    model: Model | LesionModel
+    if is_lesion_bundle(bundle):
+        from spinemri.pipeline import default_predictor
+        from spinemri.segment.lesion_model import load_lesion_model
+        from spinemri.training.marrow_run import MarrowData, train_lesion_bundle
+
+        model = load_lesion_model(bundle)
+        backgrounds = MarrowData(painted, paint, shapes, real, tuple(unlabelled or ()), threads)
+        checkpoint = train_lesion_bundle(model, default_predictor(threads=threads), backgrounds, config, start)
+    else:
+        from spinemri.segment.model import load_model
+        from spinemri.training.run import TrainingData, train_bundle
+
+        model = load_model(bundle)
+        data = TrainingData(painted, paint, shapes, real, tuple(unlabelled or ()), workers, threads)
+        checkpoint = train_bundle(model, data, config, start)
     stdout.print(f"averaged weights in {checkpoint}", markup=False)
     if version:
         export_weights(checkpoint_state(checkpoint), model.path, version, change)

@@ -15,7 +15,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from spinemri.errors import InputError, ModelError
-from spinemri.segment.predictor import Predictor, build_network
+from spinemri.segment.predictor import Predictor
+from spinemri.segment.weights import build_network
 from spinemri.training.export import checkpoint_state
 from spinemri.training.loop import prepare_output, train
 from spinemri.training.real import RealSlices, load_case, load_unlabelled, training_cases
@@ -24,7 +25,7 @@ from spinemri.training.volumes import write_volumes
 
 if TYPE_CHECKING:
     from spinemri.segment.model import Model
-    from spinemri.training.loop import TrainingConfig
+    from spinemri.training.clock import TrainingConfig
     from spinemri.training.real import LabelledVolume
 
 FRESH = "new"

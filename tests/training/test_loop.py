@@ -13,10 +13,13 @@ import torch
 from monai.networks.nets.dynunet import DynUNet
 
 from spinemri.errors import ModelError
-from spinemri.segment.model import bundle_path, load_model
-from spinemri.segment.predictor import Predictor, build_network
+from spinemri.segment.bundle import bundle_path
+from spinemri.segment.model import load_model
+from spinemri.segment.predictor import Predictor
+from spinemri.segment.weights import build_network
+from spinemri.training.clock import CHECKPOINT, LOG, TrainingConfig
 from spinemri.training.export import checkpoint_state, export_weights
-from spinemri.training.loop import CHECKPOINT, LOG, TrainingConfig, prepare_output, train
+from spinemri.training.loop import prepare_output, train
 from spinemri.training.loss import UNKNOWN
 
 WEIGHTS = (0.5, 1.0, 1.5)
