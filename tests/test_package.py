@@ -122,7 +122,7 @@ def test_the_wheel_carries_package_types_and_models(installed):
 
 
 def test_the_installed_package_finds_its_model_inside_itself(installed):
-    code = "from spinemri.segment.model import bundle_path; print(bundle_path('spine_anatomy'))"
+    code = "from spinemri.segment.bundle import bundle_path; print(bundle_path('spine_anatomy'))"
     found = Path(run(code, folder=installed.parent, path=installed))
     assert found == installed / "spinemri" / "models" / "spine_anatomy"
     assert (found / "configs" / "metadata.json").is_file()

@@ -6,25 +6,28 @@ the metadata, and the network is built from plain numbers. No torch object lives
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spinemri.anatomy import StructureKind
 from spinemri.errors import ModelError
+from spinemri.segment.bundle import (
+    DEFAULT_MODEL,
+    INFERENCE,
+    METADATA,
+    WEIGHTS,
+    check_weights,
+    find_bundle,
+    read_json,
+    section,
+)
 from spinemri.series import Contrast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-DEFAULT_MODEL = "spine_anatomy"
 BACKGROUND = "background"
-METADATA = "configs/metadata.json"
-INFERENCE = "configs/inference.json"
-WEIGHTS = "models/model.pt"
 
 
 @dataclass(frozen=True)
@@ -84,21 +87,6 @@ class Model:
         return self.path / WEIGHTS
 
 
-def bundle_path(name: str = DEFAULT_MODEL) -> Path:
-    """Folder of a bundle that ships with spinemri, installed or in a source tree.
-
-    Raises
-    ------
-    ModelError
-        If there is no bundle of that name.
-    """
-    package = Path(str(resources.files("spinemri")))
-    for folder in (package / "models", package.parent / "models"):
-        if (folder / name / METADATA).is_file():
-            return folder / name
-    raise ModelError(f"model {name!r}: no such bundle is installed with spinemri")
-
-
 def load_model(path_or_name: str | Path | None = None) -> Model:
     """The model in a bundle folder, or the one of that name that ships with spinemri (the anatomy model by default).
 
@@ -107,81 +95,32 @@ def load_model(path_or_name: str | Path | None = None) -> Model:
     ModelError
         If the folder or a file is missing, the metadata cannot be read, or the weights do not match their checksum.
     """
-    path = _find(path_or_name)
-    metadata, inference = _read_json(path, METADATA), _read_json(path, INFERENCE)
+    path = find_bundle(path_or_name or DEFAULT_MODEL)
+    metadata, inference = read_json(path, METADATA), read_json(path, INFERENCE)
     try:
         model = _from_metadata(path, metadata, inference)
     except (LookupError, TypeError, ValueError, AttributeError) as problem:
         raise ModelError(f"model {path.name}: {METADATA}: missing or wrong entry ({problem})") from problem
-    _check_weights(model)
+    check_weights(path, model.sha256)
     return model
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _find(path_or_name: str | Path | None) -> Path:
-    if path_or_name is None:
-        return bundle_path()
-    path = Path(path_or_name)
-    if path.is_dir():
-        return path
-    if isinstance(path_or_name, str) and path.name == path_or_name:
-        return bundle_path(path_or_name)
-    raise ModelError(f"model folder {path.name!r} does not exist")
-
-
-def _read_json(path: Path, name: str) -> dict[str, object]:
-    try:
-        content = json.loads((path / name).read_text(encoding="utf-8"))
-    except FileNotFoundError as problem:
-        raise ModelError(f"model {path.name}: {name} is missing") from problem
-    except (OSError, ValueError) as problem:
-        raise ModelError(f"model {path.name}: {name} cannot be read as JSON ({problem})") from problem
-    if not isinstance(content, dict):
-        raise ModelError(f"model {path.name}: {name}: expected a JSON object")
-    return content
-
-
-def _section(content: Mapping[str, object], *keys: str) -> dict[str, object]:
-    value: object = content
-    for key in keys:
-        if not isinstance(value, dict):
-            raise TypeError(f"{key!r}: expected inside an object")
-        value = value[key]
-    if not isinstance(value, dict):
-        raise TypeError(f"{keys[-1]!r}: expected an object")
-    return value
-
-
 def _from_metadata(path: Path, metadata: Mapping[str, object], inference: Mapping[str, object]) -> Model:
-    image = _section(metadata, "network_data_format", "inputs", "image")
-    output = _section(metadata, "network_data_format", "outputs", "pred")
-    own = _section(metadata, "spinemri")
+    image = section(metadata, "network_data_format", "inputs", "image")
+    output = section(metadata, "network_data_format", "outputs", "pred")
+    own = section(metadata, "spinemri")
     window = [int(n) for n in own["window"]]  # type: ignore[attr-defined]  # TypeError is caught by load_model
     return Model(
         name=path.name,
         version=str(metadata["version"]),
         path=path,
-        classes={int(k): str(v) for k, v in _section(output, "channel_def").items()},
+        classes={int(k): str(v) for k, v in section(output, "channel_def").items()},
         spacing_mm=float(str(own["spacing_mm"])),
         slices=int(str(image["num_channels"])),
         slice_spacing_mm=float(str(own["slice_spacing_mm"])),
         contrasts=frozenset(Contrast(v) for v in own["contrasts"]),  # type: ignore[attr-defined]
         class_weights=tuple(float(v) for v in own["class_weights"]),  # type: ignore[attr-defined]
         window=(window[0], window[1]),
-        network=_section(inference, "network_def"),
+        network=section(inference, "network_def"),
         sha256=str(own["weights_sha256"]),
     )
-
-
-def _check_weights(model: Model) -> None:
-    try:
-        found = file_sha256(model.weights)
-    except OSError as problem:
-        raise ModelError(f"model {model.name}: {WEIGHTS} is missing or cannot be read") from problem
-    if found != model.sha256:
-        raise ModelError(f"model {model.name}: {WEIGHTS} has checksum {found[:12]}…, expected {model.sha256[:12]}…")

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
-from monai import networks
 from monai.inferers.inferer import SlidingWindowInferer
 
 from spinemri.errors import ModelError
 from spinemri.segment.device import device_named, half_precision, memory_layout
-from spinemri.segment.network import StackUNet
 from spinemri.segment.preprocess import neighbours, normalise, sagittal_map, sagittal_slices
+from spinemri.segment.weights import load_network
 from spinemri.segment.windows import OVERLAP, rows_around, window_size
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from spinemri.segment.model import Model
     from spinemri.segment.preprocess import SagittalMap
 
-_OWN = "$StackUNet"  # as a MONAI bundle writes a class that its imports name; compared, never evaluated
 _TWICE = ", both sides"  # what is said of a mask for which left and right were exchanged too
 _MAX_GROWTH = (1.5, 2.4)  # of a window over what was trained; more of the same column along it changes little
 _COLUMN = ("vertebral_body", "disc")
@@ -156,42 +154,6 @@ class Predictor:
         """One window (1, neighbours, slices, rows, columns) through the network, whose batch is a stack in order."""
         stack = window[0].movedim(0, 1).contiguous(memory_format=self._layout)
         return cast("torch.Tensor", self.network(stack)).float().movedim(0, 1)[None]
-
-
-def build_network(model: Model) -> torch.nn.Module:
-    """The model's network with fresh weights: ``StackUNet`` or a MONAI network, given plain arguments by the bundle.
-
-    Raises
-    ------
-    ModelError
-        If there is no such network or it refuses the arguments.
-    """
-    arguments = dict(model.network)
-    name = str(arguments.pop("_target_", ""))
-    kind = StackUNet if name == _OWN else getattr(networks.nets, name, None)
-    if not (isinstance(kind, type) and issubclass(kind, torch.nn.Module)):
-        raise ModelError(f"model {model.name}: network {name!r}: expected {_OWN} or the name of a MONAI network")
-    try:
-        return kind(**arguments)
-    except (TypeError, ValueError) as problem:
-        raise ModelError(f"model {model.name}: {name} refuses its arguments ({problem})") from problem
-
-
-def load_network(model: Model) -> torch.nn.Module:
-    """The model's network with its weights, in evaluation mode, float32, on the CPU.
-
-    Raises
-    ------
-    ModelError
-        If the weights cannot be read or do not fit.
-    """
-    network = build_network(model)
-    try:
-        state = torch.load(model.weights, map_location="cpu", weights_only=True)
-        network.load_state_dict({key: value.float() for key, value in state.items()})
-    except Exception as problem:  # torch.load raises a different type for every way a file can be broken
-        raise ModelError(f"model {model.name}: the weights cannot be read or do not fit the network") from problem
-    return network.eval()
 
 
 def _on_image_grid(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from spinemri.errors import ModelError
-from spinemri.segment.model import METADATA, WEIGHTS, file_sha256
+from spinemri.segment.bundle import METADATA, WEIGHTS, file_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

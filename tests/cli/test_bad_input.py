@@ -18,7 +18,7 @@ import pydicom
 import pytest
 
 from spinemri.convert import reordered_grid
-from spinemri.segment.model import METADATA, WEIGHTS, bundle_path, file_sha256
+from spinemri.segment.bundle import METADATA, WEIGHTS, bundle_path, file_sha256
 from tests.cli.command import run
 from tests.dicom.series_builder import SeriesWriter, sagittal_geometry, unlike_voxels
 

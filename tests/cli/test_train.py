@@ -10,7 +10,8 @@ import pytest
 
 import spinemri
 from spinemri.convert import write_nifti
-from spinemri.segment.model import bundle_path, load_model
+from spinemri.segment.bundle import bundle_path
+from spinemri.segment.model import load_model
 from spinemri.series import Contrast
 from spinemri.synthesis.tissue import Tissue
 from tests.cli.command import run

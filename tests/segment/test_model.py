@@ -11,7 +11,8 @@ import pytest
 
 from spinemri.anatomy import StructureKind
 from spinemri.errors import ModelError
-from spinemri.segment.model import INFERENCE, METADATA, WEIGHTS, Model, bundle_path, load_model
+from spinemri.segment.bundle import INFERENCE, METADATA, WEIGHTS, bundle_path
+from spinemri.segment.model import Model, load_model
 from spinemri.series import Contrast
 
 

@@ -14,7 +14,8 @@ from scipy import ndimage
 from spinemri.errors import ModelError
 from spinemri.geometry import Geometry
 from spinemri.image import Image
-from spinemri.segment.model import WEIGHTS, bundle_path, file_sha256, load_model
+from spinemri.segment.bundle import WEIGHTS, bundle_path, file_sha256
+from spinemri.segment.model import load_model
 from spinemri.segment.predictor import Predictor
 from spinemri.segment.windows import rows_around, window_size
 from spinemri.series import Contrast, Series

@@ -1,0 +1,101 @@
+"""A MONAI bundle on disk: data from outside and never code. Weights must match the checksum that the metadata names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from spinemri.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_MODEL = "spine_anatomy"
+METADATA = "configs/metadata.json"
+INFERENCE = "configs/inference.json"
+WEIGHTS = "models/model.pt"
+
+
+class Bundle(Protocol):
+    """What any model has: a name, its weights, and the network they fit."""
+
+    @property
+    def name(self) -> str:
+        """Folder name of the bundle."""
+
+    @property
+    def weights(self) -> Path:
+        """The weights file."""
+
+    @property
+    def network(self) -> Mapping[str, object]:
+        """Name and arguments of the network, plain numbers and text only."""
+
+
+def bundle_path(name: str = DEFAULT_MODEL) -> Path:
+    """Folder of a bundle that ships with spinemri, installed or in a source tree.
+
+    Raises
+    ------
+    ModelError
+        If there is no bundle of that name.
+    """
+    package = Path(str(resources.files("spinemri")))
+    for folder in (package / "models", package.parent / "models"):
+        if (folder / name / METADATA).is_file():
+            return folder / name
+    raise ModelError(f"model {name!r}: no such bundle is installed with spinemri")
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def find_bundle(path_or_name: str | Path) -> Path:
+    """The folder of a bundle, given as such or as the name of one that ships. Raises ModelError if there is none."""
+    path = Path(path_or_name)
+    if path.is_dir():
+        return path
+    if isinstance(path_or_name, str) and path.name == path_or_name:
+        return bundle_path(path_or_name)
+    raise ModelError(f"model folder {path.name!r} does not exist")
+
+
+def read_json(path: Path, name: str) -> dict[str, object]:
+    """A JSON object of a bundle. Raises ModelError if it is missing or none."""
+    try:
+        content = json.loads((path / name).read_text(encoding="utf-8"))
+    except FileNotFoundError as problem:
+        raise ModelError(f"model {path.name}: {name} is missing") from problem
+    except (OSError, ValueError) as problem:
+        raise ModelError(f"model {path.name}: {name} cannot be read as JSON ({problem})") from problem
+    if not isinstance(content, dict):
+        raise ModelError(f"model {path.name}: {name}: expected a JSON object")
+    return content
+
+
+def section(content: Mapping[str, object], *keys: str) -> dict[str, object]:
+    """An object within an object. Raises TypeError or LookupError if it is not there."""
+    value: object = content
+    for key in keys:
+        if not isinstance(value, dict):
+            raise TypeError(f"{key!r}: expected inside an object")
+        value = value[key]
+    if not isinstance(value, dict):
+        raise TypeError(f"{keys[-1]!r}: expected an object")
+    return value
+
+
+def check_weights(path: Path, sha256: str) -> None:
+    """Raise ModelError unless the weights of a bundle have the checksum that its metadata names."""
+    try:
+        found = file_sha256(path / WEIGHTS)
+    except OSError as problem:
+        raise ModelError(f"model {path.name}: {WEIGHTS} is missing or cannot be read") from problem
+    if found != sha256:
+        raise ModelError(f"model {path.name}: {WEIGHTS} has checksum {found[:12]}…, expected {sha256[:12]}…")
