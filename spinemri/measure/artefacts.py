@@ -1,0 +1,354 @@
+"""What goes wrong with the pixels of a series: noise, motion, ghosts, wrap and signal voids.
+
+Each check was set so that it finds its fault in simulated images and is silent on healthy people (15 of Chu 2015, one
+of Zukić 2014) and on 40 clean phantoms. Where a limit has no source in the literature its text says that it is our own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from spinemri.anatomy import StructureKind
+from spinemri.quality import QualityCheck
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from spinemri.anatomy import Level
+    from spinemri.measure.upright import Upright
+
+    Floats = NDArray[np.floating]
+    Mask = NDArray[np.bool_]
+
+SNR_LIMIT = 6.0
+"""Marrow signal / noise. A lesion of half the signal of marrow then differs from it by 3 standard deviations of one
+voxel, the least that is seen reliably (Rose 1948: 3 to 5)."""
+MOTION_LIMIT_MM = 1.0
+"""Shift of every other slice; our own: about a pixel, four times what healthy people show (at most 0.3 mm)."""
+GHOSTING_LIMIT_PCT = 10.0
+"""Ghost / its origin; our own: lumbar series of healthy people have at most 4 %, with a mat behind the back 7 %; 3D T2w
+of four necks has 4 to 13 %, and ghosts that can be seen in the air at the upper end of that."""
+WRAP_LIMIT = 0.6
+"""Correlation of opposite edges; our own: without wrap at most 0.53, with simulated wrap 0.7 to 1."""
+METAL_LIMIT_ML = 0.5
+"""Volume of a void; our own: healthy people show none on T1w and T2w, simulated healthy bodies at most 0.4 mL."""
+
+_FEW = 200
+_RAYLEIGH_RANGE = 0.9066  # interquartile range of the magnitude of pure noise of standard deviation 1, one coil
+_RAYLEIGH_SHAPE = (1.0, 1.7)  # median / interquartile range: 1.3 when Rayleigh; other coils and offsets lie higher
+_LEAST_STEPS = 4.0  # grey values that the interquartile range must cover
+_LAPLACE = np.array([[[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]]])
+_NORMAL_MEDIAN = 0.6745
+_AROUND_LEVEL_MM = 5.0
+_THIN_MM = 2.0
+_LEAST_PAIRS = 4
+_WIDE_MM = 8.0
+_REACH_MM = 6.0
+_STEP_MM = 2.0
+_NEAREST_GHOST_MM = 30.0
+_GHOST_SLICES = 9
+_LEAST_SPREAD = 0.07  # of bright tissue; an origin that varies less would leave no ghost to see
+_EDGE_BLUR_MM, _EDGE_DETAIL_MM = 2.0, 10.0
+_EDGE_SHARE = 0.15
+_VOID_SHARE = 0.1
+_CLOSE_MM, _SHELL_MM = 8.0, 2.0
+_MOST_NOISE = 0.25
+
+
+def snr(view: Upright) -> QualityCheck:
+    """Signal-to-noise ratio of marrow; of back muscle (discs without it) where fat, and marrow with it, is suppressed.
+
+    Definition: median signal, freed from the noise floor of magnitude images (sqrt(S² - 2 σ²), Gudbjartsson 1995), over
+    σ. Noise comes from the air behind the back where that is single-coil (Rayleigh) noise that was neither masked nor
+    rounded away: interquartile range / 0.9066; else from the median absolute Laplacian within bodies and discs
+    (Immerkær 1996). ``levels`` are those where even the brighter quarter of spinal tissue stays below the limit: the
+    coil does not reach them.
+
+    Known failure: an offset added to all voxels, and interpolation or denoising by the scanner, make it too high;
+    coarse trabeculae and sharpening filters make it too low. Parallel imaging has more noise inside the patient than in
+    the air.
+    """
+    tissue = _inner(view, StructureKind.VERTEBRAL_BODY)
+    if view.suppressed:
+        tissue = view.muscle if np.count_nonzero(view.muscle) >= _FEW else _inner(view, StructureKind.DISC)
+    noise = _noise(view)
+    if np.count_nonzero(tissue) < _FEW or noise is None:
+        return _unknown("snr", "1", SNR_LIMIT, "too little of the spine is seen")
+    if noise == 0:
+        return _unknown("snr", "1", SNR_LIMIT, "no noise is left in the image: it was masked or rounded away")
+    value = _above_noise(float(np.median(view.signal[tissue])), noise) / noise
+    faint = tuple(level for level, rows in _levels(view) if _bright_signal(view, rows, noise) < SNR_LIMIT * noise)
+    where = "" if value < SNR_LIMIT else f" at {_names(faint)}"
+    number = f"{value:.1f}, below {SNR_LIMIT:g}" if value < SNR_LIMIT else f"below {SNR_LIMIT:g}"
+    line = f"series {view.series.label}: signal-to-noise ratio {number}{where}: small lesions may be missed"
+    passed = value >= SNR_LIMIT and not faint
+    return QualityCheck(
+        name="snr",
+        value=round(value, 1),
+        unit="1",
+        limit=SNR_LIMIT,
+        passed=passed,
+        reason="" if passed else line,
+        levels=faint,
+    )
+
+
+def _inner(view: Upright, kind: StructureKind) -> Mask:
+    return np.asarray(ndimage.binary_erosion(view.of_kind(kind), np.ones((1, 5, 5), dtype=bool)))
+
+
+def _noise(view: Upright) -> float | None:
+    """Standard deviation of the noise of one channel, in the unit of the signal; None when it cannot be told."""
+    air = view.signal[view.air]
+    if air.size >= _FEW:
+        low, middle, high = np.percentile(air, (25, 50, 75))
+        width = float(high - low)
+        if width >= _LEAST_STEPS and _RAYLEIGH_SHAPE[0] < middle / width < _RAYLEIGH_SHAPE[1]:
+            return width / _RAYLEIGH_RANGE
+    inside = _inner(view, StructureKind.VERTEBRAL_BODY) | _inner(view, StructureKind.DISC)
+    if np.count_nonzero(inside) < _FEW:
+        return None
+    curvature = np.abs(ndimage.convolve(view.signal, _LAPLACE)[inside])
+    return float(np.median(curvature)) / _NORMAL_MEDIAN / float(np.linalg.norm(_LAPLACE))
+
+
+def _above_noise(signal: float, noise: float) -> float:
+    return float(np.sqrt(max(signal**2 - 2 * noise**2, 0.0)))
+
+
+def _bright_signal(view: Upright, rows: slice, noise: float) -> float:
+    """Signal of the brighter quarter of spinal tissue between two rows."""
+    tissue = view.of_kind(*StructureKind)[:, rows]
+    return _above_noise(float(np.percentile(view.signal[:, rows][tissue], 75)), noise)
+
+
+def _levels(view: Upright) -> Iterator[tuple[Level, slice]]:
+    """Each whole body's level and the rows around it."""
+    margin = round(_AROUND_LEVEL_MM / view.spacing[1])
+    for structure in view.segmentation.of_kind(StructureKind.VERTEBRAL_BODY):
+        rows = np.flatnonzero((_mask_of(view, structure.level) & view.shown[:, None, None]).any(axis=(0, 2)))
+        if rows.size and structure.level is not None and structure not in view.segmentation.cut:
+            yield structure.level, slice(max(0, int(rows[0]) - margin), int(rows[-1]) + margin + 1)
+
+
+def _mask_of(view: Upright, level: Level | None) -> Mask:
+    """The body of one level."""
+    wanted = StructureKind.VERTEBRAL_BODY
+    values = [v for v, s in view.segmentation.structures.items() if s.kind is wanted and s.level == level]
+    return np.asarray(np.isin(view.labels, values))
+
+
+def motion(view: Upright) -> QualityCheck:
+    """Shift of every other slice against those between them: the patient moved between two interleaved passes.
+
+    Definition: in-plane shift between neighbouring slices where the spine is seen (peak of the cross-correlation of
+    detail below 8 mm, to a part of a pixel); its part that changes sign from pair to pair, as a median over the stack
+    (mm). The slow drift of a curved spine has no such part.
+
+    Known failure: motion within a pass blurs and does not show here (see ``ghosting``); series acquired in one pass or
+    in three, and slices that were interpolated afterwards. Slices closer than 2 mm count as one 3D acquisition, which
+    has no passes.
+    """
+    if view.spacing[0] < _THIN_MM:
+        return _unknown("motion", "mm", MOTION_LIMIT_MM, "slices closer than 2 mm are taken as one 3D acquisition")
+    spine = view.of_kind(*StructureKind)
+    pairs = [k for k in range(len(spine) - 1) if spine[k].any() and spine[k + 1].any()]
+    if len(pairs) < _LEAST_PAIRS:
+        return _unknown("motion", "mm", MOTION_LIMIT_MM, "the spine is seen in too few neighbouring slices")
+    box = _around(np.asarray(np.any(spine, axis=0)), view.spacing[1:])
+    found = [_shift(view.smooth[k][box], view.smooth[k + 1][box], view.spacing[1:]) * (-1) ** k for k in pairs]
+    value = float(np.linalg.norm(np.median(found, axis=0)))
+    line = (
+        f"series {view.series.label}: every other slice is shifted by {value:.1f} mm, more than {MOTION_LIMIT_MM:g}: "
+        "the patient moved; outlines and small lesions are unreliable"
+    )
+    return _judged(("motion", "mm"), round(value, 2), MOTION_LIMIT_MM, line)
+
+
+def _around(mask: Mask, spacing: Sequence[float]) -> tuple[slice, slice]:
+    """The box of a plane that holds a mask and 10 mm around it."""
+    edges = []
+    for axis, mm in enumerate(spacing):
+        lines = np.flatnonzero(mask.any(axis=1 - axis))
+        edges.append(slice(max(0, int(lines[0] - 10 / mm)), int(lines[-1] + 10 / mm)))
+    return edges[0], edges[1]
+
+
+def _shift(one: Floats, two: Floats, spacing: Sequence[float]) -> Floats:
+    """In-plane shift (mm) that leads from one plane to another, at most 6 mm along either axis."""
+    spectra = [np.fft.rfft2(_detail(plane, spacing)) for plane in (one, two)]
+    likeness = np.fft.irfft2(np.conj(spectra[0]) * spectra[1], one.shape)
+    reach = [min(round(_REACH_MM / mm), (n - 1) // 2) for mm, n in zip(spacing, one.shape, strict=True)]
+    near = np.roll(likeness, reach, (0, 1))[: 2 * reach[0] + 1, : 2 * reach[1] + 1]
+    peak = np.unravel_index(np.argmax(near), near.shape)
+    lines = near[:, peak[1]], near[peak[0]]
+    return np.array([(_top(line, int(p)) - r) * mm for line, p, r, mm in zip(lines, peak, reach, spacing, strict=True)])
+
+
+def _detail(plane: Floats, spacing: Sequence[float]) -> Floats:
+    fine = plane - ndimage.gaussian_filter(plane, [_WIDE_MM / mm for mm in spacing])
+    windows = [np.sqrt(np.hanning(n)) for n in plane.shape]
+    return np.asarray(fine * np.outer(*windows))
+
+
+def _top(line: Floats, place: int) -> float:
+    """Top of the parabola through the highest point of a line and its neighbours."""
+    if not 0 < place < len(line) - 1:
+        return float(place)
+    left, middle, right = (float(v) for v in line[place - 1 : place + 2])
+    bend = left - 2 * middle + right
+    return place + (left - right) / (2 * bend) if bend < 0 else float(place)
+
+
+def ghosting(view: Upright) -> QualityCheck:
+    """Copies of the patient in the air behind the back.
+
+    Definition: for every displacement of 30 mm or more up-down or front-back, the slope (%) of the signal in the air on
+    the signal of the image displaced by it, on a 2 mm grid; the largest. A ghost of a tenth of the signal, shifted by a
+    half or a third of the field, makes it 10.
+
+    Known failure: ghosts of pulsating vessels and CSF that do not reach the air; ghosts displaced up-down behind a
+    straight back (a third of simulated ones was missed); air that the scanner masked; mats with a signal of their own.
+    """
+    with_air = np.flatnonzero(view.air.any(axis=(1, 2)) & view.of_kind(*StructureKind).any(axis=(1, 2)))
+    if not with_air.size:
+        return _unknown("ghosting", "%", GHOSTING_LIMIT_PCT, "no air behind the back is seen, or not where it begins")
+    step = [max(1, round(_STEP_MM / mm)) for mm in view.spacing[1:]]
+    chosen = with_air[np.unique(np.linspace(0, with_air.size - 1, _GHOST_SLICES).round().astype(int))]
+    grid = (chosen, slice(None, None, step[0]), slice(None, None, step[1]))
+    signal, air = view.smooth[grid], view.air[grid]
+    signal = (
+        signal - np.array([np.median(s[a]) if a.any() else 0 for s, a in zip(signal, air, strict=True)])[:, None, None]
+    )
+    least = _LEAST_SPREAD * float(np.percentile(signal, 98))
+    slopes = [0.0]
+    for axis in (1, 2):
+        nearest = int(_NEAREST_GHOST_MM / (view.spacing[axis] * step[axis - 1]))
+        for lag in range(nearest, signal.shape[axis] - nearest + 1):
+            origin = np.roll(signal, lag, axis)[air]
+            origin = origin - origin.mean()
+            spread = float(np.mean(origin**2))
+            slopes.append(float(np.mean(signal[air] * origin)) / spread if spread > least**2 else 0.0)
+    value = 100 * max(slopes)
+    line = (
+        f"series {view.series.label}: ghosts of {value:.0f} % of the signal, above {GHOSTING_LIMIT_PCT:g} %: "
+        "the patient moved; signal is unreliable where they cross the spine"
+    )
+    return _judged(("ghosting", "%"), round(value, 1), GHOSTING_LIMIT_PCT, line)
+
+
+def wrap(view: Upright) -> QualityCheck:
+    """Aliasing: what lies outside the field of view reappears at the opposite side.
+
+    Definition: an aliased image goes on across its edges. Correlation of the outermost two lines at opposite edges (up
+    and down, front and back), blurred by 2 mm and without what is coarser than 10 mm; the larger one. Edges where
+    nothing is brighter than 0.15 of bright tissue (90th percentiles) count as 0: nothing is cut there.
+
+    Known failure: a field that was cropped, rotated or corrected for distortion afterwards does not close any more, and
+    wrap across the slices of 3D series is not looked for.
+    """
+    value = max(0.0, *(_closure(view, axis) for axis in (1, 2)))
+    line = (
+        f"series {view.series.label}: opposite edges of the image continue each other (correlation {value:.2f}, above "
+        f"{WRAP_LIMIT:g}): tissue from outside the field is folded in"
+    )
+    return _judged(("wrap", "1"), round(value, 2), WRAP_LIMIT, line)
+
+
+def _closure(view: Upright, axis: int) -> float:
+    """How well the edges of the field along one axis continue each other, 0 to 1."""
+    along = 3 - axis
+    blurred = ndimage.gaussian_filter1d(view.signal[view.shown], _EDGE_BLUR_MM / view.spacing[along], axis=along)
+    lines = np.moveaxis(blurred, axis, 2)
+    edges = lines[:, :, :2].mean(axis=2), lines[:, :, -2:].mean(axis=2)
+    dark = float(np.percentile(view.smooth[view.shown], 2))
+    bright = float(np.percentile(view.smooth[view.shown], 90)) - dark
+    if min(float(np.percentile(edge, 90)) for edge in edges) - dark < _EDGE_SHARE * bright:
+        return 0.0
+    one, two = (e - ndimage.gaussian_filter1d(e, _EDGE_DETAIL_MM / view.spacing[along], axis=1) for e in edges)
+    size = float(np.sqrt(np.sum(one**2) * np.sum(two**2)))
+    return float(np.sum(one * two)) / size if size else 0.0
+
+
+def metal(view: Upright) -> QualityCheck:
+    """Signal voids in vertebral bodies: metal, cement, gas or very dense bone.
+
+    Definition: largest connected piece (mL) of a body's outline, closed over gaps of 16 mm and without its outermost
+    2 mm, where the median of 3 x 3 pixels lies below a tenth of the way from the darkest spinal tissue (2nd percentile,
+    or the air if that is darker) to the median of all marrow (to the brighter quarter of spinal tissue around the body
+    where that is darker, as at the end of a coil). The sides of a body, which lung or vessels darken by partial volume,
+    and bodies that the field of view cuts are left out.
+
+    Known failure: hardware outside the bodies (rods, cages between them); an artefact that has pushed the outline away;
+    a field that metal distorts without a void. In fat-suppressed series fat is as dark, so it is not assessable there.
+    """
+    unknown = _FAT_IS_DARK if view.suppressed else ""
+    bodies = view.of_kind(StructureKind.VERTEBRAL_BODY)
+    noise = _noise(view)
+    if not unknown and (noise is None or np.count_nonzero(bodies) < _FEW):
+        unknown = "too little of the spine is seen"
+    marrow = float(np.median(view.signal[bodies])) if bodies.any() else 0.0
+    if not unknown and noise is not None and noise > _MOST_NOISE * marrow:
+        unknown = "the image is too noisy to tell a void"
+    if unknown:
+        return _unknown("metal", "mL", METAL_LIMIT_ML, unknown)
+    middle = ndimage.median_filter(view.signal, (1, 3, 3))
+    floor = float(np.percentile(middle[view.of_kind(*StructureKind)], 2))
+    floor = min(floor, float(np.median(view.signal[view.air]))) if view.air.any() else floor
+    sizes = {}
+    for level, rows in _levels(view):
+        bright = min(marrow, float(np.percentile(view.signal[:, rows][view.of_kind(*StructureKind)[:, rows]], 75)))
+        sizes[level] = _void_ml(view, level, middle < floor + _VOID_SHARE * (bright - floor), rows)
+    value = max(sizes.values(), default=0.0)
+    concerned = tuple(level for level, size in sizes.items() if size > METAL_LIMIT_ML)
+    line = (
+        f"series {view.series.label}: signal void of {value:.1f} mL in {_names(concerned)} (metal, cement, gas or "
+        "dense bone): marrow cannot be judged there"
+    )
+    check = _judged(("metal", "mL"), round(value, 2), METAL_LIMIT_ML, line)
+    return check.model_copy(update={"levels": concerned})
+
+
+_FAT_IS_DARK = "in a fat-suppressed series fat is as dark as a void"
+
+
+def _void_ml(view: Upright, level: Level, void: Mask, rows: slice) -> float:
+    """Largest piece of void within a body, mL; slices with less than half of its largest cross-section do not count."""
+    body = (_mask_of(view, level) & view.shown[:, None, None])[:, rows]
+    columns = np.flatnonzero(body.any(axis=(0, 1)))
+    part = slice(max(0, int(columns[0]) - 1), int(columns[-1]) + 2)
+    inside = _closed_inside(body[:, :, part], view.spacing)
+    areas = body.sum(axis=(1, 2))
+    pieces, count = ndimage.label(void[:, rows, part] & inside & (areas > 0.5 * areas.max())[:, None, None])
+    return float(np.bincount(pieces.ravel())[1:].max() * np.prod(view.spacing) / 1000) if count else 0.0
+
+
+def _closed_inside(mask: Mask, spacing: tuple[float, float, float]) -> Mask:
+    """The mask closed within each slice over gaps of twice 8 mm, without its outermost 2 mm."""
+    margin = int(np.ceil(_CLOSE_MM / min(spacing[1:]))) + 2
+    in_plane = (1e6, *spacing[1:])
+    padded = np.pad(mask, ((0, 0), (margin, margin), (margin, margin)))
+    grown = ndimage.distance_transform_edt(~padded, sampling=in_plane) <= _CLOSE_MM
+    closed = ndimage.distance_transform_edt(grown, sampling=in_plane) > _CLOSE_MM + _SHELL_MM
+    return np.asarray(closed[:, margin:-margin, margin:-margin])
+
+
+def _judged(what: tuple[str, str], value: float, limit: float, line: str) -> QualityCheck:
+    """A check (name and unit) that fails above its limit, with a line for the user when it does."""
+    passed = value <= limit
+    return QualityCheck(
+        name=what[0], value=value, unit=what[1], limit=limit, passed=passed, reason="" if passed else line
+    )
+
+
+def _unknown(name: str, unit: str, limit: float, reason: str) -> QualityCheck:
+    return QualityCheck(name=name, unit=unit, limit=limit, reason=reason)
+
+
+def _names(levels: Sequence[Level]) -> str:
+    return ", ".join(str(level) for level in levels)
