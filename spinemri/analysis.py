@@ -9,11 +9,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from spinemri.finding import Finding
+from spinemri.lesion import Lesion, MarrowScreen
 from spinemri.measurement import Measurement
+from spinemri.quality import SeriesQuality
 from spinemri.series import Series, Skipped
 from spinemri.spine import Spine, VertebraAlignment
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 
 class SeriesRecord(BaseModel):
@@ -36,6 +38,9 @@ class Provenance(BaseModel):
     model: str
     model_version: str
     model_sha256: str
+    lesion_model: str = ""
+    lesion_model_version: str = ""
+    lesion_model_sha256: str = ""
     parameters: dict[str, Any] = Field(default_factory=dict)
     libraries: dict[str, str] = Field(default_factory=dict)
     device: str = "cpu"
@@ -57,6 +62,9 @@ class Analysis(BaseModel):
     skipped: tuple[Skipped, ...] = Field(default=(), description="files that are no usable MR image")
     spine: Spine
     alignments: tuple[VertebraAlignment, ...] = ()
+    quality: tuple[SeriesQuality, ...] = Field(default=(), description="checks of every used series")
+    marrow: MarrowScreen = Field(default_factory=MarrowScreen)
+    lesions: tuple[Lesion, ...] = Field(default=(), description="focal marrow changes, most probable tumour first")
     measurements: tuple[Measurement, ...] = ()
     findings: tuple[Finding, ...] = ()
     warnings: tuple[str, ...] = ()

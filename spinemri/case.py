@@ -16,9 +16,11 @@ class Case:
     """An analysis with its images and segmentations.
 
     ``images[n]`` and ``segmentations[n]`` belong together and to ``analysis.used_series()[n]``. Their ``series_uid``
-    is the one used in ``analysis`` (a token when identifiers are not kept).
+    is the one used in ``analysis`` (a token when identifiers are not kept). ``lesion_masks`` outline the lesions of
+    ``analysis.lesions`` on the grids of the series they name; voxel values are the lesions' ``label``.
     """
 
     analysis: Analysis
     images: tuple[Image, ...]
     segmentations: tuple[Segmentation, ...]
+    lesion_masks: tuple[Segmentation, ...] = ()

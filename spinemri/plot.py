@@ -8,7 +8,8 @@ Colours belong to levels, so that L3 has the same colour in every series and eve
 from __future__ import annotations
 
 import colorsys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil, floor
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -113,6 +114,13 @@ class SagittalView:
         row, column = row - self.first[0], column - self.first[1]
         return np.stack([column * self.pixel_mm[1], row * self.pixel_mm[0]], axis=-1)
 
+    def around(self, middle: tuple[float, float], side_mm: float) -> SagittalView:
+        """The part of the picture within a square about a picture point; smaller where the picture ends."""
+        places = zip((middle[1], middle[0]), self.pixel_mm, self.pixels.shape, strict=True)
+        rows, columns = (_within(at, side_mm, mm, count) for at, mm, count in places)
+        first = self.first[0] + rows.start, self.first[1] + columns.start
+        return replace(self, pixels=self.pixels[rows, columns], labels=self.labels[rows, columns], first=first)
+
     def grey(self) -> NDArray[np.uint8]:
         """(rows, columns) display values 0 to 255 after the window."""
         low, high = self.window
@@ -126,8 +134,13 @@ def mid_sagittal(image: Image, segmentation: Segmentation) -> SagittalView:
     Any order and direction of the array axes is accepted; slices that were missing in the series are not chosen.
     Without any label the middle slice is shown, uncropped.
     """
+    across = _reading_axes(image.geometry).across
+    return sagittal(image, segmentation, _best_slice(segmentation, across, image.missing_slices if across == 0 else ()))
+
+
+def sagittal(image: Image, segmentation: Segmentation, number: int) -> SagittalView:
+    """One sagittal slice by its index along its array axis, cut in front and behind as ``mid_sagittal`` is."""
     axes = _reading_axes(image.geometry)
-    number = _best_slice(segmentation, axes.across, image.missing_slices if axes.across == 0 else ())
     pixels = _oriented(image.voxels, axes, number)
     labels = _oriented(segmentation.voxels, axes, number)
     spacing = (image.geometry.spacing[axes.down], image.geometry.spacing[axes.right])
@@ -154,6 +167,40 @@ def outlines(view: SagittalView, value: int) -> tuple[Polygon, ...]:
     y = (np.arange(mask.shape[0]) - 1) * view.pixel_mm[0]
     lines = contour_generator(x, y, ndimage.gaussian_filter(mask, sigma)).lines(0.5)
     return tuple(tuple((float(px), float(py)) for px, py in np.asarray(line)) for line in lines if len(line) > 3)
+
+
+def contours(mask: NDArray[np.bool_], geometry: Geometry, number: int) -> tuple[NDArray[np.float64], ...]:
+    """Closed outlines (n, 3), LPS mm, of what one sagittal slice shows of a mask (k, j, i); smoothed for display only.
+
+    They can be drawn on any picture of the same frame of reference. () when the slice, or the grid, does not reach it.
+    """
+    across = _reading_axes(geometry).across
+    if not 0 <= number < geometry.shape[across]:
+        return ()
+    plane = np.pad(np.take(mask, number, axis=across), 1).astype(np.float64)
+    sigma = [_OUTLINE_SMOOTHING_MM / mm for axis, mm in enumerate(geometry.spacing) if axis != across]
+    smooth = contour_generator(z=ndimage.gaussian_filter(plane, sigma)).lines(0.5)
+    lines = smooth or contour_generator(z=plane).lines(0.5)  # what is as small as a pixel does not bear smoothing
+    flat = (np.asarray(line, dtype=np.float64)[:, ::-1] - 1 for line in lines if len(line) > 3)
+    return tuple(geometry.to_patient(np.insert(index, across, float(number), axis=1)) for index in flat)
+
+
+def fullest_slice(mask: NDArray[np.bool_], geometry: Geometry) -> int:
+    """Index of the sagittal slice that holds most of a mask (k, j, i)."""
+    across = _reading_axes(geometry).across
+    return int(mask.sum(axis=tuple(axis for axis in range(3) if axis != across)).argmax())
+
+
+def slice_through(geometry: Geometry, point: ArrayLike) -> int:
+    """Index of the sagittal slice nearest to a patient point (3,), LPS mm; outside the grid for a point beyond it."""
+    return round(float(geometry.to_index(point)[_reading_axes(geometry).across]))
+
+
+def onto_slice(geometry: Geometry, point: ArrayLike, number: int) -> NDArray[np.float64]:
+    """The point of one sagittal slice that a patient point (3,), LPS mm, is projected on."""
+    index = geometry.to_index(point)
+    index[_reading_axes(geometry).across] = number
+    return geometry.to_patient(index)
 
 
 def structures_shown(view: SagittalView, segmentation: Segmentation) -> list[tuple[int, Structure]]:
@@ -250,6 +297,13 @@ def _best_slice(segmentation: Segmentation, across: int, missing: tuple[int, ...
     centre = float(np.average(numbers, weights=score)) if score.any() else (len(score) - 1) / 2
     usable = [n for n in numbers.tolist() if n not in missing] or numbers.tolist()
     return max(usable, key=lambda n: (round(float(score[n]), 6), -abs(n - centre)))
+
+
+def _within(at: float, side_mm: float, mm: float, count: int) -> slice:
+    """Pixels of a row of ``count`` whose centres lie within half of a side of a place, at least one of them."""
+    low, high = ceil((at - side_mm / 2) / mm), floor((at + side_mm / 2) / mm) + 1
+    start = min(max(low, 0), count - 1)
+    return slice(start, max(min(high, count), start + 1))
 
 
 def _columns_of_interest(labels: NDArray[np.unsignedinteger], column_mm: float) -> slice:

@@ -30,7 +30,7 @@ ROWS = (
     ("convert",),
     ("case",),
     ("analysis",),
-    ("finding", "measurement", "spine", "segmentation", "image"),
+    ("finding", "lesion", "measurement", "quality", "spine", "segmentation", "image"),
     ("series",),
     ("codes",),
     ("geometry", "anatomy"),

@@ -6,8 +6,6 @@ were measured on a series are drawn on it; they are projected across the slices 
 
 from __future__ import annotations
 
-import base64
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +14,9 @@ from PIL import Image as Picture
 from spinemri import plot
 from spinemri.anatomy import StructureKind
 from spinemri.report import phrases
+from spinemri.report.drawing import Line, Name, Shape, box_of, data_uri, path
+from spinemri.report.lesion_figure import lesion_shapes
+from spinemri.report.lesion_values import finding_of, looks_benign
 from spinemri.report.narrative import HEIGHT_LOSS_REPORTED_PCT, reported_findings
 from spinemri.report.sentences import level_ranges
 from spinemri.report.statements import NARROWING_KIND
@@ -26,45 +27,16 @@ if TYPE_CHECKING:
 
     from spinemri.analysis import Analysis
     from spinemri.anatomy import Level
+    from spinemri.case import Case
     from spinemri.image import Image
     from spinemri.measurement import Measurement
-    from spinemri.plot import Polygon, SagittalView
+    from spinemri.plot import SagittalView
     from spinemri.segmentation import Segmentation
     from spinemri.series import Series
 
+MARK, MARK_BENIGN = "●", "○"
 _MAX_PIXELS = 1200
 _JPEG_QUALITY = 90
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A structure's outline: SVG path data, colour, a class for its kind, and its name."""
-
-    path: str
-    colour: str
-    kind: str
-    name: str
-
-
-@dataclass(frozen=True)
-class Name:
-    """A level's name in front of its body, and what is remarkable there ('35 %')."""
-
-    x: float
-    y: float
-    text: str
-    colour: str
-    remark: str
-
-
-@dataclass(frozen=True)
-class Line:
-    """A measured length; ``text`` stands behind its posterior end, and is empty for body heights."""
-
-    start: tuple[float, float]
-    end: tuple[float, float]
-    title: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -86,13 +58,13 @@ class SagittalFigure:
         return round(min(max(0.021 * self.box[3], 4.0), 8.0), 1)
 
 
-def sagittal_figure(analysis: Analysis, series: Series, image: Image, segmentation: Segmentation) -> SagittalFigure:
-    """Mid-sagittal figure of one series.
+def sagittal_figure(case: Case, series: Series, image: Image, segmentation: Segmentation) -> SagittalFigure:
+    """Mid-sagittal figure of one series of a case, lesions that cross the slice outlined.
 
     ``series`` are the header facts that the analysis holds; those of ``image`` may hold identifiers and are not used.
     """
-    view = plot.mid_sagittal(image, segmentation)
-    width, height = view.size_mm
+    analysis, view = case.analysis, plot.mid_sagittal(image, segmentation)
+    lesions = lesion_shapes(case, view, series.series_uid)
     names = tuple(_names(analysis, view, segmentation))
     levels = {s.level for _, s in plot.structures_shown(view, segmentation) if s.level and _is_body(s.kind)}
     shown = level_ranges(levels, analysis.spine.levels or sorted(levels)) or phrases.EMPTY
@@ -102,9 +74,9 @@ def sagittal_figure(analysis: Analysis, series: Series, image: Image, segmentati
         title=short,
         caption=phrases.FIGURE_CAPTION.format(**position),
         alternative=phrases.FIGURE_ALTERNATIVE.format(series=short, levels=shown, **position),
-        image=_data_uri(view),
-        box=(-view.pixel_mm[1] / 2, -view.pixel_mm[0] / 2, round(width, 2), round(height, 2)),
-        shapes=tuple(_shapes(view, segmentation)),
+        image=_picture(view),
+        box=box_of(view),
+        shapes=(*_shapes(view, segmentation), *lesions),
         names=names,
         lines=tuple(_lines(analysis, view, series)),
     )
@@ -133,28 +105,34 @@ def _deformed(analysis: Analysis) -> dict[Level | None, Measurement]:
     return {m.level: m for m in losses if (m.value or 0.0) >= HEIGHT_LOSS_REPORTED_PCT}
 
 
+def _marked(analysis: Analysis) -> dict[Level, str]:
+    """A filled mark for levels with a lesion that has a sentence of its own, an open one where all look benign."""
+    marks: dict[Level, str] = {}
+    for lesion in analysis.lesions:
+        benign = looks_benign(lesion, finding_of(analysis, lesion))
+        for level in lesion.levels:
+            marks[level] = marks.get(level, MARK_BENIGN) if benign else MARK
+    return marks
+
+
 def _is_body(kind: StructureKind) -> bool:
     return kind is StructureKind.VERTEBRAL_BODY
 
 
 def _shapes(view: SagittalView, segmentation: Segmentation) -> Iterator[Shape]:
     for value, structure in plot.structures_shown(view, segmentation):
-        path = "".join(_path(polygon) for polygon in plot.outlines(view, value))
-        yield Shape(path, plot.structure_colour(structure), structure.kind.value, str(structure))
-
-
-def _path(polygon: Polygon) -> str:
-    points = [f"{x:.1f} {y:.1f}" for x, y in polygon]
-    return "M" + "L".join(dict.fromkeys(points)) + "Z"
+        outline = path(plot.outlines(view, value))
+        yield Shape(outline, plot.structure_colour(structure), structure.kind.value, str(structure))
 
 
 def _names(analysis: Analysis, view: SagittalView, segmentation: Segmentation) -> Iterator[Name]:
-    deformed = _deformed(analysis)
+    deformed, marked = _deformed(analysis), _marked(analysis)
     for value, structure in plot.structures_shown(view, segmentation):
         if _is_body(structure.kind) and structure.level is not None:
             x, y = plot.name_position(view, value)
             loss = deformed.get(structure.level)
-            remark = f"−{loss.value:.0f} %" if loss is not None else ""
+            told = [marked.get(structure.level, ""), f"−{loss.value:.0f} %" if loss is not None else ""]
+            remark = " ".join(text for text in told if text)
             yield Name(round(x, 1), round(y, 1), structure.place, plot.structure_colour(structure), remark)
 
 
@@ -167,10 +145,8 @@ def _lines(analysis: Analysis, view: SagittalView, series: Series) -> Iterator[L
         yield Line(start, end, title, size if measurement.name == SAC_AP else "")
 
 
-def _data_uri(view: SagittalView) -> str:
-    """The slice as a grey JPEG, at most 1200 pixels long; the page stretches it to its size in mm."""
+def _picture(view: SagittalView) -> str:
+    """The slice, at most 1200 pixels long."""
     picture = Picture.fromarray(view.grey())
     picture.thumbnail((_MAX_PIXELS, _MAX_PIXELS))
-    data = io.BytesIO()
-    picture.save(data, "JPEG", quality=_JPEG_QUALITY, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode("ascii")
+    return data_uri(picture, _JPEG_QUALITY)

@@ -16,9 +16,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from spinemri import plot
 from spinemri.measurement import Status
-from spinemri.report import phrases
+from spinemri.report import marrow_phrases, phrases
 from spinemri.report.examination import alignment_pairs, pair_names
 from spinemri.report.figure import sagittal_figure
+from spinemri.report.lesions import lesion_section, marks
+from spinemri.report.marrow import is_marrow_finding
 from spinemri.report.narrative import narrate, reported_findings
 from spinemri.report.tables import level_rows, measured_in, not_measured_in
 from spinemri.report.text import cell, references, remark
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from spinemri.analysis import Analysis
     from spinemri.case import Case
+    from spinemri.report.lesions import Mark
     from spinemri.report.tables import LevelRow
     from spinemri.series import Series
     from spinemri.spine import VertebraAlignment
@@ -42,6 +45,7 @@ class PageRow:
 
     level: str
     colour: str
+    marks: tuple[Mark, ...]
     numbering: str
     heights: tuple[str, ...]
     loss: str
@@ -86,9 +90,11 @@ def to_html(case: Case) -> str:
             analysis=analysis,
             phrases=phrases,
             words=phrases.PAGE,
+            marrow_words=marrow_phrases,
+            lesions=lesion_section(case),
             narrative=narrate(analysis),
             urgent=any(s.tone == "urgent" for s in narrate(analysis).urgent.sentences),
-            figures=[sagittal_figure(analysis, series, image, mask) for series, image, mask in shown],
+            figures=[sagittal_figure(case, series, image, mask) for series, image, mask in shown],
             rows=[_page_row(analysis, row) for row in level_rows(analysis)],
             measured_count=sum(m is not None and m.status is Status.MEASURED for m in losses),
             matches=[
@@ -134,6 +140,7 @@ def _page_row(analysis: Analysis, row: LevelRow) -> PageRow:
     return PageRow(
         level=str(row.level),
         colour=plot.level_colour(row.level),
+        marks=marks(analysis).get(str(row.level), ()),
         numbering=f"{basis}, {100 * assignment.confidence:.0f} %",
         heights=tuple(cell(m, 1) for m in row.heights),
         loss=cell(row.height_loss, 0),
@@ -152,7 +159,7 @@ def _page_row(analysis: Analysis, row: LevelRow) -> PageRow:
 
 def _tones(analysis: Analysis) -> Iterator[tuple[str, str]]:
     """Measurement ids that a reported finding rests on, and how to show them."""
-    for finding in reversed(reported_findings(analysis)):
+    for finding in reversed([f for f in reported_findings(analysis) if not is_marrow_finding(f)]):
         tone = "borderline" if finding.certainty.value == "borderline" else "abnormal"
         yield from ((id_, tone) for id_ in finding.evidence)
 

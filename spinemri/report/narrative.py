@@ -13,6 +13,15 @@ from typing import TYPE_CHECKING
 from spinemri.finding import Certainty, Urgency
 from spinemri.report import phrases
 from spinemri.report.examination import examination, technique
+from spinemri.report.marrow import (
+    is_marrow_finding,
+    marrow_absence,
+    marrow_not_assessed,
+    marrow_section,
+    said_by_involvement,
+    uncertain_lesions,
+    was_assessed,
+)
 from spinemri.report.sentences import Section, Sentence, ids, level_ranges
 from spinemri.report.statements import (
     HEIGHT_LOSS_KIND,
@@ -78,9 +87,12 @@ def narrate(analysis: Analysis) -> Narrative:
 def reported_findings(analysis: Analysis) -> tuple[Finding, ...]:
     """Findings that are present or borderline, as the impression orders them: urgency, certainty, kind, size, level."""
     kinds = [*phrases.KINDS]
+    worry = {f"{lesion.id}.": -n for n, lesion in enumerate(analysis.lesions)}
 
     def order(finding: Finding) -> tuple[int, int, int, float, int, str]:
-        size = max((_size(analysis, id_) for id_ in finding.evidence), default=0.0)
+        size: float = max((_size(analysis, id_) for id_ in finding.evidence), default=0.0)
+        if is_marrow_finding(finding):  # lesions keep their order
+            size = next((n for id_, n in worry.items() if finding.id.startswith(id_)), 0)
         rank = min((level.rank for level in finding.levels), default=0)
         urgency, certainty = _URGENCY_ORDER.index(finding.urgency), _CERTAINTY_ORDER.index(finding.certainty)
         kind = kinds.index(finding.kind) if finding.kind in kinds else len(kinds)
@@ -108,7 +120,7 @@ def height_loss_absence(analysis: Analysis, region: str | None = None) -> Senten
 
 def _absence_evidence(analysis: Analysis, measurements: Sequence[Measurement]) -> tuple[str, ...]:
     """Ids of the findings that state the absence, or of the measurements where no rule has spoken."""
-    by_evidence = {f.evidence[0]: f.id for f in analysis.findings if f.evidence}
+    by_evidence = {f.evidence[0]: f.id for f in analysis.findings if f.evidence and not is_marrow_finding(f)}
     return tuple(by_evidence.get(m.id, m.id) for m in measurements)
 
 
@@ -120,7 +132,8 @@ def _size(analysis: Analysis, measurement_id: str) -> float:
 def _urgent(analysis: Analysis, reported: Sequence[Finding]) -> Section:
     urgent = [f for f in reported if f.urgency is not Urgency.NONE]
     if not urgent:
-        return Section(phrases.URGENT, (Sentence(phrases.URGENT_NONE),))
+        text = phrases.URGENT_NONE_MARROW if was_assessed(analysis) else phrases.URGENT_NONE
+        return Section(phrases.URGENT, (Sentence(text),))
     sentences = []
     for finding in urgent:
         said = finding_sentence(analysis, finding)
@@ -131,8 +144,11 @@ def _urgent(analysis: Analysis, reported: Sequence[Finding]) -> Section:
 
 
 def _regions(analysis: Analysis) -> Iterator[Section]:
-    """Per region: what was found, how far heights are normal, the width of the sac, what is missing."""
-    reported = reported_findings(analysis)
+    """Marrow, then per region: what was found, how far heights are normal, the width of the sac, what is missing."""
+    reported = [f for f in reported_findings(analysis) if not is_marrow_finding(f)]
+    marrow = marrow_section(analysis)
+    if marrow is not None:
+        yield marrow
     for region, title in phrases.REGIONS.items():
         here = [m for m in analysis.measurements if m.level and m.level.region == region]
         found = [f for f in reported if f.levels and min(f.levels).region == region]
@@ -159,7 +175,9 @@ def _impression(analysis: Analysis, reported: Sequence[Finding]) -> Iterator[Sen
     narrowings = [f for f in reported if f.kind == NARROWING_KIND]
     gathered = {f.id: f for f in narrowings[1:] if f.urgency is Urgency.NONE}
     equivocal = {f.id: f for f in reported if f.kind == HEIGHT_LOSS_KIND and f.grade == "0"}
-    yield from (finding_sentence(analysis, f) for f in reported if f.id not in {*gathered, *equivocal})
+    lesions = said_by_involvement(analysis, reported)
+    yield from (finding_sentence(analysis, f) for f in reported if f.id not in {*gathered, *equivocal, *lesions})
+    yield from uncertain_lesions(analysis, lesions)
     yield from _ungraded(analysis, reported)
     if equivocal:
         items = [phrases.EQUIVOCAL_ITEM.format(level=m.level, value=m.value) for m in _deciding(analysis, equivocal)]
@@ -173,6 +191,7 @@ def _impression(analysis: Analysis, reported: Sequence[Finding]) -> Iterator[Sen
     elif not measured(named(analysis, HEIGHT_LOSS)):
         yield Sentence(phrases.HEIGHTS_NONE, ids(named(analysis, HEIGHT_LOSS)), "limit")
     yield from _sac_absence(analysis, narrowings)
+    yield from marrow_absence(analysis)
 
 
 def _deciding(analysis: Analysis, findings: Iterable[str]) -> list[Measurement]:
@@ -190,7 +209,7 @@ def _lesser(compromise: Measurement, finding: Finding) -> str:
 
 def _ungraded(analysis: Analysis, reported: Sequence[Finding]) -> Iterator[Sentence]:
     """Deformed bodies that no rule has graded: nothing that was measured stays unsaid."""
-    said = {id_ for f in reported for id_ in f.evidence}
+    said = {id_ for f in reported if not is_marrow_finding(f) for id_ in f.evidence}
     for loss in measured(named(analysis, HEIGHT_LOSS)):
         if (loss.value or 0.0) >= HEIGHT_LOSS_REPORTED_PCT and loss.id not in said:
             yield Sentence(height_loss_text(analysis, loss), (loss.id,), "abnormal")
@@ -216,6 +235,7 @@ def _sac_absence(analysis: Analysis, narrowings: Sequence[Finding]) -> Iterator[
 
 def _not_assessed(analysis: Analysis) -> Iterator[Sentence]:
     yield Sentence(phrases.NOT_ASSESSED_LINE.format(items="; ".join(phrases.NOT_ASSESSED_ITEMS)), tone="limit")
+    yield from marrow_not_assessed(analysis)
     if any(f.kind == HEIGHT_LOSS_KIND for f in reported_findings(analysis)):
         yield Sentence(phrases.HEIGHT_LOSS_LIMITS, tone="limit")
     yield from missing_sentences(analysis.measurements, analysis.spine.levels)

@@ -1,5 +1,7 @@
 """Every sentence and heading of the text and HTML reports: a translation is this file again, in another language.
 
+Words on marrow and its lesions stand in ``marrow_phrases``.
+
 Wording follows three rules: a number has its unit and its level; what was not looked at is said to be so; and the
 absence of a finding is stated only as far as it was measured, never as "no fracture" or "no stenosis".
 """
@@ -29,6 +31,10 @@ DISCLAIMER = "Disclaimer"
 URGENT_NONE = (
     "Nothing was flagged. The automated screen covers vertebral body height and the width of the thecal sac only; "
     "it is no clearance."
+)
+URGENT_NONE_MARROW = (
+    "Nothing was flagged. The automated screen covers vertebral body height, the width of the thecal sac and changes "
+    "of bone marrow only; it is no clearance."
 )
 URGENCY = {
     "category 1 (minutes)": "Category 1, act within minutes",
@@ -151,11 +157,17 @@ NAMES = {
     "dural_sac_compromise_pct": "thecal sac narrowing",
 }
 BODY_HEIGHTS = "body heights"
-KINDS = {"vertebral_height_loss": "vertebral height loss", "thecal_sac_narrowing": "thecal sac narrowing"}
+KINDS = {
+    "diffuse_marrow": "diffuse marrow change",
+    "marrow_involvement": "marrow lesions",
+    "marrow_lesion": "marrow lesion",
+    "vertebral_height_loss": "vertebral height loss",
+    "thecal_sac_narrowing": "thecal sac narrowing",
+}
+"""Kinds of findings as the impression orders them, other things equal."""
 
 NOTHING_MEASURED = "Nothing could be measured in this examination."
 NOT_ASSESSED_ITEMS = (
-    "bone marrow and marrow lesions",
     "signal and compression of cord and cauda equina",
     "neural foramina and lateral recesses",
     "discs, endplates, ligaments and facet joints",
@@ -169,7 +181,9 @@ HEIGHT_LOSS_LIMITS = (
 )
 SOME_MISSING = "Not measured: {items}."
 
-PROVENANCE_LINE = "{software} {version}, model {model} {model_version} (SHA-256 {sha}), {device}, {created}."
+PROVENANCE_LINE = (
+    "{software} {version}, model {model} {model_version} (SHA-256 {sha}){lesion_model}, {device}, {created}."
+)
 DISCLAIMER_TEXT = (
     "Made by software without review by a physician. For research; not a medical device, not for diagnosis or "
     "treatment. Absence of a statement is not evidence of absence."

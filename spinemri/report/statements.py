@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from spinemri.finding import Certainty, Urgency
 from spinemri.report import phrases
+from spinemri.report.lesion_values import is_marrow
 from spinemri.report.sentences import Sentence, ids, level_ranges
 from spinemri.report.tables import COLUMN_LOSSES, HEIGHT_LOSS, HEIGHTS, RATIOS, SAC_AP, SAC_COMPROMISE, position
 
@@ -68,8 +69,11 @@ def sac_compromise_text(analysis: Analysis, width: Measurement) -> str:
 
 
 def missing_sentences(measurements: Iterable[Measurement], spine: Sequence[Level]) -> list[Sentence]:
-    """What has no value and why: one sentence per reason for all places at which the same quantities are missing."""
-    missing = [m for m in measurements if m.value is None and not _undefined(m)]
+    """What has no value and why: one sentence per reason for all places at which the same quantities are missing.
+
+    What is missing of lesions and marrow is left to the table of lesions.
+    """
+    missing = [m for m in measurements if m.value is None and not _undefined(m) and not is_marrow(m)]
     by_place: dict[tuple[str, str, tuple[int, bool]], list[Measurement]] = {}
     for m in sorted(missing, key=position):
         by_place.setdefault((m.status.value, m.reason, position(m)), []).append(m)

@@ -17,11 +17,9 @@ from spinemri.report import phrases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path
 
     from spinemri.analysis import Analysis
     from spinemri.anatomy import Level
-    from spinemri.case import Case
     from spinemri.measurement import Measurement
     from spinemri.spine import Vertebra
 
@@ -118,11 +116,6 @@ def not_measured_in(analysis: Analysis, vertebra: Vertebra) -> str:
     return "; ".join(phrases.NOT_MEASURED_IN.format(label=label, reason=reason) for label, reason in told)
 
 
-def write_csv(case: Case, folder: Path) -> None:
-    """Write ``measurements.csv``: long format, one line per measurement, UTF-8."""
-    (folder / "measurements.csv").write_text(measurements_csv(case.analysis), encoding="utf-8", newline="")
-
-
 def measurements_csv(analysis: Analysis) -> str:
     """The long table as text; decimal point, comma separated, ``;`` within a cell, an empty cell means none."""
     labels = series_labels(analysis)
@@ -134,13 +127,16 @@ def measurements_csv(analysis: Analysis) -> str:
         place = m.place or m.kind.value
         references = ";".join(str(level) for level in m.reference_levels)
         series = labels.get(m.series_uid or "", "")
-        cells = (analysis.study, place, m.name, _number(m.value), m.unit, m.status.value, m.reason, _number(low))
-        writer.writerow((*cells, _number(high), references, series, m.id, ";".join(m.flags)))
+        cells = (analysis.study, place, m.name, number(m.value, m.unit), m.unit, m.status.value, m.reason)
+        interval = number(low, m.unit), number(high, m.unit)
+        writer.writerow((*cells, *interval, references, series, m.id, ";".join(m.flags)))
     return text.getvalue()
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}".rstrip("0").rstrip(".")
+def number(value: float | None, unit: str = "") -> str:
+    """A value for a cell of a CSV file, '' for none: four decimals, seven of a diffusion coefficient."""
+    digits = 7 if unit == "mm2/s" else 4
+    return "" if value is None else f"{value:.{digits}f}".rstrip("0").rstrip(".")
 
 
 def _row(analysis: Analysis, vertebra: Vertebra) -> LevelRow:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from spinemri.report import phrases
+from spinemri.report import marrow_phrases, phrases
+from spinemri.report.lesion_values import BODY_SHARE, DIAMETER, VOLUME, kinds_text, place_text, values_of
 from spinemri.report.narrative import narrate
 from spinemri.report.tables import level_rows, measured_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from spinemri.analysis import Analysis
@@ -37,7 +38,7 @@ def to_text(analysis: Analysis) -> str:
     lines = [f"{phrases.TITLE.upper()} – {phrases.SUBTITLE}", phrases.RESEARCH_USE]
     for section in narrative.sections:
         if section is narrative.impression:
-            lines += ["", phrases.MEASUREMENTS.upper(), *_table(analysis)]
+            lines += ["", phrases.MEASUREMENTS.upper(), *_table(analysis), *_lesion_table(analysis)]
         lines += ["", section.title.upper(), *_body(section, numbered=section is narrative.impression)]
     lines += ["", phrases.PROVENANCE.upper(), *_wrapped(provenance_line(analysis), "  ")]
     lines += ["", phrases.DISCLAIMER.upper(), *_wrapped(phrases.DISCLAIMER_TEXT, "  ")]
@@ -47,12 +48,16 @@ def to_text(analysis: Analysis) -> str:
 def provenance_line(analysis: Analysis) -> str:
     """Software, model, device and time in one sentence."""
     p = analysis.provenance
+    lesion_model = marrow_phrases.PROVENANCE.format(
+        model=p.lesion_model, version=p.lesion_model_version, sha=p.lesion_model_sha256[:12]
+    )
     return phrases.PROVENANCE_LINE.format(
         software=p.software,
         version=p.version,
         model=p.model,
         model_version=p.model_version,
         sha=p.model_sha256[:12],
+        lesion_model=lesion_model if p.lesion_model else "",
         device=p.device,
         created=p.created,
     )
@@ -110,6 +115,27 @@ def _table(analysis: Analysis) -> Iterator[str]:
     if len(rows) == 1:
         yield f"  {phrases.NOTHING_MEASURED}"
         return
+    yield from _columns(rows)
+    yield from _wrapped(phrases.TABLE_NOTE, "  ")
+
+
+def _lesion_table(analysis: Analysis) -> Iterator[str]:
+    """A row per lesion; its other measurements are in ``lesions.csv``."""
+    if not analysis.lesions:
+        return
+    rows = [list(marrow_phrases.TABLE_HEADERS)]
+    for lesion in analysis.lesions:
+        values = values_of(analysis, lesion)
+        numbers = [cell(values.get(name), 0) for name in (DIAMETER, VOLUME, BODY_SHARE)]
+        place = place_text(analysis, lesion)
+        rows.append([lesion.id, place, *numbers, f"{100 * lesion.probability:.0f}", kinds_text(lesion)])
+    yield from ("", f"  {marrow_phrases.TABLE_TITLE}")
+    yield from _columns(rows)
+    yield from _wrapped(marrow_phrases.TABLE_NOTE, "  ")
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Rows with all columns but the last one aligned to the right."""
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]) - 1)]
     for row in rows:
         numbers = "  ".join(text.rjust(width) for text, width in zip(row, widths, strict=False))
@@ -117,7 +143,6 @@ def _table(analysis: Analysis) -> Iterator[str]:
         yield from textwrap.wrap(
             f"{head}  {row[-1]}", 2 * WIDTH, drop_whitespace=False, subsequent_indent=" " * (len(head) + 2)
         )
-    yield from _wrapped(phrases.TABLE_NOTE, "  ")
 
 
 def _cells(analysis: Analysis, row: LevelRow) -> list[str]:

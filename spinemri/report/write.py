@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spinemri.errors import OutputError
+from spinemri.report.csv_files import write_csv
 from spinemri.report.html_page import write_html
 from spinemri.report.json_file import FILE_NAME, write_json
 from spinemri.report.masks import write_masks
-from spinemri.report.tables import write_csv
 from spinemri.report.text import write_text
 
 if TYPE_CHECKING:
@@ -35,7 +35,15 @@ WRITERS: dict[str, Callable[[Case, Path], None]] = {
 }
 """Format name -> function that writes its files into a folder."""
 
-_OUR_FILES = ("report.json", "report.html", "report.txt", "measurements.csv", "segmentation.json")
+_OUR_FILES = (
+    "report.json",
+    "report.html",
+    "report.txt",
+    "measurements.csv",
+    "lesions.csv",
+    "segmentation.json",
+    "lesions.json",
+)
 
 
 def write(case: Case, out: Path | str, *, formats: Collection[str] | None = None, overwrite: bool = False) -> Path:
@@ -146,7 +154,7 @@ def _move_into_place(folder: Path, target: Path) -> None:
 
 
 def _is_mask(name: str) -> bool:
-    return name.startswith("segmentation_") and name.endswith(".nii.gz")
+    return name.startswith(("segmentation_", "lesions_")) and name.endswith(".nii.gz")
 
 
 def _shown(out: Path) -> str:

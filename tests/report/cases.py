@@ -2,13 +2,14 @@
 
 L1 is wedged by 35 % in front, the sac is narrow at L2-L3, T11 is cut by the field of view, L4's posterior height was
 not assessable; a coronal series is refused; T1 and STIR differ by up to 2.8 mm at the upper levels. Two series lie on
-grids whose array axes differ in order and direction.
+grids whose array axes differ in order and direction. ``with_lesions`` adds a tumour-like lesion on the left of L2 and
+fat in L4, each outlined on another series.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from itertools import pairwise, product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,11 @@ import numpy as np
 from spinemri.analysis import Analysis, Provenance, SeriesRecord
 from spinemri.anatomy import Level, Structure, StructureKind
 from spinemri.case import Case
-from spinemri.finding import Certainty, Finding
+from spinemri.finding import Certainty, Finding, Urgency
 from spinemri.geometry import Geometry
 from spinemri.image import Image
+from spinemri.lesion import Lesion, MarrowChange, MarrowScreen
+from spinemri.measure.catalogue import LESION_MEASURES, MARROW_MEASURES
 from spinemri.measurement import Measurement, Status
 from spinemri.report import tables
 from spinemri.segmentation import Segmentation, label_value
@@ -27,6 +30,8 @@ from spinemri.series import Contrast, Plane, Series, SeriesFile, Skipped
 from spinemri.spine import LevelAssignment, LevelBasis, Spine, Vertebra, VertebraAlignment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 XSS = "<script>alert('x')</script><img src=x onerror=alert(1)>"
@@ -298,3 +303,176 @@ def _findings(measurements: tuple[Measurement, ...]) -> tuple[Finding, ...]:
             )
         )
     return tuple(made)
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A lesion by construction: an ellipsoid in a body, its centre and half axes (left, posterior, superior), mm."""
+
+    id: str
+    label: int
+    level: Level
+    series_uid: str
+    centre: tuple[float, float, float]
+    half: tuple[float, float, float]
+    signal: dict[str, float]
+
+    def inside(self, geometry: Geometry) -> NDArray[np.bool_]:
+        index = np.stack(np.meshgrid(*[np.arange(n) for n in geometry.shape], indexing="ij"), axis=-1)
+        place = places()[self.level]
+        offset = geometry.to_patient(index) - np.asarray(self.centre)
+        along = (offset[..., 0], offset @ place.posterior, offset @ place.superior)
+        return sum((a / h) ** 2 for a, h in zip(along, self.half, strict=True)) < 1
+
+
+def spots() -> tuple[Spot, Spot]:
+    """A tumour-like lesion on the left of L2, and fat in the middle of L4, outlined on different series."""
+    left, posterior, superior = places()[Level("L2")].point(6.0, 1.0)
+    tumour = (left + 13.0, posterior, superior)
+    dark, bright = {"tok-t1": 170.0, "tok-stir": 800.0}, {"tok-t1": 700.0, "tok-stir": 120.0}
+    return (
+        Spot("lesion-1", 1, Level("L2"), "tok-t1", tumour, (9.0, 11.0, 9.0), dark),
+        Spot("lesion-2", 2, Level("L4"), "tok-stir", places()[Level("L4")].point(-4.0, 2.0), (7.0, 6.0, 6.5), bright),
+    )
+
+
+def with_lesions(plain: Case) -> Case:
+    """The case with two lesions of the marrow, their outlines, measurements and findings."""
+    images, masks = [], []
+    for image, anatomy in zip(plain.images, plain.segmentations, strict=True):
+        voxels = image.voxels.copy()
+        for spot in spots():
+            voxels[spot.inside(image.geometry)] = spot.signal[anatomy.series_uid]
+        images.append(replace(image, voxels=voxels))
+        for spot in spots():
+            if spot.series_uid == anatomy.series_uid:
+                voxels = spot.inside(image.geometry).astype(np.uint16) * np.uint16(spot.label)
+                known = {spot.label: Structure(StructureKind.LESION, spot.level)}
+                masks.append(Segmentation(voxels, image.geometry, known, spot.series_uid, "marrow_lesion 0.1"))
+    found = plain.analysis
+    provenance = {"lesion_model": "marrow_lesion", "lesion_model_version": "0.1.0", "lesion_model_sha256": "7b" * 32}
+    changes = {
+        "marrow": _screen(),
+        "lesions": _lesions(),
+        "measurements": (*found.measurements, *_marrow_measurements(), *_lesion_measurements()),
+        "findings": (*_marrow_findings(), *found.findings),
+        "provenance": found.provenance.model_copy(update=provenance),
+    }
+    return Case(found.model_copy(update=changes), tuple(images), plain.segmentations, tuple(masks))
+
+
+def _screen() -> MarrowScreen:
+    return MarrowScreen(
+        assessed=LEVELS[1:],
+        not_assessed=((Level("T11"), "the field of view cuts its body"),),
+        contrasts=("T1w", "STIR"),
+        detection_limit_mm=8.0,
+        operating_point=0.4,
+        model="marrow_lesion 0.1",
+        warnings=("no contrast agent: enhancement is not known",),
+    )
+
+
+def _lesions() -> tuple[Lesion, ...]:
+    tumour, fat = spots()
+    common = {"seen_in": ("T1w", "STIR")}
+    kinds = MarrowChange
+    return (
+        Lesion(
+            id=tumour.id, label=tumour.label, series_uid=tumour.series_uid, levels=(tumour.level,), level=tumour.level,
+            side="left", centre=tumour.centre, probability=0.93, **common,
+            shares={kinds.TUMOUR: 0.71, kinds.ATYPICAL_HAEMANGIOMA: 0.18, kinds.RED_MARROW: 0.06, kinds.MODIC_1: 0.05},
+        ),
+        Lesion(
+            id=fat.id, label=fat.label, series_uid=fat.series_uid, levels=(fat.level,), level=fat.level,
+            side="midline", centre=fat.centre, probability=0.88, **common,
+            shares={kinds.FAT: 0.86, kinds.HAEMANGIOMA: 0.12, kinds.TUMOUR: 0.02},
+        ),
+    )  # fmt: skip
+
+
+LESION_VALUES = {
+    "lesion-1": {
+        "lesion_volume": 3732.0, "lesion_diameter": 22.0, "lesion_body_share_pct": 31.0,
+        "lesion_posterior_share_pct": 6.0,
+        "lesion_t1_to_marrow": 0.45, "lesion_t1_to_disc": 0.74, "lesion_t1_to_muscle": 1.02,
+        "lesion_stir_to_marrow": 2.11, "lesion_stir_to_muscle": 3.48, "lesion_pedicle_left": 210.0,
+        "lesion_pedicle_right": 0.0, "lesion_convex_posterior_border": 2.4, "lesion_expansion": 0.0,
+        "lesion_epidural_volume": 140.0, "lesion_foraminal_volume": 0.0, "lesion_paraspinal_volume": 0.0,
+        "lesion_prevertebral_volume": 0.0, "lesion_endplate_contact_pct": 4.0,
+    },
+    "lesion-2": {
+        "lesion_volume": 1143.0, "lesion_diameter": 13.0, "lesion_body_share_pct": 5.0,
+        "lesion_posterior_share_pct": 0.0,
+        "lesion_t1_to_marrow": 1.84, "lesion_t1_to_disc": 3.04, "lesion_t1_to_muscle": 4.2,
+        "lesion_stir_to_marrow": 0.32, "lesion_pedicle_left": 0.0, "lesion_pedicle_right": 0.0,
+        "lesion_convex_posterior_border": 0.0, "lesion_expansion": 0.0, "lesion_epidural_volume": 0.0,
+        "lesion_foraminal_volume": 0.0, "lesion_paraspinal_volume": 0.0, "lesion_prevertebral_volume": 0.0,
+        "lesion_endplate_contact_pct": 0.0,
+    },
+}  # fmt: skip
+_WHY = {
+    "lesion_t2_to_marrow": "no T2w series shows it",
+    "lesion_enhancement_pct": "no T1w-post series shows it",
+    "lesion_opposed_phase_ratio": "no in-phase and opposed-phase pair shows it",
+    "lesion_adc": "no ADC map shows it",
+    "lesion_disc_signal_ratio": "it touches no disc",
+    "lesion_stir_to_muscle": "too little muscle behind it to compare with",
+}
+
+
+def _lesion_measurements() -> Iterator[Measurement]:
+    for spot in spots():
+        values = LESION_VALUES[spot.id]
+        common = {"kind": StructureKind.LESION, "level": spot.level, "series_uid": spot.series_uid}
+        for measure in LESION_MEASURES:
+            common |= {"id": f"{spot.id}.{measure.name}", "name": measure.name, "unit": measure.unit}
+            if measure.name not in values:
+                yield Measurement(**common, status=Status.NOT_ASSESSABLE, reason=_WHY[measure.name])
+                continue
+            half = spot.half[1] * places()[spot.level].posterior
+            ends = tuple(tuple((np.asarray(spot.centre) + sign * half).tolist()) for sign in (-1, 1))
+            flags = ("side:left",) if measure.name == "lesion_epidural_volume" and spot.label == 1 else ()
+            points = ends if measure.name == "lesion_diameter" else ()
+            yield Measurement(**common, value=values[measure.name], flags=flags, points=points)
+
+
+def _marrow_measurements() -> Iterator[Measurement]:
+    for level, measure in product(LEVELS, MARROW_MEASURES):
+        common = {"id": f"{level}.{measure.name}", "name": measure.name, "kind": BODY_KIND, "level": level, "unit": "1"}
+        if level == LEVELS[0]:
+            yield Measurement(**common, status=Status.OUT_OF_FIELD, reason="the field of view cuts T11")
+        else:
+            yield Measurement(**common, value=1.6, series_uid="tok-t1")
+
+
+TUMOUR_STATEMENT = (
+    "L2: 22 mm marrow change on the left, 31 % of the body of L2, T1w 0.5 × marrow, STIR 2.1 × marrow, posterior "
+    "border convex by 2 mm, pedicle or arch involved. Favours tumour-like (T1w dark, STIR bright); not distinguishable "
+    "here or to be considered: atypical haemangioma, oedema of a benign fracture."
+)
+FAT_STATEMENT = "L4: 13 mm marrow change in the midline, T1w 1.8 × marrow, STIR 0.3 × marrow. Favours focal fat."
+INVOLVEMENT_STATEMENT = (
+    "1 of 7 vertebrae assessed hold tumour-like lesions (thoracic 0 of 1; lumbar 1 of 5: L2; sacral 0 of 1), on T1w "
+    "and STIR."
+)
+DIFFUSE_STATEMENT = "No diffuse marrow change: T1w marrow is brighter than disc (ratio 1.60, 7 levels)."
+
+
+def _marrow_findings() -> Iterator[Finding]:
+    diffuse = tuple(f"{level}.marrow_t1_to_disc" for level in LEVELS[1:])
+    yield Finding(
+        id="diffuse_marrow", kind="diffuse_marrow", certainty=Certainty.ABSENT, statement=DIFFUSE_STATEMENT,
+        evidence=diffuse,
+    )  # fmt: skip
+    yield Finding(
+        id="marrow_involvement", kind="marrow_involvement", levels=(Level("L2"),), certainty=Certainty.PRESENT,
+        statement=INVOLVEMENT_STATEMENT, evidence=("lesion-1.lesion_volume",), urgency=Urgency.CATEGORY_3,
+    )  # fmt: skip
+    told = (("left", MarrowChange.TUMOUR, TUMOUR_STATEMENT), ("midline", MarrowChange.FAT, FAT_STATEMENT))
+    for spot, (side, cause, statement) in zip(spots(), told, strict=True):
+        yield Finding(
+            id=f"{spot.id}.marrow_lesion", kind="marrow_lesion", levels=(spot.level,), side=side, cause=cause.value,
+            certainty=Certainty.PRESENT, statement=statement,
+            evidence=tuple(f"{spot.id}.{measure.name}" for measure in LESION_MEASURES),
+        )  # fmt: skip

@@ -20,6 +20,18 @@ def case() -> Case:
 
 
 @pytest.fixture(scope="session")
+def lesion_case() -> Case:
+    """The same with two lesions of the marrow."""
+    return cases.with_lesions(cases.case(cases.XSS))
+
+
+@pytest.fixture(scope="session")
+def lesion_result(lesion_case: Case, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with every format of the case with lesions."""
+    return write(lesion_case, tmp_path_factory.mktemp("lesions") / "result")
+
+
+@pytest.fixture(scope="session")
 def result(case: Case, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with every format."""
     return write(case, tmp_path_factory.mktemp("out") / "result")

@@ -2,39 +2,12 @@ from __future__ import annotations
 
 import base64
 import re
-from html.parser import HTMLParser
 
 import pytest
 
 from spinemri.report.figure import lines_to_draw
 from tests.report import cases
-
-VOID = {"meta", "input", "br", "img"}
-
-
-class Page(HTMLParser):
-    """Elements of a page with their attributes, checking that every element is closed in order."""
-
-    def __init__(self):
-        super().__init__()
-        self.elements, self.open, self.text = [], [], []
-
-    def handle_starttag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text.append(data)
-
-    def all(self, tag):
-        return [attributes for name, attributes in self.elements if name == tag]
+from tests.report.pages import Page
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,95 @@
+"""``measurements.csv``, and ``lesions.csv`` where marrow was looked at: one row per lesion for a spreadsheet.
+
+A column of a measurement is headed by its name and its unit; the last column says why values are missing.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+from spinemri.lesion import MarrowChange
+from spinemri.report.lesion_values import finding_of, first_kind, values_of
+from spinemri.report.marrow import was_assessed
+from spinemri.report.tables import measurements_csv, number, series_labels
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from spinemri.analysis import Analysis
+    from spinemri.case import Case
+    from spinemri.lesion import Lesion
+    from spinemri.measurement import Measurement
+
+UNITS = {
+    "lesion_volume": "mm3",
+    "lesion_diameter": "mm",
+    "lesion_body_share_pct": "%",
+    "lesion_posterior_share_pct": "%",
+    "lesion_t1_to_marrow": "1",
+    "lesion_t1_to_disc": "1",
+    "lesion_t1_to_muscle": "1",
+    "lesion_stir_to_marrow": "1",
+    "lesion_stir_to_muscle": "1",
+    "lesion_t2_to_marrow": "1",
+    "lesion_enhancement_pct": "%",
+    "lesion_opposed_phase_ratio": "1",
+    "lesion_adc": "mm2/s",
+    "lesion_pedicle_left": "mm3",
+    "lesion_pedicle_right": "mm3",
+    "lesion_convex_posterior_border": "mm",
+    "lesion_expansion": "mm",
+    "lesion_epidural_volume": "mm3",
+    "lesion_foraminal_volume": "mm3",
+    "lesion_paraspinal_volume": "mm3",
+    "lesion_prevertebral_volume": "mm3",
+    "lesion_endplate_contact_pct": "%",
+    "lesion_disc_signal_ratio": "1",
+}
+"""Measurements of a lesion with their UCUM units: the columns are the same in every study."""
+
+_PLACE = ("study", "id", "label", "series", "seen_in", "level", "levels", "side", "x_mm", "y_mm", "z_mm")
+_KINDS = tuple(f"share {kind.value}" for kind in MarrowChange)
+_MEASURES = tuple(f"{name} [{unit}]" for name, unit in UNITS.items())
+LESION_COLUMNS = (*_PLACE, "probability", "first_kind", *_KINDS, *_MEASURES, "flags", "missing")
+
+
+def write_csv(case: Case, folder: Path) -> None:
+    """Write ``measurements.csv``: one line per measurement; and ``lesions.csv`` unless nobody looked for lesions."""
+    (folder / "measurements.csv").write_text(measurements_csv(case.analysis), encoding="utf-8", newline="")
+    if was_assessed(case.analysis):
+        (folder / "lesions.csv").write_text(lesions_csv(case.analysis), encoding="utf-8", newline="")
+
+
+def lesions_csv(analysis: Analysis) -> str:
+    """The wide table as text; decimal point, comma separated, ``;`` within a cell. The header alone without lesions."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(LESION_COLUMNS)
+    labels = series_labels(analysis)
+    for lesion in analysis.lesions:
+        values = values_of(analysis, lesion)
+        numbers = [number(values[name].value, unit) if name in values else "" for name, unit in UNITS.items()]
+        writer.writerow((*_place(analysis, lesion, labels), *_shares(analysis, lesion), *numbers, *_remarks(values)))
+    return text.getvalue()
+
+
+def _place(analysis: Analysis, lesion: Lesion, labels: Mapping[str, str]) -> tuple[str, ...]:
+    levels = ";".join(str(level) for level in lesion.levels)
+    centre = (f"{mm:.2f}" for mm in lesion.centre)
+    series = labels.get(lesion.series_uid, "")
+    seen = ";".join(lesion.seen_in)
+    return analysis.study, lesion.id, str(lesion.label), series, seen, str(lesion.level), levels, lesion.side, *centre
+
+
+def _shares(analysis: Analysis, lesion: Lesion) -> tuple[str, ...]:
+    kind = first_kind(lesion, finding_of(analysis, lesion)).value
+    return number(lesion.probability), kind, *(number(lesion.shares.get(kind, 0.0)) for kind in MarrowChange)
+
+
+def _remarks(values: Mapping[str, Measurement]) -> tuple[str, str]:
+    """Flags by measurement, and why values are missing."""
+    flags = ";".join(f"{name}={flag}" for name, m in values.items() for flag in m.flags)
+    return flags, ";".join(f"{name}: {m.reason.rstrip('.')}" for name, m in values.items() if m.value is None)
