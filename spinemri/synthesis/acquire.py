@@ -32,12 +32,19 @@ def acquire(
     sub : layers per slice, and fine pixels per image pixel on each in-plane axis
     snr : signal-to-noise ratio in bright tissue
     """
-    layers, fine = sub
-    nx, nz, na = volume.tissue.shape
     signal = table[volume.tissue]
     signal *= 1 + _TEXTURE * smooth_noise(rng, signal.shape, (4, 8, 8))
     per_level = 1 + rng.normal(0, 0.03, 256).astype(np.float32)
     signal *= per_level[volume.level]
+    return acquire_signal(signal, rng, sub=sub, snr=snr)
+
+
+def acquire_signal(
+    signal: NDArray[np.floating], rng: np.random.Generator, *, sub: tuple[int, int], snr: float
+) -> NDArray[np.uint16]:
+    """The same for a signal (x, z, a) that is known voxel by voxel."""
+    layers, fine = sub
+    nx, nz, na = signal.shape
     image = np.stack([_blurred_slice(signal[k : k + layers].mean(axis=0), fine) for k in range(0, nx, layers)])
     image = image[:, : nz // fine * fine, : na // fine * fine]
     image = image.reshape(nx // layers, nz // fine, fine, na // fine, fine).mean(axis=(2, 4))

@@ -52,6 +52,8 @@ def random_volume(
     seed: int,
     spacing: tuple[float, float, float] = (2.5, 1.0, 1.0),
     shapes: Mapping[int, tuple[Template, ...]] | None = None,
+    *,
+    plain: bool = False,
 ) -> tuple[Subject, LabelVolume]:
     """A random person seen through a random sagittal field of view.
 
@@ -60,11 +62,15 @@ def random_volume(
     seed : the same seed gives the same volume
     spacing : (left-right, superior, anterior) mm
     shapes : templates from ``meshes.load_shapes``; None draws all posterior elements as solids
+    plain : paint no marrow lesion and no endplate node (fractures and narrowings stay)
     """
     rng = np.random.default_rng(seed)
-    subject = sample_subject(rng, random_pathology(rng), variation=float(rng.uniform(0.5, 2)))
+    pathology = random_pathology(rng)
+    pathology = replace(pathology, lesions=()) if plain else pathology
+    subject = sample_subject(rng, pathology, variation=float(rng.uniform(0.5, 2)))
     subject = varied(subject, rng)
     look = sample_appearance(rng, shapes, subject.midline)
+    look = replace(look, nodes=()) if plain else look
     middle = int(rng.choice(list(_CENTRES), p=list(_CENTRES.values())))
     axes = field_axes(rng, subject, middle, spacing)
     roughness = float(rng.uniform(0.2, 0.9))

@@ -93,6 +93,13 @@ def pool_signal(
     return float(relaxation.density * longitudinal * np.exp(-protocol.echo_time / t2))
 
 
+def mixed_signal(relaxation: Relaxation, protocol: Protocol, concentration: float = 0.0) -> float:
+    """Signal of bone marrow or what replaces it: water and fat, as magnitudes, trabeculae disturbing both."""
+    wet = pool_signal(relaxation, protocol, concentration, _DEPHASING_IN_BONE) * protocol.water_left
+    dry = pool_signal(FAT, protocol, dephasing=_DEPHASING_IN_BONE) * protocol.fat_left
+    return abs((1 - relaxation.fat) * wet + relaxation.fat * dry)
+
+
 def signal_table(protocol: Protocol, rng: np.random.Generator, jitter: float = 1.0) -> np.ndarray:
     """Signal of every tissue, float32 of length ``tissue.COUNT``.
 

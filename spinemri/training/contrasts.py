@@ -35,7 +35,7 @@ def random_table(rng: np.random.Generator) -> np.ndarray:
     if rng.random() < _INVENTED:
         return _near_cord(_invented(rng), rng, 0.15)
     protocol = list(_SHARES)[rng.choice(len(_SHARES), p=list(_SHARES.values()))]
-    table = signal_table(_varied(protocol, rng), rng, jitter=1.3)
+    table = signal_table(varied_protocol(protocol, rng), rng, jitter=1.3)
     table = table * np.exp(rng.normal(0, _GAIN_SPREAD, tissues.COUNT)).astype(np.float32)
     flow = [int(Tissue.AORTA), int(Tissue.VENA_CAVA)]
     table[flow] = table[int(Tissue.CSF)] * rng.uniform(0, 1, 2) * rng.uniform(0, 1)
@@ -68,7 +68,8 @@ def _near_cord(table: np.ndarray, rng: np.random.Generator, share: float) -> np.
     return table
 
 
-def _varied(protocol: Protocol, rng: np.random.Generator) -> Protocol:
+def varied_protocol(protocol: Protocol, rng: np.random.Generator) -> Protocol:
+    """A pulse sequence as another scanner might play it."""
     inversion = protocol.inversion_time
     fat = protocol.fat_left * float(rng.uniform(0.5, 2.5))
     return replace(
