@@ -12,13 +12,16 @@ import torch.nn.functional as nnf
 _NYQUIST_SHARE = (0.27, 0.48)
 
 
-def random_scanner(signal: torch.Tensor, texture: torch.Tensor, rng: np.random.Generator, *, sub: int) -> torch.Tensor:
+def random_scanner(
+    signal: torch.Tensor, texture: torch.Tensor, rng: np.random.Generator, *, sub: int, harsh: float = 1.0
+) -> torch.Tensor:
     """Slices (slices, rows, columns) float32 in 0 to about 2.5.
 
     Parameters
     ----------
     signal, texture : (rows, columns, layers) signal, and relative depth of the texture in each voxel
     sub : layers per slice
+    harsh : how bad scanners may be, 1 for the worst that anatomy can still be seen with
     """
     shape = tuple(signal.shape)
     noise = sum(
@@ -26,15 +29,15 @@ def random_scanner(signal: torch.Tensor, texture: torch.Tensor, rng: np.random.G
         for weight, grid in ((0.5, (9, 11, 6)), (0.35, (28, 36, shape[2])), (0.35, (64, 80, shape[2])))
     )
     signal = (signal * (1 + noise * texture)).clamp(min=0)
-    signal = signal * _coil(rng, shape)
+    signal = signal * _coil(rng, shape) ** harsh
     signal = _blur(signal, rng)
     slices = _slice_profile(signal, rng, sub)
-    slices = _artefacts(slices, rng).clamp(min=0)
+    slices = _artefacts(slices, rng, harsh).clamp(min=0)
     top = torch.quantile(slices[:, ::3, ::3].flatten(), 0.99).clamp(min=1e-3)
-    sigma = rng.uniform(0, 0.07) * (rng.random() < 0.85)
+    sigma = rng.uniform(0, 0.07) * (rng.random() < 0.85) * harsh
     real, imaginary = (torch.from_numpy(rng.standard_normal((2, *slices.shape)).astype(np.float32)) * sigma).unbind(0)
     slices = torch.sqrt((slices / top + real) ** 2 + imaginary**2)
-    return slices.clamp(1e-4, 2.5) ** float(np.exp(rng.uniform(-0.4, 0.4)))
+    return slices.clamp(1e-4, 2.5) ** float(np.exp(rng.uniform(-0.4, 0.4) * harsh))
 
 
 def _low_resolution(rng: np.random.Generator, shape: tuple[int, ...], grid: tuple[int, ...]) -> torch.Tensor:
@@ -80,18 +83,18 @@ def _slice_profile(signal: torch.Tensor, rng: np.random.Generator, sub: int) -> 
     return slices
 
 
-def _artefacts(slices: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    if rng.random() < 0.35:  # truncated k-space: low resolution and Gibbs ringing
+def _artefacts(slices: torch.Tensor, rng: np.random.Generator, harsh: float) -> torch.Tensor:
+    if rng.random() < 0.35 * harsh:  # truncated k-space: low resolution and Gibbs ringing
         axis = int(rng.integers(1, 3))
         space = torch.fft.fft(slices, dim=axis)
         low = torch.fft.fftfreq(slices.shape[axis]).abs() < rng.uniform(*_NYQUIST_SHARE)
         view = [1, 1, 1]
         view[axis] = -1
         slices = torch.fft.ifft(space * low.view(view), dim=axis).abs()
-    if rng.random() < 0.2:  # ghost
+    if rng.random() < 0.2 * harsh:  # ghost
         axis = int(rng.integers(1, 3))
         slices = slices + rng.uniform(0.03, 0.15) * torch.roll(slices, int(rng.integers(8, 70)), axis)
-    if rng.random() < 0.1:  # uneven gain between slices
+    if rng.random() < 0.1 * harsh:  # uneven gain between slices
         gain = torch.from_numpy(rng.normal(1, 0.12, len(slices)).astype(np.float32))
         slices = slices * gain[:, None, None]
     return slices

@@ -41,6 +41,7 @@ _COLLAPSED = 0.82  # share of the area that the bodies above and below have in t
 _SACRAL = 0.2  # of the rest, when the subject's sacrum is in the field
 _CORD_LESION = 0.12  # of the samples that show the cord
 _BONE_LEVELS = 100
+_WANDER = 40.0, 35.0  # mm
 _SHELF = 12  # volumes in memory; now and then the oldest makes room for another
 
 
@@ -55,12 +56,19 @@ class Patch:
 
 
 def cut_patch(
-    volume: dict[str, NDArray[np.uint8]], rng: np.random.Generator, size: tuple[int, int], count: int
+    volume: dict[str, NDArray[np.uint8]],
+    rng: np.random.Generator,
+    size: tuple[int, int],
+    count: int,
+    wander: tuple[float, float] = _WANDER,
 ) -> Patch:
-    """``count`` slices at a random place, scale, tilt and slice distance of a volume with arrays (x, z, a)."""
+    """``count`` slices at a random place, scale, tilt and slice distance of a volume with arrays (x, z, a).
+
+    ``wander`` is how far (superior, anterior; mm) from a voxel of the spine the middle may lie.
+    """
     tissue, level = volume["tissue"], volume["level"]
     nx, nz, na = tissue.shape
-    centre = _random_centre(tissue, level, rng)
+    centre = _random_centre(tissue, level, rng, wander)
     scale = np.exp(rng.uniform(-0.2, 0.22)) * np.exp(rng.uniform(-0.08, 0.08, 2))
     angle = np.deg2rad(rng.normal(0, 9))
     rows = (np.arange(size[0]) - size[0] / 2 + 0.5)[:, None] * scale[0]
@@ -102,7 +110,7 @@ def random_size(
 
 
 def _random_centre(
-    tissue: NDArray[np.uint8], level: NDArray[np.uint8], rng: np.random.Generator
+    tissue: NDArray[np.uint8], level: NDArray[np.uint8], rng: np.random.Generator, wander: tuple[float, float]
 ) -> NDArray[np.float64]:
     """A voxel (x, z, a) near the spine; more often near the sacrum when the volume shows it."""
     nx, nz, na = tissue.shape
@@ -123,7 +131,7 @@ def _random_centre(
     else:
         z, a = rng.uniform(0, nz), rng.uniform(0, na)
     off = rng.uniform(-7, 7) if rng.random() < 0.7 else rng.uniform(-14, 14)  # slices of 2.5 mm
-    return np.array([nx / 2 + off, z + rng.uniform(-40, 40), a + rng.uniform(-35, 35)])
+    return np.array([nx / 2 + off, z + rng.uniform(-1, 1) * wander[0], a + rng.uniform(-1, 1) * wander[1]])
 
 
 def narrowed(tissue: NDArray[np.uint8]) -> NDArray[np.intp]:

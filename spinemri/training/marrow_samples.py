@@ -1,0 +1,174 @@
+"""Samples of the lesion network: scenes of painted subjects, and real images with implanted changes.
+
+A sample is (image (1, channels, slices, rows, columns) float32, kinds (1, slices, rows, columns) int64): the sequences
+of ``segment.lesion_input.CHANNELS``, normalised as the predictor does, zero where a study lacks one, then the anatomy.
+Masks that a network draws are not perfect, least of all where a lesion is; so are those of the samples.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.utils.data import IterableDataset, get_worker_info
+
+from spinemri.anatomy import StructureKind
+from spinemri.errors import InputError
+from spinemri.segment.lesion_input import ANATOMY, CHANNELS, relative_to_marrow
+from spinemri.synthesis.canvas import smooth_noise
+from spinemri.synthesis.marrow_changes import UNKNOWN
+from spinemri.synthesis.tissue import BODY, CORD, COUNT, DISC, POSTERIOR, SAC, SACRUM, Tissue, class_of_tissue
+from spinemri.training.implant import implanted
+from spinemri.training.marrow_scenes import (
+    Scene,
+    random_changes,
+    random_channels,
+    random_marrow,
+    render_channels,
+)
+from spinemri.training.synthetic import cut_patch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from spinemri.training.implant import RealScene
+
+_KIND_OF_CLASS = {
+    BODY: StructureKind.VERTEBRAL_BODY,
+    POSTERIOR: StructureKind.POSTERIOR_ELEMENTS,
+    DISC: StructureKind.DISC,
+    SAC: StructureKind.THECAL_SAC,
+    CORD: StructureKind.CORD,
+    SACRUM: StructureKind.SACRUM,
+}
+_CHANNEL_OF_CLASS = {
+    c: n for n, kinds in enumerate(ANATOMY) for c, structure in _KIND_OF_CLASS.items() if structure in kinds
+}
+_CLASSES = np.append(class_of_tissue(), 0).astype(np.uint8)
+_LAYERS = 2  # thin layers per slice
+_ROWS, _COLUMNS, _SLICES = (80, 96, 112), (112, 128, 160), (5, 9)
+_VOXELS = 90_000
+_WANDER = 25.0, 14.0  # mm from the spine to the middle of a scene
+_SHELF = 16
+_REAL = 0.4  # share of samples with a real background
+_LOST = 0.3  # of the changes are partly missing from the body's mask
+
+
+def anatomy_channels(classes: NDArray[np.uint8]) -> torch.Tensor:
+    """0 or 1 per anatomy channel, (channels, slices, rows, columns) float32, of classes (slices, rows, columns)."""
+    found = np.zeros((len(ANATOMY), *classes.shape), dtype=np.float32)
+    for value, channel in _CHANNEL_OF_CLASS.items():
+        found[channel][classes == value] = 1
+    return torch.from_numpy(found)
+
+
+def sample_of(
+    images: Mapping[str, torch.Tensor], classes: NDArray[np.uint8], kinds: NDArray[np.uint8], rng: np.random.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Network input and target of registered images (slices, rows, columns) per channel."""
+    blank = torch.zeros(classes.shape)
+    seen = _as_drawn(classes, kinds, rng)
+    channels = [_view(images[name], seen == BODY, rng) if name in images else blank for name in CHANNELS]
+    image = torch.cat([torch.stack(channels), anatomy_channels(seen)])
+    target = torch.from_numpy(kinds.astype(np.int64))
+    if rng.random() < 0.5:  # the order of slices does not tell left from right
+        image, target = image.flip(1), target.flip(0)
+    return image[None], target[None]
+
+
+def _view(slices: torch.Tensor, body: NDArray[np.bool_], rng: np.random.Generator) -> torch.Tensor:
+    """One sequence relative to marrow, its level and gain a little off, moved by up to a pixel against the others."""
+    normal = torch.from_numpy(relative_to_marrow(slices.numpy().astype(np.float32), body, 1.0))
+    shifted = torch.roll(normal, [int(n) for n in rng.integers(-1, 2, 2)], (1, 2)) if rng.random() < 0.4 else normal
+    present = (slices > 0).float()
+    return (shifted * float(np.exp(rng.normal(0, 0.12))) + float(rng.normal(0, 0.08))) * present
+
+
+def _as_drawn(classes: NDArray[np.uint8], kinds: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Classes as a network might draw them: borders a little off, parts of a change missing from the bone."""
+    rows, columns = np.indices(classes.shape[1:])
+    warp = [np.rint(smooth_noise(rng, classes.shape[1:], (10, 10)) * rng.uniform(0, 1.2)).astype(int) for _ in "rc"]
+    rows, columns = np.clip(rows + warp[0], 0, None), np.clip(columns + warp[1], 0, None)
+    drawn = classes[:, np.minimum(rows, classes.shape[1] - 1), np.minimum(columns, classes.shape[2] - 1)].copy()
+    changed = (kinds > 0) & (kinds != UNKNOWN)
+    if changed.any() and rng.random() < _LOST:
+        lost = changed & (smooth_noise(rng, classes.shape, (3, 8, 8)) > rng.uniform(-0.3, 1))
+        drawn[lost] = 0
+    return drawn
+
+
+def synthetic_sample(
+    volume: dict[str, NDArray[np.uint8]], rng: np.random.Generator, channels: Sequence[str] | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """A scene of a painted volume with arrays tissue and level (x, z, a)."""
+    rows, columns = int(rng.choice(_ROWS)), int(rng.choice(_COLUMNS))
+    count = int(np.clip(_VOXELS // (rows * columns), *_SLICES))
+    patch = cut_patch(volume, rng, (rows, columns), count, _WANDER)
+    tissue, level = patch.tissue.transpose(2, 0, 1), patch.level.transpose(2, 0, 1)
+    tissue = np.where(tissue == int(Tissue.LESION), int(Tissue.MARROW), tissue).astype(np.uint8)
+    classes = _CLASSES[np.minimum(tissue, COUNT)]
+    names = tuple(channels or random_channels(rng))
+    changes = random_changes((classes, level), (2.0, 1.0, 1.0), rng)
+    marrow = random_marrow(rng)
+    scene = Scene(tissue, level, changes, marrow, int(rng.integers(2**31)), _LAYERS)
+    images, visible = render_channels(scene, names, rng)
+    kinds = _of_slices(visible)
+    inside = torch.from_numpy(patch.inside)
+    images = {name: image * inside for name, image in images.items()}
+    kinds = np.where(patch.inside[None], kinds, UNKNOWN).astype(np.uint8)
+    return sample_of(images, patch.classes, kinds, rng)
+
+
+def _of_slices(kinds: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Kind of each slice's voxels from thin layers: what all of them say, else UNKNOWN."""
+    layers = kinds.reshape(-1, _LAYERS, *kinds.shape[1:])
+    same = (layers == layers[:, :1]).all(axis=1)
+    return np.where(same, layers[:, 0], UNKNOWN).astype(np.uint8)
+
+
+def _painted(folder: Path) -> list[Path]:
+    """Volumes of a folder, without one that is just being written."""
+    return sorted(p for p in folder.glob("[0-9]*.npz") if "partial" not in p.name)
+
+
+class MarrowSamples(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
+    """Endless samples.
+
+    Parameters
+    ----------
+    folder : painted volumes without lesions, see ``training.volumes``; new ones are noticed while it runs
+    real : real images with their anatomy; none for painted subjects only
+    seed : start of the random sequence
+
+    Raises
+    ------
+    InputError
+        If the folder holds no volume.
+    """
+
+    def __init__(self, folder: Path, real: Sequence[RealScene] = (), seed: int = 0) -> None:
+        self.folder, self.real, self.seed = Path(folder), tuple(real), seed
+        if not _painted(self.folder):
+            raise InputError(f"{self.folder.name}: no painted volumes; paint some with --paint")
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Samples for ever; each loader worker draws its own."""
+        torch.set_num_threads(1)
+        worker = get_worker_info()
+        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
+        shelf: list[dict[str, NDArray[np.uint8]]] = []
+        while True:
+            if self.real and rng.random() < _REAL:
+                found = implanted(self.real[rng.integers(len(self.real))], rng)
+                yield sample_of(*found, rng)
+                continue
+            if len(shelf) < _SHELF or rng.random() < 0.3:
+                paths = _painted(self.folder)
+                with np.load(paths[rng.integers(len(paths))]) as stored:
+                    shelf.append({"tissue": stored["tissue"], "level": stored["level"]})
+                shelf = shelf[-_SHELF:]
+            yield synthetic_sample(shelf[rng.integers(len(shelf))], rng)

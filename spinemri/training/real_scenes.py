@@ -1,0 +1,68 @@
+"""Real images with their anatomy, as backgrounds for implanted marrow changes.
+
+The people are those of ``people.csv`` whom the anatomy model was trained on; nobody has labelled their marrow, and
+all of them are volunteers. The anatomy is what a predictor sees, as it will be when lesions are looked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spinemri.anatomy import StructureKind
+from spinemri.segment.anatomy import segment_anatomy
+from spinemri.segment.preprocess import sagittal_map, sagittal_slices
+from spinemri.synthesis.tissue import BODY, CORD, DISC, POSTERIOR, SAC, SACRUM
+from spinemri.synthesis.vertebra_grid import DISC_LEVEL
+from spinemri.training.implant import RealScene
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from spinemri.image import Image
+    from spinemri.segment.predictor import Predictor
+    from spinemri.segment.preprocess import SagittalMap
+    from spinemri.segmentation import Segmentation
+
+_CLASSES = {
+    StructureKind.VERTEBRAL_BODY: BODY,
+    StructureKind.POSTERIOR_ELEMENTS: POSTERIOR,
+    StructureKind.DISC: DISC,
+    StructureKind.THECAL_SAC: SAC,
+    StructureKind.CORD: CORD,
+    StructureKind.SACRUM: SACRUM,
+}
+
+
+def real_scene(image: Image, predictor: Predictor, channel: str) -> RealScene:
+    """An image as a background; it is read as a sequence of the lesion network's.
+
+    Raises
+    ------
+    ModelError
+        If the image is not sagittal.
+    """
+    mapping = sagittal_map(image, predictor.model)
+    classes, levels = label_maps(segment_anatomy(image, predictor)[0], mapping)
+    slices = sagittal_slices(image, mapping).numpy()
+    along = image.geometry.spacing[mapping.axes[0]] * image.geometry.shape[mapping.axes[0]] / mapping.shape[0]
+    return RealScene({channel: slices}, classes, levels, float(along))
+
+
+def label_maps(segmentation: Segmentation, mapping: SagittalMap) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Classes and levels (slices, rows, columns) on the working grid; vertebrae are counted from 1, head to foot."""
+    bodies = [s.level for s in segmentation.of_kind(StructureKind.VERTEBRAL_BODY) if s.level is not None]
+    number = {level: n for n, level in enumerate(bodies, start=1)}
+    largest = max(segmentation.structures, default=0)
+    classes, levels = (np.zeros(largest + 1, dtype=np.uint8) for _ in range(2))
+    for value, structure in segmentation.structures.items():
+        classes[value] = _CLASSES.get(structure.kind, 0)
+        if structure.level is None or structure.level not in number:
+            continue
+        if structure.kind in (StructureKind.VERTEBRAL_BODY, StructureKind.POSTERIOR_ELEMENTS, StructureKind.DISC):
+            disc = structure.kind is StructureKind.DISC
+            levels[value] = number[structure.level] + (DISC_LEVEL if disc else 0)
+    nearest = [matrix.argmax(dim=1).numpy() for matrix in mapping.to_work]
+    values = segmentation.voxels.transpose(mapping.axes)[np.ix_(*nearest)]
+    return classes[values], levels[values]
