@@ -87,6 +87,46 @@ class StackUNet(DynUNet):
         return logits
 
 
+class LesionUNet(DynUNet):
+    """A U-Net over stacks of thick slices: within the slices at full resolution, across them where they are coarse.
+
+    Parameters
+    ----------
+    in_channels : sequences and anatomy
+    out_channels : background and kinds of marrow change
+    filters : features per level; the first ``flat`` levels look within slices only
+    flat : how many
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, filters: Sequence[int], flat: int = 2) -> None:
+        levels = len(filters)
+        strides = [[1, 1, 1], *[[1, 2, 2]] * (levels - 1)]
+        super().__init__(
+            spatial_dims=3,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            kernel_size=[[1, 3, 3] if n < flat else [3, 3, 3] for n in range(levels)],
+            strides=strides,
+            upsample_kernel_size=strides[1:],
+            filters=filters,
+            norm_name=("INSTANCE", {"affine": True}),
+            res_block=True,
+        )
+        del self.skip_layers  # the same blocks once more, in the order of a forward pass that is not used
+
+    def forward(self, volume: torch.Tensor) -> torch.Tensor:
+        """Logits (batch, out_channels, slices, rows, columns) of (batch, in_channels, slices, rows, columns)."""
+        found = self.input_block(volume)
+        skipped = []
+        for block in [*self.downsamples, self.bottleneck]:
+            skipped.append(found)
+            found = block(found)
+        for block in self.upsamples:
+            found = block(found, skipped.pop())
+        logits: torch.Tensor = self.output_block(found)
+        return logits
+
+
 def _group_norms(module: nn.Module) -> None:
     """Write instance norms as group norms of one channel each: the same function, a third faster on a CPU."""
     for name, child in module.named_children():

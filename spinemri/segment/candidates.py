@@ -1,0 +1,112 @@
+"""From probabilities to lesions: connected voxels, parted where two kinds meet, with a calibrated probability."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from spinemri.lesion import MarrowChange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from spinemri.segment.lesion_model import LesionModel
+
+    Mask = NDArray[np.bool_]
+
+KINDS = tuple(MarrowChange)
+SUSPICIOUS = (MarrowChange.TUMOUR, MarrowChange.SCLEROTIC)
+"""Kinds for which the stricter operating point of tumour-like lesions holds."""
+
+LEAST_BENIGN_MM3 = 200.0
+"""Smaller spots of fat or oedema have no consequence and are many: they are not reported."""
+
+_CHANGED = 0.5  # probability of any change from which a voxel belongs to a lesion
+_PART = 0.25  # share of a lesion from which another kind in it is a lesion of its own
+_PART_MM3 = 250.0
+_TOUCHING = ndimage.generate_binary_structure(3, 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """Connected voxels that may be a lesion.
+
+    Parameters
+    ----------
+    mask : (slices, rows, columns)
+    shares : evidence per kind, in the order of ``MarrowChange``; adds up to 1
+    mean : mean probability of any change in it
+    volume_mm3 : of the mask
+    probability : calibrated, that it is a lesion
+    """
+
+    mask: Mask
+    shares: NDArray[np.floating]
+    mean: float
+    volume_mm3: float
+    probability: float
+
+    @property
+    def kind(self) -> MarrowChange:
+        """The kind with most evidence."""
+        return KINDS[int(self.shares.argmax())]
+
+
+def find_candidates(probabilities: NDArray[np.float32], voxel_mm3: float, model: LesionModel) -> list[Candidate]:
+    """Every candidate above the least volume, largest first, whether or not it reaches an operating point.
+
+    Parameters
+    ----------
+    probabilities : (1 + kinds, slices, rows, columns)
+    voxel_mm3 : volume of a voxel
+    model : calibration and least volume
+    """
+    changed = 1 - probabilities[0]
+    found = []
+    for mask in _parts(changed > _CHANGED, probabilities[1:], voxel_mm3):
+        volume = float(mask.sum()) * voxel_mm3
+        if volume < model.least_volume_mm3:
+            continue
+        mean = float(changed[mask].mean())
+        evidence = probabilities[1:, mask].mean(axis=1)
+        shares = evidence / max(float(evidence.sum()), 1e-6)
+        found.append(Candidate(mask, shares, mean, volume, model.calibration.probability(mean, volume)))
+    return sorted(found, key=lambda c: -c.volume_mm3)
+
+
+def reported(candidates: list[Candidate], model: LesionModel) -> list[Candidate]:
+    """Candidates that reach the operating point of their kind, benign ones from 0.2 mL on."""
+
+    def reaches(candidate: Candidate) -> bool:
+        if candidate.kind in SUSPICIOUS:
+            return candidate.probability >= model.operating_point
+        return candidate.probability >= model.benign_point and candidate.volume_mm3 >= LEAST_BENIGN_MM3
+
+    return [candidate for candidate in candidates if reaches(candidate)]
+
+
+def _parts(changed: Mask, kinds: NDArray[np.float32], voxel_mm3: float) -> Iterator[Mask]:
+    """Connected regions; one in which several kinds have large parts of their own is parted."""
+    labels, count = ndimage.label(changed, _TOUCHING)
+    for number, box in enumerate(ndimage.find_objects(labels), start=1):
+        region = labels[box] == number
+        best = kinds[(slice(None), *box)].argmax(axis=0)
+        sizes = np.bincount(best[region], minlength=len(KINDS))
+        large = [k for k in range(len(KINDS)) if sizes[k] >= max(_PART * region.sum(), _PART_MM3 / voxel_mm3)]
+        pieces = [region]
+        if len(large) > 1:
+            rest = np.where(np.isin(best, large) & region, best + 1, 0)
+            nearest = ndimage.distance_transform_edt(rest == 0, return_distances=False, return_indices=True)
+            assigned = rest[tuple(nearest)]
+            pieces = [region & (assigned == k + 1) for k in large]
+        for piece in pieces:
+            mask = np.zeros(changed.shape, dtype=bool)
+            mask[box] = piece
+            yield mask
+    if count == 0:
+        return

@@ -1,0 +1,63 @@
+"""The loaded lesion network: what it sees at every voxel of a ``LesionInput``. Equal input gives equal output."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import torch
+from monai.inferers.inferer import SlidingWindowInferer
+
+from spinemri.segment.device import device_named, half_precision
+from spinemri.segment.weights import load_network
+
+if TYPE_CHECKING:
+    from numpy import float32
+    from numpy.typing import NDArray
+
+    from spinemri.segment.lesion_input import LesionInput
+    from spinemri.segment.lesion_model import LesionModel
+
+_OVERLAP = 0.25
+_STEP = 16
+
+
+class LesionPredictor:
+    """A lesion model loaded onto a device.
+
+    Parameters
+    ----------
+    model : from ``load_lesion_model``
+    device : 'cpu', 'cuda', 'cuda:1' …; 'auto' takes a GPU when there is one
+    threads : CPU threads for the whole process, None leaves PyTorch's setting
+
+    Raises
+    ------
+    ModelError
+        If the weights cannot be read, do not fit the network, or the device is not available.
+    """
+
+    def __init__(self, model: LesionModel, device: str = "auto", threads: int | None = None) -> None:
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self.model = model
+        self.device = device_named(device)
+        self.network: torch.nn.Module = load_network(model).to(self.device)
+
+    def predict(self, seen: LesionInput) -> NDArray[float32]:
+        """Probability (1 + kinds, slices, rows, columns) of no change and of each kind, freed of training weights."""
+        logits = self._logits(seen.volume)
+        weights = torch.full((logits.shape[0], 1, 1, 1), self.model.lesion_weight)
+        weights[0] = 1.0
+        found = (logits - weights.log()).softmax(0)
+        return cast("NDArray[float32]", found.numpy())
+
+    def _logits(self, volume: torch.Tensor) -> torch.Tensor:
+        window = [
+            min(size, trained) if axis == 0 else min(-(-size // _STEP) * _STEP, trained)
+            for axis, (size, trained) in enumerate(zip(volume.shape[1:], self.model.window, strict=True))
+        ]
+        inferer = SlidingWindowInferer(window, 1, _OVERLAP, mode="gaussian")
+        half, able = half_precision(self.device)
+        with torch.inference_mode(), torch.autocast(self.device.type, half, enabled=able):
+            found = inferer(volume[None].to(self.device), self.network)
+        return cast("torch.Tensor", found).float().cpu()[0]
