@@ -1,0 +1,256 @@
+"""What a marrow lesion may be: a differential with the evidence for and against each entity, never one verdict.
+
+The network's shares come first; rules then weigh what it cannot see as a whole: a mirror pair across a disc speaks
+for an endplate process, disc involvement raises infection and never excludes tumour (a carcinoma may involve a disc),
+fat within a lesion speaks against tumour, a convex posterior border, pedicle or soft tissue for it. Entities whose
+signal is the same on the sequences at hand are named as not distinguishable.
+Source: review of malignant and benign signs in AJNR 2018;39:1584; Modic, Radiology 1988;166:193; KJR 2016;17:565.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from spinemri.lesion import MarrowChange as Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from spinemri.lesion import Lesion
+    from spinemri.measurement import Measurement
+
+SUSPICIOUS = (Kind.TUMOUR, Kind.SCLEROTIC)
+ENDPLATE = (Kind.MODIC_1, Kind.MODIC_2, Kind.MODIC_3, Kind.DISCITIS)
+NAMED_FROM = 0.1  # share of the evidence from which an entity is named
+T1_BRIGHT, T1_DARK = 1.08, 0.85  # of a lesion against unaffected marrow
+STIR_BRIGHT, STIR_DARK = 1.3, 0.9
+DISC_BRIGHT = 1.5  # of the touched disc against the others: involved
+BULGE_MM, SPREAD_MM3 = 2.0, 60.0  # beyond the error of two masks
+CONTACT_PCT = 20.0
+MIRROR_FOR, MIRROR_AGAINST = 4.0, 0.25  # factors of a mirror pair on endplate entities, and on tumour
+RULE = (
+    "network's share of each kind; a mirror pair across a disc weighs endplate processes 4 times and tumour a quarter; "
+    "a bright disc weighs infection 3 times; T1w-bright signal without STIR signal weighs fat 3 times; named from 10 % "
+    "(infection, and a tumour that the network names, always where the disc is bright)"
+)
+SOURCE = "AJNR 2018;39:1584; Modic, Radiology 1988;166:193; Hong, Korean J Radiol 2016;17:565"
+
+_SAME = (
+    (frozenset({Kind.TUMOUR, Kind.ATYPICAL_HAEMANGIOMA}), "T2w"),
+    (frozenset({Kind.TUMOUR, Kind.FRACTURE_OEDEMA}), ""),
+    (frozenset({Kind.MODIC_1, Kind.DISCITIS}), ""),
+    (frozenset({Kind.SCLEROTIC, Kind.MODIC_3}), ""),
+    (frozenset({Kind.FAT, Kind.HAEMANGIOMA}), "STIR"),
+    (frozenset({Kind.TUMOUR, Kind.RED_MARROW}), "STIR"),
+)
+"""Kinds with the same signal unless a further sequence (named second; none: only follow-up, CT or biopsy) is there."""
+
+_SIGNAL = {
+    Kind.TUMOUR: ("dark", "bright"),
+    Kind.SCLEROTIC: ("dark", "dark"),
+    Kind.HAEMANGIOMA: ("bright", ""),
+    Kind.ATYPICAL_HAEMANGIOMA: ("dark", "bright"),
+    Kind.FAT: ("bright", "dark"),
+    Kind.RED_MARROW: ("dark", ""),
+    Kind.FRACTURE_OEDEMA: ("dark", "bright"),
+    Kind.MODIC_1: ("dark", "bright"),
+    Kind.MODIC_2: ("bright", ""),
+    Kind.MODIC_3: ("dark", "dark"),
+    Kind.CORNER: ("dark", "bright"),
+    Kind.DISCITIS: ("dark", "bright"),
+    Kind.RADIATION: ("bright", "dark"),
+    Kind.HARDWARE: ("dark", "dark"),
+}
+"""Usual signal against marrow on T1w and on STIR; '' or no entry where it varies and so speaks neither way."""
+
+
+@dataclass(frozen=True)
+class Entity:
+    """One entry of a differential: its weight (those of all kinds add up to 1), and what speaks for and against it."""
+
+    kind: Kind
+    weight: float
+    speaks_for: tuple[str, ...]
+    speaks_against: tuple[str, ...]
+    not_distinguishable_from: tuple[Kind, ...]
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What was measured of a lesion, as signs; None where it could not be measured."""
+
+    t1: float | None
+    stir: float | None
+    t2: float | None
+    bulge_mm: float
+    pedicle: bool
+    epidural_mm3: float
+    soft_tissue_mm3: float
+    contact_pct: float
+    disc_ratio: float | None
+    mirror: bool
+    others: int
+    contrasts: tuple[str, ...]
+
+    @property
+    def disc_involved(self) -> bool:
+        """Whether the disc it touches is much brighter than the others."""
+        return self.disc_ratio is not None and self.disc_ratio >= DISC_BRIGHT
+
+
+def signs_of(lesion: Lesion, lesions: Sequence[Lesion], measurements: Mapping[str, Measurement]) -> Signs:
+    """The signs of one lesion among the others of a study; ``measurements`` by id."""
+
+    def value(name: str) -> float | None:
+        found = measurements.get(f"{lesion.id}.{name}")
+        return None if found is None else found.value
+
+    def size(name: str) -> float:
+        return value(name) or 0.0
+
+    contact = size("lesion_endplate_contact_pct")
+    return Signs(
+        t1=value("lesion_t1_to_marrow"),
+        stir=value("lesion_stir_to_marrow"),
+        t2=value("lesion_t2_to_marrow"),
+        bulge_mm=size("lesion_convex_posterior_border"),
+        pedicle=max(size("lesion_pedicle_left"), size("lesion_pedicle_right")) >= SPREAD_MM3,
+        epidural_mm3=size("lesion_epidural_volume"),
+        soft_tissue_mm3=size("lesion_paraspinal_volume") + size("lesion_prevertebral_volume"),
+        contact_pct=contact,
+        disc_ratio=value("lesion_disc_signal_ratio"),
+        mirror=_mirrored(lesion, lesions, measurements),
+        others=sum(o.kind in SUSPICIOUS and o.level != lesion.level for o in lesions),
+        contrasts=lesion.seen_in,
+    )
+
+
+def _mirrored(lesion: Lesion, lesions: Sequence[Lesion], measurements: Mapping[str, Measurement]) -> bool:
+    """Whether a lesion lies on both sides of a disc, or touches the same disc as one of the neighbouring vertebra.
+
+    One of the two has to take up a fifth of its endplate: a touch alone is no mirror.
+    """
+
+    def contact(one: Lesion) -> float:
+        found = measurements.get(f"{one.id}.lesion_endplate_contact_pct")
+        return 0.0 if found is None else found.value or 0.0
+
+    if len(lesion.levels) > 1 and contact(lesion) >= CONTACT_PCT:
+        return True
+    disc = _disc_touched(lesion, measurements)
+    return disc is not None and any(
+        _disc_touched(other, measurements) == disc and max(contact(lesion), contact(other)) >= CONTACT_PCT
+        for other in lesions
+        if other.id != lesion.id and _adjacent(lesion, other)
+    )
+
+
+def _disc_touched(lesion: Lesion, measurements: Mapping[str, Measurement]) -> str | None:
+    """Name of the disc that a lesion touches, from the flag of its disc's signal."""
+    found = measurements.get(f"{lesion.id}.lesion_disc_signal_ratio")
+    return next((flag for flag in (found.flags if found else ()) if flag.startswith("disc:")), None)
+
+
+def _adjacent(one: Lesion, other: Lesion) -> bool:
+    """Neighbours head to foot, the lesions' centres within the height of two bodies.
+
+    T12 and L1, L5 and S1 are two ranks apart, as T13 or L6 may lie between them; then their distance tells.
+    """
+    if one.level.is_relative is not other.level.is_relative:
+        return False
+    apart, regions = abs(one.level.rank - other.level.rank), {one.level.region, other.level.region}
+    beside = apart == 1 or (apart == 2 and regions in ({"T", "L"}, {"L", "S"}))
+    return beside and abs(one.centre[2] - other.centre[2]) < 50
+
+
+def differential(lesion: Lesion, signs: Signs) -> tuple[Entity, ...]:
+    """Entities from the most to the least likely, those below 10 % left out unless nothing else is there.
+
+    When the disc is bright, infection and a tumour that the network names stay in however the weights fall.
+    """
+    weights = {kind: lesion.shares.get(kind, 0.0) for kind in Kind}
+    if signs.mirror:
+        for kind in ENDPLATE:
+            weights[kind] = max(weights[kind], 0.03) * MIRROR_FOR
+        for kind in SUSPICIOUS:
+            weights[kind] *= MIRROR_AGAINST
+    if signs.disc_involved:
+        weights[Kind.DISCITIS] = max(weights[Kind.DISCITIS], 0.06) * 3
+    if _is_fat(signs):
+        weights[Kind.FAT] = max(weights[Kind.FAT], 0.06) * 3
+    if signs.t1 is not None and signs.t1 >= T1_BRIGHT:
+        for kind in SUSPICIOUS:
+            weights[kind] *= 0.3
+    total = sum(weights.values()) or 1.0
+    ranked = sorted(((w / total, kind) for kind, w in weights.items()), key=lambda pair: -pair[0])
+    tumours = {kind for kind in SUSPICIOUS if lesion.shares.get(kind, 0.0) >= NAMED_FROM}
+    kept = {Kind.DISCITIS, *tumours} if signs.disc_involved else set()
+    named = [pair for pair in ranked if pair[0] >= NAMED_FROM or pair[1] in kept] or ranked[:1]
+    return tuple(Entity(k, round(w, 3), *_evidence(k, signs), _same_signal(k, signs)) for w, k in named)
+
+
+def _is_fat(signs: Signs) -> bool:
+    bright = signs.t1 is not None and signs.t1 >= T1_BRIGHT
+    return bright and (signs.stir is None or signs.stir < STIR_BRIGHT)
+
+
+def _same_signal(kind: Kind, signs: Signs) -> tuple[Kind, ...]:
+    found = []
+    for pair, sequence in _SAME:
+        if kind in pair and sequence not in signs.contrasts:
+            found += [other for other in pair if other is not kind]
+    return tuple(found)
+
+
+def _evidence(kind: Kind, signs: Signs) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Signs for and against one entity, in a reader's words."""
+    favours, against = _signal_words(kind, signs)
+    if kind in SUSPICIOUS:
+        more, less = _tumour_evidence(signs)
+    elif kind in ENDPLATE:
+        more, less = _endplate_evidence(kind, signs)
+    else:
+        more, less = [], _beyond_bone(signs)
+    return (*favours, *more), (*against, *less)
+
+
+def _signal_words(kind: Kind, signs: Signs) -> tuple[list[str], list[str]]:
+    """Signal that speaks for and against a kind; what one sequence contradicts, the other does not support."""
+    found = (_grade(signs.t1, T1_DARK, T1_BRIGHT), _grade(signs.stir, STIR_DARK, STIR_BRIGHT))
+    rows = list(zip(("T1w", "STIR"), found, _SIGNAL.get(kind, ("", "")), strict=True))
+    against = [f"{name} {seen}" for name, seen, usual in rows if seen and usual and seen != usual]
+    return ([] if against else [f"{name} {seen}" for name, seen, usual in rows if seen and seen == usual]), against
+
+
+def _grade(ratio: float | None, dark: float, bright: float) -> str:
+    """'dark' or 'bright' against marrow; '' between them and where nothing was measured."""
+    if ratio is None:
+        return ""
+    return "dark" if ratio <= dark else "bright" if ratio >= bright else ""
+
+
+def _tumour_evidence(signs: Signs) -> tuple[list[str], list[str]]:
+    beyond = _beyond_bone(signs)
+    favours = [*(["further lesions"] if signs.others else []), *beyond]
+    against = ["mirror pair across a disc"] if signs.mirror else []
+    against += ["bright disc (raises infection, does not exclude tumour)"] if signs.disc_involved else []
+    return favours, against + ([] if beyond else ["no convex border, pedicle or soft-tissue involvement"])
+
+
+def _endplate_evidence(kind: Kind, signs: Signs) -> tuple[list[str], list[str]]:
+    """What lies beyond the bone speaks against degeneration, not against infection: there are abscesses."""
+    favours = ["mirror pair across a disc"] if signs.mirror else []
+    favours += ["disc bright"] if signs.disc_involved else []
+    favours += ["endplate-based"] if signs.contact_pct >= CONTACT_PCT else []
+    against = [] if signs.mirror else ["one side of the disc only"]
+    if kind is not Kind.DISCITIS:
+        return favours, against + _beyond_bone(signs)
+    return favours, against + (["disc not bright"] if signs.disc_ratio and not signs.disc_involved else [])
+
+
+def _beyond_bone(signs: Signs) -> list[str]:
+    found = ["convex posterior border"] if signs.bulge_mm >= BULGE_MM else []
+    found += ["pedicle or arch involved"] if signs.pedicle else []
+    found += ["epidural extension"] if signs.epidural_mm3 >= SPREAD_MM3 else []
+    return found + (["soft-tissue extension"] if signs.soft_tissue_mm3 >= SPREAD_MM3 else [])

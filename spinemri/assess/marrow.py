@@ -1,0 +1,213 @@
+"""The marrow of a study: diffuse change first, then focal lesions, then how many vertebrae are involved.
+
+A focal detector compares with the marrow around it, so it fails when all marrow is abnormal: whether T1w marrow is
+darker than discs ('bright disc', AJNR 1990;11:23) or hardly brighter than muscle at most levels is tested first. The
+differential of diffuse change is infiltration, reconversion (anaemia, smoking, G-CSF) and myelofibrosis: it is never
+called metastasis. Vertebrae are counted, not components, and nothing found is never 'no metastasis'.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spinemri.assess.lesion import BULGE_MM, RULE, SOURCE, SPREAD_MM3, SUSPICIOUS, differential, signs_of
+from spinemri.finding import Certainty, Finding, Urgency
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from spinemri.anatomy import Level
+    from spinemri.assess.lesion import Entity, Signs
+    from spinemri.lesion import Lesion, MarrowScreen
+    from spinemri.measurement import Measurement
+
+LESION, INVOLVEMENT, DIFFUSE = "marrow_lesion", "marrow_involvement", "diffuse_marrow"
+SURE_FROM = 0.8  # calibrated probability from which a lesion is called present rather than possible
+BRIGHT_DISC_BELOW, LIKE_MUSCLE_BELOW = 1.0, 1.2
+MOST_LEVELS, LEAST_LEVELS = 0.8, 4
+SPREAD_ABOVE = 0.3  # relative spread of the ratio between levels above which change is patchy, not diffuse
+DIFFUSE_RULE = (
+    "T1w marrow / disc below 1 or / muscle below 1.2 in at least 80 % of at least 4 vertebrae, "
+    "alike from level to level; borderline from half of them"
+)
+DIFFUSE_SOURCE = "bright disc sign: AJNR 1990;11:23; myeloma patterns: Stabler, AJR 1996;167:1029"
+_DIFFERENTIAL = "infiltration, reconversion (anaemia, smoking, G-CSF) or myelofibrosis"
+_REGIONS = {"C": "cervical", "T": "thoracic", "L": "lumbar", "S": "sacral", "V": "unnamed"}
+
+
+def assess_marrow(
+    measurements: Iterable[Measurement], lesions: Sequence[Lesion], screen: MarrowScreen
+) -> tuple[Finding, ...]:
+    """Diffuse change, involvement, then each lesion, in the order of ``lesions``.
+
+    Parameters
+    ----------
+    measurements : of the study, those of marrow and lesions among them
+    lesions : from the lesion network
+    screen : which marrow was looked at
+    """
+    by_id = {m.id: m for m in measurements}
+    diffuse = diffuse_finding(by_id, screen)
+    read = [(lesion, signs_of(lesion, lesions, by_id)) for lesion in lesions]
+    judged = [(lesion, signs, differential(lesion, signs)) for lesion, signs in read]
+    findings = [_lesion_finding(*one, by_id) for one in judged]
+    suspicious = [lesion for lesion, _, entities in judged if entities[0].kind in SUSPICIOUS]
+    return (diffuse, involvement_finding(suspicious, screen, diffuse), *findings)
+
+
+def diffuse_finding(measurements: Mapping[str, Measurement], screen: MarrowScreen) -> Finding:
+    """Whether the marrow is changed as a whole."""
+    common = {"id": DIFFUSE, "kind": DIFFUSE, "rule": DIFFUSE_RULE, "source": DIFFUSE_SOURCE}
+    names = ("marrow_t1_to_disc", "marrow_t1_to_muscle")
+    assessed = set(screen.assessed)
+    found = {
+        name: [m for m in measurements.values() if m.name == name and m.value is not None and m.level in assessed]
+        for name in names
+    }
+    evidence = tuple(m.id for name in names for m in found[name])
+    discs = [m.value for m in found[names[0]] if m.value is not None]
+    muscle = [m.value for m in found[names[1]] if m.value is not None]
+    if max(len(discs), len(muscle)) < LEAST_LEVELS:
+        few = "fewer than 4 vertebrae could be compared" if "T1w" in screen.contrasts else "no T1w series"
+        why = few if screen.assessed else "no vertebra was looked at"
+        return Finding(
+            certainty=Certainty.NOT_ASSESSABLE, statement=f"Diffuse marrow change: not assessable, {why}.", **common
+        )
+    dark = _most_below(discs, BRIGHT_DISC_BELOW), _most_below(muscle, LIKE_MUSCLE_BELOW)
+    alike = min((_spread(v) for v, d in zip((discs, muscle), dark, strict=True) if d), default=1.0) < SPREAD_ABOVE
+    said = _ratios_said(discs, muscle)
+    if not (_half_below(discs, BRIGHT_DISC_BELOW) or _half_below(muscle, LIKE_MUSCLE_BELOW)):
+        text = f"No diffuse marrow change: T1w marrow is brighter than {said}."
+        return Finding(certainty=Certainty.ABSENT, statement=text, evidence=evidence, **common)
+    certainty = Certainty.PRESENT if all(dark) and alike else Certainty.BORDERLINE
+    word = "Diffuse" if certainty is Certainty.PRESENT else "Possible diffuse"
+    text = f"{word} marrow change: T1w marrow / {said}; {_DIFFERENTIAL}; focal lesions may be hidden in it."
+    return Finding(certainty=certainty, statement=text, evidence=evidence, **common)
+
+
+def _most_below(values: Sequence[float], limit: float) -> bool:
+    return len(values) >= LEAST_LEVELS and float(np.mean(np.asarray(values) < limit)) >= MOST_LEVELS
+
+
+def _half_below(values: Sequence[float], limit: float) -> bool:
+    return len(values) >= LEAST_LEVELS and float(np.median(values)) < limit
+
+
+def _spread(values: Sequence[float]) -> float:
+    return float(np.std(values)) / max(float(np.mean(values)), 1e-6)
+
+
+def _ratios_said(discs: Sequence[float], muscle: Sequence[float]) -> str:
+    pairs = [(name, v) for name, v in (("disc", discs), ("muscle", muscle)) if len(v) >= LEAST_LEVELS]
+    return ", ".join(f"{name} (ratio {np.median(v):.2f}, {len(v)} levels)" for name, v in pairs)
+
+
+def involvement_finding(suspicious: Sequence[Lesion], screen: MarrowScreen, diffuse: Finding) -> Finding:
+    """Vertebrae with tumour-like lesions of those assessed, by region; or what size would have been seen."""
+    common = {"id": INVOLVEMENT, "kind": INVOLVEMENT, "rule": RULE, "source": SOURCE}
+    looked = tuple(dict.fromkeys((*screen.assessed, *(level for lesion in suspicious for level in lesion.levels))))
+    count = len(looked)
+    if not count:
+        why = "; ".join(screen.warnings) or "no vertebra was looked at"
+        return Finding(certainty=Certainty.NOT_ASSESSABLE, statement=f"Marrow lesions: not assessed ({why}).", **common)
+    sequences = " and ".join(screen.contrasts)
+    hidden = (
+        " Diffuse change may hide lesions." if diffuse.certainty in (Certainty.PRESENT, Certainty.BORDERLINE) else ""
+    )
+    involved = [level for level in looked if any(level in lesion.levels for lesion in suspicious)]
+    if not involved:
+        limit = screen.detection_limit_mm
+        size = (
+            f"above {limit:.0f} mm" if limit is not None else "(smallest detectable size not known for these sequences)"
+        )
+        text = f"No tumour-like lesion detected {size} in {count} vertebrae on {sequences}.{hidden}"
+        return Finding(certainty=Certainty.ABSENT, statement=text, evidence=(), **common)
+    sure = any(lesion.probability >= SURE_FROM for lesion in suspicious)
+    regions = _by_region(involved, looked)
+    text = (
+        f"{len(involved)} of {count} vertebrae assessed hold tumour-like lesions ({regions}), on {sequences}.{hidden}"
+    )
+    return Finding(
+        levels=tuple(involved),
+        certainty=Certainty.PRESENT if sure else Certainty.BORDERLINE,
+        statement=text,
+        evidence=tuple(f"{lesion.id}.lesion_volume" for lesion in suspicious),
+        urgency=Urgency.CATEGORY_3,
+        **common,
+    )
+
+
+def _by_region(involved: Sequence[Level], assessed: Sequence[Level]) -> str:
+    parts = []
+    for region, name in _REGIONS.items():
+        whole = [level for level in assessed if level.region == region]
+        hit = [str(level) for level in involved if level.region == region]
+        if whole:
+            listed = f": {', '.join(hit)}" if hit else ""
+            parts.append(f"{name} {len(hit)} of {len(whole)}{listed}")
+    return "; ".join(parts)
+
+
+def _lesion_finding(
+    lesion: Lesion, signs: Signs, entities: tuple[Entity, ...], measurements: Mapping[str, Measurement]
+) -> Finding:
+    own = tuple(id_ for id_ in measurements if id_.startswith(f"{lesion.id}."))
+    return Finding(
+        id=f"{lesion.id}.{LESION}",
+        kind=LESION,
+        levels=lesion.levels,
+        side=lesion.side,
+        cause=entities[0].kind.value,
+        certainty=Certainty.PRESENT if lesion.probability >= SURE_FROM else Certainty.BORDERLINE,
+        statement=_statement(lesion, signs, entities, measurements),
+        evidence=own,
+        rule=RULE,
+        source=SOURCE,
+    )
+
+
+def _statement(
+    lesion: Lesion, signs: Signs, entities: tuple[Entity, ...], measurements: Mapping[str, Measurement]
+) -> str:
+    """The sentence that a radiologist would write: place, size, signal, extent, then the differential."""
+    parts = [_place_and_size(lesion, measurements), _signal(signs), _extent(signs)]
+    first, *others = entities
+    why = f" ({', '.join(first.speaks_for)})" if first.speaks_for else ""
+    verdict = f"Favours {first.kind.value}{why}"
+    if first.speaks_against:
+        verdict += f"; against: {', '.join(first.speaks_against)}"
+    more = list(
+        dict.fromkeys([e.kind.value for e in others] + [k.value for e in entities for k in e.not_distinguishable_from])
+    )
+    more = [name for name in more if name != first.kind.value]
+    also = f"; not distinguishable here or to be considered: {', '.join(more)}" if more else ""
+    single = " Seen on one sequence only, not confirmed on a second." if len(signs.contrasts) < 2 else ""
+    return f"{', '.join(part for part in parts if part)}. {verdict}{also}.{single}"
+
+
+def _place_and_size(lesion: Lesion, measurements: Mapping[str, Measurement]) -> str:
+    diameter = measurements.get(f"{lesion.id}.lesion_diameter")
+    share = measurements.get(f"{lesion.id}.lesion_body_share_pct")
+    place = ", ".join(str(level) for level in lesion.levels)
+    side = {"midline": " in the midline", "both sides": " on both sides", "": ""}.get(
+        lesion.side, f" on the {lesion.side}"
+    )
+    size = f"{diameter.value:.0f} mm " if diameter is not None and diameter.value is not None else ""
+    of_body = f", {share.value:.0f} % of the body of {lesion.level}" if share is not None and share.value else ""
+    return f"{place}: {size}marrow change{side}{of_body}"
+
+
+def _signal(signs: Signs) -> str:
+    said = [("T1w", signs.t1), ("STIR", signs.stir), ("T2w", signs.t2)]
+    return ", ".join(f"{name} {value:.1f} × marrow" for name, value in said if value is not None)
+
+
+def _extent(signs: Signs) -> str:
+    said = [f"posterior border convex by {signs.bulge_mm:.0f} mm"] if signs.bulge_mm >= BULGE_MM else []
+    said += ["pedicle or arch involved"] if signs.pedicle else []
+    said += [f"epidural extension {signs.epidural_mm3 / 1000:.1f} ml"] if signs.epidural_mm3 >= SPREAD_MM3 else []
+    spread = signs.soft_tissue_mm3 >= SPREAD_MM3
+    said += [f"soft-tissue extension {signs.soft_tissue_mm3 / 1000:.1f} ml"] if spread else []
+    return ", ".join(said)

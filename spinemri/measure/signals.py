@@ -1,0 +1,198 @@
+"""Signal of marrow, discs and muscle around one vertebra, in every sequence of a study, on the grid of one series.
+
+References come from the same slices and the same coil zone as what they are compared with: the bodies of the level and
+its neighbours, the discs beside it, the muscle behind it. A sequence is laid over the reference series with the motion
+that was found at the vertebra.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from spinemri.anatomy import Structure, StructureKind
+from spinemri.measure.frame import left_axis
+from spinemri.register import to_moving
+from spinemri.series import Contrast
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from spinemri.anatomy import Level
+    from spinemri.geometry import Geometry
+    from spinemri.image import Image
+    from spinemri.lesion import Lesion
+    from spinemri.segmentation import Segmentation
+    from spinemri.spine import Spine, VertebraAlignment
+
+    Mask = NDArray[np.bool_]
+    Box = tuple[slice, slice, slice]
+
+FLUID_SENSITIVE = (Contrast.STIR, Contrast.T2W_FS)
+_AROUND_MM = 48.0
+_MUSCLE_MM = (12.0, 45.0)  # behind the posterior wall
+_BESIDE_MM = 10.0  # from the middle: nearer to it lie spinous processes and their ligaments
+_LEAN = 50.0  # percentile of T1w below which soft tissue behind the spine is muscle rather than fat
+_FEW = 20
+
+
+@dataclass(frozen=True, eq=False)
+class MarrowCase:
+    """A study with its lesions, as the measures of marrow take it; ``images`` and ``segmentations`` are parallel."""
+
+    spine: Spine
+    images: Sequence[Image]
+    segmentations: Sequence[Segmentation]
+    alignments: Sequence[VertebraAlignment]
+    lesions: Sequence[Lesion]
+    masks: Sequence[Segmentation]
+
+    def number(self, series_uid: str) -> int:
+        """Which of the images a series is."""
+        return next(n for n, image in enumerate(self.images) if image.series.series_uid == series_uid)
+
+    def of_contrast(self, *contrasts: Contrast) -> list[Image]:
+        """Images of the given contrasts, in the order of the contrasts."""
+        return [image for wanted in contrasts for image in self.images if image.series.contrast is wanted]
+
+    def lesion_voxels(self, series_uid: str) -> Mask | None:
+        """All lesions on a series' grid, or None when none was outlined there."""
+        found = [mask for mask in self.masks if mask.series_uid == series_uid]
+        return found[0].voxels > 0 if found else None
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """Masks around one vertebra in a box of a series' grid: unaffected marrow, discs beside it, muscle behind it."""
+
+    box: Box
+    points: NDArray[np.floating]
+    marrow: Mask
+    discs: Mask
+    muscle: Mask
+    body: Mask
+
+
+def surroundings(case: MarrowCase, series_uid: str, level: Level) -> Surroundings | None:
+    """Where to look around a vertebra in one series; None when the series does not show its body."""
+    number = case.number(series_uid)
+    segmentation = case.segmentations[number]
+    body = segmentation.mask(Structure(StructureKind.VERTEBRAL_BODY, level))
+    if not body.any():
+        return None
+    box = _box(body, segmentation)
+    labels = segmentation.voxels[box]
+    indices = np.stack(np.meshgrid(*(np.arange(b.start, b.stop) for b in box), indexing="ij"), axis=-1)
+    points = segmentation.geometry.to_patient(indices)
+    near = _near_levels(case.spine, level, 1)
+    bodies = _of(labels, segmentation, StructureKind.VERTEBRAL_BODY, near)
+    lesions = case.lesion_voxels(series_uid)
+    affected = lesions[box] if lesions is not None else np.zeros(labels.shape, dtype=bool)
+    affected = ndimage.binary_dilation(affected, iterations=2)
+    plane = in_plane(segmentation.geometry)
+    inner = ndimage.binary_erosion(bodies, plane, iterations=2)
+    discs = _discs_beside(labels, segmentation, level)
+    return Surroundings(
+        box=box,
+        points=points,
+        marrow=inner & ~affected,
+        discs=ndimage.binary_erosion(discs, plane) & ~affected,
+        muscle=_muscle(labels, points, body[box], segmentation) & ~affected,
+        body=ndimage.binary_erosion(body[box], plane, iterations=2),
+    )
+
+
+def sampled(
+    case: MarrowCase, image: Image, series_uid: str, level: Level, points: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """Intensities of an image at patient points (..., 3) of a series, after the vertebra's motion; NaN where none."""
+    motion = None
+    if image.series.series_uid != series_uid:
+        uids = (series_uid, image.series.series_uid)
+        pair = [a for a in case.alignments if a.level == level and (a.fixed_series_uid, a.moving_series_uid) == uids]
+        motion = pair[0] if pair else None
+        fixed = case.images[case.number(series_uid)].geometry.frame_of_reference_uid
+        strange = image.geometry.frame_of_reference_uid != fixed
+        if (motion is not None and motion.status == "unpaired") or (motion is None and strange):
+            return np.full(points.shape[:-1], np.nan, dtype=np.float32)
+    moved = points if motion is None else to_moving(motion, points)
+    index = np.moveaxis(np.round(image.geometry.to_index(moved), 6), -1, 0)  # the outermost slice is in the field
+    values = ndimage.map_coordinates(
+        np.asarray(image.voxels, dtype=np.float32), index, order=1, mode="constant", cval=np.nan, prefilter=False
+    )
+    around = (np.floor(index[0]), np.ceil(index[0]))
+    missing = np.isin(around, image.missing_slices).any(axis=0)
+    return np.asarray(np.where(missing, np.nan, values), dtype=np.float32)
+
+
+def lean(muscle: Mask, t1: NDArray[np.floating] | None) -> Mask:
+    """The muscle among what lies behind the spine: the darker half on T1w, all of it without one."""
+    if t1 is None or np.isfinite(t1[muscle]).sum() < _FEW:
+        return muscle
+    return np.asarray(muscle & (t1 <= np.nanpercentile(t1[muscle], _LEAN)))
+
+
+def level_of(values: NDArray[np.floating], mask: Mask) -> float | None:
+    """Median signal within a mask, or None where there is too little of it."""
+    found = values[mask]
+    found = found[np.isfinite(found)]
+    return float(np.median(found)) if found.size >= _FEW else None
+
+
+def in_plane(geometry: Geometry) -> Mask:
+    """Structuring element of a voxel's neighbours within its sagittal slice, whichever array axis runs across."""
+    shape = [3, 3, 3]
+    shape[geometry.axis_along(0)] = 1
+    return np.ones(shape, dtype=bool)
+
+
+def _box(body: Mask, segmentation: Segmentation) -> Box:
+    low, high = (np.array(f(np.argwhere(body), axis=0)) for f in (np.min, np.max))
+    margin = [0 if mm > 2 else int(np.ceil(_AROUND_MM / mm)) for mm in segmentation.geometry.spacing]
+    across = segmentation.geometry.axis_along(0)
+    margin[across] = int(np.ceil(12 / segmentation.geometry.spacing[across]))
+    edges = [
+        slice(max(0, int(a) - m), min(n, int(b) + m + 1))
+        for a, b, m, n in zip(low, high, margin, body.shape, strict=True)
+    ]
+    return edges[0], edges[1], edges[2]
+
+
+def _near_levels(spine: Spine, level: Level, reach: int) -> tuple[Level, ...]:
+    place = spine.levels.index(level)
+    return spine.levels[max(0, place - reach) : place + reach + 1]
+
+
+def _of(
+    labels: NDArray[np.unsignedinteger], segmentation: Segmentation, kind: StructureKind, levels: Sequence[Level]
+) -> Mask:
+    values = [v for v, known in segmentation.structures.items() if known.kind is kind and known.level in levels]
+    return np.asarray(np.isin(labels, values))
+
+
+def _discs_beside(labels: NDArray[np.unsignedinteger], segmentation: Segmentation, level: Level) -> Mask:
+    values = [
+        v
+        for v, known in segmentation.structures.items()
+        if known.kind is StructureKind.DISC and level in (known.level, known.lower)
+    ]
+    return np.asarray(np.isin(labels, values))
+
+
+def _muscle(
+    labels: NDArray[np.unsignedinteger], points: NDArray[np.floating], body: Mask, segmentation: Segmentation
+) -> Mask:
+    """Unlabelled tissue behind the bodies, away from the mid-plane."""
+    left = left_axis(segmentation.geometry)
+    places = points[body]
+    middle = places.mean(axis=0)
+    wall = float(np.quantile(places[:, 1], 0.98))
+    behind = points[..., 1] - wall  # LPS: y grows to posterior
+    beside = np.abs((points - middle) @ left)
+    found = (labels == 0) & (behind > _MUSCLE_MM[0]) & (behind < _MUSCLE_MM[1]) & (beside > _BESIDE_MM)
+    return np.asarray(found)
