@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.dicom.write import StudyHeader, write_series
-from spinemri.pipeline import analyze
+from spinemri.pipeline import Networks, analyze
 from spinemri.synthesis.phantom import make_phantom
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def score_phantom(seed: int, predictor: Predictor, height_loss_pct: float = 35.0
     with tempfile.TemporaryDirectory() as name:
         for image in phantom.images:
             write_series(image, Path(name) / str(image.series.number), StudyHeader(f"PHANTOM{seed}"))
-        analysis = analyze(Path(name), predictor).analysis
+        analysis = analyze(Path(name), Networks(predictor)).analysis
     return score(phantom.truth, analysis)
 
 
