@@ -1,6 +1,7 @@
 """The main job, in order: read_study, infer, finish; ``analyze`` is the three of them.
 
-scan, choose, load (``read_study``) - segment and name (``infer``) - merge, align, measure, assess (``finish``).
+scan, choose, load (``read_study``) - segment, name, merge, align, look for lesions (``infer``, which needs the
+networks) - measure, assess (``finish``).
 Identifiers become salted tokens as soon as a study is read, so that nothing after it can leak them.
 """
 
@@ -14,15 +15,21 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from spinemri.analysis import Analysis, Provenance, SeriesRecord
+from spinemri.assess.marrow import assess_marrow
+from spinemri.assess.screen import failures, screened
 from spinemri.assess.study import assess
 from spinemri.case import Case
 from spinemri.dicom.study import load_study
 from spinemri.dicom.tokens import with_identifiers, with_tokens
 from spinemri.errors import InputError
+from spinemri.lesion import MarrowScreen
+from spinemri.measure.marrow import MarrowCase, measure_marrow
+from spinemri.measure.quality import measure_quality
 from spinemri.measure.study import measure
 from spinemri.merge import merge, parts
 from spinemri.register import align_series
 from spinemri.segment.anatomy import segment_anatomy
+from spinemri.segment.lesion_model import load_lesion_model
 from spinemri.segment.levels import RELATIVE_NAMES, Anchor
 from spinemri.segment.model import load_model
 from spinemri.segment.reconcile import reconcile
@@ -33,15 +40,18 @@ if TYPE_CHECKING:
 
     from spinemri.dicom.study import LoadedStudy
     from spinemri.image import Image
+    from spinemri.segment.lesion_predictor import LesionPredictor
+    from spinemri.segment.lesions import MarrowView
     from spinemri.segment.predictor import Predictor
     from spinemri.segmentation import Segmentation
     from spinemri.series import Contrast
-    from spinemri.spine import LevelAssignment, Spine
+    from spinemri.spine import LevelAssignment, Spine, VertebraAlignment
 
     Progress = Callable[[str, int, int], None]
 
 _LIBRARIES = ("pydicom", "highdicom", "SimpleITK", "numpy", "scipy", "torch", "monai")
 _NEARLY_MM = 60.0
+NO_LESION_MODEL = "marrow was not assessed: no lesion model was loaded"
 
 
 @dataclass(frozen=True)
@@ -75,18 +85,32 @@ class Options:
 
 
 @dataclass(frozen=True, eq=False)
-class Anatomy:
-    """Segmentations of the images of a study with their level assignments, in the same order."""
+class Networks:
+    """The loaded networks of an analysis; without a lesion network marrow is reported as not assessed."""
+
+    anatomy: Predictor
+    lesions: LesionPredictor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What the networks saw in a study.
+
+    ``segmentations`` and ``assignments`` are parallel to the images; ``marrow`` is None when nobody looked for lesions.
+    """
 
     segmentations: tuple[Segmentation, ...]
     assignments: tuple[tuple[LevelAssignment, ...], ...]
+    spine: Spine
+    alignments: tuple[VertebraAlignment, ...]
+    marrow: MarrowView | None
     warnings: tuple[str, ...]
     seconds: dict[str, float] = field(default_factory=dict)
 
 
 def analyze(
     folder: Path,
-    predictor: Predictor | None = None,
+    networks: Networks | None = None,
     options: Options | None = None,
     progress: Progress | None = None,
 ) -> Case:
@@ -95,7 +119,7 @@ def analyze(
     Parameters
     ----------
     folder : DICOM in any layout, or NIfTI, NRRD, MetaImage files
-    predictor : the loaded model; the bundled one on the best device when None
+    networks : the loaded models; the bundled ones on the best device when None
     options : see ``Options``
     progress : called with (stage, done, total)
 
@@ -106,8 +130,8 @@ def analyze(
     """
     options = options or Options()
     loaded = read_study(folder, options, progress)
-    predictor = predictor or default_predictor()
-    return finish(loaded, infer(loaded, predictor, options, progress), predictor, options, progress)
+    networks = networks or load_networks()
+    return finish(loaded, infer(loaded, networks, options, progress), networks, options, progress)
 
 
 def read_study(folder: Path, options: Options | None = None, progress: Progress | None = None) -> LoadedStudy:
@@ -129,20 +153,79 @@ def read_study(folder: Path, options: Options | None = None, progress: Progress 
 
 def infer(
     loaded: LoadedStudy,
-    predictor: Predictor,
+    networks: Networks,
     options: Options | None = None,
     progress: Progress | None = None,
-) -> Anatomy:
-    """Named anatomy of every image of a study.
+) -> Reading:
+    """Named anatomy of every image of a study, one spine of all of them, and the lesions of its marrow.
 
     Raises
     ------
     LevelError
         The user's anchor fits no body.
+    InputError
+        If no series shows a vertebral column.
     """
-    options = options or Options()
-    start = time.perf_counter()
     report = progress or _silent
+    start = time.perf_counter()
+    segmentations, assignments, warnings = _anatomy(loaded, networks.anatomy, options or Options(), report)
+    segmented = time.perf_counter()
+    spine = merge(loaded.images, segmentations, assignments)
+    if not spine.vertebrae:
+        raise InputError("no spine found: none of the sagittal series shows a vertebral column")
+    report("aligning", 0, 1)
+    alignments, notes = align_series(spine, loaded.images, segmentations)
+    aligned = time.perf_counter()
+    marrow = _marrow(loaded, (spine, segmentations, alignments), networks.lesions, report)
+    seconds = {"segment": segmented - start, "align": aligned - segmented, "lesions": time.perf_counter() - aligned}
+    told = (*warnings, *spine.warnings, *notes)
+    return Reading(segmentations, assignments, spine, alignments, marrow, told, seconds)
+
+
+def finish(
+    loaded: LoadedStudy,
+    reading: Reading,
+    networks: Networks,
+    options: Options | None = None,
+    progress: Progress | None = None,
+) -> Case:
+    """Measurements and findings of what the networks saw."""
+    report = progress or _silent
+    start = time.perf_counter()
+    report("measuring", 0, 1)
+    spine, segmentations, marrow = reading.spine, reading.segmentations, reading.marrow
+    measurements = measure(spine, loaded.images, segmentations)
+    quality = measure_quality(loaded.images, segmentations, spine, reading.alignments)
+    lesions, masks = (marrow.lesions, marrow.masks) if marrow else ((), ())
+    screen = screened(marrow.screen, quality, marrow.series) if marrow else MarrowScreen(warnings=(NO_LESION_MODEL,))
+    measurements += measure_marrow(MarrowCase(spine, loaded.images, segmentations, reading.alignments, lesions, masks))
+    findings = (*assess(measurements), *assess_marrow(measurements, lesions, screen))
+    report("measuring", 1, 1)
+    seconds = {**loaded.seconds, **reading.seconds, "measure": time.perf_counter() - start}
+    analysis = Analysis(
+        patient=loaded.patient,
+        study=loaded.study.study_uid,
+        patient_age_years=loaded.study.patient_age_years,
+        patient_sex=loaded.study.patient_sex,
+        series=tuple(_records(loaded, spine)),
+        skipped=loaded.skipped,
+        spine=spine,
+        alignments=reading.alignments,
+        quality=quality,
+        marrow=screen,
+        lesions=lesions,
+        measurements=measurements,
+        findings=findings,
+        warnings=(*loaded.warnings, *reading.warnings, *failures(quality)),
+        provenance=_provenance(networks, options or Options(), seconds),
+    )
+    return Case(analysis, loaded.images, segmentations, masks)
+
+
+def _anatomy(
+    loaded: LoadedStudy, predictor: Predictor, options: Options, report: Progress
+) -> tuple[tuple[Segmentation, ...], tuple[tuple[LevelAssignment, ...], ...], tuple[str, ...]]:
+    """Segmentations and level assignments of every image, and what is to be told about them."""
     anchor = Anchor.parse(options.anchor) if options.anchor else None
     segmentations, assignments, told = [], [], []
     for n, image in enumerate(loaded.images):
@@ -160,51 +243,24 @@ def infer(
         for note in remarks
         if RELATIVE_NAMES not in note or _relative(names)  # unless another series has settled it
     ]
-    return Anatomy(agreed, names_agreed, (*warnings, *notes), {"segment": time.perf_counter() - start})
+    return agreed, names_agreed, (*warnings, *notes)
 
 
-def finish(
+def _marrow(
     loaded: LoadedStudy,
-    anatomy: Anatomy,
-    predictor: Predictor,
-    options: Options | None = None,
-    progress: Progress | None = None,
-) -> Case:
-    """One spine from all series, its alignment between series, measurements and findings.
+    seen: tuple[Spine, tuple[Segmentation, ...], tuple[VertebraAlignment, ...]],
+    predictor: LesionPredictor | None,
+    report: Progress,
+) -> MarrowView | None:
+    if predictor is None:
+        return None
+    from spinemri.segment.lesions import find_lesions
 
-    Raises
-    ------
-    InputError
-        If no series shows a vertebral column.
-    """
-    report = progress or _silent
-    start = time.perf_counter()
-    spine = merge(loaded.images, anatomy.segmentations, anatomy.assignments)
-    if not spine.vertebrae:
-        raise InputError("no spine found: none of the sagittal series shows a vertebral column")
-    report("aligning", 0, 1)
-    alignments, notes = align_series(spine, loaded.images, anatomy.segmentations)
-    aligned = time.perf_counter()
-    report("measuring", 0, 1)
-    measurements = measure(spine, loaded.images, anatomy.segmentations)
-    findings = assess(measurements)
-    report("measuring", 1, 1)
-    seconds = {"align": aligned - start, "measure": time.perf_counter() - aligned}
-    analysis = Analysis(
-        patient=loaded.patient,
-        study=loaded.study.study_uid,
-        patient_age_years=loaded.study.patient_age_years,
-        patient_sex=loaded.study.patient_sex,
-        series=tuple(_records(loaded, spine)),
-        skipped=loaded.skipped,
-        spine=spine,
-        alignments=alignments,
-        measurements=measurements,
-        findings=findings,
-        warnings=(*loaded.warnings, *anatomy.warnings, *spine.warnings, *notes),
-        provenance=_provenance(predictor, options or Options(), {**loaded.seconds, **anatomy.seconds, **seconds}),
-    )
-    return Case(analysis, loaded.images, anatomy.segmentations)
+    report("looking for lesions", 0, 1)
+    spine, segmentations, alignments = seen
+    view = find_lesions(spine, loaded.images, segmentations, alignments, predictor)
+    report("looking for lesions", 1, 1)
+    return view
 
 
 def segment(image: Image, predictor: Predictor | None = None, *, anchor: str | None = None) -> Segmentation:
@@ -242,6 +298,18 @@ def default_predictor(
     return Predictor(load_model(model), device, threads, quality=quality)
 
 
+def lesion_predictor(model: str | Path | None = None, device: str = "auto") -> LesionPredictor:
+    """The loaded lesion model; as ``default_predictor``, which sets the threads of both."""
+    from spinemri.segment.lesion_predictor import LesionPredictor
+
+    return LesionPredictor(load_lesion_model(model), device)
+
+
+def load_networks(device: str = "auto", threads: int | None = None) -> Networks:
+    """The bundled models on a device. Raises ModelError as ``default_predictor`` does."""
+    return Networks(default_predictor(None, device, threads), lesion_predictor(None, device))
+
+
 def _relative(names: tuple[LevelAssignment, ...]) -> bool:
     return bool(names) and names[0].level.is_relative
 
@@ -261,8 +329,8 @@ def _records(loaded: LoadedStudy, spine: Spine) -> Iterator[SeriesRecord]:
     yield from (SeriesRecord(series=series, used=False, reason=reason) for series, reason in loaded.refused)
 
 
-def _provenance(predictor: Predictor, options: Options, seconds: dict[str, float]) -> Provenance:
-    model = predictor.model
+def _provenance(networks: Networks, options: Options, seconds: dict[str, float]) -> Provenance:
+    model, lesions = networks.anatomy.model, networks.lesions.model if networks.lesions else None
     parameters = {"anchor": options.anchor, "contrast": options.contrast}
     return Provenance(
         software="spinemri",
@@ -270,9 +338,12 @@ def _provenance(predictor: Predictor, options: Options, seconds: dict[str, float
         model=model.name,
         model_version=model.version,
         model_sha256=model.sha256,
+        lesion_model=lesions.name if lesions else "",
+        lesion_model_version=lesions.version if lesions else "",
+        lesion_model_sha256=lesions.sha256 if lesions else "",
         parameters={name: str(value) for name, value in parameters.items() if value is not None},
         libraries={name: _version_of(name) for name in _LIBRARIES},
-        device=str(predictor.device),
+        device=str(networks.anatomy.device),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds={stage: round(spent, 3) for stage, spent in seconds.items()},
     )

@@ -9,6 +9,7 @@ import pytest
 import torch
 from monai.bundle import ConfigParser, verify_net_in_out
 
+from spinemri.segment.lesion_model import is_lesion_bundle, load_lesion_model
 from spinemri.segment.model import load_model
 
 MODELS = Path(__file__).resolve().parents[1] / "models"
@@ -40,6 +41,10 @@ TENSOR = {
 OURS = {"schema", "changelog", "intended_use", "data_source", "data_type", "references", "eval_metrics", "spinemri"}
 
 pytestmark = pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)
+
+
+def loaded(bundle: Path):
+    return load_lesion_model(bundle) if is_lesion_bundle(bundle) else load_model(bundle)
 
 
 def metadata(bundle: Path) -> dict:
@@ -86,7 +91,7 @@ def test_inference_runs_through_the_configuration(bundle):
     parser.read_config([str(bundle / "configs/inference.json")])
     parser["bundle_root"] = str(bundle)
     predictor = parser.get_parsed_content("predictor")
-    assert predictor.model == load_model(bundle)
+    assert predictor.model == loaded(bundle)
 
 
 def test_training_configuration_can_be_read(bundle):
@@ -94,7 +99,7 @@ def test_training_configuration_can_be_read(bundle):
     parser.read_config([str(bundle / "configs/train.json")])
     parser["bundle_root"] = str(bundle)
     assert parser.get_parsed_content("config").minutes > 0
-    assert parser.get_parsed_content("model") == load_model(bundle)
+    assert parser.get_parsed_content("model") == loaded(bundle)
 
 
 def test_network_takes_and_gives_what_the_metadata_says(bundle):

@@ -21,7 +21,7 @@ from spinemri.dicom.scan import scan
 from spinemri.dicom.write import StudyHeader, write_series
 from spinemri.errors import InputError, LevelError, SeriesError
 from spinemri.evaluate.phantoms import score
-from spinemri.pipeline import Options, analyze, infer, read_study
+from spinemri.pipeline import Networks, Options, analyze, infer, read_study
 from spinemri.report.write import write
 from spinemri.series import Contrast
 from spinemri.spine import LevelBasis
@@ -73,7 +73,7 @@ def t2_folder(study, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def case(study, folder) -> Case:
-    return analyze(folder, study.predictor, KEY)
+    return analyze(folder, Networks(study.predictor), KEY)
 
 
 def test_levels_heights_loss_and_sac_are_those_that_were_painted(study, case):
@@ -111,14 +111,14 @@ def test_series_of_one_subject_that_did_not_move_are_aligned(case):
 def test_the_document_says_what_made_it(study, case):
     made = case.analysis.provenance
     assert (made.model, made.model_sha256) == (study.predictor.model.name, study.predictor.model.sha256)
-    assert set(made.seconds) == {"read", "segment", "align", "measure"}
+    assert set(made.seconds) == {"read", "segment", "align", "lesions", "measure"}
     assert made.libraries["pydicom"] == pydicom.__version__
     assert (case.analysis.patient_age_years, case.analysis.patient_sex) == (62, "F")
 
 
 def test_progress_names_every_stage(study, t2_folder):
     calls: list[tuple[str, int, int]] = []
-    analyze(t2_folder, study.predictor, progress=lambda *call: calls.append(call))
+    analyze(t2_folder, Networks(study.predictor), progress=lambda *call: calls.append(call))
     stages = list(dict.fromkeys(stage for stage, _, _ in calls))
     assert stages == ["reading headers", "loading", "segmenting", "aligning", "measuring"]
     assert all(0 <= done <= total for _, done, total in calls)
@@ -130,7 +130,7 @@ def test_progress_names_every_stage(study, t2_folder):
 def test_without_a_column_nothing_is_made_up(study, t2_folder):
     blind = replace(study.predictor, classes=np.zeros_like(study.predictor.classes))
     with pytest.raises(InputError, match=r"^no spine found"):
-        analyze(t2_folder, blind)
+        analyze(t2_folder, Networks(blind))
 
 
 def truncate(series: Path) -> None:
@@ -177,7 +177,7 @@ def test_when_nothing_can_be_loaded_every_reason_is_given(folder, tmp_path):
 @pytest.mark.parametrize(("anchor", "lowest"), [("L5=1", "L5"), ("L6=2", "S1"), ("S1=1", "S1")])
 def test_the_user_has_the_last_word_on_a_level(study, t2_folder, anchor, lowest):
     options = Options(anchor=anchor)
-    anatomy = infer(read_study(t2_folder, options), study.predictor, options)
+    anatomy = infer(read_study(t2_folder, options), Networks(study.predictor), options)
     (named,) = anatomy.assignments
     assert str(named[-1].level) == lowest
     assert named[-1].basis is LevelBasis.USER
@@ -189,7 +189,7 @@ def test_an_anchor_without_sense_is_told_before_the_work_and_one_that_fits_nobod
         Options(anchor="L5")
     options = Options(anchor="L5=40")
     with pytest.raises(LevelError, match="40"):
-        infer(read_study(t2_folder), study.predictor, options)
+        infer(read_study(t2_folder), Networks(study.predictor), options)
 
 
 # identifiers
@@ -212,7 +212,7 @@ def test_tokens_are_stable_for_a_key_and_differ_between_keys(t2_folder):
 
 def test_identifiers_are_kept_when_asked_for(study, t2_folder):
     header = pydicom.dcmread(t2_folder / "IM0001.dcm")
-    case = analyze(t2_folder, study.predictor, Options(keep_identifiers=True))
+    case = analyze(t2_folder, Networks(study.predictor), Options(keep_identifiers=True))
     analysis = case.analysis
     assert analysis.patient == header.PatientID == "PID4711"
     assert analysis.study == header.StudyInstanceUID
@@ -258,7 +258,8 @@ def test_no_identifier_reaches_a_file_or_the_terminal(study, folder, tmp_path, m
     assert outcome.code == 0, outcome.err
     assert {path.name for path in out.iterdir()} == {
         "report.json", "report.html", "report.txt", "measurements.csv", "segmentation.json", "segmentation_4.nii.gz",
-    }  # fmt: skip
+        "lesions.csv", "lesions.json",
+    } | {path.name for path in out.glob("lesions_*.nii.gz")}  # fmt: skip
     said = {path.name: contents(path) for path in out.iterdir()}
     said |= {"stdout": outcome.out.encode(), "stderr": outcome.err.encode()}
     assert "series 2: " in outcome.err
@@ -280,7 +281,7 @@ def test_names_and_order_of_files_change_nothing(study, t2_folder, tmp_path):
         target = tmp_path / f"{n % 2}" / f"{n:03d}"
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(Path(path).read_bytes())
-    one, two = (analyze(where, study.predictor, KEY) for where in (t2_folder, tmp_path))
+    one, two = (analyze(where, Networks(study.predictor), KEY) for where in (t2_folder, tmp_path))
     assert comparable(one) == comparable(two)
     assert np.array_equal(one.segmentations[0].voxels, two.segmentations[0].voxels)
 
@@ -288,7 +289,7 @@ def test_names_and_order_of_files_change_nothing(study, t2_folder, tmp_path):
 def test_a_flat_folder_of_volumes_is_one_study(study, case, tmp_path):
     for image, name in zip(study.images[::2], ("17_t1.nii.gz", "17_t2.nii.gz"), strict=True):
         write_nifti(image.voxels, image.geometry, tmp_path / name)
-    volumes = analyze(tmp_path, study.predictor, KEY)
+    volumes = analyze(tmp_path, Networks(study.predictor), KEY)
     assert [s.contrast for s in volumes.analysis.used_series()] == [Contrast.T1W, Contrast.T2W]
     assert score(study.truth, volumes.analysis).levels_right == 7
     expected = {m.id: m.value for m in case.analysis.measurements if m.value is not None}
@@ -316,7 +317,7 @@ def test_left_stays_left_from_truth_to_file(study, t2_folder, tmp_path):
     x = truth.geometry.to_patient(index)[:, 0].reshape(truth.geometry.shape)
     bodies = [centre[0] for centre in study.truth["body_centres_lps_mm"].values()]
     lame = np.where((truth.classes == POSTERIOR) & (x < np.mean(bodies) + 4), 0, truth.classes).astype(np.uint8)
-    case = analyze(t2_folder, replace(truth, classes=lame), KEY)
+    case = analyze(t2_folder, Networks(replace(truth, classes=lame)), KEY)
     out = write(case, tmp_path / "out")
     voxels, affine = read_ras(out / "segmentation_4.nii.gz")
     segmentation = case.segmentations[0]

@@ -18,9 +18,10 @@ import torch
 from spinemri.analysis import Analysis
 from spinemri.errors import InputError
 from spinemri.evaluate.phantoms import MAX_LOSS_ERROR, PhantomScore, score
-from spinemri.pipeline import analyze, default_predictor
-from spinemri.segment.model import METADATA, WEIGHTS, bundle_path, file_sha256, load_model
-from spinemri.segment.predictor import build_network
+from spinemri.pipeline import Networks, analyze, default_predictor
+from spinemri.segment.bundle import METADATA, WEIGHTS, bundle_path, file_sha256
+from spinemri.segment.model import load_model
+from spinemri.segment.weights import build_network
 from tests.cli.command import Outcome, run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,8 +55,9 @@ def test_every_promised_file_is_written_and_nothing_else(report):
     out, _ = report
     masks = {f"segmentation_{number}.nii.gz" for number in SERIES}
     named = {"report.json", "report.html", "report.txt", "measurements.csv", "segmentation.json"}
-    assert {path.name for path in out.iterdir()} == named | masks
-    assert all(path.stat().st_size > 200 for path in out.iterdir())
+    lesions = {"lesions.csv", "lesions.json"} | {path.name for path in out.glob("lesions_*.nii.gz")}
+    assert {path.name for path in out.iterdir()} == named | masks | lesions
+    assert all(path.stat().st_size > 100 for path in out.iterdir())
 
 
 def test_the_report_keeps_its_published_schema(report):
@@ -97,7 +99,7 @@ def randomised(folder: Path) -> Path:
 def attempt(study: Path, model: Path) -> PhantomScore | str:
     """Score of a study with a model, or why it could not be analysed."""
     try:
-        return score(TRUTH, analyze(study, default_predictor(model)).analysis)
+        return score(TRUTH, analyze(study, Networks(default_predictor(model))).analysis)
     except InputError as error:
         return str(error)
 

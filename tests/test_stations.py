@@ -11,7 +11,7 @@ import pytest
 from spinemri.dicom.write import StudyHeader, write_series
 from spinemri.errors import InputError
 from spinemri.measurement import Status
-from spinemri.pipeline import Options, analyze, read_study
+from spinemri.pipeline import Networks, Options, analyze, read_study
 from spinemri.report.html_page import to_html
 from spinemri.report.text import to_text
 from tests.whole_spine import WholeSpine, whole_spine
@@ -41,7 +41,7 @@ def written(images, root):
 @pytest.fixture(scope="module")
 def case(person, tmp_path_factory):
     folder = written(person.stations(), tmp_path_factory.mktemp("stations"))
-    return analyze(folder, person.predictor, KEY)
+    return analyze(folder, Networks(person.predictor), KEY)
 
 
 def test_three_stations_give_each_vertebra_once_at_its_place(person, case):
@@ -103,7 +103,7 @@ def test_a_composed_series_numbers_the_spine_and_is_not_measured_beside_its_stat
     assert [i.series.label for i in loaded.images] == ["3", "4", "5", "8"]
     (seam,) = loaded.images[-1].seams
     assert seam == pytest.approx(person.row_of("T7") - 0.5, abs=1)
-    case = analyze(folder, person.predictor, KEY)
+    case = analyze(folder, Networks(person.predictor), KEY)
     assert tuple(v.level.name for v in case.analysis.spine.vertebrae) == LEVELS
     labels = {s.series_uid: s.label for s in case.analysis.used_series()}
     assert {labels[v.series_uid] for v in case.analysis.spine.vertebrae} == {"3", "4", "5"}
@@ -122,7 +122,7 @@ def compose(person, folder, step):
 
 def test_alone_a_composed_series_is_measured_away_from_its_seam(person, tmp_path):
     compose(person, tmp_path, 0.12)
-    case = analyze(tmp_path, person.predictor, KEY)
+    case = analyze(tmp_path, Networks(person.predictor), KEY)
     found = {m.id: m for m in case.analysis.measurements}
     joined, away = (nearest(case, person.centre_of(level)) for level in ("T7", "L3"))
     for name in ("posterior_height", "height_loss_pct", "dural_sac_ap"):
@@ -154,7 +154,7 @@ def test_stations_in_other_frames_of_reference_are_never_joined_silently(person,
         replace(i, series=i.series.model_copy(update={"region": region}))
         for i, region in zip(apart, ("CSPINE", "TSPINE", "LSPINE"), strict=True)
     ]
-    case = analyze(written(named, tmp_path / "named"), person.predictor, KEY)
+    case = analyze(written(named, tmp_path / "named"), Networks(person.predictor), KEY)
     assert len(case.analysis.used_series()) == 3
     assert any("different frames of reference" in w for w in case.analysis.warnings)
     levels = {v.level.name: v.series_uid for v in case.analysis.spine.vertebrae}
@@ -164,7 +164,7 @@ def test_stations_in_other_frames_of_reference_are_never_joined_silently(person,
 
 def test_the_users_word_counts_from_the_bottom_of_the_lowest_station(person, tmp_path):
     folder = written(person.stations(), tmp_path)
-    case = analyze(folder, person.predictor, Options(token_key=b"k" * 16, anchor="S1=1"))
+    case = analyze(folder, Networks(person.predictor), Options(token_key=b"k" * 16, anchor="S1=1"))
     assert tuple(v.level.name for v in case.analysis.spine.vertebrae) == LEVELS
 
 
@@ -185,4 +185,4 @@ def test_two_blocks_in_one_dicom_series_are_two_stations(person, tmp_path):
 def test_nothing_to_see_is_still_no_spine(person, tmp_path):
     blind = replace(person.predictor, classes=person.predictor.classes * 0)
     with pytest.raises(InputError, match=r"^no spine found"):
-        analyze(written(person.stations()[:1], tmp_path), blind, KEY)
+        analyze(written(person.stations()[:1], tmp_path), Networks(blind), KEY)

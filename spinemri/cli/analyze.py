@@ -25,6 +25,8 @@ def command(
         str | None, typer.Option(help="Name one body yourself: L5=2 says that the 2nd body from the bottom is L5.")
     ] = None,
     model: Annotated[str | None, typer.Option(help="Model bundle: a name or a folder.")] = None,
+    no_lesions: Annotated[bool, typer.Option("--no-lesions", help="Do not look for marrow lesions.")] = False,
+    lesion_model: Annotated[str | None, typer.Option(help="Lesion model bundle: a name or a folder.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 …")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
     quality: Annotated[
@@ -45,15 +47,15 @@ def command(
 
     check_writable(out, overwrite=overwrite)
     key = None if keep_identifiers else read_key(token_key, out)
-    from spinemri.pipeline import Options, default_predictor, finish, infer, read_study
+    from spinemri.pipeline import Networks, Options, default_predictor, finish, infer, lesion_predictor, read_study
     from spinemri.report.write import write
 
     options = Options(patient, contrast_named(contrast), anchor, keep_identifiers, key)
     with progress_bar() as update:
         loaded = read_study(folder, options, update)
-        predictor = default_predictor(model, device, threads, quality=quality)
-        anatomy = infer(loaded, predictor, options, update)
-        case = finish(loaded, anatomy, predictor, options, update)
+        anatomy = default_predictor(model, device, threads, quality=quality)
+        networks = Networks(anatomy, None if no_lesions else lesion_predictor(lesion_model, device))
+        case = finish(loaded, infer(loaded, networks, options, update), networks, options, update)
         write(case, out, overwrite=overwrite)
     _summary(case.analysis)
     stdout.print(f"report: {Path(out.resolve().name) / 'report.html'}", markup=False)

@@ -11,6 +11,7 @@ import pytest
 import spinemri
 from spinemri.convert import write_nifti
 from spinemri.segment.bundle import bundle_path
+from spinemri.segment.lesion_model import load_lesion_model
 from spinemri.segment.model import load_model
 from spinemri.series import Contrast
 from spinemri.synthesis.tissue import Tissue
@@ -62,6 +63,18 @@ def test_a_run_learns_from_an_image_without_labels_and_writes_weights_into_the_b
     assert (bundle / "models/model.pt").read_bytes() != before
     assert (tmp_path / "run/checkpoint.pt").is_file()
     assert load_model(str(bundle)).version == "9.9.9"
+
+
+def test_a_lesion_bundle_is_trained_by_the_same_command(painted, tmp_path):
+    bundle = Path(shutil.copytree(bundle_path("marrow_lesion"), tmp_path / "mine"))
+    done = run(
+        "train", bundle, "-o", tmp_path / "run", "--painted", painted, "--minutes", 0.05, "--from", "new",
+        "--version", "9.9.9", "--change", "a test",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert "marrow_lesion" not in done.out
+    assert load_lesion_model(bundle).version == "9.9.9"
+    assert load_lesion_model(bundle).sha256 != load_lesion_model("marrow_lesion").sha256
 
 
 @pytest.mark.parametrize(
