@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _ALLOWED = 0.15  # tumour-like false positives per healthy study
 _WANTED = 0.9
+_LEAST_POINT = 0.35  # of the operating point, whatever the false positives here
 _SIZES_MM = np.arange(5.0, 26.0, 1.0)
 _ENOUGH = 12
 _loaded: list[object] = []
@@ -48,8 +49,8 @@ def main() -> None:
         scores = list(pool.map(_score, plan, [options.data] * len(plan)))
     calibration = fit(scores)
     recalibrated = [_with(calibration, score) for score in scores]
-    healthy = [s for r, s in zip(plan, recalibrated, strict=True) if r.what in ("healthy", "clean")]
-    point = max(operating_point(healthy, _ALLOWED), 0.3)
+    healthy = [s for r, s in zip(plan, recalibrated, strict=True) if r.what in ("healthy", "clean", "implants")]
+    point = max(operating_point(healthy, _ALLOWED), _LEAST_POINT)
     limits = {}
     for sequences in SEQUENCES:
         key = "+".join(sorted((CHANNEL_OF[c] for c in sequences), key=CHANNELS.index))

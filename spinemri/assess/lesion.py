@@ -36,15 +36,16 @@ RULE = (
 )
 SOURCE = "AJNR 2018;39:1584; Modic, Radiology 1988;166:193; Hong, Korean J Radiol 2016;17:565"
 
+_NEVER = {"follow-up, CT or biopsy"}
 _SAME = (
-    (frozenset({Kind.TUMOUR, Kind.ATYPICAL_HAEMANGIOMA}), "T2w"),
-    (frozenset({Kind.TUMOUR, Kind.FRACTURE_OEDEMA}), ""),
-    (frozenset({Kind.MODIC_1, Kind.DISCITIS}), ""),
-    (frozenset({Kind.SCLEROTIC, Kind.MODIC_3}), ""),
-    (frozenset({Kind.FAT, Kind.HAEMANGIOMA}), "STIR"),
-    (frozenset({Kind.TUMOUR, Kind.RED_MARROW}), "STIR"),
+    (frozenset({Kind.TUMOUR, Kind.ATYPICAL_HAEMANGIOMA}), {"T1w", "T2w"}),
+    (frozenset({Kind.TUMOUR, Kind.FRACTURE_OEDEMA}), _NEVER),
+    (frozenset({Kind.MODIC_1, Kind.DISCITIS}), _NEVER),
+    (frozenset({Kind.SCLEROTIC, Kind.MODIC_3}), _NEVER),
+    (frozenset({Kind.FAT, Kind.HAEMANGIOMA}), {"STIR"}),
+    (frozenset({Kind.TUMOUR, Kind.RED_MARROW}), {"STIR"}),
 )
-"""Kinds with the same signal unless a further sequence (named second; none: only follow-up, CT or biopsy) is there."""
+"""Kinds with the same signal unless all the sequences named second are there."""
 
 _SIGNAL = {
     Kind.TUMOUR: ("dark", "bright"),
@@ -164,6 +165,12 @@ def _adjacent(one: Lesion, other: Lesion) -> bool:
     return beside and abs(one.centre[2] - other.centre[2]) < 50
 
 
+def may_be_tumour(entity: Entity) -> bool:
+    """Whether an entity counts as tumour-like: it is, or an atypical haemangioma that cannot be told from one here."""
+    atypical = entity.kind is Kind.ATYPICAL_HAEMANGIOMA and Kind.TUMOUR in entity.not_distinguishable_from
+    return entity.kind in SUSPICIOUS or atypical
+
+
 def differential(lesion: Lesion, signs: Signs) -> tuple[Entity, ...]:
     """Entities from the most to the least likely, those below 10 % left out unless nothing else is there.
 
@@ -197,8 +204,8 @@ def _is_fat(signs: Signs) -> bool:
 
 def _same_signal(kind: Kind, signs: Signs) -> tuple[Kind, ...]:
     found = []
-    for pair, sequence in _SAME:
-        if kind in pair and sequence not in signs.contrasts:
+    for pair, sequences in _SAME:
+        if kind in pair and not sequences <= set(signs.contrasts):
             found += [other for other in pair if other is not kind]
     return tuple(found)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinemri.assess.lesion import BULGE_MM, RULE, SOURCE, SPREAD_MM3, SUSPICIOUS, differential, signs_of
+from spinemri.assess.lesion import BULGE_MM, RULE, SOURCE, SPREAD_MM3, differential, may_be_tumour, signs_of
 from spinemri.finding import Certainty, Finding, Urgency
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def assess_marrow(
     read = [(lesion, signs_of(lesion, lesions, by_id)) for lesion in lesions]
     judged = [(lesion, signs, differential(lesion, signs)) for lesion, signs in read]
     findings = [_lesion_finding(*one, by_id) for one in judged]
-    suspicious = [lesion for lesion, _, entities in judged if entities[0].kind in SUSPICIOUS]
+    suspicious = [lesion for lesion, _, entities in judged if may_be_tumour(entities[0])]
     return (diffuse, involvement_finding(suspicious, screen, diffuse), *findings)
 
 

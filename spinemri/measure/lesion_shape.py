@@ -109,7 +109,7 @@ def lesion_shape(mask: Mask, segmentation: Segmentation, level: Level, upward: P
         pedicle_left=float((arch & (frame.left > 0)).sum()) * voxel,
         pedicle_right=float((arch & (frame.left <= 0)).sum()) * voxel,
         bulge=_bulge(frame, wall, voxel),
-        expansion=_expansion(mask, segmentation, outside, voxel),
+        expansion=_expansion(mask, segmentation, voxel),
         compartments={name: float(n) * voxel for name, n in parts.items()},
         sides=sides,
         endplate=_endplate_contact(mask, body, segmentation, level),
@@ -194,11 +194,11 @@ def _canal_half_width(segmentation: Segmentation, level: Level) -> float:
     return float(width) / 2 + _CANAL_MM if slices.size else 12.0
 
 
-def _expansion(mask: Mask, segmentation: Segmentation, outside: Mask, voxel: float) -> float:
+def _expansion(mask: Mask, segmentation: Segmentation, voxel: float) -> float:
     """Furthest that a lesion lies outside bone and disc, mm; 0 when hardly anything does."""
     bone = segmentation.mask_of_kind(*_SPINE)
     away = ndimage.distance_transform_edt(~bone, sampling=segmentation.geometry.spacing)
-    return _furthest(away[mask][outside], voxel)
+    return _furthest(away[mask], voxel)
 
 
 def _endplate_contact(mask: Mask, body: Mask, segmentation: Segmentation, level: Level) -> float | None:

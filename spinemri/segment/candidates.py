@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 KINDS = tuple(MarrowChange)
-SUSPICIOUS = (MarrowChange.TUMOUR, MarrowChange.SCLEROTIC)
-"""Kinds for which the stricter operating point of tumour-like lesions holds."""
+SUSPICIOUS = (MarrowChange.TUMOUR, MarrowChange.SCLEROTIC, MarrowChange.ATYPICAL_HAEMANGIOMA)
+"""Kinds that may be a metastasis on the sequences at hand: one operating point holds for all of them."""
 
 LEAST_BENIGN_MM3 = 200.0
 """Smaller spots of fat or oedema have no consequence and are many: they are not reported."""

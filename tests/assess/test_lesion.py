@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from spinemri.anatomy import Level, StructureKind
-from spinemri.assess.lesion import Entity, Signs, differential, signs_of
+from spinemri.assess.lesion import Entity, Signs, differential, may_be_tumour, signs_of
 from spinemri.lesion import Lesion
 from spinemri.lesion import MarrowChange as Kind
 from spinemri.measurement import Measurement, Status
@@ -184,6 +184,7 @@ def test_fat_within_speaks_against_tumour(t1, lowered, kind):
     ("kind", "other", "sequence"),
     [
         (Kind.TUMOUR, Kind.ATYPICAL_HAEMANGIOMA, "T2w"),
+        (Kind.TUMOUR, Kind.ATYPICAL_HAEMANGIOMA, "T1w"),
         (Kind.TUMOUR, Kind.RED_MARROW, "STIR"),
         (Kind.FAT, Kind.HAEMANGIOMA, "STIR"),
     ],
@@ -206,6 +207,22 @@ def test_a_further_sequence_tells_entities_apart(kind, other, sequence):
 def test_no_sequence_tells_these_apart(kind, other):
     every = ("T1w", "STIR", "T2w", "T1w-post", "fat-fraction", "ADC")
     assert judged({kind: 1.0}, contrasts=every)[kind].not_distinguishable_from == (other,)
+
+
+@pytest.mark.parametrize(
+    ("kind", "contrasts", "counts"),
+    [
+        (Kind.TUMOUR, ("T1w", "T2w"), True),
+        (Kind.SCLEROTIC, ("T1w", "T2w"), True),
+        (Kind.ATYPICAL_HAEMANGIOMA, ("T2w",), True),
+        (Kind.ATYPICAL_HAEMANGIOMA, ("T1w", "STIR"), True),
+        (Kind.ATYPICAL_HAEMANGIOMA, ("T1w", "T2w"), False),
+        (Kind.FRACTURE_OEDEMA, ("T2w",), False),
+        (Kind.FAT, ("T2w",), False),
+    ],
+)
+def test_what_cannot_be_told_from_a_metastasis_counts_as_one(kind, contrasts, counts):
+    assert may_be_tumour(judged({kind: 1.0}, contrasts=contrasts)[kind]) is counts
 
 
 # evidence

@@ -181,8 +181,9 @@ def test_share_in_the_posterior_elements():
     assert shape_of(arch).posterior_share == 100
     body = ball(0.0, 0.0, 0.0, 8.0)
     assert shape_of(body).posterior_share == 0
-    both = shape_of(body | arch).posterior_share
-    assert both == pytest.approx(100 * arch.sum() / (arch.sum() + body.sum()))
+    beside = ball(27.0, 0.0, 0.0, 5.0)
+    for other in (body, beside):
+        assert shape_of(other | arch).posterior_share == pytest.approx(100 * arch.sum() / (arch.sum() + other.sum()))
 
 
 @pytest.mark.parametrize("side", [1, -1], ids=["left", "right"])
@@ -265,6 +266,12 @@ def test_volume_and_side_in_every_compartment(compartment, side):
     assert found.volume == pytest.approx(volume_of(*rest[2:]), rel=0.2)  # two or three slices
     assert found.sides == {compartment: "left" if side > 0 else "right"}
     assert found.body_share == 0
+
+
+def test_the_foramen_above_the_pedicle_is_not_that_of_the_vertebra():
+    mask = ball(18.0, WALL + 6.0, 14.5, 4.0, 5.0, 3.5)
+    found = shape_of(mask)
+    assert found.compartments == dict.fromkeys(COMPARTMENTS, 0) | {"paraspinal": pytest.approx(mask.sum() * VOXEL)}
 
 
 @pytest.mark.parametrize("compartment", COMPARTMENTS)

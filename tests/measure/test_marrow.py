@@ -23,6 +23,7 @@ from spinemri.spine import VertebraAlignment
 from tests.columns import rearranged
 from tests.measure.test_lesion_shape import (
     BODY,
+    DISCS,
     GRID,
     L3,
     NAMES,
@@ -66,7 +67,7 @@ KINDS = (
 )
 LEVELS = [Level(name) for name in NAMES]
 CLOSE = 0.03
-L3_L4 = Structure(StructureKind.DISC, L3, Level("L4"))
+L3_L4 = DISCS[L3, Level("L4")]
 
 
 @dataclass(frozen=True)
@@ -297,16 +298,10 @@ def test_opposed_phase_against_in_phase(uids, swapped):
 TOUCHING = Spot((0.0, 0.0, -8.0), (9.0, 8.0, 9.0))
 
 
-def inside_l3(one: Image, contrast) -> Image:
-    """The disc of an image that a lesion has overlapped with its own signal again."""
-    fresh = image(contrast, (), one.geometry)
-    labels = labels_on(one.geometry)
-    disc = labels == next(v for v, s in STRUCTURES.items() if s == L3_L4)
-    return replace(one, voxels=np.where(disc, 2 * fresh.voxels, one.voxels))
-
-
 def test_a_touched_disc_is_compared_with_the_other_discs():
-    stir = inside_l3(image(STIR, [TOUCHING], OTHER), STIR)
+    """240 against 100, 120 and 140."""
+    signals = dict(zip(DISCS.values(), (100.0, 140.0, 240.0, 120.0), strict=True))
+    stir = image(STIR, [TOUCHING], OTHER, discs=signals)
     found = of_lesion(case_of(image(T1, [TOUCHING]), stir, spots=[TOUCHING]))["lesion_disc_signal_ratio"]
     assert found.value == pytest.approx(2.0, rel=CLOSE)
     assert found.flags == ("disc:L3-L4",)
@@ -315,7 +310,7 @@ def test_a_touched_disc_is_compared_with_the_other_discs():
 
 
 def test_t2_tells_of_the_disc_where_stir_shows_too_few_others():
-    stir, t2 = image(STIR, [TOUCHING], OTHER), inside_l3(image(T2, [TOUCHING], OTHER), T2)
+    stir, t2 = image(STIR, [TOUCHING], OTHER), image(T2, [TOUCHING], OTHER, discs={L3_L4: 300.0})
     few = [s for s in STRUCTURES.values() if s.kind is not StructureKind.DISC or Level("L4") in (s.level, s.lower)]
     masks = masks_of(stir)
     kept = {v: s for v, s in masks.structures.items() if s in few}
@@ -526,6 +521,9 @@ def test_surroundings_are_where_their_names_say():
     assert u[found.muscle & (np.abs(v) < 12)].min() > BODY.depth / 2 + 8
     assert np.abs(x[found.muscle]).min() > 8
     assert {STRUCTURES[v].level for v in np.unique(labels[found.marrow])} == {Level(n) for n in ("L2", "L3", "L4")}
+    own = found.marrow & (labels == next(n for n, s in STRUCTURES.items() if s == Structure(KINDS[0], L3)))
+    assert u[own].max() < BODY.depth / 2 - 1.0  # the rim of a mask may be cortex
+    assert v[own & (np.abs(u) < 3)].max() < BODY.height / 2 - 2.0
     touching = {STRUCTURES[v] for v in np.unique(labels[found.discs])}
     assert touching == {s for s in STRUCTURES.values() if s.kind is StructureKind.DISC and L3 in (s.level, s.lower)}
     assert np.abs(v[found.body]).max() < BODY.height / 2

@@ -31,6 +31,7 @@ MODEL = LesionModel(
     least_volume_mm3=60.0,
     detection_limits_mm={},
 )
+SUSPECTS = (Kind.TUMOUR, Kind.SCLEROTIC, Kind.ATYPICAL_HAEMANGIOMA)
 
 
 def box(first, size) -> np.ndarray:
@@ -169,8 +170,8 @@ def test_a_larger_candidate_of_a_study_is_more_probable_than_a_small_one():
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("distance", [-0.001, 0.0, 0.001])
 def test_tumours_have_an_operating_point_of_their_own(kind, distance):
-    """Tumour-like and sclerotic lesions from 0.6, every other kind from 0.4, the point itself included."""
-    point = 0.6 if kind in (Kind.TUMOUR, Kind.SCLEROTIC) else 0.4
+    """What may be a metastasis from 0.6, every other kind from 0.4, the point itself included."""
+    point = 0.6 if kind in SUSPECTS else 0.4
     shares = np.zeros(len(KINDS))
     shares[KINDS.index(kind)] = 1.0
     candidate = Candidate(box((2, 10, 20), (1, 3, 4)), shares, 0.9, LEAST_BENIGN_MM3, point + distance)
@@ -182,7 +183,7 @@ def test_small_spots_are_reported_only_when_they_may_be_tumour(kind):
     shares = np.zeros(len(KINDS))
     shares[KINDS.index(kind)] = 1.0
     candidate = Candidate(box((2, 10, 20), (1, 3, 4)), shares, 0.9, LEAST_BENIGN_MM3 - 1, 0.99)
-    assert bool(reported([candidate], MODEL)) is (kind in (Kind.TUMOUR, Kind.SCLEROTIC))
+    assert bool(reported([candidate], MODEL)) is (kind in SUSPECTS)
 
 
 def test_what_is_reported_keeps_its_order():
