@@ -79,7 +79,7 @@ def main() -> None:
     print(f"written: {PAGE.relative_to(ROOT)}")
 
 
-STAGES = ("read", "segment", "align", "measure")
+STAGES = ("read", "segment", "align", "lesions", "measure")
 
 
 def _network() -> list[str]:
@@ -93,7 +93,7 @@ def _network() -> list[str]:
         for name, seconds in found["seconds"].items()
     ]
     return [
-        f"| one sagittal series, {found['series']}, warm, {found['threads']} threads | seconds |",
+        f"| one sagittal series, {found['series']}, or as said, warm, {found['threads']} threads | seconds |",
         "|---|---|",
         *rows,
         "",

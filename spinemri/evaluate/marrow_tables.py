@@ -67,7 +67,7 @@ def _implant_rows(sets: Mapping[str, Sequence[MarrowScore]], model: LesionModel)
     scores, point = sets.get("implants", ()), model.operating_point
     if not scores:
         return [_row("implants", "", "", "not measured: the public reference data are absent", "")]
-    people = len({s.name.split()[1] + s.name.split()[2] for s in scores})
+    people = len({" ".join(s.name.split()[1:-1]).removesuffix(" T1w+T2w") for s in scores})
     rate = false_positives(scores, point)
     found = []
     for sizes, name, bar, overlap in ((LARGE, "1 mL or more", "0.90", "0.72"), (SMALL, "0.2 to 1 mL", "0.70", "")):

@@ -27,7 +27,7 @@ from spinemri.evaluate.marrow import (
     sensitivity,
     tumour_evidence,
 )
-from spinemri.evaluate.marrow_phantoms import FIRST_SEED, PAIR, MarrowPhantom, marrow_phantom
+from spinemri.evaluate.marrow_phantoms import FIRST_SEED, PAIR, MarrowPhantom, _changes, marrow_phantom
 from spinemri.evaluate.truth import true_segmentation
 from spinemri.geometry import Geometry
 from spinemri.lesion import MarrowChange as Kind
@@ -160,10 +160,11 @@ def test_a_known_lesion_lies_at_the_same_place_of_the_patient_on_another_grid() 
 
 @dataclass(frozen=True, eq=False)
 class Made:
-    """A phantom and the true anatomy on its grid."""
+    """A phantom, the true anatomy on its grid, and what it was rendered from."""
 
     phantom: MarrowPhantom
     anatomy: Segmentation
+    volume: LabelVolume
 
 
 def made(number: int, kinds: tuple[Kind, ...] = (), **options: Any) -> Made:
@@ -176,7 +177,7 @@ def made(number: int, kinds: tuple[Kind, ...] = (), **options: Any) -> Made:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(marrow_phantoms, "paint", keep)
         phantom = marrow_phantom(number, kinds, **options)
-    return Made(phantom, true_segmentation(painted[0], phantom.images[0].geometry, "2.25.1"))
+    return Made(phantom, true_segmentation(painted[0], phantom.images[0].geometry, "2.25.1"), painted[0])
 
 
 KINDS = (Kind.TUMOUR, Kind.FAT, Kind.SCHMORL)
@@ -230,6 +231,19 @@ def test_changes_lie_in_bone_each_in_vertebrae_of_its_own(changed: Made) -> None
         values, counts = np.unique(anatomy.voxels[truth.mask & bone], return_counts=True)
         ranks.append(anatomy.structures[int(values[counts.argmax()])].level.rank)
     assert np.diff(sorted(ranks)).min() > 1, "never in neighbours"
+
+
+def test_no_change_is_put_where_the_field_ends(changed: Made) -> None:
+    """Whole vertebrae only, with 16 mm around them, as many changes as find one."""
+    slices, columns, rows = changed.volume.tissue.shape
+    for seed in range(6):
+        found = _changes(changed.volume, (Kind.FAT,) * 9, np.random.default_rng(seed))
+        assert 2 <= len(found) < 9, "there are not so many that are no neighbours"
+        for kind, change in found:
+            assert kind is Kind.FAT
+            assert change.kinds.shape == (slices, rows, columns)
+            for deposit in change.deposits:
+                assert 0 < deposit.window[2].start < deposit.window[2].stop < columns
 
 
 def around(person: Made, mask: np.ndarray) -> np.ndarray:
