@@ -54,7 +54,8 @@ def assess_marrow(
     judged = [(lesion, signs, differential(lesion, signs)) for lesion, signs in read]
     findings = [_lesion_finding(*one, by_id) for one in judged]
     suspicious = [lesion for lesion, _, entities in judged if may_be_tumour(entities[0])]
-    return (diffuse, involvement_finding(suspicious, screen, diffuse), *findings)
+    possible = [lesion for lesion, _, entities in judged if any(may_be_tumour(e) for e in entities)]
+    return (diffuse, involvement_finding(suspicious, screen, diffuse, possible), *findings)
 
 
 def diffuse_finding(measurements: Mapping[str, Measurement], screen: MarrowScreen) -> Finding:
@@ -104,7 +105,9 @@ def _ratios_said(discs: Sequence[float], muscle: Sequence[float]) -> str:
     return ", ".join(f"{name} (ratio {np.median(v):.2f}, {len(v)} levels)" for name, v in pairs)
 
 
-def involvement_finding(suspicious: Sequence[Lesion], screen: MarrowScreen, diffuse: Finding) -> Finding:
+def involvement_finding(
+    suspicious: Sequence[Lesion], screen: MarrowScreen, diffuse: Finding, possible: Sequence[Lesion] = ()
+) -> Finding:
     """Vertebrae with tumour-like lesions of those assessed, by region; or what size would have been seen."""
     common = {"id": INVOLVEMENT, "kind": INVOLVEMENT, "rule": RULE, "source": SOURCE}
     looked = tuple(dict.fromkeys((*screen.assessed, *(level for lesion in suspicious for level in lesion.levels))))
@@ -117,6 +120,16 @@ def involvement_finding(suspicious: Sequence[Lesion], screen: MarrowScreen, diff
         " Diffuse change may hide lesions." if diffuse.certainty in (Certainty.PRESENT, Certainty.BORDERLINE) else ""
     )
     involved = [level for level in looked if any(level in lesion.levels for lesion in suspicious)]
+    doubtful = [level for level in screen.assessed if any(level in lesion.levels for lesion in possible)]
+    if not involved and doubtful:
+        text = (
+            f"No lesion is called tumour-like first, but {len(doubtful)} of {count} vertebrae "
+            f"({', '.join(map(str, doubtful))}) hold a change that may be tumour, on {sequences}.{hidden}"
+        )
+        evidence = tuple(f"{lesion.id}.lesion_volume" for lesion in possible)
+        return Finding(
+            levels=tuple(doubtful), certainty=Certainty.BORDERLINE, statement=text, evidence=evidence, **common
+        )
     if not involved:
         limit = screen.detection_limit_mm
         size = (

@@ -387,3 +387,15 @@ def test_lesions_that_face_each_other_across_a_disc_are_told_from_others(upper, 
         assert told.cause == (Kind.MODIC_1 if facing else Kind.TUMOUR).value
         assert ("mirror pair across a disc" in told.statement) is facing
     assert (found["marrow_involvement"].certainty is Certainty.ABSENT) is facing
+
+
+def test_what_may_be_tumour_is_never_reported_as_nothing_detected():
+    doubtful = lesion(1, "L3", shares={Kind.FRACTURE_OEDEMA: 0.6, Kind.TUMOUR: 0.4})
+    found = next(f for f in assess_marrow([], [doubtful], SCREEN) if f.kind == "marrow_involvement")
+    assert found.certainty is Certainty.BORDERLINE
+    assert "L3" in found.statement
+    assert "may be tumour" in found.statement
+    assert "detected" not in found.statement
+    harmless = lesion(1, "L3", shares={Kind.FAT: 1.0})
+    found = next(f for f in assess_marrow([], [harmless], SCREEN) if f.kind == "marrow_involvement")
+    assert found.certainty is Certainty.ABSENT
