@@ -115,7 +115,8 @@ def involvement_finding(
     if not count:
         why = "; ".join(screen.warnings) or "no vertebra was looked at"
         return Finding(certainty=Certainty.NOT_ASSESSABLE, statement=f"Marrow lesions: not assessed ({why}).", **common)
-    sequences = " and ".join(screen.contrasts)
+    *most, last = screen.contrasts or ("no sequence",)
+    sequences = f"{', '.join(most)} and {last}" if most else last
     hidden = (
         " Diffuse change may hide lesions." if diffuse.certainty in (Certainty.PRESENT, Certainty.BORDERLINE) else ""
     )
@@ -124,7 +125,7 @@ def involvement_finding(
     if not involved and doubtful:
         text = (
             f"No lesion is called tumour-like first, but {len(doubtful)} of {count} vertebrae "
-            f"({', '.join(map(str, doubtful))}) hold a change that may be tumour, on {sequences}.{hidden}"
+            f"({', '.join(map(str, doubtful))}) may hold tumour, on {sequences}.{hidden}"
         )
         evidence = tuple(f"{lesion.id}.lesion_volume" for lesion in possible)
         return Finding(

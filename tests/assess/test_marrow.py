@@ -394,7 +394,7 @@ def test_what_may_be_tumour_is_never_reported_as_nothing_detected():
     found = next(f for f in assess_marrow([], [doubtful], SCREEN) if f.kind == "marrow_involvement")
     assert found.certainty is Certainty.BORDERLINE
     assert "L3" in found.statement
-    assert "may be tumour" in found.statement
+    assert "may hold tumour" in found.statement
     assert "detected" not in found.statement
     harmless = lesion(1, "L3", shares={Kind.FAT: 1.0})
     found = next(f for f in assess_marrow([], [harmless], SCREEN) if f.kind == "marrow_involvement")
