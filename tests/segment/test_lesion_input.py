@@ -152,15 +152,20 @@ def test_slices_are_those_that_were_acquired_at_one_millimetre_within():
 
 
 def test_every_bone_lies_within_with_room_in_front_of_it_and_behind():
-    seen, masks = seen_of(), anatomy()
-    bones = GRID.to_patient(np.argwhere(masks.mask_of_kind(*(kind for kinds in ANATOMY[:2] for kind in kinds))))
-    index = seen.geometry.to_index(bones)
+    """In a field of view that is 30 mm larger to the front, to the back and to the feet."""
+    before, after = np.array([0, 0, 28]), np.array([0, 34, 28])
+    shape = tuple(int(n) for n in GRID.shape + before + after)
+    wide = replace(GRID, shape=shape, origin=tuple(GRID.to_patient(-before).tolist()))
+    masks = anatomy(wide)
+    seen = seen_of(image(grid=wide), masks=masks)
+    bones = masks.mask_of_kind(StructureKind.VERTEBRAL_BODY, StructureKind.POSTERIOR_ELEMENTS)
+    index = seen.geometry.to_index(wide.to_patient(np.argwhere(bones)))
     low, high = index.min(axis=0), np.asarray(seen.geometry.shape) - 1 - index.max(axis=0)
     assert low.min() > -1e-6
     assert high.min() > -1e-6
-    assert low[1] > 5  # there, as in front and below, the field of view ends
-    assert high[1] > 14
-    assert high[2] > 10
+    assert (low[1], low[2]) == pytest.approx((12, 14), abs=1)  # behind and below
+    assert 29 < high[1] < 47  # in front, up to a multiple of 16
+    assert 13 < high[2] < 31  # above
 
 
 def test_the_outermost_slices_of_the_reference_are_seen():
