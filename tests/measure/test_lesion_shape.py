@@ -228,6 +228,18 @@ def test_a_lesion_within_the_wall_does_not_bulge(behind):
     assert shape_of(lesion).bulge < 1.0
 
 
+@pytest.mark.parametrize("lean", [-0.25, 0.25])
+def test_a_wall_that_leans_against_the_spine_is_no_bulge(lean):
+    """The spine runs 14 degrees off the body's axis: the chord follows the wall, not the spine."""
+    back = SPINE.to_patient(BODY.to_anatomy(np.array([0.0, 1.0, 0.0]))) - SPINE.to_patient(BODY.centre)
+    upward = (UPWARD + lean * back) / np.linalg.norm(UPWARD + lean * back)
+    x, u, v = np.moveaxis(local_points(), -1, 0)
+    for bulge in (0.0, 4.0):
+        lesion = (np.abs(x) < 8) & (u > 4) & (u < WALL + bulge) & (np.abs(v) < 8)
+        found = lesion_shape(lesion, anatomy(), L3, upward).bulge
+        assert found == pytest.approx(bulge, abs=1.6)
+
+
 def test_beside_the_middle_and_beyond_the_body_there_is_no_posterior_border():
     assert shape_of(ball(0.0, WALL + 6.0, 25.0, 6.0, 5.0, 6.0)).bulge == 0
     assert shape_of(ball(22.0, WALL + 5.0, 0.0, 5.0)).bulge == 0

@@ -278,9 +278,37 @@ def test_of_two_t1_series_the_one_in_which_a_vertebra_is_measured_and_not_cut_is
     truths = Spot(at("L1")), Spot(at("L2")), Spot(at("L4"))
     found = {lesion.level: lesion.series_uid for lesion in look(*truths, shown=pair, column=column).lesions}
     assert found == {L1: "1.9.1", L2: "1.9.2", L4: "1.9.1"}
-    pair[0] = pair[0][0], replace(pair[0][1], cut=frozenset({Structure(StructureKind.VERTEBRAL_BODY, L1)}))
+    pair[0] = with_cut(pair[0], L1)
     found = {lesion.level: lesion.series_uid for lesion in look(*truths, shown=pair, column=column).lesions}
     assert found == {L1: "1.9.2", L2: "1.9.2", L4: "1.9.1"}
+
+
+def with_cut(one: tuple[Image, Segmentation], level) -> tuple[Image, Segmentation]:
+    """The series with a body that its field of view is said to cut."""
+    return one[0], replace(one[1], cut=frozenset({Structure(StructureKind.VERTEBRAL_BODY, level)}))
+
+
+def test_a_vertebra_that_t1_cuts_is_looked_at_where_it_is_whole():
+    shown = [with_cut(series(), L1), series(Contrast.STIR)]
+    view = look(Spot(at("L1")), Spot(at("L3")), shown=shown)
+    assert {lesion.level: lesion.series_uid for lesion in view.lesions} == {L1: "1.2.STIR", L3: "1.2.T1w"}
+    assert view.screen.assessed == LEVELS
+
+
+def test_a_vertebra_that_every_series_cuts_is_not_assessed_and_its_lesions_are_not_reported():
+    shown = [with_cut(series(), L1), with_cut(series(Contrast.STIR), L1), series(Contrast.PDW)]
+    view = look(Spot(at("L1")), Spot(at("L3")), shown=shown)
+    assert [lesion.level for lesion in view.lesions] == [L3]
+    assert view.screen.assessed == (L2, L3, L4)
+    assert [level for level, _ in view.screen.not_assessed] == [L1]
+
+
+@pytest.mark.parametrize(("up", "count"), [(4.0, 0), (-4.0, 1)])
+def test_a_lesion_of_two_vertebrae_is_reported_where_most_of_its_bone_was_looked_at(up, count):
+    """L1 is cut; the lesion lies across the disc between L1 and L2."""
+    between = (COLUMN.centre("L1") + COLUMN.centre("L2")) / 2
+    view = look(Spot(between + up / 3 * UP, (9.0, 9.0, 15.0)), shown=[with_cut(series(), L1)])
+    assert [lesion.levels for lesion in view.lesions] == [(L2,)] * count
 
 
 def stations() -> list[tuple[Image, Segmentation]]:
