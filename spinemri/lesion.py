@@ -35,6 +35,37 @@ class MarrowChange(StrEnum):
     HARDWARE = "hardware or cement"
 
 
+LESION_QUANTITIES: dict[str, tuple[str, str]] = {
+    "lesion_volume": ("mm3", "volume of a marrow lesion with what has left the bone"),
+    "lesion_diameter": ("mm", "longest distance between two voxels of a lesion in one sagittal slice"),
+    "lesion_body_share_pct": ("%", "share of its vertebra's body that a lesion has replaced"),
+    "lesion_posterior_share_pct": ("%", "share of a lesion that lies behind the posterior wall, in the bone"),
+    "lesion_t1_to_marrow": ("1", "T1w signal of a lesion / of unaffected marrow near it"),
+    "lesion_t1_to_disc": ("1", "T1w signal of a lesion / of the discs beside its vertebra"),
+    "lesion_t1_to_muscle": ("1", "T1w signal of a lesion / of paraspinal muscle"),
+    "lesion_stir_to_marrow": ("1", "STIR or fat-suppressed T2w signal of a lesion / of unaffected marrow near it"),
+    "lesion_stir_to_muscle": ("1", "STIR or fat-suppressed T2w signal of a lesion / of paraspinal muscle"),
+    "lesion_t2_to_marrow": ("1", "T2w signal of a lesion / of unaffected marrow near it"),
+    "lesion_enhancement_pct": (
+        "%",
+        "rise of T1w signal of a lesion after contrast agent; the scanner's gain is taken from muscle",
+    ),
+    "lesion_opposed_phase_ratio": ("1", "signal of a lesion in opposed phase / in phase"),
+    "lesion_adc": ("mm2/s", "apparent diffusion coefficient of a lesion"),
+    "lesion_pedicle_left": ("mm3", "volume of a lesion in the left pedicle and arch"),
+    "lesion_pedicle_right": ("mm3", "volume of a lesion in the right pedicle and arch"),
+    "lesion_convex_posterior_border": ("mm", "furthest that a lesion bulges behind the chord of the posterior wall"),
+    "lesion_expansion": ("mm", "furthest that a lesion lies outside the expected outline of its vertebra"),
+    "lesion_epidural_volume": ("mm3", "part of a lesion in the spinal canal"),
+    "lesion_foraminal_volume": ("mm3", "part of a lesion in the neural foramina"),
+    "lesion_paraspinal_volume": ("mm3", "part of a lesion in soft tissue beside and behind the spine"),
+    "lesion_prevertebral_volume": ("mm3", "part of a lesion in soft tissue in front of the spine"),
+    "lesion_endplate_contact_pct": ("%", "share of the nearer endplate that a lesion touches"),
+    "lesion_disc_signal_ratio": ("1", "STIR or T2w signal of the disc a lesion touches / of the other discs"),
+}
+"""What is measured of each lesion, in the order of the tables: name -> UCUM unit, definition in one line."""
+
+
 class Lesion(BaseModel):
     """One focal marrow change of a study.
 
@@ -53,7 +84,7 @@ class Lesion(BaseModel):
     side: str = Field(default="", description="'left', 'right', 'midline' or 'both sides' of the vertebra's mid-plane")
     centre: tuple[float, float, float] = Field(description="centroid, LPS mm")
     probability: float = Field(ge=0, le=1, description="that this is a lesion, calibrated on simulated lesions")
-    shares: dict[MarrowChange, float] = Field(description="share of the evidence per kind, largest first")
+    shares: dict[MarrowChange, float] = Field(min_length=1, description="share of the evidence per kind, largest first")
 
     @property
     def kind(self) -> MarrowChange:

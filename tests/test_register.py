@@ -11,10 +11,10 @@ from spinemri.anatomy import Level, Structure, StructureKind
 from spinemri.convert import from_sitk
 from spinemri.geometry import Geometry
 from spinemri.image import Image
-from spinemri.register import align_series, align_vertebrae, to_moving
+from spinemri.register import align_series, align_vertebrae, motion_between, to_moving
 from spinemri.segmentation import Segmentation, label_value
 from spinemri.series import Contrast, Series
-from spinemri.spine import LevelAssignment, LevelBasis, Spine, Vertebra
+from spinemri.spine import LevelAssignment, LevelBasis, Spine, Vertebra, VertebraAlignment
 from tests.columns import TrueColumn
 
 NAMES = ("L1", "L2", "L3", "L4")
@@ -236,3 +236,17 @@ def test_a_real_patient_moved_above_l2_between_t1w_and_stir(shared):
     for name in ("L4", "S1"):
         assert found[name].status == "aligned"
         assert found[name].residual_mm < 1.0
+
+
+def test_a_motion_is_undone_by_its_inverse_and_found_from_either_side():
+    moved = VertebraAlignment(
+        level=Level("L2"), fixed_series_uid="1", moving_series_uid="2", residual_mm=3.0, status="registered",
+        translation_mm=(0.4, -2.5, 1.5), turn_deg=(2.0, -0.5, 0.3), centre=(5.0, -20.0, 310.0),
+    )  # fmt: skip
+    points = np.array([[5.0, -20.0, 310.0], [-12.0, -60.0, 300.0], [30.0, 10.0, 355.0]])
+    back = motion_between([moved], Level("L2"), "2", "1")
+    assert np.abs(to_moving(back, to_moving(moved, points)) - points).max() < 1e-6
+    assert np.abs(to_moving(back, points) - points).max() > 2
+    assert motion_between([moved], Level("L2"), "1", "2") == moved
+    assert motion_between([moved], Level("L3"), "1", "2") is None
+    assert motion_between([moved], Level("L2"), "1", "3") is None

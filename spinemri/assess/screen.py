@@ -53,5 +53,5 @@ def screened(screen: MarrowScreen, quality: Sequence[SeriesQuality], used: Seque
 
 def failures(quality: Sequence[SeriesQuality]) -> tuple[str, ...]:
     """A line for each check that failed; motion between series is told with the alignment."""
-    failed = [c for series in quality for c in series.checks if c.passed is False]
-    return tuple(c.reason for c in failed if c.name != "motion_between_series")
+    failed = [check for series in quality for check in series.failed]
+    return tuple(check.reason for check in failed if check.name != "motion_between_series")

@@ -15,9 +15,9 @@ import numpy as np
 from spinemri.merge import merge
 from spinemri.register import align_series
 from spinemri.segment.anatomy import segment_anatomy
-from spinemri.segment.candidates import KINDS, SUSPICIOUS, find_candidates
+from spinemri.segment.candidates import KINDS, SUSPICIOUS
 from spinemri.segment.lesion_input import lesion_input
-from spinemri.segment.lesions import in_assessed
+from spinemri.segment.lesions import candidates_in
 from spinemri.segment.reconcile import reconcile
 
 if TYPE_CHECKING:
@@ -111,9 +111,7 @@ def score_marrow(
     contrasts = "+".join(image.series.contrast.value for image in images)
     if seen is None:
         return MarrowScore(name, contrasts, 0, 0, (), tuple(_missed(t) for t in truths))
-    voxel = float(np.prod(seen.geometry.spacing))
-    every = find_candidates(lesions.predict(seen), voxel, lesions.model)
-    candidates = [c for c in every if in_assessed(c, seen, segmentations[0])]
+    candidates = candidates_in(seen, segmentations[0], lesions)
     masks = [_on_grid(truth, seen.geometry) for truth in truths]
     anything = np.any(masks, axis=0) if masks else np.zeros(seen.geometry.shape, dtype=bool)
     found = tuple(

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.evaluate.marrow import Truth
-from spinemri.evaluate.regions import REGIONS
-from spinemri.geometry import Geometry
+from spinemri.evaluate.regions import LAYERS, PIXEL_MM, REGIONS, SLICE_MM, stack_grid, synthetic_series
 from spinemri.image import Image
 from spinemri.lesion import MarrowChange as Kind
-from spinemri.series import Contrast, Plane, Series
+from spinemri.series import Contrast
 from spinemri.synthesis.acquire import acquire_signal
 from spinemri.synthesis.canvas import smooth_noise
 from spinemri.synthesis.changes import substance_signal
@@ -33,11 +32,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from spinemri.geometry import Geometry
     from spinemri.synthesis.labels import LabelVolume
 
 FIRST_SEED = 970_000
 PAIR = (Contrast.T1W, Contrast.STIR)
-_LAYERS, _SLICE_MM, _PIXEL_MM = 2, 4.0, 0.9
 _REPLACED_BELOW = 0.1  # fat fraction
 _CELLS = Relaxation(1400, 70, 0.78)  # water of marrow full of cells: darker than discs on T1w, as infiltration is
 _MOTTLE, _PER_LEVEL = 0.05, 0.03  # spread of the fat fraction in healthy marrow
@@ -75,12 +74,12 @@ def marrow_phantom(
     pathology = random_pathology(rng)
     fractures = pathology.fractures[:1] if Kind.FRACTURE_OEDEMA in kinds else ()
     subject = sample_subject(rng, Pathology(fractures, pathology.narrowings), variation=float(rng.uniform(0.5, 1.5)))
-    axes = field_axes(rng, subject, REGIONS[region], (_SLICE_MM / _LAYERS, _PIXEL_MM, _PIXEL_MM))
-    volume = paint(subject, (axes[0][: len(axes[0]) // _LAYERS * _LAYERS], axes[1], axes[2]), rng)
+    axes = field_axes(rng, subject, REGIONS[region], (SLICE_MM / LAYERS, PIXEL_MM, PIXEL_MM))
+    volume = paint(subject, (axes[0][: len(axes[0]) // LAYERS * LAYERS], axes[1], axes[2]), rng)
     drawn = float(rng.uniform(0.25, 0.6))
     marrow = _marrow(drawn if fat is None else fat)
     changes = _changes(volume, kinds, rng)
-    geometry = _grid(volume, seed)
+    geometry = stack_grid(volume, seed)
     images = tuple(_image(volume, changes, marrow, (contrast, geometry, seed)) for contrast in contrasts)
     return MarrowPhantom(images, tuple(_truths(changes, volume, geometry)))
 
@@ -94,7 +93,7 @@ def _changes(volume: LabelVolume, kinds: Sequence[Kind], rng: np.random.Generato
     shape = volume.tissue.transpose(0, 2, 1).shape
     classes = class_of_tissue()[volume.tissue].transpose(0, 2, 1)
     levels = volume.level.transpose(0, 2, 1)
-    free = find_vertebrae(classes, levels, (_SLICE_MM / _LAYERS, _PIXEL_MM, _PIXEL_MM))
+    free = find_vertebrae(classes, levels, (SLICE_MM / LAYERS, PIXEL_MM, PIXEL_MM))
     edges = {n for n in free if free[n].window[2].start == 0 or free[n].window[2].stop == shape[2]}
     free = {n: v for n, v in free.items() if n not in edges}
     found = []
@@ -131,30 +130,8 @@ def _image(
     for _, change in changes:
         signal = laid_down(signal, change, [substance_signal(d.substance, protocol) for d in change.deposits], rng)
     flat = np.ascontiguousarray(signal.transpose(0, 2, 1), dtype=np.float32)
-    voxels = acquire_signal(flat, rng, sub=(_LAYERS, 1), snr=float(rng.uniform(18, 40)))
-    series = Series(
-        series_uid=f"2.25.{seed}.{list(PROTOCOLS).index(contrast) + 1}",
-        number=list(PROTOCOLS).index(contrast) + 1,
-        contrast=contrast,
-        plane=Plane.SAGITTAL,
-        shape=geometry.shape,
-        spacing=geometry.spacing,
-        slice_thickness_mm=_SLICE_MM * 0.9,
-    )
-    return Image(voxels, geometry, series)
-
-
-def _grid(volume: LabelVolume, seed: int) -> Geometry:
-    """Slices to the left, rows downwards, columns backwards."""
-    slices, rows, columns = volume.tissue.shape
-    direction = np.stack([(1.0, 0.0, 0.0), (0.0, 0.0, -1.0), (0.0, 1.0, 0.0)], axis=1)
-    return Geometry(
-        (slices // _LAYERS, rows, columns),
-        (_SLICE_MM, _PIXEL_MM, _PIXEL_MM),
-        (-40.0, -120.0, 200.0),
-        tuple(direction.ravel().tolist()),
-        f"2.25.{seed}.9",
-    )
+    voxels = acquire_signal(flat, rng, sub=(LAYERS, 1), snr=float(rng.uniform(18, 40)))
+    return Image(voxels, geometry, synthetic_series(contrast, geometry, seed))
 
 
 def _truths(changes: Sequence[tuple[Kind, Changes]], volume: LabelVolume, geometry: Geometry) -> list[Truth]:
@@ -165,7 +142,7 @@ def _truths(changes: Sequence[tuple[Kind, Changes]], volume: LabelVolume, geomet
         for deposit in change.deposits:
             here = share[deposit.window]
             np.maximum(here, deposit.share, out=here)
-        layered = share.transpose(0, 2, 1).reshape(geometry.shape[0], _LAYERS, *geometry.shape[1:]).mean(axis=1)
+        layered = share.transpose(0, 2, 1).reshape(geometry.shape[0], LAYERS, *geometry.shape[1:]).mean(axis=1)
         mask = layered[:, ::-1, ::-1] > SURE
         if mask.any():
             found.append(Truth(kind, mask, geometry))

@@ -38,7 +38,7 @@ REGIONS = {"cervical": sizes.C3 + 2, "thoracic": sizes.T1 + 6, "lumbar": sizes.L
 CONTRASTS = tuple(PROTOCOLS)
 FIRST_SEED = 900_000
 KINDS = tuple(kind for kind in StructureKind if kind is not StructureKind.LESION)
-_LAYERS, _SLICE_MM, _PIXEL_MM = 2, 4.0, 0.9
+LAYERS, SLICE_MM, PIXEL_MM = 2, 4.0, 0.9
 _LEAST_VOXELS = 200  # a structure of which the field of view shows less is not scored
 
 
@@ -74,9 +74,9 @@ def region_images(
     seed = FIRST_SEED + 10_000 * list(REGIONS).index(region) + number
     rng = np.random.default_rng(seed)
     subject = sample_subject(rng, random_pathology(rng), variation=float(rng.uniform(0.5, 1.5)))
-    axes = field_axes(rng, subject, REGIONS[region], (_SLICE_MM / _LAYERS, _PIXEL_MM, _PIXEL_MM))
-    volume = paint(subject, (axes[0][: len(axes[0]) // _LAYERS * _LAYERS], axes[1], axes[2]), rng)
-    geometry = _grid(volume, seed)
+    axes = field_axes(rng, subject, REGIONS[region], (SLICE_MM / LAYERS, PIXEL_MM, PIXEL_MM))
+    volume = paint(subject, (axes[0][: len(axes[0]) // LAYERS * LAYERS], axes[1], axes[2]), rng)
+    geometry = stack_grid(volume, seed)
     images = tuple(_image(volume, contrast, geometry, seed) for contrast in contrasts)
     return images, true_segmentation(volume, geometry, f"2.25.{seed}.1")
 
@@ -123,15 +123,15 @@ def _cut(mask: NDArray[np.bool_], truth: Segmentation) -> bool:
     return bool(rows[0] == 0 or rows[-1] == truth.geometry.shape[1] - 1)
 
 
-def _grid(volume: LabelVolume, seed: int) -> Geometry:
+def stack_grid(volume: LabelVolume, seed: int) -> Geometry:
     """Slices to the left, rows downwards, columns backwards; turned a little, as patients lie."""
     slices, rows, columns = volume.tissue.shape
     turn = np.radians(np.random.default_rng([seed, 1]).uniform(-5, 5))
     down, back = (0.0, np.sin(turn), -np.cos(turn)), (0.0, np.cos(turn), np.sin(turn))
     direction = np.stack([(1.0, 0.0, 0.0), down, back], axis=1)
     return Geometry(
-        (slices // _LAYERS, rows, columns),
-        (_SLICE_MM, _PIXEL_MM, _PIXEL_MM),
+        (slices // LAYERS, rows, columns),
+        (SLICE_MM, PIXEL_MM, PIXEL_MM),
         (-40.0, -120.0, 200.0),
         tuple(direction.ravel().tolist()),
         f"2.25.{seed}.9",
@@ -141,13 +141,19 @@ def _grid(volume: LabelVolume, seed: int) -> Geometry:
 def _image(volume: LabelVolume, contrast: Contrast, geometry: Geometry, seed: int) -> Image:
     rng = np.random.default_rng([seed, CONTRASTS.index(contrast), 2])
     table = signal_table(PROTOCOLS[contrast], rng)
-    voxels = acquire(volume, table, rng, sub=(_LAYERS, 1), snr=float(rng.uniform(15, 40)))
-    series = Series(
-        series_uid=f"2.25.{seed}.{CONTRASTS.index(contrast) + 1}",
-        number=CONTRASTS.index(contrast) + 1,
+    voxels = acquire(volume, table, rng, sub=(LAYERS, 1), snr=float(rng.uniform(15, 40)))
+    return Image(voxels, geometry, synthetic_series(contrast, geometry, seed))
+
+
+def synthetic_series(contrast: Contrast, geometry: Geometry, seed: int) -> Series:
+    """Header facts of one image of a synthetic person."""
+    number = CONTRASTS.index(contrast) + 1
+    return Series(
+        series_uid=f"2.25.{seed}.{number}",
+        number=number,
         contrast=contrast,
         plane=Plane.SAGITTAL,
         shape=geometry.shape,
         spacing=geometry.spacing,
+        slice_thickness_mm=0.9 * SLICE_MM,
     )
-    return Image(voxels, geometry, series)

@@ -83,7 +83,7 @@ def snr(view: Upright) -> QualityCheck:
         return _unknown("snr", "1", SNR_LIMIT, "no noise is left in the image: it was masked or rounded away")
     value = _above_noise(float(np.median(view.signal[tissue])), noise) / noise
     faint = tuple(level for level, rows in _levels(view) if _bright_signal(view, rows, noise) < SNR_LIMIT * noise)
-    where = "" if value < SNR_LIMIT else f" at {_names(faint)}"
+    where = "" if value < SNR_LIMIT else f" at {level_names(faint)}"
     number = f"{value:.1f}, below {SNR_LIMIT:g}" if value < SNR_LIMIT else f"below {SNR_LIMIT:g}"
     line = f"series {view.series.label}: signal-to-noise ratio {number}{where}: small lesions may be missed"
     passed = value >= SNR_LIMIT and not faint
@@ -307,7 +307,7 @@ def metal(view: Upright) -> QualityCheck:
     value = max(sizes.values(), default=0.0)
     concerned = tuple(level for level, size in sizes.items() if size > METAL_LIMIT_ML)
     line = (
-        f"series {view.series.label}: signal void of {value:.1f} mL in {_names(concerned)} (metal, cement, gas or "
+        f"series {view.series.label}: signal void of {value:.1f} mL in {level_names(concerned)} (metal, cement, gas or "
         "dense bone): marrow cannot be judged there"
     )
     check = _judged(("metal", "mL"), round(value, 2), METAL_LIMIT_ML, line)
@@ -350,5 +350,6 @@ def _unknown(name: str, unit: str, limit: float, reason: str) -> QualityCheck:
     return QualityCheck(name=name, unit=unit, limit=limit, reason=reason)
 
 
-def _names(levels: Sequence[Level]) -> str:
+def level_names(levels: Sequence[Level]) -> str:
+    """'T12, L1'."""
     return ", ".join(str(level) for level in levels)

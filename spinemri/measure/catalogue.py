@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from spinemri.lesion import LESION_QUANTITIES
 from spinemri.measurement import Measurement, Status
 
 if TYPE_CHECKING:
@@ -39,35 +40,7 @@ MEASURES: tuple[Measure, ...] = (
 )
 """What `measure` returns, in the order of the report."""
 
-LESION_MEASURES: tuple[Measure, ...] = (
-    Measure("lesion_volume", "mm3", "volume of a marrow lesion with what has left the bone"),
-    Measure("lesion_diameter", "mm", "longest distance between two voxels of a lesion in one sagittal slice"),
-    Measure("lesion_body_share_pct", "%", "share of its vertebra's body that a lesion has replaced"),
-    Measure("lesion_posterior_share_pct", "%", "share of a lesion that lies behind the posterior wall, in the bone"),
-    Measure("lesion_t1_to_marrow", "1", "T1w signal of a lesion / of unaffected marrow near it"),
-    Measure("lesion_t1_to_disc", "1", "T1w signal of a lesion / of the discs beside its vertebra"),
-    Measure("lesion_t1_to_muscle", "1", "T1w signal of a lesion / of paraspinal muscle"),
-    Measure(
-        "lesion_stir_to_marrow", "1", "STIR or fat-suppressed T2w signal of a lesion / of unaffected marrow near it"
-    ),
-    Measure("lesion_stir_to_muscle", "1", "STIR or fat-suppressed T2w signal of a lesion / of paraspinal muscle"),
-    Measure("lesion_t2_to_marrow", "1", "T2w signal of a lesion / of unaffected marrow near it"),
-    Measure("lesion_enhancement_pct", "%", "rise of T1w signal of a lesion after contrast agent, against marrow"),
-    Measure("lesion_opposed_phase_ratio", "1", "signal of a lesion in opposed phase / in phase"),
-    Measure("lesion_adc", "mm2/s", "apparent diffusion coefficient of a lesion"),
-    Measure("lesion_pedicle_left", "mm3", "volume of a lesion in the left pedicle and arch"),
-    Measure("lesion_pedicle_right", "mm3", "volume of a lesion in the right pedicle and arch"),
-    Measure(
-        "lesion_convex_posterior_border", "mm", "furthest that a lesion bulges behind the chord of the posterior wall"
-    ),
-    Measure("lesion_expansion", "mm", "furthest that a lesion lies outside the expected outline of its vertebra"),
-    Measure("lesion_epidural_volume", "mm3", "part of a lesion in the spinal canal"),
-    Measure("lesion_foraminal_volume", "mm3", "part of a lesion in the neural foramina"),
-    Measure("lesion_paraspinal_volume", "mm3", "part of a lesion in soft tissue beside and behind the spine"),
-    Measure("lesion_prevertebral_volume", "mm3", "part of a lesion in soft tissue in front of the spine"),
-    Measure("lesion_endplate_contact_pct", "%", "share of the nearer endplate that a lesion touches"),
-    Measure("lesion_disc_signal_ratio", "1", "STIR or T2w signal of the disc a lesion touches / of the other discs"),
-)
+LESION_MEASURES: tuple[Measure, ...] = tuple(Measure(name, *what) for name, what in LESION_QUANTITIES.items())
 """What is measured of each marrow lesion; ids are '<lesion>.<name>'."""
 
 MARROW_MEASURES: tuple[Measure, ...] = (

@@ -13,7 +13,7 @@ import numpy as np
 
 from spinemri.anatomy import StructureKind
 from spinemri.measure.bodies import upward_by_level
-from spinemri.measure.catalogue import LESION_MEASURES, Gap, Place
+from spinemri.measure.catalogue import Gap, Place
 from spinemri.measure.lesion_shape import COMPARTMENTS, lesion_shape
 from spinemri.measure.signals import FLUID_SENSITIVE, MarrowCase, Surroundings, lean, level_of, sampled, surroundings
 from spinemri.measurement import Measurement, Status
@@ -224,8 +224,3 @@ class _Signals:
             if own is not None and len(others) >= 2:
                 return own / max(float(np.median(others)), 1e-6)
         return Gap(Status.NOT_ASSESSABLE, "no STIR or T2w series shows it beside other discs")
-
-
-def missing_names(measurements: tuple[Measurement, ...]) -> set[str]:
-    """Names of the catalogue that no lesion has: none, unless a measure was forgotten."""
-    return {m.name for m in LESION_MEASURES} - {m.name for m in measurements}

@@ -18,6 +18,7 @@ from spinemri.measure.artefacts import (
     SNR_LIMIT,
     WRAP_LIMIT,
     ghosting,
+    level_names,
     metal,
     motion,
     snr,
@@ -225,8 +226,8 @@ def _covered(image: Image, shares: Mapping[Level, float]) -> QualityCheck:
     short = tuple(level for level, share in shares.items() if 100 * share < COVERAGE_LIMIT_PCT)
     value = 100 * min(shares.values())
     line = (
-        f"series {image.series.label}: {_names(short)} not wholly shown ({value:.0f} % of the body at worst, below "
-        f"{COVERAGE_LIMIT_PCT:g} %): lesions may lie outside"
+        f"series {image.series.label}: {level_names(short)} not wholly shown ({value:.0f} % of the body at worst, "
+        f"below {COVERAGE_LIMIT_PCT:g} %): lesions may lie outside"
     )
     return QualityCheck(
         name="coverage",
@@ -286,8 +287,8 @@ def motion_between_series(
     value = max(shifts, default=None)
     reason = ""
     if levels:
-        parts = [f"{_names(moved)} moved by up to {value:.1f} mm against another series"] if moved else []
-        parts += [f"{_names(lost)} cannot be paired with another series"] if lost else []
+        parts = [f"{level_names(moved)} moved by up to {value:.1f} mm against another series"] if moved else []
+        parts += [f"{level_names(lost)} cannot be paired with another series"] if lost else []
         reason = f"series {image.series.label}: {' and '.join(parts)}"
     elif value is None:
         reason = "no other series to compare it with, or it is the one that the others are compared with"
@@ -307,7 +308,3 @@ def _is_cut(alignment: VertebraAlignment, segmentations: Sequence[Segmentation])
     body = Structure(StructureKind.VERTEBRAL_BODY, alignment.level)
     uids = (alignment.fixed_series_uid, alignment.moving_series_uid)
     return any(body in s.cut for s in segmentations if s.series_uid in uids)
-
-
-def _names(levels: Sequence[Level]) -> str:
-    return ", ".join(str(level) for level in levels)

@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from spinemri.anatomy import Structure, StructureKind
 from spinemri.measure.frame import left_axis
-from spinemri.register import to_moving
+from spinemri.register import motion_between, to_moving
 from spinemri.series import Contrast
 
 if TYPE_CHECKING:
@@ -113,9 +113,7 @@ def sampled(
     """Intensities of an image at patient points (..., 3) of a series, after the vertebra's motion; NaN where none."""
     motion = None
     if image.series.series_uid != series_uid:
-        uids = (series_uid, image.series.series_uid)
-        pair = [a for a in case.alignments if a.level == level and (a.fixed_series_uid, a.moving_series_uid) == uids]
-        motion = pair[0] if pair else None
+        motion = motion_between(case.alignments, level, series_uid, image.series.series_uid)
         fixed = case.images[case.number(series_uid)].geometry.frame_of_reference_uid
         strange = image.geometry.frame_of_reference_uid != fixed
         if (motion is not None and motion.status == "unpaired") or (motion is None and strange):

@@ -18,6 +18,8 @@ from spinemri.register.search import fits
 from spinemri.spine import VertebraAlignment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import ArrayLike, NDArray
 
     from spinemri.anatomy import Level
@@ -89,6 +91,33 @@ def to_moving(alignment: VertebraAlignment, points: ArrayLike) -> Floats:
     offset = np.asarray(points, dtype=np.float64) - alignment.centre
     turned = turn.apply(offset.reshape(-1, 3)).reshape(offset.shape)
     return np.asarray(turned + alignment.centre + alignment.translation_mm)
+
+
+def motion_between(
+    alignments: Iterable[VertebraAlignment], level: Level, from_uid: str, to_uid: str
+) -> VertebraAlignment | None:
+    """How a vertebra lies in one series against another, whichever of the two was the fixed one; None if unknown."""
+    for alignment in alignments:
+        if alignment.level == level:
+            uids = alignment.fixed_series_uid, alignment.moving_series_uid
+            if uids == (from_uid, to_uid):
+                return alignment
+            if uids == (to_uid, from_uid):
+                return inverse(alignment)
+    return None
+
+
+def inverse(alignment: VertebraAlignment) -> VertebraAlignment:
+    """The same alignment with the two series exchanged: ``to_moving`` of one undoes that of the other."""
+    shift, centre = np.asarray(alignment.translation_mm), np.asarray(alignment.centre)
+    exchanged = {
+        "fixed_series_uid": alignment.moving_series_uid,
+        "moving_series_uid": alignment.fixed_series_uid,
+        "translation_mm": tuple((-shift).tolist()),
+        "turn_deg": tuple(-v for v in alignment.turn_deg),
+        "centre": tuple((centre + shift).tolist()),
+    }
+    return alignment.model_copy(update=exchanged)
 
 
 def _overlap(

@@ -9,7 +9,7 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
-from spinemri.lesion import MarrowChange
+from spinemri.lesion import LESION_QUANTITIES, MarrowChange
 from spinemri.report.lesion_values import finding_of, first_kind, values_of
 from spinemri.report.marrow import was_assessed
 from spinemri.report.tables import measurements_csv, number, series_labels
@@ -23,31 +23,7 @@ if TYPE_CHECKING:
     from spinemri.lesion import Lesion
     from spinemri.measurement import Measurement
 
-UNITS = {
-    "lesion_volume": "mm3",
-    "lesion_diameter": "mm",
-    "lesion_body_share_pct": "%",
-    "lesion_posterior_share_pct": "%",
-    "lesion_t1_to_marrow": "1",
-    "lesion_t1_to_disc": "1",
-    "lesion_t1_to_muscle": "1",
-    "lesion_stir_to_marrow": "1",
-    "lesion_stir_to_muscle": "1",
-    "lesion_t2_to_marrow": "1",
-    "lesion_enhancement_pct": "%",
-    "lesion_opposed_phase_ratio": "1",
-    "lesion_adc": "mm2/s",
-    "lesion_pedicle_left": "mm3",
-    "lesion_pedicle_right": "mm3",
-    "lesion_convex_posterior_border": "mm",
-    "lesion_expansion": "mm",
-    "lesion_epidural_volume": "mm3",
-    "lesion_foraminal_volume": "mm3",
-    "lesion_paraspinal_volume": "mm3",
-    "lesion_prevertebral_volume": "mm3",
-    "lesion_endplate_contact_pct": "%",
-    "lesion_disc_signal_ratio": "1",
-}
+UNITS = {name: unit for name, (unit, _) in LESION_QUANTITIES.items()}
 """Measurements of a lesion with their UCUM units: the columns are the same in every study."""
 
 _PLACE = ("study", "id", "label", "series", "seen_in", "level", "levels", "side", "x_mm", "y_mm", "z_mm")

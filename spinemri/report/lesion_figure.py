@@ -15,7 +15,7 @@ from PIL import Image as Picture
 
 from spinemri import plot
 from spinemri.anatomy import Structure, StructureKind
-from spinemri.register import to_moving
+from spinemri.register import motion_between, to_moving
 from spinemri.report import marrow_phrases as words
 from spinemri.report import phrases
 from spinemri.report.drawing import Line, Name, Shape, box_of, data_uri, path
@@ -171,9 +171,7 @@ def _motion(analysis: Analysis, lesion: Lesion, series_uid: str) -> tuple[Verteb
     """How the lesion's vertebra moved from its series to another, and whether the two match at all."""
     if series_uid == lesion.series_uid:
         return None, True
-    uids = (lesion.series_uid, series_uid)
-    pairs = (a for a in analysis.alignments if a.level == lesion.level)
-    found = next((a for a in pairs if (a.fixed_series_uid, a.moving_series_uid) == uids), None)
+    found = motion_between(analysis.alignments, lesion.level, lesion.series_uid, series_uid)
     return found, found is None or found.status != "unpaired"
 
 

@@ -6,12 +6,14 @@ import hashlib
 import json
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from spinemri.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+Parsed = TypeVar("Parsed")
 
 DEFAULT_MODEL = "spine_anatomy"
 METADATA = "configs/metadata.json"
@@ -48,6 +50,28 @@ def bundle_path(name: str = DEFAULT_MODEL) -> Path:
         if (folder / name / METADATA).is_file():
             return folder / name
     raise ModelError(f"model {name!r}: no such bundle is installed with spinemri")
+
+
+def load_bundle(
+    path_or_name: str | Path, parse: Callable[[Path, Mapping[str, object], Mapping[str, object]], Parsed]
+) -> Parsed:
+    """What ``parse`` makes of a bundle's folder, metadata and inference configuration, its weights checked.
+
+    Raises
+    ------
+    ModelError
+        If the folder or a file is missing, ``parse`` misses an entry or refuses one, or the weights do not match their
+        checksum.
+    """
+    path = find_bundle(path_or_name)
+    metadata, inference = read_json(path, METADATA), read_json(path, INFERENCE)
+    try:
+        found = parse(path, metadata, inference)
+        sha256 = str(section(metadata, "spinemri")["weights_sha256"])
+    except (LookupError, TypeError, ValueError, AttributeError) as problem:
+        raise ModelError(f"model {path.name}: {METADATA}: missing or wrong entry ({problem})") from problem
+    check_weights(path, sha256)
+    return found
 
 
 def file_sha256(path: Path) -> str:

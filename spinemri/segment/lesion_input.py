@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from spinemri.anatomy import StructureKind
 from spinemri.geometry import Geometry
-from spinemri.register import to_moving
+from spinemri.register import motion_between, to_moving
 from spinemri.segment.preprocess import present_voxels
 from spinemri.series import Contrast
 
@@ -54,6 +54,9 @@ ANATOMY = (
 )
 """Structures that the channels after those mark, 0 or 1 each."""
 
+STEP = 16
+"""Rows and columns come in multiples of it: the network halves its grid four times."""
+
 _FLOOR, _BRIGHT = 0.05, 0.95  # share of that quantile added before the logarithm: noise has no logarithm
 _COIL_MM = 40.0  # along the spine, over which the marrow's level is smoothed
 _MOST = 2.5  # logarithm
@@ -62,7 +65,6 @@ _SAMPLES, _SCALE, _ROUNDS = 4000, 20.0, 5  # voxels of the fit, voxels per unit,
 _STIFF, _STEEPEST = 20.0, 0.6  # holds slopes to zero where few voxels tell; most per unit
 _MARGIN_MM = (0.0, 30.0, 14.0)  # around the bones: what is beside them is seen anyway, in front, above and below
 _BEHIND_MM = 12.0
-_STEP = 16  # the network halves its grid four times
 _BONES = (StructureKind.VERTEBRAL_BODY, StructureKind.POSTERIOR_ELEMENTS)
 _SEEN = 0.5  # share of a zone from which a sequence counts as showing its vertebra
 _COARSE_MM = 1.5  # a map may lie a little beside the anatomy it belongs to
@@ -200,7 +202,7 @@ def _working_grid(segmentation: Segmentation, spacing_mm: float) -> Geometry:
     first = geometry.to_patient([0, 0, 0]) @ axes
     low[0] = first[0] + np.round((low[0] - first[0]) / spacing[0]) * spacing[0]  # on the slices that were acquired
     counts = np.maximum(np.floor((high - low) / spacing + 1.001).astype(int), 1)
-    counts[1:] = np.ceil(counts[1:] / _STEP) * _STEP
+    counts[1:] = np.ceil(counts[1:] / STEP) * STEP
     x, y, z = (axes @ low).tolist()
     flat = tuple(float(v) for v in axes.ravel())
     shape = (int(counts[0]), int(counts[1]), int(counts[2]))
@@ -248,7 +250,8 @@ def _laid_over(
     reference: Image, image: Image, alignments: Sequence[VertebraAlignment], levels: tuple[Level, ...]
 ) -> _Sequence:
     same_frame = image.geometry.frame_of_reference_uid == reference.geometry.frame_of_reference_uid
-    pairs = tuple(_pair(alignments, level, reference, image) for level in levels)
+    uids = reference.series.series_uid, image.series.series_uid
+    pairs = tuple(motion_between(alignments, level, *uids) for level in levels)
     shown = tuple(p.status != "unpaired" if p is not None else same_frame for p in pairs)
     return _Sequence(CHANNEL_OF[image.series.contrast], image, pairs, shown)
 
@@ -260,13 +263,6 @@ def _covered(sequence: _Sequence, centres: Mapping[Level, NDArray[np.floating]])
         index = geometry.to_index(centre if motion is None else to_moving(motion, centre))
         count += bool(shown and ((index > -0.5) & (index < np.asarray(geometry.shape) - 0.5)).all())
     return count
-
-
-def _pair(
-    alignments: Sequence[VertebraAlignment], level: Level, fixed: Image, moving: Image
-) -> VertebraAlignment | None:
-    uids = fixed.series.series_uid, moving.series.series_uid
-    return next((a for a in alignments if a.level == level and (a.fixed_series_uid, a.moving_series_uid) == uids), None)
 
 
 def _channels(

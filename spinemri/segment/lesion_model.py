@@ -6,9 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spinemri.errors import ModelError
 from spinemri.lesion import MarrowChange
-from spinemri.segment.bundle import INFERENCE, METADATA, WEIGHTS, check_weights, find_bundle, read_json, section
+from spinemri.segment.bundle import METADATA, WEIGHTS, find_bundle, load_bundle, read_json, section
 from spinemri.segment.lesion_input import ANATOMY, CHANNELS
 
 if TYPE_CHECKING:
@@ -88,14 +87,7 @@ def load_lesion_model(path_or_name: str | Path | None = None) -> LesionModel:
     ModelError
         If the folder or a file is missing, the metadata cannot be read, or the weights do not match their checksum.
     """
-    path = find_bundle(path_or_name or DEFAULT_LESION_MODEL)
-    metadata, inference = read_json(path, METADATA), read_json(path, INFERENCE)
-    try:
-        model = _from_metadata(path, metadata, inference)
-    except (LookupError, TypeError, ValueError, AttributeError) as problem:
-        raise ModelError(f"model {path.name}: {METADATA}: missing or wrong entry ({problem})") from problem
-    check_weights(path, model.sha256)
-    return model
+    return load_bundle(path_or_name or DEFAULT_LESION_MODEL, _from_metadata)
 
 
 def is_lesion_bundle(path_or_name: str | Path) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, cast
 
 import torch
 from monai.inferers.inferer import SlidingWindowInferer
 
 from spinemri.segment.device import device_named, half_precision
+from spinemri.segment.lesion_input import STEP
 from spinemri.segment.weights import load_network
 
 if TYPE_CHECKING:
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from spinemri.segment.lesion_model import LesionModel
 
 _OVERLAP = 0.25
-_STEP = 16
 
 
 class LesionPredictor:
@@ -46,18 +47,16 @@ class LesionPredictor:
     def predict(self, seen: LesionInput) -> NDArray[float32]:
         """Probability (1 + kinds, slices, rows, columns) of no change and of each kind, freed of training weights."""
         logits = self._logits(seen.volume)
-        weights = torch.full((logits.shape[0], 1, 1, 1), self.model.lesion_weight)
-        weights[0] = 1.0
-        found = (logits - weights.log()).softmax(0)
-        return cast("NDArray[float32]", found.numpy())
+        logits[1:] -= math.log(self.model.lesion_weight)
+        return cast("NDArray[float32]", logits.softmax(0).numpy())
 
     def _logits(self, volume: torch.Tensor) -> torch.Tensor:
         window = [
-            min(size, trained) if axis == 0 else min(-(-size // _STEP) * _STEP, trained)
+            min(size, trained) if axis == 0 else min(-(-size // STEP) * STEP, trained)
             for axis, (size, trained) in enumerate(zip(volume.shape[1:], self.model.window, strict=True))
         ]
         inferer = SlidingWindowInferer(window, 1, _OVERLAP, mode="gaussian")
         half, able = half_precision(self.device)
-        with torch.inference_mode(), torch.autocast(self.device.type, half, enabled=able):
+        with torch.no_grad(), torch.autocast(self.device.type, half, enabled=able):
             found = inferer(volume[None].to(self.device), self.network)
         return cast("torch.Tensor", found).float().cpu()[0]

@@ -69,17 +69,14 @@ def find_lesions(
     predictor : the loaded lesion network
     """
     lesions: list[Lesion] = []
-    masks, views = [], []
+    masks, views, spacing = [], [], predictor.model.spacing_mm
     for number, levels in _references(spine, images, segmentations).items():
         others = [image for n, image in enumerate(images) if n != number]
-        spacing = predictor.model.spacing_mm
         seen = lesion_input((images[number], segmentations[number]), others, alignments, levels, spacing)
         if seen is None:
             continue
         views.append(seen)
-        probabilities = predictor.predict(seen)
-        candidates = find_candidates(probabilities, float(np.prod(seen.geometry.spacing)), predictor.model)
-        chosen = [c for c in reported(candidates, predictor.model) if in_assessed(c, seen, segmentations[number])]
+        chosen = reported(candidates_in(seen, segmentations[number], predictor), predictor.model)
         found = [_lesion(c, seen, segmentations[number], len(lesions) + n + 1) for n, c in enumerate(chosen)]
         lesions += found
         if found:
@@ -109,7 +106,13 @@ def _rank(image: Image, segmentation: Segmentation, level: Level, measured: str)
     return cut, preference, image.series.series_uid != measured
 
 
-def in_assessed(candidate: Candidate, seen: LesionInput, segmentation: Segmentation) -> bool:
+def candidates_in(seen: LesionInput, segmentation: Segmentation, predictor: LesionPredictor) -> list[Candidate]:
+    """Every candidate of a reference series, whether or not it reaches an operating point, largest first."""
+    found = find_candidates(predictor.predict(seen), float(np.prod(seen.geometry.spacing)), predictor.model)
+    return [candidate for candidate in found if _in_assessed(candidate, seen, segmentation)]
+
+
+def _in_assessed(candidate: Candidate, seen: LesionInput, segmentation: Segmentation) -> bool:
     """Whether most of a candidate's bone is of vertebrae that are looked at here: not of one cut or seen elsewhere."""
     counts = _bone_by_level(candidate.mask, seen, segmentation)
     here = sum(n for level, n in counts.items() if level in seen.levels)

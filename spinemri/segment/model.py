@@ -11,16 +11,7 @@ from typing import TYPE_CHECKING
 
 from spinemri.anatomy import StructureKind
 from spinemri.errors import ModelError
-from spinemri.segment.bundle import (
-    DEFAULT_MODEL,
-    INFERENCE,
-    METADATA,
-    WEIGHTS,
-    check_weights,
-    find_bundle,
-    read_json,
-    section,
-)
+from spinemri.segment.bundle import DEFAULT_MODEL, WEIGHTS, load_bundle, section
 from spinemri.series import Contrast
 
 if TYPE_CHECKING:
@@ -95,14 +86,7 @@ def load_model(path_or_name: str | Path | None = None) -> Model:
     ModelError
         If the folder or a file is missing, the metadata cannot be read, or the weights do not match their checksum.
     """
-    path = find_bundle(path_or_name or DEFAULT_MODEL)
-    metadata, inference = read_json(path, METADATA), read_json(path, INFERENCE)
-    try:
-        model = _from_metadata(path, metadata, inference)
-    except (LookupError, TypeError, ValueError, AttributeError) as problem:
-        raise ModelError(f"model {path.name}: {METADATA}: missing or wrong entry ({problem})") from problem
-    check_weights(path, model.sha256)
-    return model
+    return load_bundle(path_or_name or DEFAULT_MODEL, _from_metadata)
 
 
 def _from_metadata(path: Path, metadata: Mapping[str, object], inference: Mapping[str, object]) -> Model:

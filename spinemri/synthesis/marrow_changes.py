@@ -59,6 +59,12 @@ def kind_map(deposits: Sequence[Deposit], shape: tuple[int, ...]) -> NDArray[np.
     return kinds
 
 
+def trabeculae(shape: tuple[int, ...], apart: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Vertical dark lines on a grid (slices, rows, columns), so many rows apart and a little wavy."""
+    rows = np.arange(shape[1])[None, :, None] + 1.2 * smooth_noise(rng, shape, (2, 8, 20))
+    return np.asarray(np.cos(2 * np.pi * rows / apart) > 0.45)
+
+
 def laid_down(signal: Field, changes: Changes, values: Sequence[float], rng: np.random.Generator) -> Field:
     """A signal with each deposit's own laid over it, ``values`` parallel to the deposits; the input is not changed."""
     signal = signal.copy()
@@ -67,7 +73,6 @@ def laid_down(signal: Field, changes: Changes, values: Sequence[float], rng: np.
         grain = smooth_noise(rng, here.shape, (2, 4, 4)) * deposit.texture
         own = value * np.clip(1 + grain, 0, None)
         if deposit.striped:
-            rows = np.arange(here.shape[1])[None, :, None] + 1.2 * smooth_noise(rng, here.shape, (2, 8, 20))
-            own = own * (1 - 0.45 * (np.cos(2 * np.pi * rows / deposit.striped) > 0.45))
+            own = own * (1 - 0.45 * trabeculae(here.shape, deposit.striped, rng))
         here += deposit.share * (own - here)
     return signal

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from spinemri.anatomy import StructureKind
+
 
 class Tissue(IntEnum):
     """One value per tissue of the label volume; 0 is air."""
@@ -60,6 +62,17 @@ MARROWS = (Tissue.MARROW, Tissue.POSTERIOR_MARROW, Tissue.SACRAL_MARROW)
 
 BACKGROUND, BODY, POSTERIOR, DISC, SAC, CORD, SACRUM = range(7)
 """Classes a network learns; the body of S1 is BODY, SACRUM is the rest of the sacrum."""
+
+
+CLASS_OF = {
+    StructureKind.VERTEBRAL_BODY: BODY,
+    StructureKind.POSTERIOR_ELEMENTS: POSTERIOR,
+    StructureKind.DISC: DISC,
+    StructureKind.THECAL_SAC: SAC,
+    StructureKind.CORD: CORD,
+    StructureKind.SACRUM: SACRUM,
+}
+"""Structure -> its class."""
 
 
 def class_of_tissue() -> np.ndarray:

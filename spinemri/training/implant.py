@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from spinemri.synthesis.canvas import smooth_noise
 from spinemri.synthesis.changes import substance_signal
-from spinemri.synthesis.marrow_changes import UNKNOWN
+from spinemri.synthesis.marrow_changes import trabeculae
 from spinemri.synthesis.signal import mixed_signal, signal_table
 from spinemri.synthesis.tissue import BACKGROUND, BODY, CORD, DISC, POSTERIOR, SAC, SACRUM, Tissue
 from spinemri.training.marrow_scenes import (
@@ -26,6 +26,7 @@ from spinemri.training.marrow_scenes import (
     random_changes,
     random_channels,
     random_marrow,
+    random_scene_size,
     without_invisible,
 )
 
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
 WAYS = ("replace", "scale", "borrow")
 """How a change is blended into a real image while training; others are kept for testing."""
 
-_ROWS, _COLUMNS, _SLICES = (80, 96, 112), (112, 128, 160), (5, 9)
-_VOXELS = 90_000
 _RECAST = 0.6  # of the samples are recast into other contrasts
 _TISSUES = {
     BODY: (Tissue.MARROW,),
@@ -58,21 +57,19 @@ _TISSUES = {
 
 @dataclass(frozen=True, eq=False)
 class RealScene:
-    """A real image on the working grid with its anatomy.
+    """A real image on the working grid with its anatomy; its marrow is taken to be without focal changes.
 
     Parameters
     ----------
     images : channel -> (slices, rows, columns) float32 from 0
     classes, levels : (slices, rows, columns) uint8, as painted volumes have them
     slice_mm : distance of slices
-    healthy : whether its marrow is known to be without focal changes, so that untouched voxels are none
     """
 
     images: Mapping[str, NDArray[np.float32]]
     classes: NDArray[np.uint8]
     levels: NDArray[np.uint8]
     slice_mm: float
-    healthy: bool = True
 
 
 def implanted(
@@ -96,10 +93,7 @@ def implanted(
         name: torch.from_numpy(implant(image, part.classes, changes.deposits, (protocols[name], marrow, way), rng))
         for name, image in images.items()
     }
-    kinds = without_invisible(changes, protocols, marrow).kinds
-    if not part.healthy:
-        kinds[(kinds == 0) & np.isin(part.classes, (BODY, POSTERIOR, SACRUM))] = UNKNOWN
-    return found, part.classes, kinds
+    return found, part.classes, without_invisible(changes, protocols, marrow).kinds
 
 
 def implant(
@@ -140,8 +134,7 @@ def implant(
         else:
             own = level + residual[window] * float(np.clip(np.sqrt(ratio), 0.3, 1.5)) + grain
         if deposit.striped:
-            rows = np.arange(share.shape[1])[None, :, None] + 1.2 * smooth_noise(rng, share.shape, (2, 8, 20))
-            own = own * (1 - 0.4 * (np.cos(2 * np.pi * rows / deposit.striped) > 0.45))
+            own = own * (1 - 0.4 * trabeculae(share.shape, deposit.striped, rng))
         found[window] += share * (np.clip(own, 0, None) - found[window])
         base[window] += share * (level - base[window])
     return found
@@ -212,8 +205,7 @@ def _recast_background(image: Field, classes: NDArray[np.uint8], table: Field) -
 
 def _cut(scene: RealScene, rng: np.random.Generator) -> RealScene:
     """A random part around the spine, possibly every other slice."""
-    rows, columns = int(rng.choice(_ROWS)), int(rng.choice(_COLUMNS))
-    count = int(np.clip(_VOXELS // (rows * columns), *_SLICES))
+    count, rows, columns = random_scene_size(rng)
     step = 2 if scene.slice_mm < 2.6 and rng.random() < 0.85 else 1
     bodies = np.argwhere(np.isin(scene.classes[:, ::4, ::4], (BODY, POSTERIOR, DISC)))
     spot = bodies[rng.integers(len(bodies))] * (1, 4, 4) + (0, rng.integers(-15, 16), rng.integers(-30, 31))
@@ -233,4 +225,4 @@ def _cut(scene: RealScene, rng: np.random.Generator) -> RealScene:
     ]
     images = {name: np.pad(image[window], pad) for name, image in scene.images.items()}
     classes, levels = np.pad(scene.classes[window], pad), np.pad(scene.levels[window], pad)
-    return RealScene(images, classes, levels, scene.slice_mm * step, scene.healthy)
+    return RealScene(images, classes, levels, scene.slice_mm * step)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from spinemri.errors import ModelError
 from spinemri.training.clock import logits_of, run_by_the_clock
 from spinemri.training.loss import full_loss, kept_loss, partial_loss
 
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
     from spinemri.training.clock import TrainingConfig
     from spinemri.training.loss import Loss
-
-_OUTPUT_SCALE = 0.1
 
 
 def train(
@@ -52,22 +49,6 @@ def train(
     return run_by_the_clock(
         config, network, _Anatomy(config, torch.tensor(list(weights), device=device), synthetic, real)
     )
-
-
-def prepare_output(network: torch.nn.Module, priors: Sequence[float]) -> None:
-    """Let a new network start from how common the classes are, instead of spending its first steps on it.
-
-    Raises
-    ------
-    ModelError
-        If the network has no output convolution of that many classes.
-    """
-    sized = [m for m in network.modules() if isinstance(m, torch.nn.Conv2d) and m.out_channels == len(priors)]
-    if not sized or sized[-1].bias is None:
-        raise ModelError(f"the network has no output convolution of {len(priors)} classes with a bias")
-    with torch.no_grad():
-        sized[-1].weight.mul_(_OUTPUT_SCALE)
-        sized[-1].bias.copy_(torch.tensor(list(priors)).log())
 
 
 class _Anatomy:

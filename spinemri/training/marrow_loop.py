@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -18,19 +19,21 @@ if TYPE_CHECKING:
 
     from spinemri.training.clock import TrainingConfig
 
-_LESION_WEIGHT = 3.0  # of a changed voxel in the cross-entropy; the predictor takes it back
 _KIND_WEIGHT = 0.5
 _SMOOTH_VOXELS = 60.0
 COLUMNS = ("waited_s", "loss", "dice_any", "right_kind")
 
 
-def train_lesions(config: TrainingConfig, network: torch.nn.Module, samples: Iterable[Sequence[torch.Tensor]]) -> Path:
+def train_lesions(
+    config: TrainingConfig, network: torch.nn.Module, weight: float, samples: Iterable[Sequence[torch.Tensor]]
+) -> Path:
     """Train a lesion network where its weights are; returns the last checkpoint.
 
     Parameters
     ----------
     config : how long and how fast; ``stacks`` samples per step
     network : starts from the weights it has, unless ``config.out`` holds an unfinished run
+    weight : of a changed voxel in the cross-entropy, which the predictor takes back
     samples : endless, see ``MarrowSamples``
 
     Raises
@@ -38,17 +41,12 @@ def train_lesions(config: TrainingConfig, network: torch.nn.Module, samples: Ite
     ModelError
         If the checkpoint in ``config.out`` does not fit the network.
     """
-    return run_by_the_clock(config, network, _Lesions(config, samples))
+    return run_by_the_clock(config, network, _Lesions(config, weight, samples))
 
 
-def class_weights(count: int) -> torch.Tensor:
-    """Weight of each channel in the cross-entropy, which the predictor divides by again."""
-    weights = torch.full((count,), _LESION_WEIGHT)
-    weights[0] = 1.0
-    return weights
-
-
-def lesion_loss(logits: torch.Tensor, kinds: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def lesion_loss(
+    logits: torch.Tensor, kinds: torch.Tensor, weight: float
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Loss, soft Dice of any change, and mean probability of the right kind within changes (not a number if none).
 
     Whether a voxel is changed and what the change is are learnt apart: an overlap per kind would teach a network that
@@ -58,15 +56,15 @@ def lesion_loss(logits: torch.Tensor, kinds: torch.Tensor) -> tuple[torch.Tensor
     ----------
     logits : (1, channels, slices, rows, columns)
     kinds : (1, slices, rows, columns) int64; UNKNOWN voxels do not count
+    weight : of a changed voxel
     """
-    weights = class_weights(logits.shape[1]).to(logits.device)
     known = (kinds != UNKNOWN).float()
     target = torch.where(kinds == UNKNOWN, 0, kinds)
     changed = (target > 0).float()
     odds = logits[:, 1:].logsumexp(1) - logits[:, 0]
-    importance = known * torch.where(target > 0, weights[1], weights[0])
+    importance = known * (1 + (weight - 1) * changed)
     entropy = nnf.binary_cross_entropy_with_logits(odds, changed, reduction="none")
-    found = (odds - weights[1].log()).sigmoid()
+    found = (odds - math.log(weight)).sigmoid()
     overlap = _dice(found * known, changed)
     value = 2 * (entropy * importance).sum() / importance.sum().clamp(min=1) + 1 - overlap
     right = logits.new_tensor(float("nan"))
@@ -87,8 +85,8 @@ class _Lesions:
 
     columns = COLUMNS
 
-    def __init__(self, config: TrainingConfig, samples: Iterable[Sequence[torch.Tensor]]) -> None:
-        self.config, self.samples = config, iter(samples)
+    def __init__(self, config: TrainingConfig, weight: float, samples: Iterable[Sequence[torch.Tensor]]) -> None:
+        self.config, self.weight, self.samples = config, weight, iter(samples)
         self.sums: dict[str, list[float]] = {name: [] for name in COLUMNS}
 
     def backward(self, network: torch.nn.Module) -> None:
@@ -98,7 +96,7 @@ class _Lesions:
             ((image, kinds),) = list(islice(self.samples, 1))
             self.sums["waited_s"].append(time.monotonic() - began)
             image, kinds = image.to(device), kinds.to(device)
-            value, overlap, right = lesion_loss(logits_of(network, image), kinds)
+            value, overlap, right = lesion_loss(logits_of(network, image), kinds, self.weight)
             (value / self.config.stacks).backward()  # type: ignore[no-untyped-call]
             self.sums["loss"].append(float(value.detach()))
             if not torch.isnan(right):

@@ -7,32 +7,30 @@ Real images are segmented by the anatomy model once at the start, which takes so
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch.utils.data import DataLoader
 
-from spinemri.errors import ModelError
+from spinemri.lesion import MarrowChange
 from spinemri.read import read_volume
-from spinemri.segment.weights import build_network
-from spinemri.training.export import checkpoint_state
 from spinemri.training.marrow_loop import train_lesions
 from spinemri.training.marrow_samples import MarrowSamples
 from spinemri.training.real import training_cases
 from spinemri.training.real_scenes import real_scene
+from spinemri.training.start import starting_network
 from spinemri.training.volumes import write_volumes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from spinemri.segment.lesion_model import LesionModel
     from spinemri.segment.predictor import Predictor
     from spinemri.training.clock import TrainingConfig
     from spinemri.training.implant import RealScene
 
-FRESH = "new"
 _FIRST_SUBJECT = 5000  # far from the seeds of the anatomy's training and of every test
 _CHANGED = 0.1  # share of voxels near the spine that belong to a change
-_OUTPUT_SCALE = 0.1
 _PREFETCH = 8
 
 
@@ -80,37 +78,14 @@ def train_lesion_bundle(
     """
     torch.set_num_threads(data.threads)
     write_volumes(data.painted, range(_FIRST_SUBJECT, _FIRST_SUBJECT + data.paint), data.shapes, plain=True)
-    network = _network(model, start).to("cuda" if torch.cuda.is_available() else "cpu")
+    priors = [1 - _CHANGED, *[_CHANGED / len(MarrowChange)] * len(MarrowChange)]
+    network = starting_network(model, start, priors)
     samples = MarrowSamples(data.painted, _backgrounds(data, anatomy), config.seed)
     loader = DataLoader(samples, batch_size=None, num_workers=1, prefetch_factor=_PREFETCH)
-    return train_lesions(config, network, loader)
+    return train_lesions(config, network, model.lesion_weight, loader)
 
 
 def _backgrounds(data: MarrowData, anatomy: Predictor) -> list[RealScene]:
     """Real images; the contrast of the labelled sets is T2w or near enough to stand for it."""
     paths = [case.files(data.real)[0] for case in training_cases()] if data.real is not None else []
     return [real_scene(read_volume(path), anatomy, "T2w") for path in (*paths, *data.unlabelled)]
-
-
-def _network(model: LesionModel, start: Path | str | None) -> torch.nn.Module:
-    network = build_network(model)
-    if start == FRESH:
-        _prepare_output(network)
-        return network
-    path = model.weights if start is None else Path(start)
-    try:
-        network.load_state_dict(checkpoint_state(path))
-    except RuntimeError as problem:
-        raise ModelError(f"{path.name}: its weights do not fit the network of {model.name}") from problem
-    return network
-
-
-def _prepare_output(network: torch.nn.Module) -> None:
-    """Start from how rare changes are, instead of spending the first steps on it."""
-    last = [m for m in network.modules() if isinstance(m, torch.nn.Conv3d)][-1]
-    shares = torch.full((last.out_channels,), _CHANGED / (last.out_channels - 1))
-    shares[0] = 1 - _CHANGED
-    with torch.no_grad():
-        last.weight.mul_(_OUTPUT_SCALE)
-        if last.bias is not None:
-            last.bias.copy_(shares.log())

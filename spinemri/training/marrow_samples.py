@@ -7,53 +7,41 @@ Masks that a network draws are not perfect, least of all where a lesion is; so a
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
-from spinemri.anatomy import StructureKind
-from spinemri.errors import InputError
 from spinemri.segment.lesion_input import ANATOMY, CHANNELS, relative_to_marrow
 from spinemri.synthesis.canvas import smooth_noise
 from spinemri.synthesis.marrow_changes import UNKNOWN
-from spinemri.synthesis.tissue import BODY, CORD, COUNT, DISC, POSTERIOR, SAC, SACRUM, Tissue, class_of_tissue
+from spinemri.synthesis.tissue import BODY, CLASS_OF, COUNT, Tissue, class_of_tissue
 from spinemri.training.implant import implanted
 from spinemri.training.marrow_scenes import (
     Scene,
     random_changes,
     random_channels,
     random_marrow,
+    random_scene_size,
     render_channels,
 )
 from spinemri.training.synthetic import cut_patch
+from spinemri.training.volumes import VolumeShelf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from spinemri.training.implant import RealScene
 
-_KIND_OF_CLASS = {
-    BODY: StructureKind.VERTEBRAL_BODY,
-    POSTERIOR: StructureKind.POSTERIOR_ELEMENTS,
-    DISC: StructureKind.DISC,
-    SAC: StructureKind.THECAL_SAC,
-    CORD: StructureKind.CORD,
-    SACRUM: StructureKind.SACRUM,
-}
-_CHANNEL_OF_CLASS = {
-    c: n for n, kinds in enumerate(ANATOMY) for c, structure in _KIND_OF_CLASS.items() if structure in kinds
-}
+_CHANNEL_OF_CLASS = {CLASS_OF[kind]: n for n, kinds in enumerate(ANATOMY) for kind in kinds}
 _CLASSES = np.append(class_of_tissue(), 0).astype(np.uint8)
 _LAYERS = 2  # thin layers per slice
-_ROWS, _COLUMNS, _SLICES = (80, 96, 112), (112, 128, 160), (5, 9)
-_VOXELS = 90_000
 _WANDER = 25.0, 14.0  # mm from the spine to the middle of a scene
-_SHELF = 16
+_SHELF, _FRESH = 16, 0.3  # volumes in memory; share of the samples before which one is exchanged
 _REAL = 0.4  # share of samples with a real background
 _LOST = 0.3  # of the changes are partly missing from the body's mask
 
@@ -105,8 +93,7 @@ def synthetic_sample(
     volume: dict[str, NDArray[np.uint8]], rng: np.random.Generator, channels: Sequence[str] | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """A scene of a painted volume with arrays tissue and level (x, z, a)."""
-    rows, columns = int(rng.choice(_ROWS)), int(rng.choice(_COLUMNS))
-    count = int(np.clip(_VOXELS // (rows * columns), *_SLICES))
+    count, rows, columns = random_scene_size(rng)
     patch = cut_patch(volume, rng, (rows, columns), count, _WANDER)
     tissue, level = patch.tissue.transpose(2, 0, 1), patch.level.transpose(2, 0, 1)
     tissue = np.where(tissue == int(Tissue.LESION), int(Tissue.MARROW), tissue).astype(np.uint8)
@@ -130,11 +117,6 @@ def _of_slices(kinds: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.where(same, layers[:, 0], UNKNOWN).astype(np.uint8)
 
 
-def _painted(folder: Path) -> list[Path]:
-    """Volumes of a folder, without one that is just being written."""
-    return sorted(p for p in folder.glob("[0-9]*.npz") if "partial" not in p.name)
-
-
 class MarrowSamples(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
     """Endless samples.
 
@@ -151,24 +133,15 @@ class MarrowSamples(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
     """
 
     def __init__(self, folder: Path, real: Sequence[RealScene] = (), seed: int = 0) -> None:
-        self.folder, self.real, self.seed = Path(folder), tuple(real), seed
-        if not _painted(self.folder):
-            raise InputError(f"{self.folder.name}: no painted volumes; paint some with --paint")
+        self.shelf, self.real, self.seed = VolumeShelf(folder, _SHELF, _FRESH), tuple(real), seed
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Samples for ever; each loader worker draws its own."""
         torch.set_num_threads(1)
         worker = get_worker_info()
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
-        shelf: list[dict[str, NDArray[np.uint8]]] = []
         while True:
             if self.real and rng.random() < _REAL:
-                found = implanted(self.real[rng.integers(len(self.real))], rng)
-                yield sample_of(*found, rng)
-                continue
-            if len(shelf) < _SHELF or rng.random() < 0.3:
-                paths = _painted(self.folder)
-                with np.load(paths[rng.integers(len(paths))]) as stored:
-                    shelf.append({"tissue": stored["tissue"], "level": stored["level"]})
-                shelf = shelf[-_SHELF:]
-            yield synthetic_sample(shelf[rng.integers(len(shelf))], rng)
+                yield sample_of(*implanted(self.real[rng.integers(len(self.real))], rng), rng)
+            else:
+                yield synthetic_sample(self.shelf.draw(rng), rng)

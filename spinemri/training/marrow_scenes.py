@@ -41,6 +41,7 @@ _SHARES = {
     Kind.CORNER: 0.03, Kind.SCHMORL: 0.04, Kind.DISCITIS: 0.03, Kind.RADIATION: 0.02, Kind.INFARCT: 0.02,
     Kind.PAGET: 0.02, Kind.HARDWARE: 0.03,
 }  # fmt: skip
+_ROWS, _COLUMNS, _SLICES, _VOXELS = (80, 96, 112), (112, 128, 160), (5, 9), 90_000
 _NONE, _MEAN_MORE = 0.12, 2.8  # scenes without a change; mean number of changes beyond the first
 _LEAST_CONTRAST = 0.16  # difference from marrow, relative, on the sequence that shows a change best
 _HARSH = 0.45  # worst scanner: noise that hides a change teaches nothing about changes
@@ -170,6 +171,12 @@ def _map_tables(scene: Scene, name: str) -> tuple[Field, list[float], float]:
     }.items():  # fmt: skip
         table[int(tissue)] = value
     return table, [d.substance.diffusion for d in scene.changes.deposits], -0.5
+
+
+def random_scene_size(rng: np.random.Generator) -> tuple[int, int, int]:
+    """Slices, rows and columns of a scene: about as many voxels in each."""
+    rows, columns = int(rng.choice(_ROWS)), int(rng.choice(_COLUMNS))
+    return int(np.clip(_VOXELS // (rows * columns), *_SLICES)), rows, columns
 
 
 def random_marrow(rng: np.random.Generator) -> Relaxation:

@@ -13,7 +13,7 @@ import numpy as np
 from spinemri.anatomy import StructureKind
 from spinemri.segment.anatomy import segment_anatomy
 from spinemri.segment.preprocess import sagittal_map, sagittal_slices
-from spinemri.synthesis.tissue import BODY, CORD, DISC, POSTERIOR, SAC, SACRUM
+from spinemri.synthesis.tissue import BACKGROUND, CLASS_OF
 from spinemri.synthesis.vertebra_grid import DISC_LEVEL
 from spinemri.training.implant import RealScene
 
@@ -24,15 +24,6 @@ if TYPE_CHECKING:
     from spinemri.segment.predictor import Predictor
     from spinemri.segment.preprocess import SagittalMap
     from spinemri.segmentation import Segmentation
-
-_CLASSES = {
-    StructureKind.VERTEBRAL_BODY: BODY,
-    StructureKind.POSTERIOR_ELEMENTS: POSTERIOR,
-    StructureKind.DISC: DISC,
-    StructureKind.THECAL_SAC: SAC,
-    StructureKind.CORD: CORD,
-    StructureKind.SACRUM: SACRUM,
-}
 
 
 def real_scene(image: Image, predictor: Predictor, channel: str) -> RealScene:
@@ -57,7 +48,7 @@ def label_maps(segmentation: Segmentation, mapping: SagittalMap) -> tuple[NDArra
     largest = max(segmentation.structures, default=0)
     classes, levels = (np.zeros(largest + 1, dtype=np.uint8) for _ in range(2))
     for value, structure in segmentation.structures.items():
-        classes[value] = _CLASSES.get(structure.kind, 0)
+        classes[value] = CLASS_OF.get(structure.kind, BACKGROUND)
         if structure.level is None or structure.level not in number:
             continue
         if structure.kind in (StructureKind.VERTEBRAL_BODY, StructureKind.POSTERIOR_ELEMENTS, StructureKind.DISC):

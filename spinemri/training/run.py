@@ -8,27 +8,26 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch.utils.data import DataLoader
 
-from spinemri.errors import InputError, ModelError
+from spinemri.errors import InputError
 from spinemri.segment.predictor import Predictor
-from spinemri.segment.weights import build_network
-from spinemri.training.export import checkpoint_state
-from spinemri.training.loop import prepare_output, train
+from spinemri.training.loop import train
 from spinemri.training.real import RealSlices, load_case, load_unlabelled, training_cases
+from spinemri.training.start import FRESH, starting_network
 from spinemri.training.synthetic import SyntheticSlices
 from spinemri.training.volumes import write_volumes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from spinemri.segment.model import Model
     from spinemri.training.clock import TrainingConfig
     from spinemri.training.real import LabelledVolume
 
-FRESH = "new"
 _PRIORS = (0.75, 0.07, 0.05, 0.04, 0.04, 0.03, 0.02)  # share of pixels near the spine, per class
 _PREFETCH = 8
 _COURTESY = 15  # of the loaders' priority
@@ -81,7 +80,7 @@ def train_bundle(model: Model, data: TrainingData, config: TrainingConfig, start
         raise InputError(f"{data.workers} workers: expected at least 1")
     torch.set_num_threads(data.threads)
     write_volumes(data.painted, range(_FIRST_SUBJECT, _FIRST_SUBJECT + data.paint), data.shapes)
-    network = _network(model, start).to("cuda" if torch.cuda.is_available() else "cpu")
+    network = starting_network(model, start, _PRIORS)
     synthetic = _loader(SyntheticSlices(data.painted, config.seed), data.workers)
     volumes = _real_volumes(model, data, None if start == FRESH else _earlier(model, network))
     real = _loader(RealSlices(volumes, config.seed), 1) if volumes else None
@@ -103,19 +102,6 @@ def _earlier(model: Model, network: torch.nn.Module) -> Predictor:
     predictor = Predictor(model, str(next(network.parameters()).device), quality=True)
     predictor.network.load_state_dict(network.state_dict())
     return predictor
-
-
-def _network(model: Model, start: Path | str | None) -> torch.nn.Module:
-    network = build_network(model)
-    if start == FRESH:
-        prepare_output(network, _PRIORS)
-        return network
-    path = model.weights if start is None else Path(start)
-    try:
-        network.load_state_dict(checkpoint_state(path))
-    except RuntimeError as problem:
-        raise ModelError(f"{path.name}: its weights do not fit the network of {model.name}") from problem
-    return network
 
 
 def _loader(slices: SyntheticSlices | RealSlices, workers: int) -> DataLoader[tuple[torch.Tensor, ...]]:

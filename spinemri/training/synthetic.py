@@ -16,11 +16,11 @@ import torch.nn.functional as nnf
 from scipy.ndimage import maximum_filter1d
 from torch.utils.data import IterableDataset, get_worker_info
 
-from spinemri.errors import InputError
 from spinemri.segment.preprocess import normalise, stack
 from spinemri.synthesis.tissue import BODY, CORD, COUNT, SAC, SACRUM, Tissue, class_of_tissue
 from spinemri.training.contrasts import random_table, texture_amplitudes
 from spinemri.training.scanner import random_scanner
+from spinemri.training.volumes import VolumeShelf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,7 @@ _SACRAL = 0.2  # of the rest, when the subject's sacrum is in the field
 _CORD_LESION = 0.12  # of the samples that show the cord
 _BONE_LEVELS = 100
 _WANDER = 40.0, 35.0  # mm
-_SHELF = 12  # volumes in memory; now and then the oldest makes room for another
+_SHELF, _FRESH = 12, 0.25  # volumes in memory; share of the samples before which one is exchanged
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,24 +234,16 @@ class SyntheticSlices(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
     """
 
     def __init__(self, folder: Path, seed: int = 0) -> None:
-        self.folder, self.seed = Path(folder), seed
-        if not any(self.folder.glob("[0-9]*.npz")):
-            raise InputError(f"{self.folder.name}: no painted volumes; paint some with --paint")
+        self.shelf, self.seed = VolumeShelf(Path(folder), _SHELF, _FRESH), seed
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Samples for ever; each loader worker draws its own."""
         torch.set_num_threads(1)
         worker = get_worker_info()
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
-        shelf: list[dict[str, NDArray[np.uint8]]] = []
         while True:
-            if len(shelf) < _SHELF or rng.random() < 0.25:
-                paths = sorted(p for p in self.folder.glob("[0-9]*.npz") if "partial" not in p.name)
-                with np.load(paths[rng.integers(len(paths))]) as stored:
-                    shelf.append({"tissue": stored["tissue"], "level": stored["level"]})
-                shelf = shelf[-_SHELF:]
             count, *size = random_size(rng)
-            patch = cut_patch(shelf[rng.integers(len(shelf))], rng, (size[0], size[1]), count + NEIGHBOURS - 1)
+            patch = cut_patch(self.shelf.draw(rng), rng, (size[0], size[1]), count + NEIGHBOURS - 1)
             image = render(patch, rng)
             classes = np.where((image != 0).numpy(), patch.classes, 0)[NEIGHBOURS // 2 : -(NEIGHBOURS // 2)]
             yield stack(image, NEIGHBOURS), torch.from_numpy(classes.astype(np.int64))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spinemri.errors import InputError
 from spinemri.synthesis.meshes import PERMISSIVE, load_shapes
 from spinemri.synthesis.random_subject import random_volume
 
@@ -13,7 +14,44 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from spinemri.synthesis.shapes import Template
+
+
+class VolumeShelf:
+    """Painted volumes, some of them in memory; now and then the oldest makes room for another.
+
+    Parameters
+    ----------
+    folder : volumes written by this module; new ones are noticed while they are drawn from
+    size : how many are kept in memory
+    fresh : share of the draws before which another is read
+
+    Raises
+    ------
+    InputError
+        If the folder holds no volume.
+    """
+
+    def __init__(self, folder: Path, size: int, fresh: float) -> None:
+        self.folder, self.size, self.fresh = folder, size, fresh
+        self._kept: list[dict[str, NDArray[np.uint8]]] = []
+        if not self._paths():
+            raise InputError(f"{folder.name}: no painted volumes; paint some with --paint")
+
+    def draw(self, rng: np.random.Generator) -> dict[str, NDArray[np.uint8]]:
+        """Arrays tissue and level (x, z, a) of a random volume."""
+        if len(self._kept) < self.size or rng.random() < self.fresh:
+            paths = self._paths()
+            with np.load(paths[rng.integers(len(paths))]) as stored:
+                self._kept.append({"tissue": stored["tissue"], "level": stored["level"]})
+            self._kept = self._kept[-self.size :]
+        return self._kept[rng.integers(len(self._kept))]
+
+    def _paths(self) -> list[Path]:
+        """Volumes of the folder, without one that is just being written."""
+        return sorted(p for p in self.folder.glob("[0-9]*.npz") if "partial" not in p.name)
 
 
 def write_volume(

@@ -14,7 +14,7 @@ from spinemri.anatomy import Level, Structure, StructureKind
 from spinemri.image import Image
 from spinemri.lesion import Lesion, MarrowChange
 from spinemri.measure.catalogue import LESION_MEASURES, MARROW_MEASURES
-from spinemri.measure.marrow import measure_marrow, missing_names
+from spinemri.measure.marrow import measure_marrow
 from spinemri.measure.signals import MarrowCase, lean, level_of, sampled, surroundings
 from spinemri.measurement import Status
 from spinemri.segmentation import Segmentation
@@ -331,7 +331,6 @@ def test_every_name_of_the_catalogue_once_per_lesion_in_its_unit():
     spots = [SPOT, Spot(level="L1"), Spot((0.0, 3.0, 0.0), level="L5")]
     case = case_of(image(T1, spots), spots=spots, spine=spine_of())
     found = measure_marrow(case)
-    assert missing_names(found) == set()
     units = {m.name: m.unit for m in (*LESION_MEASURES, *MARROW_MEASURES)}
     assert all(m.unit == units[m.name] for m in found)
     marrow, rest = found[: len(LEVELS) * len(MARROW_MEASURES)], found[len(LEVELS) * len(MARROW_MEASURES) :]

@@ -302,14 +302,19 @@ def test_an_unpaired_vertebra_gets_nothing_of_that_sequence():
     assert float((seen.volume[T1] != 0).float().mean()) > 0.9
 
 
-def test_alignments_of_other_series_or_the_other_way_round_do_not_count():
+def test_an_alignment_counts_whichever_of_the_two_series_was_the_fixed_one():
     backwards = [
         a.model_copy(update={"fixed_series_uid": "1.2.STIR", "moving_series_uid": "1.2.T1w"})
         for a in (motion(name, status="unpaired") for name in NAMES)
     ]
+    seen = seen_of(others=[image(Contrast.STIR, OTHER)], alignments=backwards)
+    assert all(names == ("T1w",) for names in seen.contrasts.values())
+
+
+def test_alignments_of_other_series_do_not_count():
     strange = [motion(name, status="unpaired", uid="1.2.T2w") for name in NAMES]
     station = [a.model_copy(update={"fixed_series_uid": "1.9.1"}) for a in (motion(n, "unpaired") for n in NAMES)]
-    seen = seen_of(others=[image(Contrast.STIR, OTHER)], alignments=[*backwards, *strange, *station])
+    seen = seen_of(others=[image(Contrast.STIR, OTHER)], alignments=[*strange, *station])
     assert all(names == ("T1w", "STIR") for names in seen.contrasts.values())
 
 

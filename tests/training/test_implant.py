@@ -35,7 +35,7 @@ WHOLE = (slice(0, SHAPE[0]), slice(0, SHAPE[1]), slice(0, SHAPE[2]))
 LEVEL_OF_CLASS = {BACKGROUND: 260, BODY: 300, POSTERIOR: 330, DISC: 160, SAC: 900, CORD: 450}
 
 
-def scene(slice_mm: float = 4.0, *, healthy: bool = True) -> RealScene:
+def scene(slice_mm: float = 4.0) -> RealScene:
     """A T2-weighted image of the built column: grain of 6 %, muscle behind, fat around it, nothing in one corner."""
     made = column()
     rng = np.random.default_rng(8)
@@ -44,7 +44,7 @@ def scene(slice_mm: float = 4.0, *, healthy: bool = True) -> RealScene:
     image[fatty] = 700
     image *= 1 + 0.06 * rng.standard_normal(SHAPE).astype(np.float32)
     image[:, :6, :9] = 0
-    return RealScene({"T2w": image}, made.classes, made.levels, slice_mm, healthy)
+    return RealScene({"T2w": image}, made.classes, made.levels, slice_mm)
 
 
 def ball(substance: Substance, kind: Kind = Kind.TUMOUR, *, striped: float = 0.0) -> Deposit:
@@ -186,7 +186,7 @@ def test_recast_bears_tissues_that_are_not_there() -> None:
 def test_every_map_is_cut_at_the_same_place() -> None:
     made = column()
     for slice_mm in (2.0, 4.0):
-        given = RealScene({"T2w": made.classes.astype(np.float32)}, made.classes, made.levels, slice_mm, healthy=False)
+        given = RealScene({"T2w": made.classes.astype(np.float32)}, made.classes, made.levels, slice_mm)
         for seed in range(12):
             part = _cut(given, np.random.default_rng(seed))
             assert np.array_equal(part.images["T2w"], part.classes)
@@ -196,7 +196,6 @@ def test_every_map_is_cut_at_the_same_place() -> None:
             assert rows % 16 == columns % 16 == 0
             assert np.isin(part.classes, (BODY, POSTERIOR, DISC)).any(), "the spine is in it"
             assert part.slice_mm in ((2.0, 4.0) if slice_mm == 2 else (4.0,))
-            assert not part.healthy
 
 
 def test_every_other_slice_of_a_thin_stack_is_taken() -> None:
@@ -231,16 +230,6 @@ def test_a_sample_is_whole_and_repeats_with_its_seed() -> None:
     assert ("T2w",) in names
     assert len(names) > 2, "recast into other contrasts"
     assert 8 <= changed < 14, "some are left as they are"
-
-
-def test_untouched_marrow_of_people_who_may_have_changes_is_unknown() -> None:
-    for seed in range(6):
-        _, classes, sure = implanted(scene(), np.random.default_rng(seed))
-        _, same, kinds = implanted(scene(healthy=False), np.random.default_rng(seed))
-        assert np.array_equal(classes, same)
-        bone = np.isin(classes, (BODY, POSTERIOR, SACRUM))
-        assert (kinds[bone & (sure == 0)] == UNKNOWN).all()
-        assert np.array_equal(kinds[~bone | (sure > 0)], sure[~bone | (sure > 0)])
 
 
 TILT = np.deg2rad(9.0)
@@ -289,7 +278,6 @@ def test_a_real_scene_shows_what_a_predictor_sees_in_an_image() -> None:
     assert list(made.images) == ["T1w"]
     assert shown.shape == made.classes.shape == made.levels.shape
     assert made.slice_mm == pytest.approx(image.geometry.spacing[0])
-    assert made.healthy
     assert np.median(shown[made.classes == SAC]) < 0.8 * np.median(shown[made.classes == BODY])
     bodies = [int(n) for n in np.unique(made.levels[made.classes == BODY])]
     assert bodies == list(range(1, len(bodies) + 1))

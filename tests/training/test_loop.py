@@ -19,8 +19,9 @@ from spinemri.segment.predictor import Predictor
 from spinemri.segment.weights import build_network
 from spinemri.training.clock import CHECKPOINT, LOG, TrainingConfig
 from spinemri.training.export import checkpoint_state, export_weights
-from spinemri.training.loop import prepare_output, train
+from spinemri.training.loop import train
 from spinemri.training.loss import UNKNOWN
+from spinemri.training.start import prepare_output
 
 WEIGHTS = (0.5, 1.0, 1.5)
 

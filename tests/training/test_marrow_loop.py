@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from dataclasses import replace
 from itertools import repeat
 from typing import TYPE_CHECKING
@@ -15,13 +16,14 @@ from spinemri.segment.network import LesionUNet
 from spinemri.synthesis.marrow_changes import UNKNOWN
 from spinemri.training.clock import CHECKPOINT, LOG, TrainingConfig, run_by_the_clock
 from spinemri.training.export import checkpoint_state
-from spinemri.training.marrow_loop import COLUMNS, _Lesions, class_weights, lesion_loss, train_lesions
+from spinemri.training.marrow_loop import COLUMNS, _Lesions, lesion_loss, train_lesions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
 SIZE = (4, 32, 48)
+WEIGHT = 3.0
 CHANNELS = 4  # background and three kinds
 
 
@@ -54,7 +56,7 @@ def log(out: Path) -> list[dict[str, str]]:
 
 def test_one_sample_is_learnt(tmp_path: Path) -> None:
     made = network()
-    train_lesions(replace(config(tmp_path, 60), learning_rate=1e-2), made, repeat(sample()))
+    train_lesions(replace(config(tmp_path, 60), learning_rate=1e-2), made, WEIGHT, repeat(sample()))
     rows = log(tmp_path)
     losses = [float(row["loss"]) for row in rows]
     assert losses[-1] < 0.3 * losses[0]
@@ -63,7 +65,9 @@ def test_one_sample_is_learnt(tmp_path: Path) -> None:
     made.load_state_dict(checkpoint_state(tmp_path / CHECKPOINT))
     image, kinds = sample()
     with torch.no_grad():
-        found = (made.eval()(image) - class_weights(CHANNELS).log()[:, None, None, None]).argmax(1)
+        found = (
+            made.eval()(image) - torch.tensor([1.0, *[WEIGHT] * (CHANNELS - 1)]).log()[:, None, None, None]
+        ).argmax(1)
     for kind in (1, 3):
         here = (found == kind) & (kinds != UNKNOWN)
         assert float(2 * (here & (kinds == kind)).sum() / (here.sum() + (kinds == kind).sum())) > 0.9
@@ -74,7 +78,7 @@ def test_samples_of_one_step_are_averaged(tmp_path: Path) -> None:
     gradients = []
     for stacks in (1, 2):
         made = network()
-        objective = _Lesions(replace(config(tmp_path, 1), stacks=stacks), repeat(sample()))
+        objective = _Lesions(replace(config(tmp_path, 1), stacks=stacks), WEIGHT, repeat(sample()))
         objective.backward(made)
         gradients.append([p.grad for p in made.parameters()])
         row = dict(zip(objective.columns, objective.row(), strict=True))
@@ -85,9 +89,9 @@ def test_samples_of_one_step_are_averaged(tmp_path: Path) -> None:
 
 
 def test_a_run_is_taken_up_where_it_stopped(tmp_path: Path) -> None:
-    train_lesions(config(tmp_path, 5), network(), repeat(sample()))
+    train_lesions(config(tmp_path, 5), network(), WEIGHT, repeat(sample()))
     before = torch.load(tmp_path / CHECKPOINT, weights_only=True)
-    train_lesions(config(tmp_path, 15), network(seed=9), repeat(sample()))
+    train_lesions(config(tmp_path, 15), network(seed=9), WEIGHT, repeat(sample()))
     after = torch.load(tmp_path / CHECKPOINT, weights_only=True)
     assert (before["step"], after["step"]) == (5, 15)
     assert after["elapsed_s"] > before["elapsed_s"]
@@ -175,7 +179,7 @@ def test_an_interrupted_run_ends_where_an_undisturbed_one_does(tmp_path: Path) -
 def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     run_by_the_clock(config(tmp_path, 2), line(), Bowl())
     with pytest.raises(ModelError, match=CHECKPOINT):
-        train_lesions(config(tmp_path, 5), network(), repeat(sample()))
+        train_lesions(config(tmp_path, 5), network(), WEIGHT, repeat(sample()))
 
 
 def logits(kinds: torch.Tensor, strength: float = 14.0) -> torch.Tensor:
@@ -185,7 +189,7 @@ def logits(kinds: torch.Tensor, strength: float = 14.0) -> torch.Tensor:
 
 def test_truth_costs_almost_nothing() -> None:
     _, kinds = sample()
-    value, overlap, right = lesion_loss(logits(kinds), kinds)
+    value, overlap, right = lesion_loss(logits(kinds), kinds, WEIGHT)
     assert float(value) < 0.01
     assert float(overlap) > 0.99
     assert float(right) > 0.99
@@ -198,11 +202,11 @@ def test_unknown_voxels_do_not_count() -> None:
     torch.manual_seed(1)
     said = torch.randn(1, CHANNELS, *SIZE)
     other = torch.where(unknown, 5 * torch.randn(1, CHANNELS, *SIZE), said)
-    first, second = lesion_loss(said, kinds), lesion_loss(other, kinds)
+    first, second = lesion_loss(said, kinds, WEIGHT), lesion_loss(other, kinds, WEIGHT)
     for one, two in zip(first, second, strict=True):
         assert float(one) == pytest.approx(float(two), rel=1e-5)
     said.requires_grad_()
-    lesion_loss(said, kinds)[0].backward()
+    lesion_loss(said, kinds, WEIGHT)[0].backward()
     assert float(said.grad[unknown].abs().max()) == 0
     assert float(said.grad[~unknown].abs().min()) > 0
 
@@ -211,7 +215,7 @@ def test_unknown_voxels_do_not_count() -> None:
 def test_the_loss_is_finite_without_any_lesion(empty: int) -> None:
     kinds = torch.full((1, *SIZE), empty, dtype=torch.int64)
     said = torch.zeros(1, CHANNELS, *SIZE, requires_grad=True)
-    value, overlap, right = lesion_loss(said, kinds)
+    value, overlap, right = lesion_loss(said, kinds, WEIGHT)
     assert bool(torch.isfinite(value))
     assert bool(torch.isfinite(overlap))
     assert bool(torch.isnan(right))
@@ -222,7 +226,7 @@ def test_the_loss_is_finite_without_any_lesion(empty: int) -> None:
 
 def test_a_step_without_a_lesion_is_logged(tmp_path: Path) -> None:
     image, kinds = sample()
-    train_lesions(config(tmp_path, 5), network(), repeat((image, torch.zeros_like(kinds))))
+    train_lesions(config(tmp_path, 5), network(), WEIGHT, repeat((image, torch.zeros_like(kinds))))
     (row,) = log(tmp_path)
     assert row["right_kind"] == row["dice_any"] == "nan"
     assert 0 < float(row["loss"]) < 10
@@ -231,7 +235,7 @@ def test_a_step_without_a_lesion_is_logged(tmp_path: Path) -> None:
 def test_loss_by_hand() -> None:
     """Four voxels: none, kind 1, kind 2, unknown. All channels say the same, so p(changed) is 3/4, each kind 1/3."""
     kinds = torch.tensor([0, 1, 2, UNKNOWN]).view(1, 1, 2, 2)
-    value, overlap, right = lesion_loss(torch.zeros(1, CHANNELS, 1, 2, 2), kinds)
+    value, overlap, right = lesion_loss(torch.zeros(1, CHANNELS, 1, 2, 2), kinds, WEIGHT)
     entropy = (1 * torch.log(torch.tensor(4.0)) + 2 * 3 * torch.log(torch.tensor(4 / 3))) / 7
     dice = (2 * 2 * 0.5 + 60) / (3 * 0.5 + 2 + 60)  # freed of the weight of 3, 'changed' has even odds
     assert float(overlap) == pytest.approx(dice, rel=1e-5)
@@ -248,13 +252,20 @@ def test_a_small_kind_counts_as_much_as_a_large_one() -> None:
     costs = []
     for kind in (1, 2):
         wrong = torch.where(kinds == kind, 3, kinds)
-        costs.append(float(lesion_loss(logits(wrong), kinds)[0]))
+        costs.append(float(lesion_loss(logits(wrong), kinds, WEIGHT)[0]))
     assert costs[0] == pytest.approx(costs[1], rel=1e-3)
     assert costs[0] > 2
 
 
-def test_a_changed_voxel_weighs_three_and_the_rest_one() -> None:
-    assert class_weights(5).tolist() == [1, 3, 3, 3, 3]
+def test_a_changed_voxel_weighs_as_much_as_is_said_and_the_rest_one() -> None:
+    """A missed voxel costs 10 and a right one nearly nothing: the mean follows from the weights."""
+    kinds = torch.zeros(1, 1, 1, 2, dtype=torch.int64)
+    kinds[..., 0] = 1
+    said = torch.full((1, CHANNELS, 1, 1, 2), -10.0)
+    said[:, 0] = 0
+    light, heavy = (float(lesion_loss(said, kinds, weight)[0]) for weight in (1.0, 3.0))
+    odds = 10 - math.log(CHANNELS - 1)
+    assert heavy - light == pytest.approx(2 * odds * (3 / 4 - 1 / 2), rel=1e-3)
 
 
 def test_fine_levels_look_within_a_slice_and_coarse_ones_across() -> None:
@@ -282,7 +293,7 @@ def test_fine_levels_look_within_a_slice_and_coarse_ones_across() -> None:
 def test_every_weight_of_the_lesion_network_is_used_and_stored_once() -> None:
     made = network(filters=(16, 32, 48, 48))
     image, kinds = sample()
-    lesion_loss(made(image), kinds)[0].backward()
+    lesion_loss(made(image), kinds, WEIGHT)[0].backward()
     unused = [name for name, value in made.named_parameters() if value.grad is None]
     assert not unused
     assert len(list(made.state_dict())) == len(list(made.parameters()))
