@@ -31,9 +31,9 @@ def command(
         str | None, typer.Option("--from", help="Checkpoint to start from, 'new' for fresh weights; else the bundle's.")
     ] = None,
     rate: Annotated[float, typer.Option(min=1e-7, help="Highest learning rate.")] = 1e-3,
-    stacks: Annotated[int, typer.Option(min=1, help="Synthetic stacks per step.")] = 1,
+    stacks: Annotated[int, typer.Option(min=1, help="Synthetic stacks per step; of a lesion network all.")] = 1,
     real_stacks: Annotated[int, typer.Option(min=1, help="Real stacks per step.")] = 1,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that render synthetic slices.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that make samples.")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of the network.")] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Start of every random sequence.")] = 1,
     version: Annotated[
@@ -54,7 +54,7 @@ def command(
         from spinemri.training.marrow_run import MarrowData, train_lesion_bundle
 
         model = load_lesion_model(bundle)
-        backgrounds = MarrowData(painted, paint, shapes, real, tuple(unlabelled or ()), threads)
+        backgrounds = MarrowData(painted, paint, shapes, real, tuple(unlabelled or ()), workers, threads)
         checkpoint = train_lesion_bundle(model, default_predictor(threads=threads), backgrounds, config, start)
     else:
         from spinemri.segment.model import load_model

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from spinemri.lesion import MarrowChange as Kind
 from spinemri.synthesis.signal import mixed_signal
 from spinemri.synthesis.tissue import Relaxation
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from spinemri.synthesis.signal import Protocol
 
 Range = tuple[float, float]
@@ -40,7 +40,11 @@ class Substance(NamedTuple):
 
 
 _OEDEMA = Ranges((1000, 1400), (80, 130), (0.85, 0.95), (0.08, 0.3), (0.15, 0.4), (1.3, 2.0))
+_LEAST = 1e-3
 _FATTY = Ranges((700, 950), (45, 90), (0.92, 1.0), (0.8, 0.97), (0.0, 0.08), (0.1, 0.4))
+
+_MIXED, _DENSEST = 0.35, 0.75
+"""Share of tumours that are partly sclerotic, and the most sclerotic that is still called tumour."""
 
 RANGES: dict[Kind, Ranges] = {
     Kind.TUMOUR: Ranges((950, 1400), (60, 115), (0.78, 0.95), (0.0, 0.08), (0.3, 0.9), (0.7, 1.3)),
@@ -65,8 +69,13 @@ RANGES: dict[Kind, Ranges] = {
 
 
 def draw_substance(kind: Kind, rng: np.random.Generator) -> Substance:
-    """What one change of a kind is made of, in one person."""
-    t1, t2, density, fat, uptake, diffusion = (float(rng.uniform(*pair)) for pair in RANGES[kind])
+    """What one change of a kind is made of, in one person; a tumour may be mixed, between lytic and sclerotic."""
+    values = np.array([rng.uniform(*pair) for pair in RANGES[kind]])
+    if kind is Kind.TUMOUR and rng.random() < _MIXED:
+        dense = np.array([rng.uniform(*pair) for pair in RANGES[Kind.SCLEROTIC]])
+        share = rng.uniform(0, _DENSEST)
+        values = values ** (1 - share) * np.maximum(dense, _LEAST) ** share
+    t1, t2, density, fat, uptake, diffusion = values.tolist()
     return Substance(Relaxation(t1, t2, density, fat), uptake, diffusion)
 
 

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     Vertebrae = Mapping[int, GridVertebra]
 
 
+_INFILTRATING, _REPLACED = 0.3, (0.6, 1.0)  # tumours with marrow left between them, and the share that they replace
+_LOBULATED = 0.3  # of the tumours within a body
+
+
 @dataclass(frozen=True, eq=False)
 class Deposit:
     """One substance in a window of a grid.
@@ -97,17 +101,30 @@ def grow_tumour(vertebrae: Vertebrae, level: int, rng: np.random.Generator, kind
         centre = float(vertebra.u[spot]), float(vertebra.v[spot]), float(vertebra.x[spot])
         depth = blob(vertebra, centre, random_radii(rng, vertebra), rng)
     else:
-        depth = blob(vertebra, random_place(vertebra, rng), random_radii(rng, vertebra), rng)
+        depth = _lobes(vertebra, rng)
     where = bone.astype(np.float32)
     if kind is Kind.TUMOUR and rng.random() < 0.25:
         where = np.maximum(where, _beyond_cortex(vertebra, depth, rng))
     share = step(depth, soft) * where
+    if rng.random() < _INFILTRATING:
+        share = share * float(rng.uniform(*_REPLACED))
     substance = draw_substance(kind, rng)
     found = [Deposit(kind, vertebra.window, share, substance, float(rng.uniform(0.03, 0.3)))]
     if kind is Kind.TUMOUR and rng.random() < 0.2:  # dense part of a mixed metastasis
         inner = step(blob(vertebra, random_place(vertebra, rng), random_radii(rng, vertebra, 0.7), rng), 1.0)
         found.append(Deposit(Kind.SCLEROTIC, vertebra.window, share * inner, draw_substance(Kind.SCLEROTIC, rng), 0.2))
     return found
+
+
+def _lobes(vertebra: GridVertebra, rng: np.random.Generator) -> Field:
+    """Signed depth (mm) in one ellipsoid, or in two or three that run into each other."""
+    centre, radii = random_place(vertebra, rng), random_radii(rng, vertebra)
+    depth = blob(vertebra, centre, radii, rng)
+    for _ in range(int(rng.integers(1, 3)) if rng.random() < _LOBULATED else 0):
+        beside = tuple(c + r * rng.uniform(-1, 1) for c, r in zip(centre, radii, strict=True))
+        smaller = tuple(r * rng.uniform(0.5, 1) for r in radii)
+        depth = np.maximum(depth, blob(vertebra, beside, smaller, rng))  # type: ignore[arg-type]
+    return depth
 
 
 def _beyond_cortex(vertebra: GridVertebra, depth: Field, rng: np.random.Generator) -> Field:
@@ -254,7 +271,8 @@ def grow_radiation(vertebrae: Vertebrae, level: int, rng: np.random.Generator, k
     """Fat in the whole of two or more vertebrae in a row; the port's borders are straight."""
     count = int(rng.integers(2, 5))
     substance = draw_substance(kind, rng)
-    whole = [n for n in range(level, level + count) if n in vertebrae]
+    upper = level if level + 1 in vertebrae else level - 1
+    whole = [n for n in range(upper, upper + count) if n in vertebrae]
     found = []
     for n in whole:
         vertebra = vertebrae[n]

@@ -39,7 +39,7 @@ def grow_infarct(vertebrae: Vertebrae, level: int, rng: np.random.Generator, kin
     """A wavy rim around fat."""
     vertebra = vertebrae[level]
     depth = blob(vertebra, random_place(vertebra, rng), random_radii(rng, vertebra), rng) + 1.5 * vertebra.noise(rng, 4)
-    rim_mm = float(rng.uniform(1.2, 2.5))
+    rim_mm = float(rng.uniform(1.8, 3.5))
     core, whole = step(depth - rim_mm, 0.4) * vertebra.bone, step(depth, 0.4) * vertebra.bone
     return [
         Deposit(kind, vertebra.window, np.clip(whole - core, 0, 1), draw_substance(kind, rng), 0.1),
@@ -51,8 +51,8 @@ def grow_paget(vertebrae: Vertebrae, level: int, rng: np.random.Generator, kind:
     """The whole vertebra: a thick dark frame, coarse trabeculae, marrow between them kept or fatty."""
     vertebra = vertebrae[level]
     inside, bone = vertebra.inside(), vertebra.bone
-    frame = step(float(rng.uniform(1.8, 3.5)) - inside, 0.5) * bone
-    coarse = step(vertebra.noise(rng, float(rng.uniform(3, 6))) - rng.uniform(0.4, 0.9), 0.3) * bone
+    frame = step(float(rng.uniform(2.5, 5)) - inside, 0.5) * bone
+    coarse = step(vertebra.noise(rng, float(rng.uniform(4, 8))) - rng.uniform(0.4, 0.9), 0.3) * bone
     dark = draw_substance(Kind.SCLEROTIC, rng)
     return [
         Deposit(kind, vertebra.window, bone.astype(np.float32), draw_substance(kind, rng), 0.2),

@@ -26,7 +26,6 @@ from spinemri.training.marrow_scenes import (
     random_changes,
     random_channels,
     random_marrow,
-    random_scene_size,
     without_invisible,
 )
 
@@ -45,6 +44,8 @@ WAYS = ("replace", "scale", "borrow")
 """How a change is blended into a real image while training; others are kept for testing."""
 
 _RECAST = 0.6  # of the samples are recast into other contrasts
+_THIN_MM = 2.6  # slices nearer to each other are mostly thinned out
+_BRIGHTEST = 1.15  # of a change, as a share of the brightest that the image shows
 _TISSUES = {
     BODY: (Tissue.MARROW,),
     POSTERIOR: (Tissue.POSTERIOR_MARROW,),
@@ -73,10 +74,10 @@ class RealScene:
 
 
 def implanted(
-    scene: RealScene, rng: np.random.Generator
+    scene: RealScene, size: tuple[int, int, int], rng: np.random.Generator
 ) -> tuple[dict[str, torch.Tensor], NDArray[np.uint8], NDArray[np.uint8]]:
-    """Images per channel with implants, classes and kinds of a random part of a real scene."""
-    part = _cut(scene, rng)
+    """Images per channel with implants, classes and kinds of a random part (slices, rows, columns) of a real scene."""
+    part = _cut(scene, size, rng)
     spacing = (part.slice_mm, 1.0, 1.0)
     changes = random_changes((part.classes, part.levels), spacing, rng)
     marrow = random_marrow(rng)
@@ -123,12 +124,12 @@ def implant(
     top = float(np.quantile(found[found > 0], 0.995))
     foreign = _borrowed(found, classes == DISC, rng) if way == "borrow" else None
     for deposit in deposits:
-        ratio = substance_signal(deposit.substance, protocol) / usual * float(np.exp(rng.normal(0, 0.06)))
+        ratio = substance_signal(deposit.substance, protocol) / usual * float(np.exp(rng.normal(0, 0.1)))
         window, share = deposit.window, deposit.share
-        level = np.minimum(base[window] * ratio, 1.15 * top)
+        level = np.minimum(base[window] * ratio, _BRIGHTEST * top)
         grain = smooth_noise(rng, share.shape, (2, 4, 4)) * deposit.texture * level
         if way == "scale":
-            own = np.clip(found[window], 0.3 * base[window], None) * ratio + grain
+            own = np.clip(found[window], 0.3 * base[window], None) * (level / np.maximum(base[window], 1e-6)) + grain
         elif foreign is not None:
             own = level * (1 + foreign[window]) + grain
         else:
@@ -203,26 +204,30 @@ def _recast_background(image: Field, classes: NDArray[np.uint8], table: Field) -
     return np.interp(image, marks, levels).astype(np.float32)
 
 
-def _cut(scene: RealScene, rng: np.random.Generator) -> RealScene:
-    """A random part around the spine, possibly every other slice."""
-    count, rows, columns = random_scene_size(rng)
-    step = 2 if scene.slice_mm < 2.6 and rng.random() < 0.85 else 1
+def _cut(scene: RealScene, size: tuple[int, int, int], rng: np.random.Generator) -> RealScene:
+    """A random part around the spine, turned and scaled a little within its slices, possibly every other slice."""
+    count, rows, columns = size
+    step = 2 if scene.slice_mm < _THIN_MM and rng.random() < 0.85 else 1
     bodies = np.argwhere(np.isin(scene.classes[:, ::4, ::4], (BODY, POSTERIOR, DISC)))
     spot = bodies[rng.integers(len(bodies))] * (1, 4, 4) + (0, rng.integers(-15, 16), rng.integers(-30, 31))
-    shape = scene.classes.shape
-    low = [int(np.clip(spot[0] - rng.integers(0, count * step), 0, max(0, shape[0] - count * step)))]
-    low += [
-        int(np.clip(s - n // 2, 0, max(0, m - n))) for s, n, m in zip(spot[1:], (rows, columns), shape[1:], strict=True)
-    ]
-    window = (
-        slice(low[0], low[0] + count * step, step),
-        slice(low[1], low[1] + rows // 16 * 16),
-        slice(low[2], low[2] + columns // 16 * 16),
+    first = int(np.clip(spot[0] - rng.integers(0, count * step), 0, max(0, len(scene.classes) - count * step)))
+    scale, angle = float(np.exp(rng.normal(0, 0.1))), float(np.deg2rad(rng.normal(0, 6)))
+    down = (np.arange(rows) - rows / 2 + 0.5)[:, None] * scale
+    along = (np.arange(columns) - columns / 2 + 0.5)[None] * scale
+    places = np.stack(
+        [
+            spot[1] + down * np.cos(angle) - along * np.sin(angle),
+            spot[2] + down * np.sin(angle) + along * np.cos(angle),
+        ]
     )
-    pad = [
-        (0, max(0, n - len(range(*w.indices(m)))))
-        for n, w, m in zip((count, rows, columns), window, shape, strict=True)
-    ]
-    images = {name: np.pad(image[window], pad) for name, image in scene.images.items()}
-    classes, levels = np.pad(scene.classes[window], pad), np.pad(scene.levels[window], pad)
+
+    def seen(values: NDArray[np.generic], order: int) -> NDArray[np.generic]:
+        chosen = np.asarray(values[first : first + count * step : step])
+        found = np.zeros((count, rows, columns), dtype=chosen.dtype)
+        for n, plane in enumerate(chosen):
+            found[n] = ndimage.map_coordinates(plane, places, order=order, mode="constant", cval=0)
+        return found
+
+    images = {name: np.asarray(seen(image, 1), dtype=np.float32) for name, image in scene.images.items()}
+    classes, levels = (np.asarray(seen(labels, 0), dtype=np.uint8) for labels in (scene.classes, scene.levels))
     return RealScene(images, classes, levels, scene.slice_mm * step)

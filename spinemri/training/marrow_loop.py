@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import torch
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
 _KIND_WEIGHT = 0.5
 _SMOOTH_VOXELS = 60.0
+_NEAR, _MUCH, _SMALL = (1, 8, 8), 0.35, 2.0  # voxels around; share of change that is much; most a voxel weighs
 COLUMNS = ("waited_s", "loss", "dice_any", "right_kind")
 
 
@@ -31,17 +31,17 @@ def train_lesions(
 
     Parameters
     ----------
-    config : how long and how fast; ``stacks`` samples per step
+    config : how long and how fast
     network : starts from the weights it has, unless ``config.out`` holds an unfinished run
     weight : of a changed voxel in the cross-entropy, which the predictor takes back
-    samples : endless, see ``MarrowSamples``
+    samples : endless batches, see ``MarrowSamples``
 
     Raises
     ------
     ModelError
         If the checkpoint in ``config.out`` does not fit the network.
     """
-    return run_by_the_clock(config, network, _Lesions(config, weight, samples))
+    return run_by_the_clock(config, network, _Lesions(weight, samples))
 
 
 def lesion_loss(
@@ -50,61 +50,79 @@ def lesion_loss(
     """Loss, soft Dice of any change, and mean probability of the right kind within changes (not a number if none).
 
     Whether a voxel is changed and what the change is are learnt apart: an overlap per kind would teach a network that
-    does not know kinds yet to avoid the commonest. Every kind in a sample counts once, however large.
+    does not know kinds yet to avoid the commonest. Every kind in a sample counts once, however large; a voxel of a
+    small change counts more than one of a large change.
 
     Parameters
     ----------
-    logits : (1, channels, slices, rows, columns)
-    kinds : (1, slices, rows, columns) int64; UNKNOWN voxels do not count
-    weight : of a changed voxel
+    logits : (batch, channels, slices, rows, columns)
+    kinds : (batch, slices, rows, columns) int64; UNKNOWN voxels do not count
+    weight : of a voxel of a large change
     """
     known = (kinds != UNKNOWN).float()
     target = torch.where(kinds == UNKNOWN, 0, kinds)
     changed = (target > 0).float()
     odds = logits[:, 1:].logsumexp(1) - logits[:, 0]
-    importance = known * (1 + (weight - 1) * changed)
+    importance = known * torch.where(target > 0, weight * _emphasis(changed), 1.0)
     entropy = nnf.binary_cross_entropy_with_logits(odds, changed, reduction="none")
     found = (odds - math.log(weight)).sigmoid()
     overlap = _dice(found * known, changed)
-    value = 2 * (entropy * importance).sum() / importance.sum().clamp(min=1) + 1 - overlap
-    right = logits.new_tensor(float("nan"))
-    if changed.any():
-        said = logits[:, 1:].log_softmax(1).gather(1, (target - 1).clamp(min=0)[:, None])[:, 0]
-        per_kind = [said[target == kind].mean() for kind in torch.unique(target[target > 0])]
-        value = value - _KIND_WEIGHT * torch.stack(per_kind).mean()
-        right = torch.stack(per_kind).detach().exp().mean()
-    return value, overlap.detach(), right
+    value = 2 * (entropy * importance).sum() / importance.sum().clamp(min=1) + 1 - overlap.mean()
+    said, shown = _right_kind(logits, target)
+    value = value - _KIND_WEIGHT * (said * shown).sum() / shown.sum().clamp(min=1)
+    right = (said.detach().exp() * shown).sum() / shown.sum()
+    some = changed.flatten(1).any(1)
+    return value, (overlap.detach() * some).sum() / some.sum(), right
+
+
+def _emphasis(changed: torch.Tensor) -> torch.Tensor:
+    """1 for voxels amid much change, up to ``_SMALL`` for those of small changes."""
+    near = changed[:, None]
+    for axis, reach in enumerate(_NEAR):
+        width = [1, 1, 1]
+        width[axis] = 2 * reach + 1
+        pad = [reach if a == axis else 0 for a in range(3)]
+        near = nnf.avg_pool3d(near, width, 1, pad)
+    return (_MUCH / near[:, 0].clamp(min=1e-6)).sqrt().clamp(1, _SMALL)
+
+
+def _right_kind(logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean log-probability of the right kind, per sample and kind, and whether the kind is there (1 or 0)."""
+    batch, count = logits.shape[0], logits.shape[1] - 1
+    said = logits[:, 1:].log_softmax(1).gather(1, (target - 1).clamp(min=0)[:, None])[:, 0]
+    place = (torch.arange(batch, device=target.device).view(-1, 1, 1, 1) * (count + 1) + target).flatten()
+    empty = said.new_zeros(batch * (count + 1))
+    sums = empty.index_add(0, place, said.flatten()).view(batch, -1)[:, 1:]
+    sizes = empty.index_add(0, place, torch.ones_like(said).flatten()).view(batch, -1)[:, 1:]
+    return sums / sizes.clamp(min=1), (sizes > 0).float()
 
 
 def _dice(found: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    return (2 * (found * truth).sum() + _SMOOTH_VOXELS) / (found.sum() + truth.sum() + _SMOOTH_VOXELS)
+    """Soft Dice of each sample."""
+    both, one, other = (values.flatten(1).sum(1) for values in (found * truth, found, truth))
+    return (2 * both + _SMOOTH_VOXELS) / (one + other + _SMOOTH_VOXELS)
 
 
 class _Lesions:
-    """Samples one at a time in memory, so many per step."""
+    """A batch per step; its statistics stay on the device until they are logged."""
 
     columns = COLUMNS
 
-    def __init__(self, config: TrainingConfig, weight: float, samples: Iterable[Sequence[torch.Tensor]]) -> None:
-        self.config, self.weight, self.samples = config, weight, iter(samples)
-        self.sums: dict[str, list[float]] = {name: [] for name in COLUMNS}
+    def __init__(self, weight: float, samples: Iterable[Sequence[torch.Tensor]]) -> None:
+        self.weight, self.samples = weight, iter(samples)
+        self.waited, self.said = 0.0, list[torch.Tensor]()
 
     def backward(self, network: torch.nn.Module) -> None:
         device = next(network.parameters()).device
-        for _ in range(self.config.stacks):
-            began = time.monotonic()
-            ((image, kinds),) = list(islice(self.samples, 1))
-            self.sums["waited_s"].append(time.monotonic() - began)
-            image, kinds = image.to(device), kinds.to(device)
-            value, overlap, right = lesion_loss(logits_of(network, image), kinds, self.weight)
-            (value / self.config.stacks).backward()  # type: ignore[no-untyped-call]
-            self.sums["loss"].append(float(value.detach()))
-            if not torch.isnan(right):
-                self.sums["dice_any"].append(float(overlap))
-                self.sums["right_kind"].append(float(right))
+        began = time.monotonic()
+        image, kinds = next(self.samples)
+        self.waited += time.monotonic() - began
+        image, kinds = image.to(device), kinds.to(device)
+        value, overlap, right = lesion_loss(logits_of(network, image), kinds, self.weight)
+        value.backward()  # type: ignore[no-untyped-call]
+        self.said.append(torch.stack([value.detach(), overlap, right]))
 
     def row(self) -> Sequence[str]:
-        sums, self.sums = self.sums, {name: [] for name in COLUMNS}
-        means = {name: sum(v) / len(v) if v else float("nan") for name, v in sums.items()}
-        means["waited_s"] = sum(sums["waited_s"])
-        return tuple(f"{means[name]:.4f}" for name in COLUMNS)
+        means = torch.stack(self.said).cpu().nanmean(dim=0).tolist()
+        waited, self.waited, self.said = self.waited, 0.0, []
+        return tuple(f"{value:.4f}" for value in (waited, *means))

@@ -45,6 +45,7 @@ class MarrowData:
     shapes : folder of vertebra meshes for their posterior elements; None draws them as solids
     real : folder of labelled sets, of which the people of the fixed split are backgrounds; None for none
     unlabelled : further images of people without marrow lesions
+    workers : processes that make samples
     threads : CPU threads of the network
     """
 
@@ -53,6 +54,7 @@ class MarrowData:
     shapes: Path | None = None
     real: Path | None = None
     unlabelled: tuple[Path, ...] = ()
+    workers: int = 1
     threads: int = 1
 
 
@@ -80,12 +82,15 @@ def train_lesion_bundle(
     write_volumes(data.painted, range(_FIRST_SUBJECT, _FIRST_SUBJECT + data.paint), data.shapes, plain=True)
     priors = [1 - _CHANGED, *[_CHANGED / len(MarrowChange)] * len(MarrowChange)]
     network = starting_network(model, start, priors)
-    samples = MarrowSamples(data.painted, _backgrounds(data, anatomy), config.seed)
-    loader = DataLoader(samples, batch_size=None, num_workers=1, prefetch_factor=_PREFETCH)
+    samples = MarrowSamples(data.painted, _backgrounds(data, anatomy), config.stacks, config.seed)
+    loader = DataLoader(samples, batch_size=None, num_workers=data.workers, prefetch_factor=_PREFETCH)
     return train_lesions(config, network, model.lesion_weight, loader)
 
 
-def _backgrounds(data: MarrowData, anatomy: Predictor) -> list[RealScene]:
-    """Real images; the contrast of the labelled sets is T2w or near enough to stand for it."""
-    paths = [case.files(data.real)[0] for case in training_cases()] if data.real is not None else []
-    return [real_scene(read_volume(path), anatomy, "T2w") for path in (*paths, *data.unlabelled)]
+def _backgrounds(data: MarrowData, anatomy: Predictor) -> list[list[RealScene]]:
+    """Real images by set; the contrast of the labelled sets is T2w or near enough to stand for it."""
+    sets: dict[str, list[Path]] = {"": list(data.unlabelled)}
+    if data.real is not None:
+        for case in training_cases():
+            sets.setdefault(case.set, []).append(case.files(data.real)[0])
+    return [[real_scene(read_volume(path), anatomy, "T2w") for path in paths] for paths in sets.values()]

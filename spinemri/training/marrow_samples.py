@@ -1,7 +1,7 @@
 """Samples of the lesion network: scenes of painted subjects, and real images with implanted changes.
 
-A sample is (image (1, channels, slices, rows, columns) float32, kinds (1, slices, rows, columns) int64): the sequences
-of ``segment.lesion_input.CHANNELS``, normalised as the predictor does, zero where a study lacks one, then the anatomy.
+A sample is (image (channels, slices, rows, columns) float32, kinds (slices, rows, columns) int64): the sequences of
+``segment.lesion_input.CHANNELS``, normalised as the predictor does, zero where a study lacks one, then the anatomy.
 Masks that a network draws are not perfect, least of all where a lesion is; so are those of the samples.
 """
 
@@ -42,7 +42,7 @@ _CLASSES = np.append(class_of_tissue(), 0).astype(np.uint8)
 _LAYERS = 2  # thin layers per slice
 _WANDER = 25.0, 14.0  # mm from the spine to the middle of a scene
 _SHELF, _FRESH = 16, 0.3  # volumes in memory; share of the samples before which one is exchanged
-_REAL = 0.4  # share of samples with a real background
+_REAL = 0.5  # share of samples with a real background
 _LOST = 0.3  # of the changes are partly missing from the body's mask
 
 
@@ -65,7 +65,7 @@ def sample_of(
     target = torch.from_numpy(kinds.astype(np.int64))
     if rng.random() < 0.5:  # the order of slices does not tell left from right
         image, target = image.flip(1), target.flip(0)
-    return image[None], target[None]
+    return image, target
 
 
 def _view(slices: torch.Tensor, body: NDArray[np.bool_], rng: np.random.Generator) -> torch.Tensor:
@@ -90,16 +90,19 @@ def _as_drawn(classes: NDArray[np.uint8], kinds: NDArray[np.uint8], rng: np.rand
 
 
 def synthetic_sample(
-    volume: dict[str, NDArray[np.uint8]], rng: np.random.Generator, channels: Sequence[str] | None = None
+    volume: dict[str, NDArray[np.uint8]],
+    size: tuple[int, int, int],
+    rng: np.random.Generator,
+    channels: Sequence[str] | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """A scene of a painted volume with arrays tissue and level (x, z, a)."""
-    count, rows, columns = random_scene_size(rng)
+    """A scene of so many slices, rows and columns of a painted volume with arrays tissue and level (x, z, a)."""
+    count, rows, columns = size
     patch = cut_patch(volume, rng, (rows, columns), count, _WANDER)
     tissue, level = patch.tissue.transpose(2, 0, 1), patch.level.transpose(2, 0, 1)
     tissue = np.where(tissue == int(Tissue.LESION), int(Tissue.MARROW), tissue).astype(np.uint8)
     classes = _CLASSES[np.minimum(tissue, COUNT)]
     names = tuple(channels or random_channels(rng))
-    changes = random_changes((classes, level), (2.0, 1.0, 1.0), rng)
+    changes = random_changes((classes, level), (patch.layer_mm, 1.0, 1.0), rng)
     marrow = random_marrow(rng)
     scene = Scene(tissue, level, changes, marrow, int(rng.integers(2**31)), _LAYERS)
     images, visible = render_channels(scene, names, rng)
@@ -118,12 +121,13 @@ def _of_slices(kinds: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 class MarrowSamples(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
-    """Endless samples.
+    """Endless batches of samples; those of one batch are of one size.
 
     Parameters
     ----------
     folder : painted volumes without lesions, see ``training.volumes``; new ones are noticed while it runs
-    real : real images with their anatomy; none for painted subjects only
+    real : sets of real images with their anatomy, drawn from equally often; none for painted subjects only
+    batch : samples in each
     seed : start of the random sequence
 
     Raises
@@ -132,16 +136,22 @@ class MarrowSamples(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         If the folder holds no volume.
     """
 
-    def __init__(self, folder: Path, real: Sequence[RealScene] = (), seed: int = 0) -> None:
-        self.shelf, self.real, self.seed = VolumeShelf(folder, _SHELF, _FRESH), tuple(real), seed
+    def __init__(self, folder: Path, real: Sequence[Sequence[RealScene]] = (), batch: int = 1, seed: int = 0) -> None:
+        self.shelf, self.batch, self.seed = VolumeShelf(folder, _SHELF, _FRESH), batch, seed
+        self.real = tuple(tuple(scenes) for scenes in real if scenes)
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Samples for ever; each loader worker draws its own."""
+        """Batches for ever, image (batch, channels, ...) and kinds (batch, ...); each loader worker draws its own."""
         torch.set_num_threads(1)
         worker = get_worker_info()
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
         while True:
-            if self.real and rng.random() < _REAL:
-                yield sample_of(*implanted(self.real[rng.integers(len(self.real))], rng), rng)
-            else:
-                yield synthetic_sample(self.shelf.draw(rng), rng)
+            size = random_scene_size(rng)
+            images, kinds = zip(*(self._sample(size, rng) for _ in range(self.batch)), strict=True)
+            yield torch.stack(images), torch.stack(kinds)
+
+    def _sample(self, size: tuple[int, int, int], rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        if not self.real or rng.random() >= _REAL:
+            return synthetic_sample(self.shelf.draw(rng), size, rng)
+        scenes = self.real[rng.integers(len(self.real))]
+        return sample_of(*implanted(scenes[rng.integers(len(scenes))], size, rng), rng)

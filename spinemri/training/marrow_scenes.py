@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     Field = NDArray[np.floating]
 
 _SHARES = {
-    Kind.TUMOUR: 0.3, Kind.SCLEROTIC: 0.06, Kind.HAEMANGIOMA: 0.07, Kind.ATYPICAL_HAEMANGIOMA: 0.05, Kind.FAT: 0.05,
-    Kind.RED_MARROW: 0.04, Kind.FRACTURE_OEDEMA: 0.06, Kind.MODIC_1: 0.04, Kind.MODIC_2: 0.04, Kind.MODIC_3: 0.02,
-    Kind.CORNER: 0.03, Kind.SCHMORL: 0.04, Kind.DISCITIS: 0.03, Kind.RADIATION: 0.02, Kind.INFARCT: 0.02,
-    Kind.PAGET: 0.02, Kind.HARDWARE: 0.03,
+    Kind.TUMOUR: 0.28, Kind.SCLEROTIC: 0.06, Kind.HAEMANGIOMA: 0.06, Kind.ATYPICAL_HAEMANGIOMA: 0.06, Kind.FAT: 0.05,
+    Kind.RED_MARROW: 0.05, Kind.FRACTURE_OEDEMA: 0.07, Kind.MODIC_1: 0.05, Kind.MODIC_2: 0.04, Kind.MODIC_3: 0.04,
+    Kind.CORNER: 0.05, Kind.SCHMORL: 0.05, Kind.DISCITIS: 0.04, Kind.RADIATION: 0.02, Kind.INFARCT: 0.04,
+    Kind.PAGET: 0.03, Kind.HARDWARE: 0.03,
 }  # fmt: skip
 _ROWS, _COLUMNS, _SLICES, _VOXELS = (80, 96, 112), (112, 128, 160), (5, 9), 90_000
-_NONE, _MEAN_MORE = 0.12, 2.8  # scenes without a change; mean number of changes beyond the first
+_NONE, _MEAN_MORE = 0.14, 2.8  # scenes without a change; mean number of changes beyond the first
 _LEAST_CONTRAST = 0.16  # difference from marrow, relative, on the sequence that shows a change best
 _HARSH = 0.45  # worst scanner: noise that hides a change teaches nothing about changes
 _MOTTLE = 0.1  # spread of the fat fraction within a body

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinemri.anatomy import StructureKind
+from spinemri.anatomy import Level, StructureKind
 from spinemri.segment.anatomy import segment_anatomy
 from spinemri.segment.preprocess import sagittal_map, sagittal_slices
 from spinemri.synthesis.tissue import BACKGROUND, CLASS_OF
@@ -18,12 +18,16 @@ from spinemri.synthesis.vertebra_grid import DISC_LEVEL
 from spinemri.training.implant import RealScene
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from numpy.typing import NDArray
 
     from spinemri.image import Image
     from spinemri.segment.predictor import Predictor
     from spinemri.segment.preprocess import SagittalMap
     from spinemri.segmentation import Segmentation
+
+_VARIANTS = Level("T13"), Level("L6")
 
 
 def real_scene(image: Image, predictor: Predictor, channel: str) -> RealScene:
@@ -41,15 +45,22 @@ def real_scene(image: Image, predictor: Predictor, channel: str) -> RealScene:
     return RealScene({channel: slices}, classes, levels, float(along))
 
 
+def _numbers(levels: AbstractSet[Level]) -> dict[Level, int]:
+    """Levels by their count from the head; one that was not found leaves a gap, an absent variant does not."""
+    absent = [level for level in _VARIANTS if level not in levels]
+    return {
+        level: level.rank - (0 if level.is_relative else sum(v.rank < level.rank for v in absent)) for level in levels
+    }
+
+
 def label_maps(segmentation: Segmentation, mapping: SagittalMap) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Classes and levels (slices, rows, columns) on the working grid; vertebrae are counted from 1, head to foot."""
-    bodies = [s.level for s in segmentation.of_kind(StructureKind.VERTEBRAL_BODY) if s.level is not None]
-    number = {level: n for n, level in enumerate(bodies, start=1)}
+    """Classes and levels (slices, rows, columns) on the working grid; neighbours' numbers are neighbours."""
+    number = _numbers({s.level for s in segmentation.structures.values() if s.level is not None})
     largest = max(segmentation.structures, default=0)
     classes, levels = (np.zeros(largest + 1, dtype=np.uint8) for _ in range(2))
     for value, structure in segmentation.structures.items():
         classes[value] = CLASS_OF.get(structure.kind, BACKGROUND)
-        if structure.level is None or structure.level not in number:
+        if structure.level is None:
             continue
         if structure.kind in (StructureKind.VERTEBRAL_BODY, StructureKind.POSTERIOR_ELEMENTS, StructureKind.DISC):
             disc = structure.kind is StructureKind.DISC

@@ -47,12 +47,13 @@ _SHELF, _FRESH = 12, 0.25  # volumes in memory; share of the samples before whic
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """Tissue and level of thin layers (rows, columns, layers), and the classes (slices, rows, columns)."""
+    """Tissue and level of layers so thin (rows, columns, layers), and the classes (slices, rows, columns)."""
 
     tissue: NDArray[np.uint8]
     level: NDArray[np.uint8]
     classes: NDArray[np.uint8]
     inside: NDArray[np.bool_]
+    layer_mm: float
 
 
 def cut_patch(
@@ -95,7 +96,7 @@ def cut_patch(
     middles = at_x[..., None] + (np.arange(count) - (count - 1) / 2) * apart
     shown = tissue[np.clip(np.rint(middles), 0, nx - 1).astype(np.intp), index_z[..., None], index_a[..., None]]
     classes = np.where(inside[..., None], _CLASSES[shown], 0).astype(np.uint8)
-    return Patch(cut, cut_level, classes.transpose(2, 0, 1), inside)
+    return Patch(cut, cut_level, classes.transpose(2, 0, 1), inside, abs(apart) * _VOLUME_SLICE_MM / _SUB)
 
 
 def random_size(
