@@ -98,6 +98,7 @@ class MarrowScreen(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     assessed: tuple[Level, ...] = ()
+    partly: tuple[Level, ...] = Field(default=(), description="of those assessed, the ones that the field of view cuts")
     not_assessed: tuple[tuple[Level, str], ...] = Field(default=(), description="level and reason, head to foot")
     contrasts: tuple[str, ...] = Field(default=(), description="sequences that were read, such as 'T1w', 'STIR'")
     detection_limit_mm: float | None = Field(

@@ -44,6 +44,7 @@ def screened(screen: MarrowScreen, quality: Sequence[SeriesQuality], used: Seque
     return screen.model_copy(
         update={
             "assessed": tuple(level for level in screen.assessed if level not in hidden),
+            "partly": tuple(level for level in screen.partly if level not in hidden),
             "not_assessed": (*screen.not_assessed, *hidden.items()),
             "detection_limit_mm": None if dull else screen.detection_limit_mm,
             "warnings": (*screen.warnings, *dict.fromkeys(dull)),

@@ -35,6 +35,9 @@ def command(
     real_stacks: Annotated[int, typer.Option(min=1, help="Real stacks per step.")] = 1,
     workers: Annotated[int, typer.Option(min=1, help="Processes that make samples.")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of the network.")] = 2,
+    replays: Annotated[
+        int, typer.Option(min=0, help="Of a lesion network: show each batch so often again, a little changed.")
+    ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Start of every random sequence.")] = 1,
     version: Annotated[
         str, typer.Option(help="Write the averaged weights into BUNDLE under this version at the end.")
@@ -54,7 +57,7 @@ def command(
         from spinemri.training.marrow_run import MarrowData, train_lesion_bundle
 
         model = load_lesion_model(bundle)
-        backgrounds = MarrowData(painted, paint, shapes, real, tuple(unlabelled or ()), workers, threads)
+        backgrounds = MarrowData(painted, paint, shapes, real, tuple(unlabelled or ()), workers, threads, replays)
         checkpoint = train_lesion_bundle(model, default_predictor(threads=threads), backgrounds, config, start)
     else:
         from spinemri.segment.model import load_model

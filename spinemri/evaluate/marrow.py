@@ -15,9 +15,9 @@ import numpy as np
 from spinemri.merge import merge
 from spinemri.register import align_series
 from spinemri.segment.anatomy import segment_anatomy
-from spinemri.segment.candidates import KINDS, SUSPICIOUS
+from spinemri.segment.candidates import SUSPECT, suspicion
 from spinemri.segment.lesion_input import lesion_input
-from spinemri.segment.lesions import candidates_in
+from spinemri.segment.lesions import candidates_in, shows_enough
 from spinemri.segment.reconcile import reconcile
 
 if TYPE_CHECKING:
@@ -28,8 +28,11 @@ if TYPE_CHECKING:
     from spinemri.geometry import Geometry
     from spinemri.image import Image
     from spinemri.lesion import MarrowChange
+    from spinemri.segment.candidates import Candidate
+    from spinemri.segment.lesion_input import LesionInput
     from spinemri.segment.lesion_predictor import LesionPredictor
     from spinemri.segment.predictor import Predictor
+    from spinemri.segmentation import Segmentation
 
     Mask = NDArray[np.bool_]
 
@@ -47,6 +50,11 @@ class FoundLesion:
     volume_mm3: float
     probability: float
     true: bool
+
+    @property
+    def suspicious(self) -> bool:
+        """Whether it may be a metastasis."""
+        return suspicion(self.shares) >= SUSPECT
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,28 @@ class Truth:
     geometry: Geometry
 
 
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What the lesion network is given of one person: its input, the anatomy it lies on, and how many vertebrae."""
+
+    contrasts: str
+    vertebrae: int
+    seen: LesionInput | None
+    anatomy: Segmentation
+
+
+def look_at(images: Sequence[Image], anatomy: Predictor, spacing_mm: float) -> Look:
+    """Segment the images of one person and lay them over the first, as the pipeline does."""
+    named = [segment_anatomy(image, anatomy) for image in images]
+    segmentations, names, _ = reconcile(tuple(images), [n[0] for n in named], [n[1] for n in named])
+    spine = merge(tuple(images), segmentations, names)
+    alignments, _ = align_series(spine, images, segmentations)
+    levels = [level for level in spine.levels if shows_enough(segmentations[0], level)]
+    seen = lesion_input((images[0], segmentations[0]), images[1:], alignments, levels, spacing_mm)
+    contrasts = "+".join(image.series.contrast.value for image in images)
+    return Look(contrasts, len(spine.levels), seen, segmentations[0])
+
+
 def score_marrow(
     name: str,
     images: Sequence[Image],
@@ -100,18 +130,15 @@ def score_marrow(
     truths : known lesions
     networks : anatomy and lesions
     """
-    anatomy, lesions = networks
-    named = [segment_anatomy(image, anatomy) for image in images]
-    segmentations, names, _ = reconcile(tuple(images), [n[0] for n in named], [n[1] for n in named])
-    spine = merge(tuple(images), segmentations, names)
-    alignments, _ = align_series(spine, images, segmentations)
-    spacing = lesions.model.spacing_mm
-    levels = [v for v in spine.levels if segmentations[0].body(v) not in segmentations[0].cut]
-    seen = lesion_input((images[0], segmentations[0]), images[1:], alignments, levels, spacing)
-    contrasts = "+".join(image.series.contrast.value for image in images)
+    return score_look(name, look_at(images, networks[0], networks[1].model.spacing_mm), truths, networks[1])
+
+
+def score_look(name: str, look: Look, truths: Sequence[Truth], lesions: LesionPredictor) -> MarrowScore:
+    """Compare what a lesion network finds in its input with what is known."""
+    seen = look.seen
     if seen is None:
-        return MarrowScore(name, contrasts, 0, 0, (), tuple(_missed(t) for t in truths))
-    candidates = candidates_in(seen, segmentations[0], lesions)
+        return MarrowScore(name, look.contrasts, look.vertebrae, 0, (), tuple(_missed(t) for t in truths))
+    candidates = candidates_in(seen, look.anatomy, lesions)
     masks = [_on_grid(truth, seen.geometry) for truth in truths]
     anything = np.any(masks, axis=0) if masks else np.zeros(seen.geometry.shape, dtype=bool)
     found = tuple(
@@ -125,29 +152,28 @@ def score_marrow(
         )
         for c in candidates
     )
-    known = []
-    for truth, mask in zip(truths, masks, strict=True):
-        volume = float(truth.mask.sum()) * float(np.prod(truth.geometry.spacing))
-        hits = [c for c in candidates if (c.mask & mask).sum() >= _HIT * mask.sum()]
-        if not hits or not mask.any():
-            known.append(_missed(truth))
-            continue
-        union = np.any([c.mask for c in hits], axis=0)
-        best = max(hits, key=lambda c: (c.mask & mask).sum())
-        tumours = [c.probability for c in hits if c.kind in SUSPICIOUS]
-        known.append(
-            TrueLesion(
-                truth.kind.value,
-                volume,
-                max(c.probability for c in hits),
-                max(tumours, default=0.0),
-                2 * float((union & mask).sum()) / float(union.sum() + mask.sum()),
-                best.kind.value,
-                tuple(float(s) for s in best.shares),
-            )
-        )
+    known = tuple(_known(truth, mask, candidates) for truth, mask in zip(truths, masks, strict=True))
     looked = sum(bool(names) for names in seen.contrasts.values())
-    return MarrowScore(name, contrasts, len(spine.levels), looked, found, tuple(known))
+    return MarrowScore(name, look.contrasts, look.vertebrae, looked, found, known)
+
+
+def _known(truth: Truth, mask: Mask, candidates: Sequence[Candidate]) -> TrueLesion:
+    """A known lesion (mask on the grid of the search) with what found it."""
+    hits = [c for c in candidates if (c.mask & mask).sum() >= _HIT * mask.sum()]
+    if not hits or not mask.any():
+        return _missed(truth)
+    union = np.any([c.mask for c in hits], axis=0)
+    best = max(hits, key=lambda c: (c.mask & mask).sum())
+    tumours = [c.probability for c in hits if c.suspicious]
+    return TrueLesion(
+        truth.kind.value,
+        float(truth.mask.sum()) * float(np.prod(truth.geometry.spacing)),
+        max(c.probability for c in hits),
+        max(tumours, default=0.0),
+        2 * float((union & mask).sum()) / float(union.sum() + mask.sum()),
+        best.kind.value,
+        tuple(float(s) for s in best.shares),
+    )
 
 
 def _missed(truth: Truth) -> TrueLesion:
@@ -177,15 +203,13 @@ def sensitivity(scores: Sequence[MarrowScore], point: float, sizes: tuple[float,
 
 def false_positives(scores: Sequence[MarrowScore], point: float) -> float:
     """Tumour-like lesions per run that hit nothing known, at an operating point."""
-    names = {kind.value for kind in SUSPICIOUS}
-    wrong = sum(f.kind in names and not f.true and f.probability >= point for s in scores for f in s.found)
+    wrong = sum(f.suspicious and not f.true and f.probability >= point for s in scores for f in s.found)
     return wrong / len(scores) if scores else float("nan")
 
 
 def operating_point(scores: Sequence[MarrowScore], allowed: float) -> float:
     """Lowest probability at which there are at most so many false positives per run."""
-    names = {kind.value for kind in SUSPICIOUS}
-    wrong = sorted((f.probability for s in scores for f in s.found if f.kind in names and not f.true), reverse=True)
+    wrong = sorted((f.probability for s in scores for f in s.found if f.suspicious and not f.true), reverse=True)
     keep = int(allowed * len(scores))
     return float(np.nextafter(wrong[keep], 1)) if len(wrong) > keep else 0.0
 
@@ -219,8 +243,3 @@ def calibration_error(probabilities: Sequence[float], outcomes: Sequence[bool], 
         if here.any():
             total += here.mean() * abs(float(values[here].mean() - true[here].mean()))
     return float(total)
-
-
-def tumour_evidence(shares: Sequence[float]) -> float:
-    """Share of the evidence for tumour-like kinds."""
-    return float(sum(share for kind, share in zip(KINDS, shares, strict=True) if kind in SUSPICIOUS))

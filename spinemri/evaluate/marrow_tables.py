@@ -12,11 +12,10 @@ from spinemri.evaluate.marrow import (
     false_positives,
     macro_f1,
     sensitivity,
-    tumour_evidence,
 )
 from spinemri.evaluate.marrow_sets import LARGE_MM3, SMALL_MM3, implants_of
 from spinemri.lesion import MarrowChange
-from spinemri.segment.candidates import SUSPICIOUS
+from spinemri.segment.candidates import SUSPICIOUS, suspicion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -98,8 +97,8 @@ def _kind_rows(sets: Mapping[str, Sequence[MarrowScore]]) -> list[str]:
     if not seen:
         return []
     suspicious = {kind.value for kind in SUSPICIOUS}
-    tumours = [tumour_evidence(k.shares) for k in seen if k.kind in suspicious]
-    mimics = [tumour_evidence(k.shares) for k in seen if k.kind not in suspicious]
+    tumours = [suspicion(k.shares) for k in seen if k.kind in suspicious]
+    mimics = [suspicion(k.shares) for k in seen if k.kind not in suspicious]
     behind = f"{len(seen)} of {len(known)} lesions found, {len({k.kind for k in known})} kinds"
     f1, area = macro_f1([(k.kind, k.found_kind) for k in seen]), area_under_curve(tumours, mimics)
     return [

@@ -98,7 +98,8 @@ def lesion_shape(mask: Mask, segmentation: Segmentation, level: Level, upward: P
     parts, sides = _compartments(frame, outside, _canal_half_width(segmentation, level))
     edge = mask & ~ndimage.binary_erosion(mask)
     diameter, ends = _diameter(index, geometry.spacing, geometry.axis_along(0))
-    whole = int(body.sum())
+    cut = Structure(StructureKind.VERTEBRAL_BODY, level) in segmentation.cut
+    whole = 0 if cut else int(body.sum())
     return LesionShape(
         volume=len(index) * voxel,
         volume_sd=0.25 * float(edge.sum()) * voxel,

@@ -125,7 +125,9 @@ def _shape_measures(lesion: Lesion, shape: LesionShape) -> Iterator[Measurement]
     yield _named(lesion, place.measured("lesion_diameter", shape.diameter, pixel_sd, shape.ends))
     for name, share in shares.items():
         if share is None:
-            yield _named(lesion, place.absent(name, Gap(Status.NOT_ASSESSABLE, "its endplates or body are not seen")))
+            yield _named(
+                lesion, place.absent(name, Gap(Status.NOT_ASSESSABLE, "its endplates or its whole body are not seen"))
+            )
         else:
             yield _named(lesion, place.measured(name, share, relative * share))
     for name, length in lengths.items():

@@ -130,6 +130,7 @@ def screen_sentence(analysis: Analysis) -> Sentence:
         count=len(screen.assessed),
         levels=level_ranges(screen.assessed, analysis.spine.levels) or ", ".join(map(str, screen.assessed)),
         contrasts=words.SCREENED_ON.format(names=words.AND.join(screen.contrasts)) if screen.contrasts else "",
+        partly=words.SCREENED_PARTLY.format(levels=words.AND.join(map(str, screen.partly))) if screen.partly else "",
         limit=words.SCREENED_LIMIT.format(limit=limit) if limit is not None else "",
         point=words.SCREENED_POINT.format(point=100 * point) if point is not None else "",
     )

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
 from spinemri.lesion import MarrowChange
+from spinemri.segment.lesion_kinds import features_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from spinemri.segment.lesion_kinds import KindModel
     from spinemri.segment.lesion_model import LesionModel
 
     Mask = NDArray[np.bool_]
@@ -23,10 +25,13 @@ KINDS = tuple(MarrowChange)
 SUSPICIOUS = (MarrowChange.TUMOUR, MarrowChange.SCLEROTIC, MarrowChange.ATYPICAL_HAEMANGIOMA)
 """Kinds that may be a metastasis on the sequences at hand: one operating point holds for all of them."""
 
+SUSPECT = 0.35
+"""Share of the evidence for these kinds together from which a change may be a metastasis, whatever comes first."""
+
 LEAST_BENIGN_MM3 = 200.0
 """Smaller spots of fat or oedema have no consequence and are many: they are not reported."""
 
-_CHANGED = 0.5  # probability of any change from which a voxel belongs to a lesion
+_CHANGED = 0.35  # probability of any change from which a voxel belongs to a lesion
 _PART = 0.25  # share of a lesion from which another kind in it is a lesion of its own
 _PART_MM3 = 250.0
 _TOUCHING = ndimage.generate_binary_structure(3, 2)
@@ -56,6 +61,11 @@ class Candidate:
         """The kind with most evidence."""
         return KINDS[int(self.shares.argmax())]
 
+    @property
+    def suspicious(self) -> bool:
+        """Whether it may be a metastasis, see ``suspicion``."""
+        return suspicion(self.shares) >= SUSPECT
+
 
 def find_candidates(probabilities: NDArray[np.float32], voxel_mm3: float, model: LesionModel) -> list[Candidate]:
     """Every candidate above the least volume, largest first, whether or not it reaches an operating point.
@@ -79,11 +89,28 @@ def find_candidates(probabilities: NDArray[np.float32], voxel_mm3: float, model:
     return sorted(found, key=lambda c: -c.volume_mm3)
 
 
+def suspicion(shares: Sequence[float] | NDArray[np.floating]) -> float:
+    """Share of the evidence, in the order of ``MarrowChange``, for kinds that may be a metastasis."""
+    return float(sum(share for kind, share in zip(KINDS, shares, strict=True) if kind in SUSPICIOUS))
+
+
+def told_apart(candidates: Sequence[Candidate], volume: NDArray[np.floating], kinds: KindModel) -> list[Candidate]:
+    """The candidates with evidence that weighs what the whole of each looks like.
+
+    Parameters
+    ----------
+    volume : (channels, slices, rows, columns) the network's input
+    kinds : of the bundle
+    """
+    changed = np.any([candidate.mask for candidate in candidates], axis=0)
+    return [replace(c, shares=kinds.shares(features_of(volume, changed, c.mask, c.shares))) for c in candidates]
+
+
 def reported(candidates: list[Candidate], model: LesionModel) -> list[Candidate]:
     """Candidates that reach the operating point of their kind, benign ones from 0.2 mL on."""
 
     def reaches(candidate: Candidate) -> bool:
-        if candidate.kind in SUSPICIOUS:
+        if candidate.suspicious:
             return candidate.probability >= model.operating_point
         return candidate.probability >= model.benign_point and candidate.volume_mm3 >= LEAST_BENIGN_MM3
 

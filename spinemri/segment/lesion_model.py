@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 from spinemri.lesion import MarrowChange
 from spinemri.segment.bundle import METADATA, WEIGHTS, find_bundle, load_bundle, read_json, section
 from spinemri.segment.lesion_input import ANATOMY, CHANNELS
+from spinemri.segment.lesion_kinds import KindModel, kind_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 DEFAULT_LESION_MODEL = "marrow_lesion"
+KINDS_FILE = "configs/kinds.json"
+"""Weights of the small network that tells kinds apart, and the checksum of the weights they were fitted to."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class LesionModel:
     least_volume_mm3 : smaller candidates are never reported
     detection_limits_mm : sequences joined by '+', such as 'T1w+STIR' -> diameter found 9 times in 10; None where that
         was not measured or never reached
+    kinds : weighs a candidate's features; None when the bundle has none that was fitted to these weights
     """
 
     name: str
@@ -67,6 +71,7 @@ class LesionModel:
     benign_point: float
     least_volume_mm3: float
     detection_limits_mm: Mapping[str, float | None]
+    kinds: KindModel | None = None
 
     @property
     def label(self) -> str:
@@ -100,6 +105,13 @@ def is_lesion_bundle(path_or_name: str | Path) -> bool:
     return channels.get("1") == MarrowChange.TUMOUR.value
 
 
+def _kinds(path: Path, sha256: str) -> KindModel | None:
+    if not (path / KINDS_FILE).is_file():
+        return None
+    content = read_json(path, KINDS_FILE)
+    return kind_model(content) if content["weights_sha256"] == sha256 else None
+
+
 def _from_metadata(path: Path, metadata: Mapping[str, object], inference: Mapping[str, object]) -> LesionModel:
     image = section(metadata, "network_data_format", "inputs", "image")
     output = section(metadata, "network_data_format", "outputs", "pred", "channel_def")
@@ -112,6 +124,7 @@ def _from_metadata(path: Path, metadata: Mapping[str, object], inference: Mappin
     own = section(metadata, "spinemri")
     slices, rows, columns = (int(n) for n in own["window"])  # type: ignore[attr-defined]
     limits = section(own, "detection_limits_mm")
+    sha256 = str(own["weights_sha256"])
     numbers = {
         name: float(str(own[name]))
         for name in ("spacing_mm", "lesion_weight", "operating_point", "benign_point", "least_volume_mm3")
@@ -121,9 +134,10 @@ def _from_metadata(path: Path, metadata: Mapping[str, object], inference: Mappin
         version=str(metadata["version"]),
         path=path,
         network=section(inference, "network_def"),
-        sha256=str(own["weights_sha256"]),
+        sha256=sha256,
         window=(slices, rows, columns),
         calibration=Calibration(**{k: float(str(v)) for k, v in section(own, "calibration").items()}),
         detection_limits_mm={k: None if v is None else float(str(v)) for k, v in limits.items()},
+        kinds=_kinds(path, sha256),
         **numbers,
     )

@@ -46,7 +46,11 @@ class LesionPredictor:
 
     def predict(self, seen: LesionInput) -> NDArray[float32]:
         """Probability (1 + kinds, slices, rows, columns) of no change and of each kind, freed of training weights."""
-        logits = self._logits(seen.volume)
+        return self.probabilities(seen.volume)
+
+    def probabilities(self, volume: torch.Tensor) -> NDArray[float32]:
+        """As ``predict``, of the network's input (channels, slices, rows, columns) alone."""
+        logits = self._logits(volume)
         logits[1:] -= math.log(self.model.lesion_weight)
         return cast("NDArray[float32]", logits.softmax(0).numpy())
 

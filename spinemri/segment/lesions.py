@@ -13,7 +13,7 @@ import numpy as np
 
 from spinemri.anatomy import Structure, StructureKind
 from spinemri.lesion import Lesion, MarrowScreen
-from spinemri.segment.candidates import KINDS, SUSPICIOUS, find_candidates, reported
+from spinemri.segment.candidates import KINDS, SUSPICIOUS, find_candidates, reported, told_apart
 from spinemri.segment.lesion_input import CHANNELS, lesion_input
 from spinemri.segmentation import Segmentation
 from spinemri.series import Contrast
@@ -34,6 +34,7 @@ _PREFERRED = (Contrast.T1W, Contrast.STIR, Contrast.T2W_FS, Contrast.T2W)
 _AT_ONE_SIDE = 0.15  # of the body's width from its middle: a lesion whose centre lies beyond is at that side
 _ACROSS = 0.25  # of a lesion beyond the middle, on each side, makes it lie on both
 _SAME_LEVEL = 0.2  # share of a lesion in a further vertebra from which that vertebra is named too
+_NEIGHBOURS, _SHOWN = 2, 0.5  # whole bodies that a cut one is compared with, and the share of their size
 _NO_SHARE = 0.005
 _MOSTLY = 0.5
 _BONES = (StructureKind.VERTEBRAL_BODY, StructureKind.POSTERIOR_ELEMENTS)
@@ -70,19 +71,22 @@ def find_lesions(
     """
     lesions: list[Lesion] = []
     masks, views, spacing = [], [], predictor.model.spacing_mm
+    partly: list[Level] = []
     for number, levels in _references(spine, images, segmentations).items():
         others = [image for n, image in enumerate(images) if n != number]
         seen = lesion_input((images[number], segmentations[number]), others, alignments, levels, spacing)
         if seen is None:
             continue
         views.append(seen)
+        cut = {structure.level for structure in segmentations[number].cut}
+        partly += [level for level in seen.levels if level in cut]
         chosen = reported(candidates_in(seen, segmentations[number], predictor), predictor.model)
         found = [_lesion(c, seen, segmentations[number], len(lesions) + n + 1) for n, c in enumerate(chosen)]
         lesions += found
         if found:
             masks.append(_outlines(chosen, found, seen, segmentations[number], predictor.model.label))
     read = tuple(dict.fromkeys(uid for view in views for uid in view.sources.values()))
-    return MarrowView(tuple(_in_order(lesions)), tuple(masks), _screen(spine, views, predictor), read)
+    return MarrowView(tuple(_in_order(lesions)), tuple(masks), _screen(spine, views, partly, predictor), read)
 
 
 def _references(spine: Spine, images: Sequence[Image], segmentations: Sequence[Segmentation]) -> dict[int, list[Level]]:
@@ -93,10 +97,26 @@ def _references(spine: Spine, images: Sequence[Image], segmentations: Sequence[S
             (n for n, s in enumerate(segmentations) if s.body(vertebra.level) is not None),
             key=lambda n: _rank(images[n], segmentations[n], vertebra.level, vertebra.series_uid),
         )
-        whole = ranked and segmentations[ranked[0]].body(vertebra.level) not in segmentations[ranked[0]].cut
-        if whole and images[ranked[0]].series.contrast in _PREFERRED:
+        if not ranked or images[ranked[0]].series.contrast not in _PREFERRED:
+            continue
+        if shows_enough(segmentations[ranked[0]], vertebra.level):
             found.setdefault(ranked[0], []).append(vertebra.level)
     return found
+
+
+def shows_enough(segmentation: Segmentation, level: Level) -> bool:
+    """Whether a series shows a vertebra's body whole, or at least half of what it shows of its nearest neighbours."""
+    body = segmentation.body(level)
+    if body is None or body not in segmentation.cut:
+        return body is not None
+    sizes = {
+        other.level.rank: int(segmentation.mask(other).sum())
+        for other in segmentation.of_kind(StructureKind.VERTEBRAL_BODY)
+        if other.level is not None and other not in segmentation.cut
+    }
+    nearest = sorted(sizes, key=lambda rank: abs(rank - level.rank))[:_NEIGHBOURS]
+    usual = np.mean([sizes[rank] for rank in nearest]) if nearest else np.inf
+    return bool(segmentation.mask(body).sum() >= _SHOWN * usual)
 
 
 def _rank(image: Image, segmentation: Segmentation, level: Level, measured: str) -> tuple[bool, int, bool]:
@@ -109,6 +129,8 @@ def _rank(image: Image, segmentation: Segmentation, level: Level, measured: str)
 def candidates_in(seen: LesionInput, segmentation: Segmentation, predictor: LesionPredictor) -> list[Candidate]:
     """Every candidate of a reference series, whether or not it reaches an operating point, largest first."""
     found = find_candidates(predictor.predict(seen), float(np.prod(seen.geometry.spacing)), predictor.model)
+    if predictor.model.kinds is not None and found:
+        found = told_apart(found, seen.volume.numpy(), predictor.model.kinds)
     return [candidate for candidate in found if _in_assessed(candidate, seen, segmentation)]
 
 
@@ -217,16 +239,19 @@ def _in_order(lesions: Sequence[Lesion]) -> Iterator[Lesion]:
     yield from sorted(lesions, key=lambda lesion: (-round(worry(lesion), 2), -lesion.centre[2]))
 
 
-def _screen(spine: Spine, views: Sequence[LesionInput], predictor: LesionPredictor) -> MarrowScreen:
-    """Which marrow was looked at, with what."""
+def _screen(
+    spine: Spine, views: Sequence[LesionInput], partly: Sequence[Level], predictor: LesionPredictor
+) -> MarrowScreen:
+    """Which marrow was looked at, with what; ``partly`` are vertebrae that the field of view cuts."""
     shown = {level: names for view in views for level, names in view.contrasts.items() if names}
-    missing = [(level, "no T1w, STIR or T2w series shows it whole") for level in spine.levels if level not in shown]
+    missing = [(level, "no T1w, STIR or T2w series shows enough of it") for level in spine.levels if level not in shown]
     contrasts = tuple(c for c in CHANNELS if any(c in names for names in shown.values()))
     limits = [predictor.model.detection_limits_mm.get("+".join(names)) for names in set(shown.values())]
     known = [limit for limit in limits if limit is not None]
     warnings = [*([] if "T1w" in contrasts else [_NO_T1]), *([] if "STIR" in contrasts else [_NO_STIR])]
     return MarrowScreen(
         assessed=tuple(level for level in spine.levels if level in shown),
+        partly=tuple(level for level in spine.levels if level in partly and level in shown),
         not_assessed=tuple(missing),
         contrasts=contrasts,
         detection_limit_mm=max(known) if known and len(known) == len(limits) else None,

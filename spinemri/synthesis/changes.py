@@ -43,8 +43,8 @@ _OEDEMA = Ranges((1000, 1400), (80, 130), (0.85, 0.95), (0.08, 0.3), (0.15, 0.4)
 _LEAST = 1e-3
 _FATTY = Ranges((700, 950), (45, 90), (0.92, 1.0), (0.8, 0.97), (0.0, 0.08), (0.1, 0.4))
 
-_MIXED, _DENSEST = 0.35, 0.75
-"""Share of tumours that are partly sclerotic, and the most sclerotic that is still called tumour."""
+_DENSEST = 0.6
+"""Share of the way to a sclerotic change up to which a mixed one is still called tumour."""
 
 RANGES: dict[Kind, Ranges] = {
     Kind.TUMOUR: Ranges((950, 1400), (60, 115), (0.78, 0.95), (0.0, 0.08), (0.3, 0.9), (0.7, 1.3)),
@@ -69,14 +69,21 @@ RANGES: dict[Kind, Ranges] = {
 
 
 def draw_substance(kind: Kind, rng: np.random.Generator) -> Substance:
-    """What one change of a kind is made of, in one person; a tumour may be mixed, between lytic and sclerotic."""
-    values = np.array([rng.uniform(*pair) for pair in RANGES[kind]])
-    if kind is Kind.TUMOUR and rng.random() < _MIXED:
-        dense = np.array([rng.uniform(*pair) for pair in RANGES[Kind.SCLEROTIC]])
-        share = rng.uniform(0, _DENSEST)
-        values = values ** (1 - share) * np.maximum(dense, _LEAST) ** share
-    t1, t2, density, fat, uptake, diffusion = values.tolist()
+    """What one change of a kind is made of, in one person."""
+    t1, t2, density, fat, uptake, diffusion = (float(rng.uniform(*pair)) for pair in RANGES[kind])
     return Substance(Relaxation(t1, t2, density, fat), uptake, diffusion)
+
+
+def draw_mixed(rng: np.random.Generator) -> Substance:
+    """What a metastasis between lytic and sclerotic is made of: darker on T2w, less bright on STIR."""
+    soft, dense = draw_substance(Kind.TUMOUR, rng), draw_substance(Kind.SCLEROTIC, rng)
+    share = float(rng.uniform(0, _DENSEST))
+
+    def between(one: float, other: float) -> float:
+        return float(np.exp((1 - share) * np.log(max(one, _LEAST)) + share * np.log(max(other, _LEAST))))
+
+    mixed = Relaxation(*(between(a, b) for a, b in zip(soft.relaxation, dense.relaxation, strict=True)))
+    return Substance(mixed, between(soft.uptake, dense.uptake), between(soft.diffusion, dense.diffusion))
 
 
 def substance_signal(substance: Substance, protocol: Protocol) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 from spinemri.lesion import MarrowChange as Kind
-from spinemri.synthesis.changes import Substance, draw_substance
+from spinemri.synthesis.changes import Substance, draw_mixed, draw_substance
 from spinemri.synthesis.tissue import BACKGROUND, CORD, SAC
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 
 _INFILTRATING, _REPLACED = 0.3, (0.6, 1.0)  # tumours with marrow left between them, and the share that they replace
+_MIXED = 0.35  # of the tumours are partly sclerotic
 _LOBULATED = 0.3  # of the tumours within a body
 
 
@@ -108,7 +109,8 @@ def grow_tumour(vertebrae: Vertebrae, level: int, rng: np.random.Generator, kind
     share = step(depth, soft) * where
     if rng.random() < _INFILTRATING:
         share = share * float(rng.uniform(*_REPLACED))
-    substance = draw_substance(kind, rng)
+    mixed = kind is Kind.TUMOUR and rng.random() < _MIXED
+    substance = draw_mixed(rng) if mixed else draw_substance(kind, rng)
     found = [Deposit(kind, vertebra.window, share, substance, float(rng.uniform(0.03, 0.3)))]
     if kind is Kind.TUMOUR and rng.random() < 0.2:  # dense part of a mixed metastasis
         inner = step(blob(vertebra, random_place(vertebra, rng), random_radii(rng, vertebra, 0.7), rng), 1.0)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 
 from spinemri.errors import ModelError
-from spinemri.segment.device import half_precision, memory_layout
+from spinemri.segment.device import half_precision, memory_layout, volume_layout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,7 +127,7 @@ def run_by_the_clock(config: TrainingConfig, network: torch.nn.Module, objective
 def logits_of(network: torch.nn.Module, image: torch.Tensor) -> torch.Tensor:
     """What a network says of an image, as float32, computed in the half precision of its device."""
     _, able = half_precision(image.device)
-    layout = memory_layout(image.device) if image.ndim == 4 else torch.contiguous_format
+    layout = memory_layout(image.device) if image.ndim == 4 else volume_layout(image.device)
     with torch.autocast(image.device.type, torch.bfloat16, enabled=able):
         found: torch.Tensor = network(image.contiguous(memory_format=layout))
     return found.float()
@@ -135,7 +135,8 @@ def logits_of(network: torch.nn.Module, image: torch.Tensor) -> torch.Tensor:
 
 def _start(config: TrainingConfig, network: torch.nn.Module) -> _Run:
     flat = any(isinstance(m, torch.nn.Conv2d) for m in network.modules())
-    layout = memory_layout(next(network.parameters()).device) if flat else torch.contiguous_format
+    device = next(network.parameters()).device
+    layout = memory_layout(device) if flat else volume_layout(device)
     network = network.to(memory_format=layout).train()  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     run = _Run(network, copy.deepcopy(network), optimizer, started=time.monotonic())

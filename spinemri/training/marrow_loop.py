@@ -47,7 +47,7 @@ def train_lesions(
 def lesion_loss(
     logits: torch.Tensor, kinds: torch.Tensor, weight: float
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Loss, soft Dice of any change, and mean probability of the right kind within changes (not a number if none).
+    """Loss, soft Dice of any change, mean probability of the right kind within changes (not numbers if there are none).
 
     Whether a voxel is changed and what the change is are learnt apart: an overlap per kind would teach a network that
     does not know kinds yet to avoid the commonest. Every kind in a sample counts once, however large; a voxel of a
@@ -78,11 +78,9 @@ def lesion_loss(
 def _emphasis(changed: torch.Tensor) -> torch.Tensor:
     """1 for voxels amid much change, up to ``_SMALL`` for those of small changes."""
     near = changed[:, None]
-    for axis, reach in enumerate(_NEAR):
-        width = [1, 1, 1]
-        width[axis] = 2 * reach + 1
-        pad = [reach if a == axis else 0 for a in range(3)]
-        near = nnf.avg_pool3d(near, width, 1, pad)
+    for axis, (most, size) in enumerate(zip(_NEAR, changed.shape[1:], strict=True)):
+        reach = [min(most, (size - 1) // 2) if a == axis else 0 for a in range(3)]
+        near = nnf.avg_pool3d(near, [2 * n + 1 for n in reach], 1, reach, count_include_pad=False)
     return (_MUCH / near[:, 0].clamp(min=1e-6)).sqrt().clamp(1, _SMALL)
 
 

@@ -18,6 +18,7 @@ from spinemri.training.marrow_loop import train_lesions
 from spinemri.training.marrow_samples import MarrowSamples
 from spinemri.training.real import training_cases
 from spinemri.training.real_scenes import real_scene
+from spinemri.training.replay import replayed
 from spinemri.training.start import starting_network
 from spinemri.training.volumes import write_volumes
 
@@ -47,6 +48,7 @@ class MarrowData:
     unlabelled : further images of people without marrow lesions
     workers : processes that make samples
     threads : CPU threads of the network
+    replays : how often each batch is shown again, see ``training.replay``
     """
 
     painted: Path
@@ -56,6 +58,7 @@ class MarrowData:
     unlabelled: tuple[Path, ...] = ()
     workers: int = 1
     threads: int = 1
+    replays: int = 0
 
 
 def train_lesion_bundle(
@@ -82,12 +85,12 @@ def train_lesion_bundle(
     write_volumes(data.painted, range(_FIRST_SUBJECT, _FIRST_SUBJECT + data.paint), data.shapes, plain=True)
     priors = [1 - _CHANGED, *[_CHANGED / len(MarrowChange)] * len(MarrowChange)]
     network = starting_network(model, start, priors)
-    samples = MarrowSamples(data.painted, _backgrounds(data, anatomy), config.stacks, config.seed)
+    samples = MarrowSamples(data.painted, backgrounds(data, anatomy), config.stacks, config.seed)
     loader = DataLoader(samples, batch_size=None, num_workers=data.workers, prefetch_factor=_PREFETCH)
-    return train_lesions(config, network, model.lesion_weight, loader)
+    return train_lesions(config, network, model.lesion_weight, replayed(loader, data.replays, config.seed))
 
 
-def _backgrounds(data: MarrowData, anatomy: Predictor) -> list[list[RealScene]]:
+def backgrounds(data: MarrowData, anatomy: Predictor) -> list[list[RealScene]]:
     """Real images by set; the contrast of the labelled sets is T2w or near enough to stand for it."""
     sets: dict[str, list[Path]] = {"": list(data.unlabelled)}
     if data.real is not None:

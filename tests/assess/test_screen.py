@@ -25,6 +25,8 @@ def test_metal_hides_its_vertebrae_and_no_others():
     found = screened(SCREEN, [quality(check("metal", L3, Level("T1")))], ["1.2"])
     assert found.assessed == (L2,)
     assert found.not_assessed == ((L4, "cut"), (L3, "metal fails"))
+    part = SCREEN.model_copy(update={"partly": (L2, L3)})
+    assert screened(part, [quality(check("metal", L3))], ["1.2"]).partly == (L2,)
     assert found.detection_limit_mm == 9.0
 
 

@@ -25,12 +25,12 @@ from spinemri.evaluate.marrow import (
     operating_point,
     score_marrow,
     sensitivity,
-    tumour_evidence,
 )
 from spinemri.evaluate.marrow_phantoms import FIRST_SEED, PAIR, MarrowPhantom, _changes, marrow_phantom
 from spinemri.evaluate.truth import true_segmentation
 from spinemri.geometry import Geometry
 from spinemri.lesion import MarrowChange as Kind
+from spinemri.segment.candidates import suspicion
 from spinemri.segment.lesion_model import Calibration, LesionModel
 from spinemri.segment.model import load_model
 from spinemri.series import Contrast, Plane
@@ -142,7 +142,7 @@ def test_calibration_error_is_the_distance_of_saying_and_being() -> None:
 
 def test_evidence_for_a_tumour_is_that_of_the_suspicious_kinds() -> None:
     shares = {Kind.TUMOUR: 0.5, Kind.SCLEROTIC: 0.2, Kind.FAT: 0.3}
-    assert tumour_evidence([shares.get(kind, 0.0) for kind in Kind]) == pytest.approx(0.7)
+    assert suspicion([shares.get(kind, 0.0) for kind in Kind]) == pytest.approx(0.7)
 
 
 def test_a_known_lesion_lies_at_the_same_place_of_the_patient_on_another_grid() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -174,6 +175,8 @@ def test_what_lies_outside_the_body_is_no_share_of_it():
     assert shape_of(inside | outside).body_share == pytest.approx(shape_of(inside).body_share)
     assert shape_of(outside).body_share == 0
     assert shape_of(inside, anatomy(StructureKind.VERTEBRAL_BODY)).body_share is None
+    part = replace(anatomy(), cut=frozenset({Structure(StructureKind.VERTEBRAL_BODY, Level("L3"))}))
+    assert shape_of(inside, part).body_share is None, "of a body that the field of view cuts, nobody knows the rest"
 
 
 def test_share_in_the_posterior_elements():

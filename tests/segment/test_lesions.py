@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from spinemri.anatomy import Structure, StructureKind
+from spinemri.anatomy import Level, Structure, StructureKind
 from spinemri.image import Image
 from spinemri.lesion import MarrowChange as Kind
 from spinemri.segment.candidates import KINDS
-from spinemri.segment.lesions import find_lesions
+from spinemri.segment.lesions import find_lesions, shows_enough
 from spinemri.series import Contrast
 from spinemri.spine import LevelAssignment, LevelBasis, Spine, Vertebra
 from tests.segment.test_candidates import MODEL
@@ -283,9 +283,15 @@ def test_of_two_t1_series_the_one_in_which_a_vertebra_is_measured_and_not_cut_is
     assert found == {L1: "1.9.2", L2: "1.9.2", L4: "1.9.1"}
 
 
-def with_cut(one: tuple[Image, Segmentation], level) -> tuple[Image, Segmentation]:
-    """The series with a body that its field of view is said to cut."""
-    return one[0], replace(one[1], cut=frozenset({Structure(StructureKind.VERTEBRAL_BODY, level)}))
+def with_cut(one: tuple[Image, Segmentation], level, shown: float = 0.3) -> tuple[Image, Segmentation]:
+    """The series with a body of which its field of view shows a lower part only."""
+    picture, masks = one
+    body = Structure(StructureKind.VERTEBRAL_BODY, level)
+    index = np.argwhere(masks.mask(body))
+    gone = index[index[:, 1] < np.quantile(index[:, 1], 1 - shown)]  # rows run down
+    voxels = masks.voxels.copy()
+    voxels[tuple(gone.T)] = 0
+    return picture, replace(masks, voxels=voxels, cut=frozenset({body}))
 
 
 def test_a_vertebra_that_t1_cuts_is_looked_at_where_it_is_whole():
@@ -301,6 +307,25 @@ def test_a_vertebra_that_every_series_cuts_is_not_assessed_and_its_lesions_are_n
     assert [lesion.level for lesion in view.lesions] == [L3]
     assert view.screen.assessed == (L2, L3, L4)
     assert [level for level, _ in view.screen.not_assessed] == [L1]
+
+
+@pytest.mark.parametrize(("shown", "looked"), [(0.35, False), (0.7, True)])
+def test_what_a_series_shows_of_a_cut_vertebra_is_looked_at_from_half_of_it_on(shown, looked):
+    view = look(Spot(at("L1", superior=-4.0)), shown=[with_cut(series(), L1, shown)])
+    assert [lesion.level for lesion in view.lesions] == [L1] * looked
+    assert view.screen.assessed == (LEVELS if looked else LEVELS[1:])
+    assert view.screen.partly == ((L1,) if looked else ())
+    assert [level for level, _ in view.screen.not_assessed] == [L1] * (not looked)
+
+
+def test_without_a_whole_neighbour_a_cut_vertebra_is_not_looked_at() -> None:
+    _, masks = with_cut(series(), L1, 0.7)
+    alone = replace(masks, structures={v: s for v, s in masks.structures.items() if s.level in (None, L1)})
+    kept = np.where(np.isin(masks.voxels, list(alone.structures)), masks.voxels, 0)
+    assert not shows_enough(replace(alone, voxels=kept), L1)
+    assert shows_enough(masks, L1)
+    assert shows_enough(masks, L2)
+    assert not shows_enough(masks, Level("T4"))
 
 
 @pytest.mark.parametrize(("up", "count"), [(4.0, 0), (-4.0, 1)])
@@ -371,7 +396,7 @@ def test_a_vertebra_that_no_sequence_shows_is_not_assessed():
     )
     view = look(Spot(at("L3")), shown=[series(Contrast.PDW, OTHER), lower])
     assert view.screen.assessed == (L2, L3, L4)
-    assert view.screen.not_assessed == ((L1, "no T1w, STIR or T2w series shows it whole"),)
+    assert view.screen.not_assessed == ((L1, "no T1w, STIR or T2w series shows enough of it"),)
     assert [lesion.level for lesion in view.lesions] == [L3]
 
 

@@ -16,7 +16,7 @@ from spinemri.segment.network import LesionUNet
 from spinemri.synthesis.marrow_changes import UNKNOWN
 from spinemri.training.clock import CHECKPOINT, LOG, TrainingConfig, run_by_the_clock
 from spinemri.training.export import checkpoint_state
-from spinemri.training.marrow_loop import COLUMNS, _Lesions, lesion_loss, train_lesions
+from spinemri.training.marrow_loop import COLUMNS, _emphasis, _Lesions, lesion_loss, train_lesions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,18 +73,19 @@ def test_one_sample_is_learnt(tmp_path: Path) -> None:
         assert float(2 * (here & (kinds == kind)).sum() / (here.sum() + (kinds == kind).sum())) > 0.9
 
 
-def test_samples_of_one_step_are_averaged(tmp_path: Path) -> None:
-    """Twice the same sample in a step is that sample once: its gradient, not twice that."""
+def test_samples_of_a_batch_are_averaged() -> None:
+    """Twice the same sample in a batch is that sample once: its gradient, not twice that."""
     gradients = []
-    for stacks in (1, 2):
+    for count in (1, 2):
         made = network()
-        objective = _Lesions(replace(config(tmp_path, 1), stacks=stacks), WEIGHT, repeat(sample()))
+        batch = tuple(torch.cat([part] * count) for part in sample())
+        objective = _Lesions(WEIGHT, repeat(batch))
         objective.backward(made)
         gradients.append([p.grad for p in made.parameters()])
         row = dict(zip(objective.columns, objective.row(), strict=True))
         assert float(row["loss"]) > 1
     for once, twice in zip(*gradients, strict=True):
-        assert torch.allclose(once, twice, atol=1e-5 + 1e-3 * float(once.abs().max()))
+        assert torch.allclose(once, twice, atol=1e-5 + 1e-2 * float(once.abs().max()))
     assert max(float(g.abs().max()) for g in gradients[0]) > 0.01
 
 
@@ -217,7 +218,7 @@ def test_the_loss_is_finite_without_any_lesion(empty: int) -> None:
     said = torch.zeros(1, CHANNELS, *SIZE, requires_grad=True)
     value, overlap, right = lesion_loss(said, kinds, WEIGHT)
     assert bool(torch.isfinite(value))
-    assert bool(torch.isfinite(overlap))
+    assert bool(torch.isnan(overlap))
     assert bool(torch.isnan(right))
     value.backward()
     assert bool(torch.isfinite(said.grad).all())
@@ -255,6 +256,19 @@ def test_a_small_kind_counts_as_much_as_a_large_one() -> None:
         costs.append(float(lesion_loss(logits(wrong), kinds, WEIGHT)[0]))
     assert costs[0] == pytest.approx(costs[1], rel=1e-3)
     assert costs[0] > 2
+
+
+def test_a_voxel_of_a_small_change_weighs_up_to_twice_as_much() -> None:
+    changed = torch.zeros(2, 7, 64, 64)
+    changed[0, 3, 20:23, 20:23] = 1
+    changed[0, 3, 50, 50] = 1
+    changed[1] = 1
+    weights = _emphasis(changed)
+    assert weights.shape == changed.shape
+    assert float(weights[0, 3, 50, 50]) == float(weights[0, 3, 21, 21]) == 2
+    assert float(weights[1].max()) == float(weights[1].min()) == 1
+    changed[0, 2:5, 17:24, 17:26] = 1
+    assert 1 < float(_emphasis(changed)[0, 3, 21, 21]) < 2
 
 
 def test_a_changed_voxel_weighs_as_much_as_is_said_and_the_rest_one() -> None:
