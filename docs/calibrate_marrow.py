@@ -49,9 +49,9 @@ def main() -> None:
         scores = list(pool.map(_score, plan, [options.data] * len(plan)))
     calibration = fit(scores)
     recalibrated = [_with(calibration, score) for score in scores]
-    # each person once: images with implants show the same real people again
-    healthy = [s for r, s in zip(plan, recalibrated, strict=True) if r.what in ("healthy", "clean")]
-    point = max(operating_point(healthy, _ALLOWED), _LEAST_POINT)
+    # real people as they are count as a group of their own: simulated ones are many and easy
+    healthy = [[s for r, s in zip(plan, recalibrated, strict=True) if r.what == what] for what in ("healthy", "clean")]
+    point = max(*(operating_point(group, _ALLOWED) for group in healthy if group), _LEAST_POINT)
     limits = {}
     for sequences in SEQUENCES:
         key = "+".join(sorted((CHANNEL_OF[c] for c in sequences), key=CHANNELS.index))

@@ -7,10 +7,14 @@ named together. Kinds and their signs: Stabler (AJR 1996), Modic (Radiology 1988
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from spinemri.anatomy import Level
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class MarrowChange(StrEnum):
@@ -33,6 +37,35 @@ class MarrowChange(StrEnum):
     INFARCT = "bone infarct"
     PAGET = "Paget disease"
     HARDWARE = "hardware or cement"
+
+
+Sequences = frozenset[str]
+_T1, _STIR, _FOLLOW_UP = frozenset({"T1w"}), frozenset({"STIR"}), ()
+SAME_SIGNAL: tuple[tuple[frozenset[MarrowChange], tuple[Sequences, ...]], ...] = (
+    (frozenset({MarrowChange.TUMOUR, MarrowChange.ATYPICAL_HAEMANGIOMA}), (frozenset({"T1w", "T2w"}),)),
+    (frozenset({MarrowChange.TUMOUR, MarrowChange.HAEMANGIOMA}), (_T1,)),
+    (frozenset({MarrowChange.TUMOUR, MarrowChange.INFARCT}), (_T1,)),
+    (frozenset({MarrowChange.TUMOUR, MarrowChange.FAT}), (_T1, _STIR)),
+    (frozenset({MarrowChange.TUMOUR, MarrowChange.RADIATION}), (_T1, _STIR)),
+    (frozenset({MarrowChange.TUMOUR, MarrowChange.MODIC_2}), (_T1, _STIR)),
+    (frozenset({MarrowChange.TUMOUR, MarrowChange.RED_MARROW}), (_STIR,)),
+    (frozenset({MarrowChange.TUMOUR, MarrowChange.FRACTURE_OEDEMA}), _FOLLOW_UP),
+    (frozenset({MarrowChange.MODIC_1, MarrowChange.DISCITIS}), _FOLLOW_UP),
+    (frozenset({MarrowChange.SCLEROTIC, MarrowChange.MODIC_3}), _FOLLOW_UP),
+    (frozenset({MarrowChange.FAT, MarrowChange.HAEMANGIOMA}), (_STIR,)),
+)
+"""Kinds with the same signal unless all sequences of one of the sets are there; no set: no sequence here tells."""
+
+
+def same_signal(kind: MarrowChange, contrasts: Iterable[str], *, always: bool = True) -> tuple[MarrowChange, ...]:
+    """Kinds with the signal of ``kind`` on the sequences at hand; without ``always``, those that others would tell."""
+    shown = frozenset(contrasts)
+    return tuple(
+        other
+        for pair, tell in SAME_SIGNAL
+        if kind in pair and (tell or always) and not any(sequences <= shown for sequences in tell)
+        for other in sorted(pair - {kind})
+    )
 
 
 LESION_QUANTITIES: dict[str, tuple[str, str]] = {

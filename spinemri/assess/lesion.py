@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spinemri.lesion import MarrowChange as Kind
+from spinemri.lesion import same_signal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from spinemri.lesion import Lesion
     from spinemri.measurement import Measurement
@@ -35,17 +36,6 @@ RULE = (
     "(infection, and a tumour that the network names, always where the disc is bright)"
 )
 SOURCE = "AJNR 2018;39:1584; Modic, Radiology 1988;166:193; Hong, Korean J Radiol 2016;17:565"
-
-_NEVER = {"follow-up, CT or biopsy"}
-_SAME = (
-    (frozenset({Kind.TUMOUR, Kind.ATYPICAL_HAEMANGIOMA}), {"T1w", "T2w"}),
-    (frozenset({Kind.TUMOUR, Kind.FRACTURE_OEDEMA}), _NEVER),
-    (frozenset({Kind.MODIC_1, Kind.DISCITIS}), _NEVER),
-    (frozenset({Kind.SCLEROTIC, Kind.MODIC_3}), _NEVER),
-    (frozenset({Kind.FAT, Kind.HAEMANGIOMA}), {"STIR"}),
-    (frozenset({Kind.TUMOUR, Kind.RED_MARROW}), {"STIR"}),
-)
-"""Kinds with the same signal unless all the sequences named second are there."""
 
 _SIGNAL = {
     Kind.TUMOUR: ("dark", "bright"),
@@ -165,10 +155,9 @@ def _adjacent(one: Lesion, other: Lesion) -> bool:
     return beside and abs(one.centre[2] - other.centre[2]) < 50
 
 
-def may_be_tumour(entity: Entity) -> bool:
-    """Whether an entity counts as tumour-like: it is, or an atypical haemangioma that cannot be told from one here."""
-    atypical = entity.kind is Kind.ATYPICAL_HAEMANGIOMA and Kind.TUMOUR in entity.not_distinguishable_from
-    return entity.kind in SUSPICIOUS or atypical
+def may_be_tumour(entity: Entity, contrasts: Iterable[str]) -> bool:
+    """Whether an entity counts as tumour-like: it is, or a sequence that would tell it from one is not there."""
+    return entity.kind in SUSPICIOUS or Kind.TUMOUR in same_signal(entity.kind, contrasts, always=False)
 
 
 def differential(lesion: Lesion, signs: Signs) -> tuple[Entity, ...]:
@@ -194,20 +183,12 @@ def differential(lesion: Lesion, signs: Signs) -> tuple[Entity, ...]:
     tumours = {kind for kind in SUSPICIOUS if lesion.shares.get(kind, 0.0) >= NAMED_FROM}
     kept = {Kind.DISCITIS, *tumours} if signs.disc_involved else set()
     named = [pair for pair in ranked if pair[0] >= NAMED_FROM or pair[1] in kept] or ranked[:1]
-    return tuple(Entity(k, round(w, 3), *_evidence(k, signs), _same_signal(k, signs)) for w, k in named)
+    return tuple(Entity(k, round(w, 3), *_evidence(k, signs), same_signal(k, signs.contrasts)) for w, k in named)
 
 
 def _is_fat(signs: Signs) -> bool:
     bright = signs.t1 is not None and signs.t1 >= T1_BRIGHT
     return bright and (signs.stir is None or signs.stir < STIR_BRIGHT)
-
-
-def _same_signal(kind: Kind, signs: Signs) -> tuple[Kind, ...]:
-    found = []
-    for pair, sequences in _SAME:
-        if kind in pair and not sequences <= set(signs.contrasts):
-            found += [other for other in pair if other is not kind]
-    return tuple(found)
 
 
 def _evidence(kind: Kind, signs: Signs) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -53,8 +53,8 @@ def assess_marrow(
     read = [(lesion, signs_of(lesion, lesions, by_id)) for lesion in lesions]
     judged = [(lesion, signs, differential(lesion, signs)) for lesion, signs in read]
     findings = [_lesion_finding(*one, by_id) for one in judged]
-    suspicious = [lesion for lesion, _, entities in judged if may_be_tumour(entities[0])]
-    possible = [lesion for lesion, _, entities in judged if any(may_be_tumour(e) for e in entities)]
+    suspicious = [lesion for lesion, _, entities in judged if may_be_tumour(entities[0], lesion.seen_in)]
+    possible = [lesion for lesion, _, entities in judged if any(may_be_tumour(e, lesion.seen_in) for e in entities)]
     return (diffuse, involvement_finding(suspicious, screen, diffuse, possible), *findings)
 
 

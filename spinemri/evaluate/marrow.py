@@ -15,7 +15,6 @@ import numpy as np
 from spinemri.merge import merge
 from spinemri.register import align_series
 from spinemri.segment.anatomy import segment_anatomy
-from spinemri.segment.candidates import SUSPECT, suspicion
 from spinemri.segment.lesion_input import lesion_input
 from spinemri.segment.lesions import candidates_in, shows_enough
 from spinemri.segment.reconcile import reconcile
@@ -42,7 +41,7 @@ _SLACK = 0.02  # share of a found lesion within true ones (of any size) from whi
 
 @dataclass(frozen=True)
 class FoundLesion:
-    """A candidate: kind with most evidence, its shares, size, mean and calibrated probability, and what it hit."""
+    """A candidate: kind, shares, size, mean and calibrated probability; whether it hit a lesion and may be tumour."""
 
     kind: str
     shares: tuple[float, ...]
@@ -50,11 +49,7 @@ class FoundLesion:
     volume_mm3: float
     probability: float
     true: bool
-
-    @property
-    def suspicious(self) -> bool:
-        """Whether it may be a metastasis."""
-        return suspicion(self.shares) >= SUSPECT
+    suspicious: bool
 
 
 @dataclass(frozen=True)
@@ -149,6 +144,7 @@ def score_look(name: str, look: Look, truths: Sequence[Truth], lesions: LesionPr
             c.volume_mm3,
             c.probability,
             bool((c.mask & anything).sum() >= _SLACK * c.mask.sum()),
+            c.suspicious,
         )
         for c in candidates
     )

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from spinemri.lesion import MarrowChange
+from spinemri.lesion import MarrowChange, same_signal
+from spinemri.segment.lesion_input import CHANNELS
 from spinemri.segment.lesion_kinds import features_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -48,6 +49,7 @@ class Candidate:
     mean : mean probability of any change in it
     volume_mm3 : of the mask
     probability : calibrated, that it is a lesion
+    seen_in : sequences that show it
     """
 
     mask: Mask
@@ -55,6 +57,7 @@ class Candidate:
     mean: float
     volume_mm3: float
     probability: float
+    seen_in: tuple[str, ...] = CHANNELS
 
     @property
     def kind(self) -> MarrowChange:
@@ -64,7 +67,7 @@ class Candidate:
     @property
     def suspicious(self) -> bool:
         """Whether it may be a metastasis, see ``suspicion``."""
-        return suspicion(self.shares) >= SUSPECT
+        return suspicion(self.shares, self.seen_in) >= SUSPECT
 
 
 def find_candidates(probabilities: NDArray[np.float32], voxel_mm3: float, model: LesionModel) -> list[Candidate]:
@@ -89,9 +92,15 @@ def find_candidates(probabilities: NDArray[np.float32], voxel_mm3: float, model:
     return sorted(found, key=lambda c: -c.volume_mm3)
 
 
-def suspicion(shares: Sequence[float] | NDArray[np.floating]) -> float:
-    """Share of the evidence, in the order of ``MarrowChange``, for kinds that may be a metastasis."""
-    return float(sum(share for kind, share in zip(KINDS, shares, strict=True) if kind in SUSPICIOUS))
+def suspicion(shares: Sequence[float] | NDArray[np.floating], seen_in: Iterable[str] = CHANNELS) -> float:
+    """Share of the evidence, in the order of ``MarrowChange``, for kinds that may be a metastasis.
+
+    Those are the suspicious ones, and what has the signal of tumour on the sequences at hand though others would tell:
+    on T2w alone, fat is as bright as many a metastasis.
+    """
+    names = tuple(seen_in)
+    may = [k in SUSPICIOUS or MarrowChange.TUMOUR in same_signal(k, names, always=False) for k in KINDS]
+    return float(sum(share for suspect, share in zip(may, shares, strict=True) if suspect))
 
 
 def told_apart(candidates: Sequence[Candidate], volume: NDArray[np.floating], kinds: KindModel) -> list[Candidate]:

@@ -6,7 +6,7 @@ vertebra. What a single sequence shows is not confirmed by a second one, and tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +34,7 @@ _PREFERRED = (Contrast.T1W, Contrast.STIR, Contrast.T2W_FS, Contrast.T2W)
 _AT_ONE_SIDE = 0.15  # of the body's width from its middle: a lesion whose centre lies beyond is at that side
 _ACROSS = 0.25  # of a lesion beyond the middle, on each side, makes it lie on both
 _SAME_LEVEL = 0.2  # share of a lesion in a further vertebra from which that vertebra is named too
+_EDGE_MM = 4.0  # a change so near the border of the field reaches it
 _NEIGHBOURS, _SHOWN = 2, 0.5  # whole bodies that a cut one is compared with, and the share of their size
 _NO_SHARE = 0.005
 _MOSTLY = 0.5
@@ -131,7 +132,29 @@ def candidates_in(seen: LesionInput, segmentation: Segmentation, predictor: Lesi
     found = find_candidates(predictor.predict(seen), float(np.prod(seen.geometry.spacing)), predictor.model)
     if predictor.model.kinds is not None and found:
         found = told_apart(found, seen.volume.numpy(), predictor.model.kinds)
-    return [candidate for candidate in found if _in_assessed(candidate, seen, segmentation)]
+    return [
+        replace(candidate, seen_in=_seen_in(candidate, seen, segmentation))
+        for candidate in found
+        if _in_assessed(candidate, seen, segmentation) and not _cut_off(candidate, seen, segmentation)
+    ]
+
+
+def _seen_in(candidate: Candidate, seen: LesionInput, segmentation: Segmentation) -> tuple[str, ...]:
+    counts = _by_level(candidate.mask, seen, segmentation)
+    return tuple(seen.contrasts.get(max(counts, key=lambda level: counts[level]), ()))
+
+
+def _cut_off(candidate: Candidate, seen: LesionInput, segmentation: Segmentation) -> bool:
+    """Whether a candidate of a vertebra that the field of view cuts reaches the cut: what lies beyond would tell."""
+    counts = _by_level(candidate.mask, seen, segmentation)
+    if segmentation.body(max(counts, key=lambda level: counts[level])) not in segmentation.cut:
+        return False
+    geometry = segmentation.geometry
+    index = geometry.to_index(seen.geometry.to_patient(np.argwhere(candidate.mask)))
+    within = [axis for axis in range(3) if axis != geometry.axis_along(0)]
+    spacing = np.asarray(geometry.spacing)[within]
+    inside = np.minimum(index[:, within], np.asarray(geometry.shape)[within] - 1 - index[:, within]) * spacing
+    return bool((inside < _EDGE_MM).any())
 
 
 def _in_assessed(candidate: Candidate, seen: LesionInput, segmentation: Segmentation) -> bool:
@@ -153,7 +176,7 @@ def _lesion(candidate: Candidate, seen: LesionInput, segmentation: Segmentation,
         id=f"lesion-{number}",
         label=number,
         series_uid=segmentation.series_uid,
-        seen_in=seen.contrasts.get(main, ()),
+        seen_in=candidate.seen_in,
         levels=levels or (main,),
         level=main,
         side=_side(candidate.mask, seen, segmentation, main),

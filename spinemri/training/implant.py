@@ -44,6 +44,7 @@ WAYS = ("replace", "scale", "borrow")
 """How a change is blended into a real image while training; others are kept for testing."""
 
 _RECAST = 0.6  # of the samples are recast into other contrasts
+_COIL, _GAMMA, _BLURRED, _NOISY, _NOISE = 0.25, 0.2, 0.35, 0.5, 0.05
 _THIN_MM = 2.6  # slices nearer to each other are mostly thinned out
 _BRIGHTEST = 1.15  # of a change, as a share of the brightest that the image shows
 _TISSUES = {
@@ -81,7 +82,7 @@ def implanted(
     spacing = (part.slice_mm, 1.0, 1.0)
     changes = random_changes((part.classes, part.levels), spacing, rng)
     marrow = random_marrow(rng)
-    images = dict(part.images)
+    images = {name: varied(image, rng) for name, image in part.images.items()}
     if rng.random() < _RECAST:
         names = [name for name in random_channels(rng) if name in ("T1w", "STIR", "T2w")] or ["T1w"]
         source = next(iter(images.values()))
@@ -159,6 +160,26 @@ def _borrowed(image: Field, donor: NDArray[np.bool_], rng: np.random.Generator) 
     field = rng.choice(values, image.shape).astype(np.float32)
     grain = ndimage.gaussian_filter(field, (0, 0.6, 0.6)) * 1.6
     return np.asarray(np.clip(grain, -0.5, 0.6) * float(rng.uniform(0.2, 0.7)))
+
+
+def varied(image: Field, rng: np.random.Generator) -> NDArray[np.float32]:
+    """A real image (slices, rows, columns) as another scanner might have shown it: few people must teach many.
+
+    Another coil, another contrast, at times blurred or noisier; what shows nothing still shows nothing.
+    """
+    shown = image > 0
+    if not shown.any():
+        return np.asarray(image, dtype=np.float32)
+    top = float(np.quantile(image[shown], 0.98))
+    field = np.exp(smooth_noise(rng, image.shape, (3, 40, 40)) * rng.uniform(0, _COIL))
+    found = top * (image * field / top) ** float(np.exp(rng.normal(0, _GAMMA)))
+    if rng.random() < _BLURRED:
+        width = float(rng.uniform(0.3, 0.9))
+        found = ndimage.gaussian_filter(found, (0, width, width))
+    if rng.random() < _NOISY:
+        noise = rng.normal(0, rng.uniform(0, _NOISE) * top, (2, *found.shape))
+        found = np.hypot(found + noise[0], noise[1])
+    return np.asarray(np.maximum(found, 1e-3 * top) * shown, dtype=np.float32)
 
 
 def recast(

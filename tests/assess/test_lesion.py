@@ -218,11 +218,20 @@ def test_no_sequence_tells_these_apart(kind, other):
         (Kind.ATYPICAL_HAEMANGIOMA, ("T1w", "STIR"), True),
         (Kind.ATYPICAL_HAEMANGIOMA, ("T1w", "T2w"), False),
         (Kind.FRACTURE_OEDEMA, ("T2w",), False),
-        (Kind.FAT, ("T2w",), False),
+        (Kind.FRACTURE_OEDEMA, ("T1w", "STIR"), False),
+        (Kind.FAT, ("T2w",), True),
+        (Kind.FAT, ("STIR",), False),
+        (Kind.FAT, ("T1w",), False),
+        (Kind.HAEMANGIOMA, ("STIR", "T2w"), True),
+        (Kind.HAEMANGIOMA, ("T1w",), False),
+        (Kind.RED_MARROW, ("T1w",), True),
+        (Kind.RED_MARROW, ("T1w", "STIR"), False),
+        (Kind.MODIC_2, ("T2w",), True),
+        (Kind.SCHMORL, ("T2w",), False),
     ],
 )
 def test_what_cannot_be_told_from_a_metastasis_counts_as_one(kind, contrasts, counts):
-    assert may_be_tumour(judged({kind: 1.0}, contrasts=contrasts)[kind]) is counts
+    assert may_be_tumour(judged({kind: 1.0}, contrasts=contrasts)[kind], contrasts) is counts
 
 
 # evidence

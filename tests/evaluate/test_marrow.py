@@ -44,10 +44,11 @@ if TYPE_CHECKING:
     from spinemri.segmentation import Segmentation
 
 TUMOUR, SCLEROTIC, FAT = Kind.TUMOUR.value, Kind.SCLEROTIC.value, Kind.FAT.value
+SUSPECTS = (TUMOUR, SCLEROTIC, Kind.ATYPICAL_HAEMANGIOMA.value)
 
 
 def found(probability: float, kind: str = TUMOUR, *, true: bool = False) -> FoundLesion:
-    return FoundLesion(kind, (1.0,), 0.8, 500.0, probability, true)
+    return FoundLesion(kind, (1.0,), 0.8, 500.0, probability, true, kind in SUSPECTS)
 
 
 def known(volume: float, tumour: float, any_kind: float | None = None) -> TrueLesion:
@@ -143,6 +144,8 @@ def test_calibration_error_is_the_distance_of_saying_and_being() -> None:
 def test_evidence_for_a_tumour_is_that_of_the_suspicious_kinds() -> None:
     shares = {Kind.TUMOUR: 0.5, Kind.SCLEROTIC: 0.2, Kind.FAT: 0.3}
     assert suspicion([shares.get(kind, 0.0) for kind in Kind]) == pytest.approx(0.7)
+    assert suspicion([shares.get(kind, 0.0) for kind in Kind], ("STIR",)) == pytest.approx(0.7)
+    assert suspicion([shares.get(kind, 0.0) for kind in Kind], ("T2w",)) == pytest.approx(1.0), "fat is bright there"
 
 
 def test_a_known_lesion_lies_at_the_same_place_of_the_patient_on_another_grid() -> None:
@@ -185,7 +188,7 @@ KINDS = (Kind.TUMOUR, Kind.FAT, Kind.SCHMORL)
 
 @pytest.fixture(scope="module")
 def changed() -> Made:
-    return made(4, KINDS)
+    return made(8, KINDS)
 
 
 def signal(person: Made, where: np.ndarray, contrast: Contrast) -> float:
@@ -209,7 +212,7 @@ def test_images_are_sagittal_and_share_a_grid(changed: Made) -> None:
 
 
 def test_a_person_repeats_with_the_number(changed: Made) -> None:
-    again = marrow_phantom(4, KINDS, contrasts=(Contrast.STIR,))
+    again = marrow_phantom(8, KINDS, contrasts=(Contrast.STIR,))
     assert np.array_equal(again.images[0].voxels, changed.phantom.images[1].voxels)
     assert len(again.truths) == len(changed.phantom.truths)
     for one, same in zip(again.truths, changed.phantom.truths, strict=True):

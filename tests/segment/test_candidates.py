@@ -186,6 +186,14 @@ def test_small_spots_are_reported_only_when_they_may_be_tumour(kind):
     assert bool(reported([candidate], MODEL)) is (kind in SUSPECTS)
 
 
+def test_what_has_the_signal_of_tumour_on_the_sequences_at_hand_counts_as_one():
+    shares = np.zeros(len(KINDS))
+    shares[[KINDS.index(Kind.FAT), KINDS.index(Kind.SCHMORL)]] = 0.4, 0.6
+    mask = box((2, 10, 20), (1, 3, 4))
+    for seen_in, suspicious in ((("T2w",), True), (("T1w",), False), (("STIR",), False), (("T1w", "T2w"), False)):
+        assert Candidate(mask, shares, 0.9, 300.0, 0.5, seen_in).suspicious is suspicious
+
+
 def test_what_is_reported_keeps_its_order():
     found = find(
         (box((2, 3, 4), (3, 9, 9)), {Kind.TUMOUR: 0.55}),

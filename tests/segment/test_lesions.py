@@ -437,3 +437,16 @@ def test_the_network_is_asked_once_per_reference_with_everything_else_laid_over_
         {"T1w": "1.9.1", "STIR": "1.2.STIR"},
         {"T1w": "1.9.2", "STIR": "1.2.STIR"},
     ]
+
+
+def test_a_change_that_reaches_the_cut_of_its_vertebra_is_not_reported_and_a_whole_vertebra_may_reach_it() -> None:
+    """The field ends 10 mm above the middle of L1."""
+    middle = GRID.to_index(COLUMN.centre("L1"))[1]
+    rows = slice(round(float(middle) - 10 / GRID.spacing[1]), None)
+    picture, masks = cropped(series(), rows, "1.9.1")
+    cut = replace(masks, cut=frozenset({Structure(StructureKind.VERTEBRAL_BODY, L1)}))
+    near, far = Spot(at("L1", superior=7.0), (6.0, 6.0, 6.0)), Spot(at("L1", superior=-4.0), (5.0, 5.0, 5.0))
+    for truth, shown, count in ((near, cut, 0), (far, cut, 1), (near, masks, 1)):
+        view = look(truth, shown=[(picture, shown)])
+        assert len(view.lesions) == count, (truth, count)
+        assert L1 in view.screen.assessed
