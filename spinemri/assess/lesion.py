@@ -29,14 +29,18 @@ STIR_BRIGHT, STIR_DARK = 1.3, 0.9
 DISC_BRIGHT = 1.5  # of the touched disc against the others: involved
 BULGE_MM, SPREAD_MM3 = 2.0, 60.0  # beyond the error of two masks
 CONTACT_PCT = 20.0
+WHOLE_PCT, LOSS_PCT = 10.0, 20.0  # height loss below which a body is whole, and from which it is fractured (Genant)
+WHOLE_AGAINST = 0.3  # factor on a benign fracture: one without height loss is seen, but seldom
 MIRROR_FOR, MIRROR_AGAINST = 4.0, 0.25  # factors of a mirror pair on endplate entities, and on tumour
 RULE = (
     "network's share of each kind; a mirror pair across a disc weighs endplate processes 4 times and tumour a quarter; "
-    "a bright disc weighs infection 3 times; T1w-bright signal without STIR signal weighs fat 3 times; named from 10 % "
+    "a bright disc weighs infection 3 times; a body without height loss weighs a fracture 0.3 times; "
+    "T1w-bright signal without STIR signal weighs fat 3 times; named from 10 % "
     "(infection, and a tumour that the network names, always where the disc is bright)"
 )
 SOURCE = "AJNR 2018;39:1584; Modic, Radiology 1988;166:193; Hong, Korean J Radiol 2016;17:565"
 
+_HEIGHT_LOSS = "vertebral_height_loss"
 _SIGNAL = {
     Kind.TUMOUR: ("dark", "bright"),
     Kind.SCLEROTIC: ("dark", "dark"),
@@ -83,6 +87,7 @@ class Signs:
     mirror: bool
     others: int
     contrasts: tuple[str, ...]
+    height_loss_pct: float | None = None
 
     @property
     def disc_involved(self) -> bool:
@@ -114,6 +119,7 @@ def signs_of(lesion: Lesion, lesions: Sequence[Lesion], measurements: Mapping[st
         mirror=_mirrored(lesion, lesions, measurements),
         others=sum(o.kind in SUSPICIOUS and o.level != lesion.level for o in lesions),
         contrasts=lesion.seen_in,
+        height_loss_pct=loss.value if (loss := measurements.get(f"{lesion.level}.{_HEIGHT_LOSS}")) else None,
     )
 
 
@@ -173,6 +179,8 @@ def differential(lesion: Lesion, signs: Signs) -> tuple[Entity, ...]:
             weights[kind] *= MIRROR_AGAINST
     if signs.disc_involved:
         weights[Kind.DISCITIS] = max(weights[Kind.DISCITIS], 0.06) * 3
+    if signs.height_loss_pct is not None and signs.height_loss_pct < WHOLE_PCT:
+        weights[Kind.FRACTURE_OEDEMA] *= WHOLE_AGAINST
     if _is_fat(signs):
         weights[Kind.FAT] = max(weights[Kind.FAT], 0.06) * 3
     if signs.t1 is not None and signs.t1 >= T1_BRIGHT:
@@ -194,7 +202,9 @@ def _is_fat(signs: Signs) -> bool:
 def _evidence(kind: Kind, signs: Signs) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Signs for and against one entity, in a reader's words."""
     favours, against = _signal_words(kind, signs)
-    if kind in SUSPICIOUS:
+    if kind is Kind.FRACTURE_OEDEMA:
+        more, less = _fracture_evidence(signs)
+    elif kind in SUSPICIOUS:
         more, less = _tumour_evidence(signs)
     elif kind in ENDPLATE:
         more, less = _endplate_evidence(kind, signs)
@@ -216,6 +226,13 @@ def _grade(ratio: float | None, dark: float, bright: float) -> str:
     if ratio is None:
         return ""
     return "dark" if ratio <= dark else "bright" if ratio >= bright else ""
+
+
+def _fracture_evidence(signs: Signs) -> tuple[list[str], list[str]]:
+    loss = signs.height_loss_pct
+    favours = ["height loss"] if loss is not None and loss >= LOSS_PCT else []
+    against = ["no height loss"] if loss is not None and loss < WHOLE_PCT else []
+    return favours, against + _beyond_bone(signs)
 
 
 def _tumour_evidence(signs: Signs) -> tuple[list[str], list[str]]:

@@ -375,6 +375,29 @@ def test_signs_come_from_the_lesions_own_measurements():
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(("loss", "weight"), [(9.9, 0.3), (10.0, 1.0), (25.0, 1.0), (None, 1.0)])
+def test_a_body_without_height_loss_is_seldom_fractured(loss, weight):
+    shares = {Kind.FRACTURE_OEDEMA: 0.5, Kind.MODIC_1: 0.5}
+    found = judged(shares, t1=None, stir=None, height_loss_pct=loss)
+    assert found[Kind.FRACTURE_OEDEMA].weight == pytest.approx(weight * 0.5 / (weight * 0.5 + 0.5), abs=0.001)
+    favours, against = evidence(Kind.FRACTURE_OEDEMA, height_loss_pct=loss)
+    assert ("height loss" in favours) is (loss is not None and loss >= 20)
+    assert ("no height loss" in against) is (loss is not None and loss < 10)
+    assert "no height loss" not in evidence(Kind.MODIC_1, height_loss_pct=loss)[1]
+
+
+def test_the_height_loss_is_that_of_the_lesions_own_vertebra():
+    made = {
+        f"{level}.vertebral_height_loss": Measurement(
+            id=f"{level}.vertebral_height_loss", name="vertebral_height_loss", kind=StructureKind.VERTEBRAL_BODY,
+            level=Level(level), value=value, unit="%",
+        )
+        for level, value in (("L3", 31.0), ("L4", 2.0))
+    }  # fmt: skip
+    assert signs_of(lesion(), [], made).height_loss_pct == 31.0
+    assert signs_of(lesion(level="L5"), [], made).height_loss_pct is None
+
+
 def test_what_was_not_measured_is_no_sign():
     gaps = measurements(t1_to_marrow=None, stir_to_marrow=None, disc_signal_ratio=None, endplate_contact_pct=None)
     for values in (gaps, {}):
