@@ -40,7 +40,7 @@ RULE = (
 )
 SOURCE = "AJNR 2018;39:1584; Modic, Radiology 1988;166:193; Hong, Korean J Radiol 2016;17:565"
 
-_HEIGHT_LOSS = "vertebral_height_loss"
+_HEIGHT_LOSS = "height_loss_pct"
 _SIGNAL = {
     Kind.TUMOUR: ("dark", "bright"),
     Kind.SCLEROTIC: ("dark", "dark"),

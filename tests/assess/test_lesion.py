@@ -388,8 +388,8 @@ def test_a_body_without_height_loss_is_seldom_fractured(loss, weight):
 
 def test_the_height_loss_is_that_of_the_lesions_own_vertebra():
     made = {
-        f"{level}.vertebral_height_loss": Measurement(
-            id=f"{level}.vertebral_height_loss", name="vertebral_height_loss", kind=StructureKind.VERTEBRAL_BODY,
+        f"{level}.height_loss_pct": Measurement(
+            id=f"{level}.height_loss_pct", name="height_loss_pct", kind=StructureKind.VERTEBRAL_BODY,
             level=Level(level), value=value, unit="%",
         )
         for level, value in (("L3", 31.0), ("L4", 2.0))
