@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from spinemri.lesion import MarrowChange
@@ -71,7 +71,7 @@ class LesionModel:
     benign_point: float
     least_volume_mm3: float
     detection_limits_mm: Mapping[str, float | None]
-    kinds: KindModel | None = None
+    kinds: KindModel | None = field(default=None, compare=False)
 
     @property
     def label(self) -> str:
