@@ -69,7 +69,10 @@ def main() -> None:
 
 
 def fit(scores: Sequence[MarrowScore]) -> Calibration:
-    """Logistic calibration that makes the candidates' outcomes most likely, held a little towards a flat line."""
+    """Logistic calibration that makes the candidates' outcomes most likely, held a little towards a flat line.
+
+    Of two candidates as clear, the larger one is never called the less likely.
+    """
     found = [f for s in scores for f in s.found]
     means = np.clip([f.mean for f in found], 1e-4, 1 - 1e-4)
     table = np.stack([np.ones(len(found)), np.log(means / (1 - means)), np.log([f.volume_mm3 for f in found])], axis=1)
@@ -79,7 +82,7 @@ def fit(scores: Sequence[MarrowScore]) -> Calibration:
         odds = table @ weights
         return float(np.mean(np.logaddexp(0, odds) - true * odds) + 1e-3 * np.sum(weights[1:] ** 2))
 
-    best = optimize.minimize(cost, np.array([0.0, 1.0, 0.2])).x
+    best = optimize.minimize(cost, np.array([0.0, 1.0, 0.2]), bounds=[(None, None), (0, None), (0, None)]).x
     return Calibration(*(round(float(v), 4) for v in best))
 
 
