@@ -420,7 +420,7 @@ def test_bodies_without_discs_give_no_endplate_contact():
     kept = {v: s for v, s in masks.structures.items() if s.kind is not StructureKind.DISC}
     masks = replace(masks, voxels=np.where(np.isin(masks.voxels, list(kept)), masks.voxels, 0), structures=kept)
     found = of_lesion(case_of(t1, masks=[masks]))
-    assert found["lesion_endplate_contact_pct"].reason == "its endplates or body are not seen"
+    assert found["lesion_endplate_contact_pct"].reason == "its endplates or its whole body are not seen"
     assert found["lesion_t1_to_disc"].reason == "too little disc beside it to compare with"
     assert found["lesion_disc_signal_ratio"].reason == "it touches no disc"
 
