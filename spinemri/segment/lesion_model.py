@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from spinemri.errors import ModelError
 from spinemri.lesion import MarrowChange
 from spinemri.segment.bundle import METADATA, WEIGHTS, find_bundle, load_bundle, read_json, section
 from spinemri.segment.lesion_input import ANATOMY, CHANNELS
@@ -109,7 +110,10 @@ def _kinds(path: Path, sha256: str) -> KindModel | None:
     if not (path / KINDS_FILE).is_file():
         return None
     content = read_json(path, KINDS_FILE)
-    return kind_model(content) if content["weights_sha256"] == sha256 else None
+    try:
+        return kind_model(content) if content["weights_sha256"] == sha256 else None
+    except (LookupError, TypeError, ValueError) as problem:
+        raise ModelError(f"model {path.name}: {KINDS_FILE}: missing or wrong entry ({problem})") from problem
 
 
 def _from_metadata(path: Path, metadata: Mapping[str, object], inference: Mapping[str, object]) -> LesionModel:

@@ -133,21 +133,21 @@ def candidates_in(seen: LesionInput, segmentation: Segmentation, predictor: Lesi
     if predictor.model.kinds is not None and found:
         found = told_apart(found, seen.volume.numpy(), predictor.model.kinds)
     return [
-        replace(candidate, seen_in=_seen_in(candidate, seen, segmentation))
-        for candidate in found
-        if _in_assessed(candidate, seen, segmentation) and not _cut_off(candidate, seen, segmentation)
+        replace(candidate, seen_in=seen.contrasts.get(level, ()))
+        for candidate, level in ((c, _main_level(c.mask, seen, segmentation)) for c in found)
+        if _in_assessed(candidate, seen, segmentation) and not _cut_off(candidate, level, seen, segmentation)
     ]
 
 
-def _seen_in(candidate: Candidate, seen: LesionInput, segmentation: Segmentation) -> tuple[str, ...]:
-    counts = _by_level(candidate.mask, seen, segmentation)
-    return tuple(seen.contrasts.get(max(counts, key=lambda level: counts[level]), ()))
+def _main_level(mask: NDArray[np.bool_], seen: LesionInput, segmentation: Segmentation) -> Level:
+    """The vertebra that holds most of a lesion."""
+    counts = _by_level(mask, seen, segmentation)
+    return max(counts, key=lambda level: counts[level])
 
 
-def _cut_off(candidate: Candidate, seen: LesionInput, segmentation: Segmentation) -> bool:
+def _cut_off(candidate: Candidate, level: Level, seen: LesionInput, segmentation: Segmentation) -> bool:
     """Whether a candidate of a vertebra that the field of view cuts reaches the cut: what lies beyond would tell."""
-    counts = _by_level(candidate.mask, seen, segmentation)
-    if segmentation.body(max(counts, key=lambda level: counts[level])) not in segmentation.cut:
+    if segmentation.body(level) not in segmentation.cut:
         return False
     geometry = segmentation.geometry
     index = geometry.to_index(seen.geometry.to_patient(np.argwhere(candidate.mask)))

@@ -179,7 +179,9 @@ def test_a_bundle_is_read_with_what_was_fitted_to_its_weights_only(bundle) -> No
 def test_what_does_not_fit_is_refused(bundle, name: str, value: object) -> None:
     written = {**content(load_lesion_model(bundle).sha256), name: value}
     (bundle / KINDS_FILE).write_text(json.dumps(written))
-    assert name in refused(bundle) or "could not convert" in refused(bundle)
+    message = refused(bundle)
+    assert KINDS_FILE in message
+    assert name in message or "could not convert" in message
 
 
 def test_a_file_that_is_no_json_is_refused(bundle) -> None:
