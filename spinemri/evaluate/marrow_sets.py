@@ -1,8 +1,8 @@
 """The fixed runs behind every figure on marrow lesions: who, which sequences, what is put in.
 
-Real people are those of ``validation.csv`` for the figures and, for choosing the operating point, of
-``training/people.csv`` with use 'tune'. AKa, whose marrow is not healthy, takes no implants. vb3 is a gradient echo
-that the lesion network does not read.
+Real people are those of ``validation.csv`` for the figures and, for choosing the operating point, those kept out of
+the training of lesions: ``background`` is 'tune' in ``training/people.csv``; errsm 22 is listed nowhere else. AKa,
+whose marrow is not healthy, takes no implants. vb3 is a gradient echo that the lesion network does not read.
 """
 
 from __future__ import annotations
@@ -42,8 +42,12 @@ PEOPLE: dict[str, Files] = {
 }
 """Validation people whose marrow nobody has called abnormal -> image files and contrasts."""
 
-TUNING_PEOPLE: dict[str, Files] = {"vb2 04": (("labelled/vb2/04_img.nii.gz", Contrast.T2W),)}
-"""Kept out of training to decide by."""
+TUNING_PEOPLE: dict[str, Files] = {
+    **{f"vb2 {n}": ((f"labelled/vb2/{n}_img.nii.gz", Contrast.T2W),) for n in ("04", "09", "16")},
+    "ivd 25": (("labelled/ivd/25_img.nii.gz", Contrast.T2W),),
+    "errsm 22": (("cervical/errsm_22/t2.nii.gz", Contrast.T2W),),
+}
+"""Kept out of the training of lesions to decide by."""
 
 SEQUENCES = (
     (Contrast.T1W, Contrast.STIR),

@@ -45,6 +45,8 @@ WAYS = ("replace", "scale", "borrow")
 
 _RECAST = 0.6  # of the samples are recast into other contrasts
 _COIL, _GAMMA, _BLURRED, _NOISY, _NOISE = 0.25, 0.2, 0.35, 0.5, 0.05
+_MOTTLE = 0.06  # most patchiness added to what is there, relative: marrow is not alike in any two people
+_BENT = 2.0  # mm of bending within the plane, at most about twice that
 _THIN_MM = 2.6  # slices nearer to each other are mostly thinned out
 _BRIGHTEST = 1.15  # of a change, as a share of the brightest that the image shows
 _TISSUES = {
@@ -165,13 +167,15 @@ def _borrowed(image: Field, donor: NDArray[np.bool_], rng: np.random.Generator) 
 def varied(image: Field, rng: np.random.Generator) -> NDArray[np.float32]:
     """A real image (slices, rows, columns) as another scanner might have shown it: few people must teach many.
 
-    Another coil, another contrast, at times blurred or noisier; what shows nothing still shows nothing.
+    Another coil, another contrast, patchier, at times blurred or noisier; what shows nothing still shows nothing.
     """
     shown = image > 0
     if not shown.any():
         return np.asarray(image, dtype=np.float32)
     top = float(np.quantile(image[shown], 0.98))
     field = np.exp(smooth_noise(rng, image.shape, (3, 40, 40)) * rng.uniform(0, _COIL))
+    patches = smooth_noise(rng, image.shape, (2, 6, 6)) + smooth_noise(rng, image.shape, (3, 12, 12))
+    field = field * np.exp(patches * rng.uniform(0, _MOTTLE))
     found = top * (image * field / top) ** float(np.exp(rng.normal(0, _GAMMA)))
     if rng.random() < _BLURRED:
         width = float(rng.uniform(0.3, 0.9))
@@ -226,7 +230,7 @@ def _recast_background(image: Field, classes: NDArray[np.uint8], table: Field) -
 
 
 def _cut(scene: RealScene, size: tuple[int, int, int], rng: np.random.Generator) -> RealScene:
-    """A random part around the spine, turned and scaled a little within its slices, possibly every other slice."""
+    """A random part around the spine, turned, scaled and bent a little in plane, possibly every other slice."""
     count, rows, columns = size
     step = 2 if scene.slice_mm < _THIN_MM and rng.random() < 0.85 else 1
     bodies = np.argwhere(np.isin(scene.classes[:, ::4, ::4], (BODY, POSTERIOR, DISC)))
@@ -241,6 +245,8 @@ def _cut(scene: RealScene, size: tuple[int, int, int], rng: np.random.Generator)
             spot[2] + down * np.sin(angle) + along * np.cos(angle),
         ]
     )
+    bends = [smooth_noise(rng, (rows, columns), (25, 25)) for _ in places]
+    places = places + np.stack(bends) * rng.uniform(0, _BENT)
 
     def seen(values: NDArray[np.generic], order: int) -> NDArray[np.generic]:
         chosen = np.asarray(values[first : first + count * step : step])

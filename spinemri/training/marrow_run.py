@@ -16,7 +16,7 @@ from spinemri.lesion import MarrowChange
 from spinemri.read import read_volume
 from spinemri.training.marrow_loop import train_lesions
 from spinemri.training.marrow_samples import MarrowSamples
-from spinemri.training.real import training_cases
+from spinemri.training.real import background_cases
 from spinemri.training.real_scenes import real_scene
 from spinemri.training.replay import replayed
 from spinemri.training.start import starting_network
@@ -94,6 +94,6 @@ def backgrounds(data: MarrowData, anatomy: Predictor) -> list[list[RealScene]]:
     """Real images by set; the contrast of the labelled sets is T2w or near enough to stand for it."""
     sets: dict[str, list[Path]] = {"": list(data.unlabelled)}
     if data.real is not None:
-        for case in training_cases():
+        for case in background_cases():
             sets.setdefault(case.set, []).append(case.files(data.real)[0])
     return [[real_scene(read_volume(path), anatomy, "T2w") for path in paths] for paths in sets.values()]

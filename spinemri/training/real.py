@@ -52,13 +52,17 @@ LABELLED = 100
 
 @dataclass(frozen=True)
 class LabelledCase:
-    """A labelled image, whose it is, and which structure it labels."""
+    """A labelled image, whose it is, and which structure it labels.
+
+    ``use`` says what the anatomy's training does with it, ``background`` what that of lesions does: 'train' or 'tune'.
+    """
 
     set: str
     case: str
     person: str
     structure: str
     use: str = _TRAIN
+    background: str = _TRAIN
 
     def files(self, root: Path) -> tuple[Path, Path]:
         """Image and label file under the folder of labelled sets."""
@@ -97,6 +101,11 @@ class LabelledVolume:
 def training_cases() -> tuple[LabelledCase, ...]:
     """The labelled images that may be trained on."""
     return tuple(case for case in _listed() if case.use == _TRAIN)
+
+
+def background_cases() -> tuple[LabelledCase, ...]:
+    """The images in which marrow changes may be implanted to train on; those who decide about lesions are not here."""
+    return tuple(case for case in training_cases() if case.background == _TRAIN)
 
 
 def tuning_cases() -> tuple[LabelledCase, ...]:

@@ -1,7 +1,7 @@
 """Real images with their anatomy, as backgrounds for implanted marrow changes.
 
-The people are those of ``people.csv`` whom the anatomy model was trained on; nobody has labelled their marrow, and
-all of them are volunteers. The anatomy is what a predictor sees, as it will be when lesions are looked for.
+The people are those of ``people.csv`` whose ``background`` is 'train'; nobody has labelled their marrow, and all of
+them are volunteers. The anatomy is what a predictor sees, as it will be when lesions are looked for.
 """
 
 from __future__ import annotations

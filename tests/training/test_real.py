@@ -12,6 +12,7 @@ import torch
 
 from spinemri.convert import write_nifti
 from spinemri.errors import InputError
+from spinemri.evaluate.marrow_sets import TUNING_PEOPLE
 from spinemri.geometry import Geometry
 from spinemri.segment.model import load_model
 from spinemri.segment.predictor import ClassMap
@@ -20,6 +21,7 @@ from spinemri.training.real import (
     LABELLED,
     LabelledCase,
     RealSlices,
+    background_cases,
     labelled_extent,
     load_case,
     load_unlabelled,
@@ -60,6 +62,13 @@ def test_nobody_is_both_trained_and_checked_on():
     assert tuned == {("vb2", "04"), ("vb3", "03"), ("vb3", "25")}
     assert not people & tuned
     assert len(people | tuned) == 12 + 39 + 3
+
+
+def test_people_kept_to_decide_about_lesions_are_no_backgrounds():
+    backgrounds = {(c.set, c.person) for c in background_cases()}
+    assert backgrounds < {(c.set, c.person) for c in training_cases()}
+    assert not backgrounds & {tuple(name.split()) for name in TUNING_PEOPLE}
+    assert len(backgrounds) == 12 + 39 + 3 - 3 - 3
 
 
 def test_every_case_of_the_split_exists(shared):
