@@ -103,16 +103,44 @@ def suspicion(shares: Sequence[float] | NDArray[np.floating], seen_in: Iterable[
     return float(sum(share for suspect, share in zip(may, shares, strict=True) if suspect))
 
 
-def told_apart(candidates: Sequence[Candidate], volume: NDArray[np.floating], kinds: KindModel) -> list[Candidate]:
-    """The candidates with evidence that weighs what the whole of each looks like.
+def told_apart(candidates: Sequence[Candidate], volume: NDArray[np.floating], model: LesionModel) -> list[Candidate]:
+    """The candidates with evidence that weighs what the whole of each looks like, largest first.
+
+    Neighbours that then turn out to be of one kind are one lesion.
 
     Parameters
     ----------
+    candidates : from ``find_candidates``
     volume : (channels, slices, rows, columns) the network's input
-    kinds : of the bundle
+    model : calibration, and what tells kinds apart; without that the candidates stay as they are
     """
+    kinds = model.kinds
+    if kinds is None or not candidates:
+        return list(candidates)
     changed = np.any([candidate.mask for candidate in candidates], axis=0)
-    return [replace(c, shares=kinds.shares(features_of(volume, changed, c.mask, c.shares))) for c in candidates]
+    told = [_told(candidate, volume, changed, kinds) for candidate in candidates]
+    found: list[Candidate] = []
+    for kind in dict.fromkeys(candidate.kind for candidate in told):
+        alike = [candidate for candidate in told if candidate.kind is kind]
+        labels, _ = ndimage.label(np.any([c.mask for c in alike], axis=0), _TOUCHING)
+        regions = [int(labels[c.mask][0]) for c in alike]
+        for region in dict.fromkeys(regions):
+            pieces = [c for c, own in zip(alike, regions, strict=True) if own == region]
+            found.append(pieces[0] if len(pieces) == 1 else _told(_joined(pieces, model), volume, changed, kinds))
+    return sorted(found, key=lambda c: -c.volume_mm3)
+
+
+def _told(candidate: Candidate, volume: NDArray[np.floating], changed: Mask, kinds: KindModel) -> Candidate:
+    return replace(candidate, shares=kinds.shares(features_of(volume, changed, candidate.mask, candidate.shares)))
+
+
+def _joined(pieces: Sequence[Candidate], model: LesionModel) -> Candidate:
+    """One candidate of several; mean and evidence are those of all voxels."""
+    volumes = np.array([piece.volume_mm3 for piece in pieces])
+    shares = np.average([piece.shares for piece in pieces], axis=0, weights=volumes)
+    mean, volume = float(np.average([piece.mean for piece in pieces], weights=volumes)), float(volumes.sum())
+    mask = np.any([piece.mask for piece in pieces], axis=0)
+    return Candidate(mask, shares, mean, volume, model.calibration.probability(mean, volume))
 
 
 def reported(candidates: list[Candidate], model: LesionModel) -> list[Candidate]:
@@ -128,7 +156,7 @@ def reported(candidates: list[Candidate], model: LesionModel) -> list[Candidate]
 
 def _parts(changed: Mask, kinds: NDArray[np.float32], voxel_mm3: float) -> Iterator[Mask]:
     """Connected regions; one in which several kinds have large parts of their own is parted."""
-    labels, count = ndimage.label(changed, _TOUCHING)
+    labels, _ = ndimage.label(changed, _TOUCHING)
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
         region = labels[box] == number
         best = kinds[(slice(None), *box)].argmax(axis=0)
@@ -144,5 +172,3 @@ def _parts(changed: Mask, kinds: NDArray[np.float32], voxel_mm3: float) -> Itera
             mask = np.zeros(changed.shape, dtype=bool)
             mask[box] = piece
             yield mask
-    if count == 0:
-        return

@@ -130,8 +130,7 @@ def _rank(image: Image, segmentation: Segmentation, level: Level, measured: str)
 def candidates_in(seen: LesionInput, segmentation: Segmentation, predictor: LesionPredictor) -> list[Candidate]:
     """Every candidate of a reference series, whether or not it reaches an operating point, largest first."""
     found = find_candidates(predictor.predict(seen), float(np.prod(seen.geometry.spacing)), predictor.model)
-    if predictor.model.kinds is not None and found:
-        found = told_apart(found, seen.volume.numpy(), predictor.model.kinds)
+    found = told_apart(found, seen.volume.numpy(), predictor.model)
     return [
         replace(candidate, seen_in=seen.contrasts.get(level, ()))
         for candidate, level in ((c, _main_level(c.mask, seen, segmentation)) for c in found)

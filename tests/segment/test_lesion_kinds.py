@@ -13,7 +13,7 @@ from spinemri.lesion import MarrowChange as Kind
 from spinemri.segment.candidates import KINDS, Candidate, told_apart
 from spinemri.segment.lesion_input import ANATOMY, CHANNELS
 from spinemri.segment.lesion_kinds import FEATURES, KindModel, features_of, kind_model
-from spinemri.segment.lesion_model import KINDS_FILE, load_lesion_model
+from spinemri.segment.lesion_model import KINDS_FILE, LesionModel, load_lesion_model
 from tests.segment.test_lesion_model import bundle, refused
 
 __all__ = ["bundle"]
@@ -142,13 +142,51 @@ def test_candidates_keep_all_but_their_shares() -> None:
     masks = box(slice(1, 4), FRONT, slice(50, 54)), box(slice(1, 4), FRONT, slice(38, 42))
     given = [Candidate(mask, EVEN, 0.8, 300.0, 0.7) for mask in masks]
     made = model()
-    found = told_apart(given, volume(T1w=0.2), made)
+    found = told_apart(given, volume(T1w=0.2), with_kinds(made))
     changed = np.any(masks, axis=0)
     for before, after in zip(given, found, strict=True):
         expected = made.shares(features_of(volume(T1w=0.2), changed, before.mask, before.shares))
         assert np.allclose(after.shares, expected)
         assert after.mask is before.mask
         assert (after.mean, after.volume_mm3, after.probability) == (0.8, 300.0, 0.7)
+
+
+def with_kinds(kinds: KindModel | None) -> LesionModel:
+    return replace(load_lesion_model(), kinds=kinds)
+
+
+def decided(by: str) -> KindModel:
+    """Says tumour, or the kind that the evidence says most."""
+    made = model()
+    kinds, units, count = len(KINDS), made.hidden.shape[0], len(FEATURES)
+    out = np.zeros((kinds, units + count))
+    if by == "evidence":
+        out[np.arange(kinds), units + np.arange(kinds)] = 50.0
+    offset = np.where(np.arange(kinds) == 0, 9.0, 0.0) if by == "always tumour" else np.zeros(kinds)
+    return replace(made, mean=np.zeros(count), scale=np.ones(count), out=out, out_offset=offset)
+
+
+def shares_of(kind: int) -> np.ndarray:
+    return np.where(np.arange(len(KINDS)) == kind, 0.6, 0.4 / (len(KINDS) - 1))
+
+
+def test_neighbours_that_turn_out_to_be_of_one_kind_are_one_lesion() -> None:
+    upper, lower, far = (box(slice(1, 4), FRONT, span) for span in (slice(50, 54), slice(46, 50), slice(20, 24)))
+    given = [
+        Candidate(upper, shares_of(0), 0.9, 300.0, 0.7),
+        Candidate(lower, shares_of(3), 0.6, 100.0, 0.2),
+        Candidate(far, shares_of(0), 0.8, 200.0, 0.6),
+    ]
+    bundle = with_kinds(decided("always tumour"))
+    found = told_apart(given, volume(T1w=0.2), bundle)
+    assert [np.array_equal(c.mask, mask) for c, mask in zip(found, (upper | lower, far), strict=True)] == [True, True]
+    assert found[0].volume_mm3 == 400.0
+    assert found[0].mean == pytest.approx((0.9 * 300 + 0.6 * 100) / 400)
+    assert found[0].probability == bundle.calibration.probability(found[0].mean, 400.0)
+    assert (found[1].mean, found[1].probability) == (0.8, 0.6)
+    apart = told_apart(given, volume(T1w=0.2), with_kinds(decided("evidence")))
+    assert [c.kind for c in apart] == [KINDS[0], KINDS[0], KINDS[3]]
+    assert told_apart(given, volume(T1w=0.2), with_kinds(None)) == given
 
 
 def content(sha256: str) -> dict[str, object]:
