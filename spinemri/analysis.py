@@ -41,6 +41,7 @@ class Provenance(BaseModel):
     lesion_model: str = ""
     lesion_model_version: str = ""
     lesion_model_sha256: str = ""
+    norms_sha256: str = Field(default="", description="checksum of the table of norms and thresholds")
     parameters: dict[str, Any] = Field(default_factory=dict)
     libraries: dict[str, str] = Field(default_factory=dict)
     device: str = "cpu"

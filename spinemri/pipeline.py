@@ -27,6 +27,7 @@ from spinemri.measure.marrow import MarrowCase, measure_marrow
 from spinemri.measure.quality import measure_quality
 from spinemri.measure.study import measure
 from spinemri.merge import merge, parts
+from spinemri.norms import NORMS_SHA256
 from spinemri.register import align_series
 from spinemri.segment.anatomy import segment_anatomy
 from spinemri.segment.lesion_model import load_lesion_model
@@ -341,6 +342,7 @@ def _provenance(networks: Networks, options: Options, seconds: dict[str, float])
         lesion_model=lesions.name if lesions else "",
         lesion_model_version=lesions.version if lesions else "",
         lesion_model_sha256=lesions.sha256 if lesions else "",
+        norms_sha256=NORMS_SHA256,
         parameters={name: str(value) for name, value in parameters.items() if value is not None},
         libraries={name: _version_of(name) for name in _LIBRARIES},
         device=str(networks.anatomy.device),

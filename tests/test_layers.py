@@ -32,7 +32,7 @@ ROWS = (
     ("analysis",),
     ("finding", "lesion", "measurement", "quality", "spine", "segmentation", "image"),
     ("series",),
-    ("codes",),
+    ("codes", "norms"),
     ("geometry", "anatomy"),
     ("errors",),
 )

@@ -11,26 +11,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spinemri.assess.norms import WEDGE_RATIO, WEDGE_RATIO_SOURCE
 from spinemri.finding import Certainty, Finding
 from spinemri.measurement import Measurement, Status
+from spinemri.norms import norm, source_of, threshold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KIND = "vertebral_height_loss"
-EQUIVOCAL_FROM_PCT = 15.0
-FRACTURE_FROM_PCT = 20.0
-MODERATE_FROM_PCT = 25.0
-SEVERE_ABOVE_PCT = 40.0
-BORDERLINE_WITHIN = 4.5
+EQUIVOCAL_FROM_PCT = threshold("height_loss.equivocal_from")
+FRACTURE_FROM_PCT = threshold("height_loss.fracture_from")
+MODERATE_FROM_PCT = threshold("height_loss.moderate_from")
+SEVERE_ABOVE_PCT = threshold("height_loss.severe_above")
+BORDERLINE_WITHIN = threshold("height_loss.reader_error")
 
 RULE = (
-    "height loss against intact bodies: below 15 % none, 15 to 20 % equivocal, from 20 % fracture-level deformity; "
-    "Genant-equivalent grade 1 in [20, 25), 2 in [25, 40], 3 above 40 %; borderline within 4.5 points of a threshold; "
+    f"height loss against intact bodies: below {EQUIVOCAL_FROM_PCT:g} % none, {EQUIVOCAL_FROM_PCT:g} to "
+    f"{FRACTURE_FROM_PCT:g} % equivocal, from {FRACTURE_FROM_PCT:g} % fracture-level deformity; Genant-equivalent "
+    f"grade 1 in [{FRACTURE_FROM_PCT:g}, {MODERATE_FROM_PCT:g}), 2 in [{MODERATE_FROM_PCT:g}, {SEVERE_ABOVE_PCT:g}], 3 above "
+    f"{SEVERE_ABOVE_PCT:g} %; borderline within {BORDERLINE_WITHIN:g} points of a threshold; "
     "non-fracture mimics (Scheuermann, Schmorl, degenerative, congenital) not checked"
 )
-SOURCE = "Genant et al., J Bone Miner Res 1993;8:1137; reader error: Buckens et al., PLoS ONE 2013;8:e71204"
+SOURCE = f"{source_of('height_loss.fracture_from')}; reader error: {source_of('height_loss.reader_error')}"
 TYPES = {"anterior": "wedge", "middle": "biconcave", "posterior": "crush"}
 
 
@@ -117,14 +119,13 @@ def _statement(loss: Measurement, value: float, column: str) -> str:
 def _wedge_note(measurements: Mapping[str, Measurement], loss: Measurement) -> str:
     """A sentence on a body that is wedged to the front more than 95 % of healthy ones, where there is a norm."""
     ratio = measurements.get(f"{loss.place}.wedge_ratio")
-    norm = WEDGE_RATIO.get(str(loss.level))
-    if ratio is None or ratio.value is None or norm is None:
+    healthy = norm("wedge_ratio", str(loss.level))
+    if ratio is None or ratio.value is None or healthy is None or healthy.sd is None:
         return ""
-    mean, sd = norm
-    z = (ratio.value - mean) / sd
+    z = (ratio.value - healthy.value) / healthy.sd
     if z > -2:
         return ""
     return (
-        f" Anterior/posterior height ratio {ratio.value:.2f}, {-z:.1f} SD below the mean of {mean:.2f} "
-        f"in asymptomatic adults ({WEDGE_RATIO_SOURCE})."
+        f" Anterior/posterior height ratio {ratio.value:.2f}, {-z:.1f} SD below the mean of {healthy.value:.2f} "
+        f"in asymptomatic adults ({healthy.source})."
     )

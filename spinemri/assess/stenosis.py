@@ -12,18 +12,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spinemri.assess.norms import SAC_HEALTHY
 from spinemri.finding import Certainty, Finding
 from spinemri.measurement import Measurement, Status
+from spinemri.norms import NORMS, source_of, threshold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KIND = "thecal_sac_narrowing"
 _TAPER = "perhaps the normal taper of the sac"
-NORMAL_UP_TO_PCT = 15.0
-MILD_UP_TO_PCT = 100 / 3
-MODERATE_UP_TO_PCT = 200 / 3
+NORMAL_UP_TO_PCT = threshold("narrowing.normal_up_to")
+MILD_UP_TO_PCT = threshold("narrowing.mild_up_to")
+MODERATE_UP_TO_PCT = threshold("narrowing.moderate_up_to")
 
 RULE = (
     "loss of mid-sagittal sac diameter against the nearest normal levels: up to 15 % none, mild up to one third, "
@@ -32,7 +32,7 @@ RULE = (
 )
 TAPERING = "tapering_sac"
 """Flag of a measurement where the healthy sac is narrower than at its reference."""
-SOURCE = "thirds: Lurie et al., Spine 2008, and NASS/ASSR/ASNR nomenclature 2.0; formula: Fehlings et al., Spine 1999"
+SOURCE = f"thirds: {source_of('narrowing.mild_up_to')}; formula: Fehlings et al., Spine 1999"
 
 
 def thirds_grade(compromise_pct: float) -> str:
@@ -112,5 +112,9 @@ def _reference(compromise: Measurement) -> str:
 
 
 def _healthy(compromise: Measurement) -> str:
-    norm = SAC_HEALTHY.get(compromise.level.region) if compromise.level else None
-    return f" (healthy: {norm[0]} mm; {norm[1]})" if norm else " (no accepted healthy range for this region)"
+    region = compromise.level.region if compromise.level else ""
+    rows = [row for row in NORMS.values() if row.name == "canal_ap" and row.place.startswith(region)]
+    if not region or not rows:
+        return " (no accepted healthy range for this region)"
+    sizes = [f"{row.place} {row.value:g}{f' +- {row.sd:g}' if row.sd else ''}" for row in rows]
+    return f" (healthy canal: {', '.join(sizes)} mm; {rows[0].source})"

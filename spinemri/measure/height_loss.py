@@ -21,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinemri.anatomy import Level
-from spinemri.measure.norms import PROFILE_SD, height_profile
+from spinemri.measure.height_profile import PROFILE_SD, height_profile
+from spinemri.norms import threshold
 
-INTACT_BELOW_PCT = 15.0
+INTACT_BELOW_PCT = threshold("height_loss.equivocal_from")
 _REACH = 3
 _JUNCTIONS = (("C", "T"), ("T", "L"), ("L", "S"))
 _LAST_LUMBAR = ("L5", "L6")

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.measure.centreline import STEP_MM
+from spinemri.norms import threshold
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from spinemri.measure.centreline import SacProfile
 
-NORMAL_UP_TO_PCT = 15.0
+NORMAL_UP_TO_PCT = threshold("narrowing.normal_up_to")
 WIDE_FROM_PCT = 20.0
 WINDOW_MM = 3.0
 REACH_LEVELS = 3

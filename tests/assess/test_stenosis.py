@@ -69,7 +69,7 @@ def test_statement_names_place_percent_reference_and_millimetres():
     found = narrowing_finding(diameter(8.23), compromise(38.0))
     assert found.statement == (
         "L4-L5: moderate narrowing of the thecal sac, 38 % (reference L3-L4, L5-S1); antero-posterior 8.2 mm "
-        "(healthy: L1/2 15.6 down to L5/S1 11.6 mm; Chatha et al. 2011 (n = 100, mid-sagittal canal))."
+        "(healthy canal: L1-L2 15.6, L5-S1 11.6 mm; Chatha et al. 2011 (n = 100))."
     )
     assert found.at_disc
     assert found.evidence == ("L4-L5.dural_sac_compromise_pct", "L4-L5.dural_sac_ap")

@@ -5,7 +5,7 @@ import pytest
 
 from spinemri.anatomy import Level
 from spinemri.measure.height_loss import adjacent, height_losses
-from spinemri.measure.norms import PROFILE_SD, height_profile
+from spinemri.measure.height_profile import PROFILE_SD, height_profile
 
 LUMBAR = ("T10", "T11", "T12", "L1", "L2", "L3", "L4", "L5")
 
