@@ -28,8 +28,8 @@ BORDERLINE_WITHIN = threshold("height_loss.reader_error")
 RULE = (
     f"height loss against intact bodies: below {EQUIVOCAL_FROM_PCT:g} % none, {EQUIVOCAL_FROM_PCT:g} to "
     f"{FRACTURE_FROM_PCT:g} % equivocal, from {FRACTURE_FROM_PCT:g} % fracture-level deformity; Genant-equivalent "
-    f"grade 1 in [{FRACTURE_FROM_PCT:g}, {MODERATE_FROM_PCT:g}), 2 in [{MODERATE_FROM_PCT:g}, {SEVERE_ABOVE_PCT:g}], 3 above "
-    f"{SEVERE_ABOVE_PCT:g} %; borderline within {BORDERLINE_WITHIN:g} points of a threshold; "
+    f"grade 1 in [{FRACTURE_FROM_PCT:g}, {MODERATE_FROM_PCT:g}), 2 in [{MODERATE_FROM_PCT:g}, {SEVERE_ABOVE_PCT:g}], "
+    f"3 above {SEVERE_ABOVE_PCT:g} %; borderline within {BORDERLINE_WITHIN:g} points of a threshold; "
     "non-fracture mimics (Scheuermann, Schmorl, degenerative, congenital) not checked"
 )
 SOURCE = f"{source_of('height_loss.fracture_from')}; reader error: {source_of('height_loss.reader_error')}"
