@@ -6,13 +6,14 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from spinemri.analysis import SeriesRecord
 from spinemri.dicom.choose import choose, choose_study
 from spinemri.dicom.load import load
 from spinemri.dicom.scan import scan
 from spinemri.errors import InputError, SeriesError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from spinemri.image import Image
@@ -32,6 +33,11 @@ class LoadedStudy:
     skipped: tuple[Skipped, ...]
     warnings: tuple[str, ...]
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def records(self, roles: Sequence[str]) -> tuple[SeriesRecord, ...]:
+        """Every series: the used ones with their role (parallel to ``images``), the refused ones with the reason."""
+        used = (SeriesRecord(series=i.series, used=True, reason=r) for i, r in zip(self.images, roles, strict=True))
+        return (*used, *(SeriesRecord(series=series, used=False, reason=why) for series, why in self.refused))
 
 
 def load_study(folder: Path, patient: str | None, contrast: Contrast | None, progress: Progress) -> LoadedStudy:
