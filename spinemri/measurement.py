@@ -7,6 +7,10 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from spinemri.anatomy import Level, StructureKind
+from spinemri.norms import threshold
+
+BELOW_THE_CORD = "no cord at this level: below its lower end"
+"""Reason for which no value of the cord is expected."""
 
 
 class Status(StrEnum):
@@ -54,3 +58,19 @@ class Measurement(BaseModel):
         if self.value is None and not self.reason:
             raise ValueError(f"{self.id}: a missing value needs a reason")
         return self
+
+
+def minimal_detectable_change(measurement: Measurement) -> float | None:
+    """Change between two such measurements below which nothing can be said to have changed, in the unit of the value.
+
+    1.96 times the square root of 2 times the standard deviation of one measurement, which its 95 % interval states; for
+    a height loss at least the 12 points that two human readings of one examination differ by (Buckens et al., PLoS ONE
+    2013;8:e71204). None where there is no value or no interval. An interval also counts how much healthy bodies differ
+    from each other, which does not change between examinations: this errs to the safe side.
+    """
+    if measurement.value is None or measurement.interval is None:
+        return None
+    low, high = measurement.interval
+    own = 2**0.5 * (high - low) / 2
+    human = threshold("height_loss.detectable_change") if measurement.name.startswith("height_loss") else 0.0
+    return max(own, human)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from spinemri.analysis import Analysis, Provenance, SeriesRecord, token
 from spinemri.anatomy import Level, StructureKind
 from spinemri.finding import Certainty, Finding, Urgency
-from spinemri.measurement import Measurement, Status
+from spinemri.measurement import Measurement, Status, minimal_detectable_change
 from spinemri.series import Contrast, Series
 from spinemri.spine import LevelAssignment, LevelBasis, Spine, Vertebra, VertebraAlignment
 from tests.strategies import true_levels
@@ -141,3 +141,17 @@ def test_a_token_tells_people_apart_and_hides_who_they_are(one, other, key):
     assert len(token(one, key)) == 16
     assert (token(one, key) == token(other, key)) == (one == other)
     assert token(one, key) != token(one, key + b"another patient list")
+
+
+@pytest.mark.parametrize(
+    ("name", "half", "change"),
+    [("disc_height", 1.96, 1.96 * 2**0.5), ("height_loss_pct", 4.0, 12.0), ("height_loss_pct", 10.0, 10 * 2**0.5)],
+)
+def test_the_detectable_change_is_that_of_two_measurements_and_not_below_that_of_two_readers(name, half, change):
+    known = height(name=name, value=20.0, interval=(20.0 - half, 20.0 + half))
+    assert minimal_detectable_change(known) == pytest.approx(change)
+
+
+def test_no_detectable_change_without_a_value_or_an_interval():
+    assert minimal_detectable_change(height(value=20.0)) is None
+    assert minimal_detectable_change(height(status=Status.EXCLUDED, reason="near a seam")) is None

@@ -76,6 +76,22 @@ def _shape(
     return shape or Gap(Status.NOT_ASSESSABLE, f"the outline of the body of {level} cannot be followed")
 
 
+def with_sacrum(
+    shapes: Shapes, spine: Spine, segmentations: Mapping[str, Segmentation], missing: MissingSlices
+) -> Shapes:
+    """The shapes with that of S1 too, of which only the upper endplate and the wall below it may be used."""
+    found = {**shapes}
+    for vertebra in spine.vertebrae:
+        segmentation = segmentations.get(vertebra.series_uid)
+        body = segmentation.body(vertebra.level) if segmentation else None
+        if vertebra.level.name != "S1" or vertebra.cut or segmentation is None or body is None:
+            continue
+        up, skipped = upward_by_level(spine)[vertebra.level], missing.get(vertebra.series_uid, frozenset())
+        shape = body_shape(segmentation.mask(body), segmentation.geometry, up, skipped)
+        found[vertebra.level] = shape or found[vertebra.level]
+    return found
+
+
 def losses_of(shapes: Shapes) -> dict[Level, HeightLoss | None]:
     """Height loss of every body whose heights could be measured."""
     measured = {level: shape for level, shape in shapes.items() if isinstance(shape, BodyShape)}

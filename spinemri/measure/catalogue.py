@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -37,6 +38,60 @@ MEASURES: tuple[Measure, ...] = (
     Measure("height_loss_pct", "%", "largest of the anterior, middle and posterior height losses"),
     Measure("dural_sac_ap", "mm", "mid-sagittal diameter of the thecal sac, perpendicular to its centre line"),
     Measure("dural_sac_compromise_pct", "%", "loss of sac diameter against the nearest normal levels above and below"),
+    Measure("dural_sac_area", "mm2", "area of the thecal sac perpendicular to its centre line"),
+    Measure("dural_sac_area_compromise_pct", "%", "loss of sac area against the nearest normal levels"),
+    Measure(
+        "dural_sac_front_indent_mm", "mm", "the sac's front edge behind where it lies at the nearest normal levels"
+    ),
+    Measure("dural_sac_back_indent_mm", "mm", "the sac's back edge before where it lies at the nearest normal levels"),
+    Measure("cord_ap", "mm", "mid-sagittal diameter of the cord, perpendicular to the sac's centre line"),
+    Measure("cord_compression_pct", "%", "loss of cord diameter against the nearest normal levels above and below"),
+    Measure("cord_area", "mm2", "area of the cord perpendicular to the sac's centre line"),
+    Measure("occupation_ratio", "1", "area of the cord / area of the thecal sac"),
+    Measure("csf_ring_fraction", "1", "share of the cord's front and back edge with visible fluid"),
+    Measure("cord_shift_mm", "mm", "the cord's centre behind where it would run between the levels above and below"),
+    Measure("cord_t2_ratio", "1", "T2w signal of the cord / what the patient's own cord leads one to expect there"),
+    Measure("cord_t2_length_mm", "mm", "length of the stretch of raised T2w signal of the cord that reaches here"),
+    Measure("wedge_angle", "deg", "angle between both endplates of one body; kyphosis positive"),
+    Measure("local_kyphosis", "deg", "angle from the body above to the body below, both intact; kyphosis positive"),
+    Measure("slip_mm", "mm", "the upper body before the lower one, along its endplate; backwards negative"),
+    Measure("slip_pct", "%", "slip / length of the lower body's upper endplate; backwards negative"),
+    Measure(
+        "thoracic_kyphosis", "deg", "angle from the upper endplate of T4 to the lower one of T12; kyphosis positive"
+    ),
+    Measure("lumbar_lordosis", "deg", "angle from a body's upper endplate to that of S1; lordosis negative"),
+    Measure("cervical_lordosis", "deg", "angle from the lower endplate of C2 to that of C7; lordosis negative"),
+    Measure(
+        "coronal_curvature_estimate", "deg", "largest turn of the line through the bodies' centres, seen from front"
+    ),
+    Measure("crush_ratio_above", "1", "posterior height / posterior height of the body directly above"),
+    Measure("crush_ratio_below", "1", "posterior height / posterior height of the body directly below"),
+    Measure("wedge_ratio_z", "1", "wedge ratio against healthy adults at that level, in standard deviations"),
+    Measure("volume_loss_pct", "%", "loss of the body's volume against the patient's intact bodies"),
+    Measure("retropulsion_mm", "mm", "posterior wall behind the line of the posterior corners of intact neighbours"),
+    Measure("posterior_wall_fraction", "1", "share of the posterior wall more than 1.5 mm behind where it should be"),
+    Measure("endplate_depression_superior_mm", "mm", "depth of the upper endplate below the chord of its corners"),
+    Measure("endplate_depression_inferior_mm", "mm", "depth of the lower endplate below the chord of its corners"),
+    Measure("disc_height", "mm", "mean of the anterior, middle and posterior distance of the endplates beside a disc"),
+    Measure("disc_height_index", "1", "disc height / mean height of the adjacent bodies"),
+    Measure("disc_bulge_mm", "mm", "posterior margin of the disc behind the line of the posterior endplate corners"),
+    Measure("disc_signal_to_csf", "1", "T2w signal of the middle of a disc / of CSF beside it"),
+    Measure(
+        "foraminal_height_left", "mm", "left neural foramen: lower border of the upper pedicle to the lower pedicle"
+    ),
+    Measure("foraminal_ap_left", "mm", "left neural foramen: least depth between disc and posterior elements"),
+    Measure(
+        "foraminal_area_left", "mm2", "left neural foramen: area that pedicles, disc and posterior elements enclose"
+    ),
+    Measure("perineural_fat_fraction_left", "1", "left neural foramen: share of its area with the T1w signal of fat"),
+    Measure(
+        "foraminal_height_right", "mm", "right neural foramen: lower border of the upper pedicle to the lower pedicle"
+    ),
+    Measure("foraminal_ap_right", "mm", "right neural foramen: least depth between disc and posterior elements"),
+    Measure(
+        "foraminal_area_right", "mm2", "right neural foramen: area that pedicles, disc and posterior elements enclose"
+    ),
+    Measure("perineural_fat_fraction_right", "1", "right neural foramen: share of its area with the T1w signal of fat"),
 )
 """What `measure` returns, in the order of the report."""
 
@@ -73,8 +128,18 @@ class Place:
         """'L4' or 'L4-L5'."""
         return str(self.level) if self.lower is None else f"{self.level}-{self.lower}"
 
-    def measured(self, name: str, value: float, sd: float, ends: NDArray[np.float64] | None = None) -> Measurement:
-        """The measurement ``name`` here, with a 95 % interval of 1.96 ``sd`` and its two ends (2, 3), LPS mm."""
+    def measured(
+        self,
+        name: str,
+        value: float,
+        sd: float,
+        ends: NDArray[np.float64] | None = None,
+        within: tuple[float, float] = (-math.inf, math.inf),
+    ) -> Measurement:
+        """The measurement ``name`` here, with a 95 % interval of 1.96 ``sd`` and its two ends (2, 3), LPS mm.
+
+        ``within`` is what the quantity can be at all, such as 0 to 1; the interval does not leave it.
+        """
         points = () if ends is None else tuple((float(x), float(y), float(z)) for x, y, z in ends)
         return Measurement(
             id=f"{self.name}.{name}",
@@ -85,7 +150,7 @@ class Place:
             value=float(value),
             unit=_UNITS[name],
             points=points,
-            interval=(float(value - _Z95 * sd), float(value + _Z95 * sd)),
+            interval=(max(float(value - _Z95 * sd), within[0]), min(float(value + _Z95 * sd), within[1])),
             series_uid=self.series_uid,
         )
 

@@ -14,7 +14,7 @@ Known failure: when most bodies are fractured, the scale itself is low and every
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,14 +32,29 @@ _LAST_LUMBAR = ("L5", "L6")
 Heights = Mapping[Level, NDArray[np.float64]]
 
 
+@dataclass(frozen=True)
+class Scheme:
+    """What is known of healthy spines about a quantity that is compared from level to level.
+
+    ``profile`` gives its mean at a level (only ratios between levels count) or None, ``scatter`` how much one healthy
+    body differs from its person's profile (fraction).
+    """
+
+    profile: Callable[[Level], NDArray[np.float64] | None]
+    scatter: float
+
+
+HEIGHTS = Scheme(height_profile, PROFILE_SD)
+
+
 @dataclass(frozen=True, eq=False)
 class HeightLoss:
     """Loss of one body against its reference.
 
     Parameters
     ----------
-    loss_pct, sd_pct : (3,) percent and its standard deviation; anterior, middle, posterior
-    expected : (3,) mm
+    loss_pct, sd_pct : (3,) percent and its standard deviation; anterior, middle, posterior. (1,) of a volume.
+    expected : (3,) mm, or (1,) mm3
     reference_levels : intact levels that the expectation comes from
     method : 'neighbours', 'profile' (neighbours carried over with the normal profile) or 'patient_scale'
     """
@@ -67,11 +82,29 @@ def height_losses(heights: Heights, sd: Heights, levels: Collection[Level] = ())
     """
     usable = {level: heights[level] for level in sorted(heights, key=lambda v: v.rank) if level.region != "S"}
     order = sorted({*heights, *levels}, key=lambda v: v.rank)
-    losses = {level: _loss(usable, sd, level, ref) for level, ref in _first_pass(usable, order).items()}
+    first = _first_pass(usable, order)
+    losses = {level: _loss(usable, sd, level, (reference, HEIGHTS.scatter)) for level, reference in first.items()}
     for _ in range(2):
         intact = [v for v, loss in losses.items() if loss is None or loss.loss_pct.max() < INTACT_BELOW_PCT]
-        losses = {level: _loss(usable, sd, level, _reference(usable, level, intact, order)) for level in usable}
+        losses = losses_against(usable, sd, intact, order, HEIGHTS)
     return losses
+
+
+def losses_against(
+    values: Heights, sd: Heights, intact: Collection[Level], levels: Collection[Level], scheme: Scheme
+) -> dict[Level, HeightLoss | None]:
+    """Loss of every body against known intact ones, by the rules for heights; None where none is left to compare with.
+
+    Parameters
+    ----------
+    values, sd : level -> (n,) and their standard deviations
+    intact : the levels that may be references
+    levels : every level of the spine; they part their neighbours
+    scheme : how the quantity changes from level to level in health
+    """
+    order = sorted({*values, *levels}, key=lambda v: v.rank)
+    references = {v: _reference(values, v, (intact, order), scheme) for v in values}
+    return {v: _loss(values, sd, v, (reference, scheme.scatter)) for v, reference in references.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,31 +117,39 @@ class _Reference:
 def _first_pass(heights: Heights, order: list[Level]) -> dict[Level, _Reference | None]:
     known = [v for v in heights if height_profile(v) is not None]
     if len(known) < len(heights) or len(known) < 3:  # relative names, or too few bodies for a scale
-        return {v: _reference(heights, v, [*heights], order) for v in heights}
-    return {v: _scaled(heights, v, known) for v in heights}
+        return {v: _reference(heights, v, ([*heights], order), HEIGHTS) for v in heights}
+    return {v: _scaled(heights, v, known, HEIGHTS) for v in heights}
 
 
-def _loss(heights: Heights, sd: Heights, level: Level, reference: _Reference | None) -> HeightLoss | None:
+def _loss(heights: Heights, sd: Heights, level: Level, against: tuple[_Reference | None, float]) -> HeightLoss | None:
+    """Loss against a reference, and how much healthy bodies scatter around it (fraction)."""
+    reference, scatter = against
     if reference is None:
         return None
     ratio = heights[level] / reference.expected
-    share = sum(((sd[v] / heights[v]) ** 2 for v in reference.levels), np.zeros(3)) / len(reference.levels) ** 2
-    natural = PROFILE_SD**2 * (1 + 1 / len(reference.levels))  # healthy bodies differ from each other
+    share = (
+        sum(((sd[v] / heights[v]) ** 2 for v in reference.levels), np.zeros_like(ratio)) / len(reference.levels) ** 2
+    )
+    natural = scatter**2 * (1 + 1 / len(reference.levels))  # healthy bodies differ from each other
     spread = ratio * np.sqrt((sd[level] / heights[level]) ** 2 + share + natural)
     return HeightLoss(100 * (1 - ratio), 100 * spread, reference.expected, reference.levels, reference.method)
 
 
-def _reference(heights: Heights, level: Level, intact: list[Level], order: list[Level]) -> _Reference | None:
+def _reference(
+    heights: Heights, level: Level, among: tuple[Collection[Level], list[Level]], scheme: Scheme
+) -> _Reference | None:
+    """What is expected at a level from the intact ones ``among`` (intact, all in order)."""
+    intact, order = among
     own_place = order.index(level)
-    neighbours = [v for v in _neighbours(order, own_place) if v in intact]
+    neighbours = [v for v in _neighbours(order, own_place) if v in intact and v in heights]
     if not neighbours:
-        others = [v for v in intact if v != level]
+        others = [v for v in intact if v != level and v in heights]
         near = [v for v in others if abs(order.index(v) - own_place) <= _REACH]
-        return _scaled(heights, level, near or others)
+        return _scaled(heights, level, near or others, scheme)
     if len(neighbours) == 2 and not _at_junction(level, neighbours):
         return _Reference(np.mean([heights[v] for v in neighbours], axis=0), tuple(neighbours), "neighbours")
-    own = height_profile(level)
-    profiles = [p for v in neighbours if (p := height_profile(v)) is not None]
+    own = scheme.profile(level)
+    profiles = [p for v in neighbours if (p := scheme.profile(v)) is not None]
     if own is None or len(profiles) < len(neighbours):
         return _Reference(np.mean([heights[v] for v in neighbours], axis=0), tuple(neighbours), "neighbours")
     carried = [heights[v] * own / other for v, other in zip(neighbours, profiles, strict=True)]
@@ -135,10 +176,10 @@ def _at_junction(level: Level, neighbours: list[Level]) -> bool:
     return any(v.name in _LAST_LUMBAR for v in neighbours) or any(tuple(sorted(j)) in ends for j in _JUNCTIONS)
 
 
-def _scaled(heights: Heights, level: Level, sources: list[Level]) -> _Reference | None:
+def _scaled(heights: Heights, level: Level, sources: list[Level], scheme: Scheme) -> _Reference | None:
     """Patient's scale, per column, by Huber-weighted least squares from the median, times the profile."""
-    own = height_profile(level)
-    profiles = {v: p for v in sources if (p := height_profile(v)) is not None}
+    own = scheme.profile(level)
+    profiles = {v: p for v in sources if (p := scheme.profile(v)) is not None}
     if own is None or not profiles:
         return None
     k = np.stack([*profiles.values()])
@@ -146,7 +187,7 @@ def _scaled(heights: Heights, level: Level, sources: list[Level]) -> _Reference 
     scale = np.median(measured / k, axis=0)
     for _ in range(10):
         residual = np.abs(measured / k - scale) / scale
-        limit = np.maximum(1.48 * np.median(residual, axis=0), PROFILE_SD)
+        limit = np.maximum(1.48 * np.median(residual, axis=0), scheme.scatter)
         weight = np.minimum(1.0, limit / np.maximum(residual, 1e-9))
         scale = (weight * k * measured).sum(axis=0) / (weight * k**2).sum(axis=0)
     return _Reference(scale * own, tuple(profiles), "patient_scale")

@@ -1,4 +1,4 @@
-"""Antero-posterior diameter of the thecal sac at every disc and mid-body, and how much of it is lost.
+"""Antero-posterior diameter and area of the thecal sac at every disc and mid-body, and how much of it is lost.
 
 Definition: in the mid-sagittal plane, perpendicular to the smoothed centre line of the sac; the plane follows the
 sac and the bodies from slice to slice. At a disc, where the plane between the two facing endplates crosses the line;
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from spinemri.measure.centreline import SacProfile
+    from spinemri.measure.sections import Profile
 
 NORMAL_UP_TO_PCT = threshold("narrowing.normal_up_to")
 WIDE_FROM_PCT = 20.0
@@ -38,11 +38,12 @@ REACH_LEVELS = 3
 
 
 @dataclass(frozen=True, eq=False)
-class SacDiameter:
-    """Diameter in mm and its two ends (front, back), (2, 3) LPS mm."""
+class Diameter:
+    """Diameter in mm, its two ends (front, back), (2, 3) LPS mm, and where on the centre line it lies."""
 
     value: float
     ends: NDArray[np.float64]
+    index: int
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Compromise:
     references: tuple[int, ...]
 
 
-def diameter_at(profile: SacProfile, point: NDArray[np.float64], normal: NDArray[np.float64]) -> SacDiameter | str:
+def diameter_at(profile: Profile, point: NDArray[np.float64], normal: NDArray[np.float64]) -> Diameter | str:
     """Smallest diameter of the sac within 3 mm of a plane, or the reason why there is none.
 
     Parameters
@@ -71,15 +72,33 @@ def diameter_at(profile: SacProfile, point: NDArray[np.float64], normal: NDArray
     index = profile.line.nearest_to_plane(point, normal)
     if index is None:
         return "the sac mask does not reach this level"
-    half = round(WINDOW_MM / STEP_MM)
-    near = np.arange(max(index - half, 0), min(index + half + 1, len(profile.front)))
+    return narrowest(profile, index) or (
+        "the sac mask is interrupted here: complete narrowing or a gap in the segmentation; look at the image"
+    )
+
+
+def narrowest(profile: Profile, index: int) -> Diameter | None:
+    """Smallest diameter within 3 mm along the line of a point on it; None where the mask is interrupted there."""
+    near = window(profile, index)
     diameters = profile.diameter[near]
     if not np.isfinite(diameters).all():
-        return "the sac mask is interrupted here: complete narrowing or a gap in the segmentation; look at the image"
+        return None
     best = int(near[np.argmin(diameters)])
     offsets = np.array([profile.front[best], profile.back[best]])
     ends = profile.line.points[best] + offsets[:, None] * profile.line.posterior[best]
-    return SacDiameter(float(diameters.min()), ends)
+    return Diameter(float(diameters.min()), ends, best)
+
+
+def area_within(profile: Profile, index: int) -> float | None:
+    """Smallest area, mm2, within 3 mm along the line of a point on it; None where it could not be told."""
+    areas = profile.area[window(profile, index)]
+    return float(areas.min()) if np.isfinite(areas).all() else None
+
+
+def window(profile: Profile, index: int) -> NDArray[np.intp]:
+    """Indices of the line within 3 mm of one of its points."""
+    half = round(WINDOW_MM / STEP_MM)
+    return np.arange(max(index - half, 0), min(index + half + 1, len(profile.front)))
 
 
 def compromises(

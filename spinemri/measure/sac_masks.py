@@ -1,4 +1,4 @@
-"""The thecal sac of every series of a study, ready to be measured."""
+"""The thecal sac and the cord of every series of a study, ready to be measured."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from spinemri.anatomy import StructureKind
 from spinemri.measure.catalogue import Gap
-from spinemri.measure.centreline import centre_line, sac_profile
+from spinemri.measure.centreline import centre_line
+from spinemri.measure.sections import profile_along
 from spinemri.measurement import Status
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from spinemri.image import Image
     from spinemri.measure.bodies import MissingSlices
-    from spinemri.measure.centreline import SacProfile
+    from spinemri.measure.sections import Profile
     from spinemri.segmentation import Segmentation
 
 NO_SAC = Gap(Status.NOT_ASSESSABLE, "no series shows the thecal sac well enough to measure it")
@@ -25,7 +26,7 @@ _EDGE_SD_VOXELS = 0.41
 
 
 class SacMasks:
-    """The thecal sac in every series: its profile, made when first asked for, and the seams of a composed image.
+    """Sac and cord in every series: their profiles, made when first asked for, and the seams of a composed image.
 
     Parameters
     ----------
@@ -40,9 +41,10 @@ class SacMasks:
         self.segmentations = segmentations
         self._images = {image.series.series_uid: image for image in images}
         self._missing = missing
-        self._profiles: dict[str, SacProfile | Gap] = {}
+        self._profiles: dict[str, Profile | Gap] = {}
+        self._cords: dict[str, Profile | None] = {}
 
-    def profile(self, uid: str | None) -> SacProfile | Gap:
+    def profile(self, uid: str | None) -> Profile | Gap:
         """Edges of the sac along its centre line in one series, or why there are none."""
         segmentation = self.segmentations.get(uid) if uid is not None else None
         if segmentation is None or uid is None:
@@ -53,19 +55,40 @@ class SacMasks:
             self._profiles[uid] = (
                 Gap(Status.NOT_ASSESSABLE, "no thecal sac was found in the series it was to be measured in")
                 if line is None
-                else sac_profile(mask, segmentation.geometry, line, self._missing.get(uid, frozenset()))
+                else profile_along(mask, segmentation.geometry, line, self._missing.get(uid, frozenset()))
             )
         return self._profiles[uid]
+
+    def cord(self, uid: str) -> Profile | None:
+        """Edges of the cord along the sac's centre line in one series, or None when it shows no cord."""
+        if uid not in self._cords:
+            sac, segmentation = self.profile(uid), self.segmentations.get(uid)
+            mask = None if segmentation is None else segmentation.mask_of_kind(StructureKind.CORD)
+            self._cords[uid] = (
+                None
+                if isinstance(sac, Gap) or segmentation is None or mask is None or not mask.any()
+                else profile_along(mask, segmentation.geometry, sac.line, self._missing.get(uid, frozenset()))
+            )
+        return self._cords[uid]
 
     def near_seam(self, uid: str, point: NDArray[np.float64]) -> bool:
         """Whether a point (LPS mm) lies within 20 mm of a seam of a composed image."""
         image = self._images.get(uid)
         return image is not None and image.near_seam(point)
 
+    def pixel_mm(self, uid: str | None) -> float:
+        """Antero-posterior size of a voxel; 0 without a series."""
+        return self._size_mm(uid, 1)
+
+    def slice_mm(self, uid: str | None) -> float:
+        """Left-right size of a voxel; 0 without a series."""
+        return self._size_mm(uid, 0)
+
     def edge_sd_mm(self, uid: str | None) -> float:
         """Standard deviation of a length between two edges that the pixels alone give; 0 without a series."""
+        return _EDGE_SD_VOXELS * self.pixel_mm(uid)
+
+    def _size_mm(self, uid: str | None, world_axis: int) -> float:
         segmentation = self.segmentations.get(uid or "")
-        if segmentation is None:
-            return 0.0
-        grid = segmentation.geometry
-        return _EDGE_SD_VOXELS * float(grid.spacing[grid.axis_along(1)])
+        grid = None if segmentation is None else segmentation.geometry
+        return 0.0 if grid is None else float(grid.spacing[grid.axis_along(world_axis)])

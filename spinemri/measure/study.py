@@ -8,9 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spinemri.anatomy import StructureKind
-from spinemri.measure.bodies import body_measurements, body_shapes, losses_of
-from spinemri.measure.canal import sac_measurements
+from spinemri.measure.alignment import alignment_measurements
+from spinemri.measure.bodies import body_measurements, body_shapes, losses_of, with_sacrum
+from spinemri.measure.body_ratios import ratio_measurements
+from spinemri.measure.canal import canal_measurements
+from spinemri.measure.disc import DiscMasks, disc_measurements
+from spinemri.measure.disc_signal import disc_signals
+from spinemri.measure.foramen import foraminal_measurements
+from spinemri.measure.posterior_wall import wall_measurements
 from spinemri.measure.sac_masks import SacMasks
+from spinemri.measure.volume_loss import volume_losses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,10 +28,11 @@ if TYPE_CHECKING:
     from spinemri.spine import Spine
 
 _NO_SAC_REFERENCE_PCT = 20.0
+_ORDER = {StructureKind.DISC: 1, StructureKind.THECAL_SAC: 2, StructureKind.CORD: 3}
 
 
 def measure(spine: Spine, images: Sequence[Image], segmentations: Sequence[Segmentation]) -> tuple[Measurement, ...]:
-    """All measurements of a study, bodies first and then the thecal sac, each from head to foot.
+    """All measurements of a study, bodies first, then discs, the thecal sac and the cord, each from head to foot.
 
     Parameters
     ----------
@@ -45,7 +53,7 @@ def measure(spine: Spine, images: Sequence[Image], segmentations: Sequence[Segme
         found += _in_one_frame(spine.model_copy(update={"vertebrae": here}), images, by_uid)
     composed = {image.series.series_uid: image for image in images if image.series.composed}
     stated = [_flagged(m, composed) for m in found]
-    return tuple(sorted(stated, key=lambda m: m.kind is StructureKind.THECAL_SAC))
+    return tuple(sorted(stated, key=lambda m: _ORDER.get(m.kind, 0)))
 
 
 def _frame(segmentation: Segmentation | None) -> str | None:
@@ -65,8 +73,15 @@ def _in_one_frame(
     losses = losses_of(shapes)
     deformed = [v for v, loss in losses.items() if loss and loss.loss_pct.max() >= _NO_SAC_REFERENCE_PCT]
     bodies = body_measurements(spine, shapes, losses)
+    bodies += ratio_measurements(spine, shapes) + volume_losses(spine, shapes, losses, segmentations, missing)
+    whole = with_sacrum(shapes, spine, segmentations, missing)
+    bodies += wall_measurements(spine, whole, shapes, losses)
+    discs = disc_measurements(spine, whole, losses, DiscMasks(segmentations, missing))
+    discs += disc_signals(spine, images, segmentations)
+    discs += foraminal_measurements(spine, whole, images, DiscMasks(segmentations, missing))
+    aligned = alignment_measurements(spine, shapes, losses, segmentations, missing)
     sacs = SacMasks(segmentations, images, missing)
-    return [*bodies, *sac_measurements(spine, shapes, sacs, deformed)]
+    return [*bodies, *aligned, *discs, *canal_measurements(spine, shapes, sacs, images, deformed)]
 
 
 def _flagged(measurement: Measurement, composed: Mapping[str, Image]) -> Measurement:

@@ -17,7 +17,7 @@ import numpy as np
 
 from spinemri.measure.contour import contour, main_component
 from spinemri.measure.frame import Frame, frame_from, left_axis, robust_line
-from spinemri.measure.six_points import FACING, MIN_POINTS, SlicePoints, slice_points
+from spinemri.measure.six_points import FACING, INSET, MIN_POINTS, SlicePoints, slice_points
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -25,10 +25,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spinemri.geometry import Geometry
+    from spinemri.measure.contour import Contour
 
 COLUMNS = ("anterior", "middle", "posterior")
 _MOST_SLICES = 9
 _EDGE_SD_VOXELS = 0.41  # sqrt(2 / 12): two uniform edges
+_PLATE_REACH_MM = 4.0
+_WALL = (0.06, 0.45)  # of the endplate's length: how far from it a wall is followed
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +45,11 @@ class BodyShape:
     heights : (3,) mm, anterior, middle, posterior
     sd : (3,) mm, from the voxel size and from the spread over slices
     superior_normal, inferior_normal : unit vectors towards the head, normal to the chord of each endplate
+    corners : (2, 2, 3) LPS mm; upper and lower endplate, each carried on to the anterior and the posterior wall
     slices : how many slices were measured
     flags : 'lateral_cut' (the stack ends within the body), 'focal_dent' (a dent such as a Schmorl node at a mid-point)
+    outline : edge of the body in those slices
+    pixel_mm : voxel size along the superior axis
     """
 
     frame: Frame
@@ -53,8 +59,11 @@ class BodyShape:
     sd: NDArray[np.float64]
     superior_normal: NDArray[np.float64]
     inferior_normal: NDArray[np.float64]
+    corners: NDArray[np.float64]
     slices: int
     flags: tuple[str, ...] = ()
+    outline: tuple[Contour, ...] = ()
+    pixel_mm: float = 1.0
 
 
 def touches_field_edge(mask: NDArray[np.bool_], geometry: Geometry) -> bool:
@@ -116,7 +125,8 @@ def body_shape(
             return None
         frame = _realigned(frame, measured)
     measured = [found for c in contours if (found := slice_points(c, frame, pixel)) is not None]
-    return _combined(frame, measured, _pixel_mm(geometry, frame.superior), flags) if measured else None
+    pixel = _pixel_mm(geometry, frame.superior)
+    return replace(_combined(frame, measured, pixel, flags), outline=tuple(contours)) if measured else None
 
 
 def superior_endplate(
@@ -147,6 +157,47 @@ def superior_endplate(
         middle = frame.to_patient([0.0, (front + back) / 2, height])
         frame = frame.turned(-slope, 0.0)
     return middle, frame.superior
+
+
+def endplate_corners(
+    mask: NDArray[np.bool_], geometry: Geometry, upward: NDArray[np.float64], skip_slices: Collection[int] = ()
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Where the upper endplate meets the anterior and the posterior wall (2, 3), LPS mm, and its upward unit normal.
+
+    Parameters as in `superior_endplate`; with ``upward`` reversed it is the lower endplate, its normal pointing down.
+    For S1 and C2, which have one endplate. The walls are lines through their part near the endplate, up to 45 % of its
+    length away; None when either they or the edge cannot be followed.
+    """
+    plate = superior_endplate(mask, geometry, upward, skip_slices)
+    if plate is None:
+        return None
+    frame = frame_from(*plate, left_axis(geometry))
+    clean, grid, skipped = _cropped(mask, geometry, skip_slices)
+    outlines = [found for n in _central_slab(clean, grid, skipped)[0] if (found := contour(clean, grid, n)) is not None]
+    pixel = _pixel_mm(grid, frame.posterior)
+    ends = [pair for outline in outlines if (pair := _plate_ends(outline, frame, pixel)) is not None]
+    if not ends:
+        return None
+    corners = frame.to_patient([[0.0, end, 0.0] for end in np.median(ends, axis=0)])
+    return corners[:: 1 if frame.posterior[1] > 0 else -1], frame.superior
+
+
+def _plate_ends(outline: Contour, frame: Frame, pixel_mm: float) -> list[float] | None:
+    """Both ends, mm along the frame's posterior axis, of the endplate that the frame lies on, in one slice."""
+    local = frame.to_local(outline.points)
+    facing = outline.normals @ np.stack([frame.posterior, frame.superior], axis=1)
+    plate = (facing[:, 1] > FACING) & (np.abs(local[:, 2]) < _PLATE_REACH_MM)
+    if np.count_nonzero(plate) < MIN_POINTS:
+        return None
+    length = float(np.ptp(local[plate, 1]))
+    near = (local[:, 2] < -_WALL[0] * length) & (local[:, 2] > -_WALL[1] * length)
+    ends = []
+    for sign in (-1, 1):
+        wall = near & (sign * facing[:, 0] > FACING)
+        if np.count_nonzero(wall) < MIN_POINTS:
+            return None
+        ends.append(robust_line(local[wall, 2], local[wall, 1], 0.35 * pixel_mm)[0])
+    return ends
 
 
 def _pixel_mm(geometry: Geometry, direction: NDArray[np.float64]) -> float:
@@ -217,4 +268,7 @@ def _combined(frame: Frame, measured: list[SlicePoints], pixel_mm: float, flags:
     dent = ("focal_dent",) if np.mean([m.dent for m in measured]) >= 0.5 else ()
     upper, lower = (frame.to_patient(np.insert(end, 0, 0.0, axis=1)) for end in (centre + half, centre - half))
     sd = np.hypot(_EDGE_SD_VOXELS * pixel_mm, spread)
-    return BodyShape(frame, upper, lower, heights, sd, normals[0], normals[1], len(stack), (*flags, *dent))
+    ends = points[:, [0, 2]] + INSET / (1 - 2 * INSET) * (points[:, [0, 2]] - points[:, [2, 0]])
+    corners = frame.to_patient(np.insert(ends, 0, 0.0, axis=-1))
+    said, count = (*flags, *dent), len(stack)
+    return BodyShape(frame, upper, lower, heights, sd, normals[0], normals[1], corners, count, said, pixel_mm=pixel_mm)

@@ -73,6 +73,26 @@ def sac_profile(subject: Subject, curve: Curve) -> SacProfile:
     return SacProfile(diameter * taper, border, (wide - diameter) * taper, end)
 
 
+def sac_half_width(subject: Subject, curve: Curve, profile: SacProfile) -> Array:
+    """Half the width, mm, of the elliptic sac as a function of s (n,)."""
+    depth, width = (np.interp(curve.s, curve.middle, values) for values in (subject.canal_depth, subject.canal_width))
+    share = np.clip(profile.diameter / (0.8 * depth), 0.15, 1)
+    return np.asarray(width / 2 * subject.sac_width_fraction * share)
+
+
+def cord_size(subject: Subject, curve: Curve) -> tuple[Array, Array]:
+    """AP diameter and width, mm, of the cord as functions of s, (n,) each; 0 below its tip."""
+    tip = float(np.interp(subject.conus_index, np.arange(sizes.COUNT), curve.middle))
+    fade = np.clip((tip - curve.s) / 28, 0, 1) ** 0.6
+    depth = np.interp(curve.s, curve.middle, subject.cord_depth[: sizes.COUNT])
+    width = np.interp(curve.s, curve.middle, subject.cord_width[: sizes.COUNT])
+    above = np.clip((curve.top[0] - 22 - curve.s) / 20, 0, 1)  # medulla
+    enlarged = 0.9 * (curve.s > curve.middle[sizes.T12 - 1])  # the conus keeps this share of the size at T11
+    depth = np.maximum(depth, subject.cord_depth[sizes.T12 - 1] * enlarged) * fade * (1 + 0.4 * above)
+    width = np.maximum(width, subject.cord_width[sizes.T12 - 1] * enlarged) * fade * (1 + 0.5 * above)
+    return np.asarray(depth), np.asarray(width)
+
+
 def disc_s(curve: Curve, index: int) -> float:
     """Curve coordinate of the disc below vertebra ``index``."""
     return float(0.5 * (curve.bottom[index] + curve.top[index + 1]))
@@ -97,7 +117,7 @@ def paint_canal(
     profile = sac_profile(subject, curve)
     diameter, border = canvas.profile(profile.diameter), canvas.profile(profile.anterior_border)
     middle = border - diameter / 2
-    half_width = width / 2 * np.float32(subject.sac_width_fraction) * np.clip(diameter / (0.8 * depth), 0.15, 1)
+    half_width = canvas.profile(sac_half_width(subject, curve, profile))
     radius = ((canvas.f - middle) / np.maximum(diameter / 2, 0.05)) ** 2 + (canvas.x / half_width) ** 2
     within = span & (canvas.s_plane < profile.end_s)[None]
     sac = (radius < 1) & within
@@ -134,13 +154,7 @@ def _paint_cord(
 ) -> None:
     (middle, radius), curve = sac, canvas.curve
     tip = float(np.interp(subject.conus_index, np.arange(sizes.COUNT), curve.middle))
-    fade = np.clip((tip - curve.s) / 28, 0, 1) ** 0.6
-    depth = np.interp(curve.s, curve.middle, subject.cord_depth[: sizes.COUNT])
-    width = np.interp(curve.s, curve.middle, subject.cord_width[: sizes.COUNT])
-    above = np.clip((curve.top[0] - 22 - curve.s) / 20, 0, 1)  # medulla
-    enlarged = 0.9 * (curve.s > curve.middle[sizes.T12 - 1])  # the conus keeps this share of the size at T11
-    depth = np.maximum(depth, subject.cord_depth[sizes.T12 - 1] * enlarged) * fade * (1 + 0.4 * above)
-    width = np.maximum(width, subject.cord_width[sizes.T12 - 1] * enlarged) * fade * (1 + 0.5 * above)
+    depth, width = cord_size(subject, curve)
     knots = [curve.s[0], curve.middle[2], curve.middle[sizes.T1 + 5], curve.middle[sizes.T12], curve.s[-1]]
     shifts = [0, rng.uniform(-0.5, 0.8), rng.uniform(0, 2), rng.uniform(-1.2, 0.4), rng.uniform(-1.2, 0)]
     shift = curve.along(knots, shifts)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spinemri.synthesis.appearance import Appearance
-    from spinemri.synthesis.canvas import Curve
+    from spinemri.synthesis.canvas import Canvas, Curve
     from spinemri.synthesis.subject import Subject
 
 
@@ -49,7 +49,17 @@ def paint(
     are then true on average only. With a ``look`` (for training) outlines, posterior elements, canal and soft
     tissue are that person's.
     """
-    canvas = blank_canvas(subject, axes, rng, roughness_mm)
+    return painted(blank_canvas(subject, axes, rng, roughness_mm), subject, axes, rng, look)
+
+
+def painted(
+    canvas: Canvas,
+    subject: Subject,
+    axes: tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]],
+    rng: np.random.Generator,
+    look: Appearance | None = None,
+) -> LabelVolume:
+    """Paint a subject on a blank canvas with these axes (x, z, a); see ``paint``."""
     style = bones.sample_style(rng)
     if look:
         canvas = leaning(canvas, subject, look.twist)

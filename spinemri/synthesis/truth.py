@@ -2,6 +2,7 @@
 
 Heights are taken in the vertebra's own frame in its midline, anterior and posterior at 5 % of the depth from the
 walls. Height loss is against the same body before it broke. The sac's AP diameter is the one it was painted with.
+Angles lie between the straight lines that join an endplate's rims at the walls; forward bends (kyphosis) are positive.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 
 from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis.canal import disc_s, sac_profile
@@ -18,6 +20,13 @@ if TYPE_CHECKING:
     from spinemri.synthesis.subject import Subject
 
 INSET = 0.05
+_REGIONS = (  # name, upper body, whether its upper endplate, lower body, whether its upper endplate
+    ("thoracic_kyphosis", sizes.T1 + 3, True, sizes.T12, False),
+    ("lumbar_lordosis", sizes.T12, True, sizes.S1, True),
+    ("lumbar_lordosis", sizes.L1, True, sizes.S1, True),
+    ("lumbar_lordosis", sizes.L1 + 3, True, sizes.S1, True),
+    ("cervical_lordosis", 0, False, sizes.C7, False),
+)
 _PLACES = {"anterior": 1 - INSET, "middle": 0.5, "posterior": INSET}
 
 
@@ -63,6 +72,65 @@ def measurements(subject: Subject, curve: Curve, shown: list[int]) -> list[dict[
         if set(place.split("-")) <= wanted:
             records.append(_record(place, "dural_sac_ap", value, "mm"))
     return records
+
+
+def alignment(subject: Subject, shown: list[int]) -> list[dict[str, Any]]:
+    """Records, as in `measurements`, of wedge angles, slips, regional angles and the coronal curve.
+
+    Of the vertebrae shown; a slip or a regional angle needs both its ends. Only the upper endplate of S1 counts, and
+    only the lower one of C2.
+    """
+    records = []
+    for index in shown:
+        if 0 < index < sizes.S1:
+            angle = plate_lean(subject, index, superior=True) - plate_lean(subject, index, superior=False)
+            records.append(_record(sizes.NAMES[index], "wedge_angle", angle, "deg"))
+        if index + 1 in shown and index < sizes.S1:
+            place = f"{sizes.NAMES[index]}-{sizes.NAMES[index + 1]}"
+            slip_mm, slip_pct = slip(subject, index)
+            records += [_record(place, "slip_mm", slip_mm, "mm"), _record(place, "slip_pct", slip_pct, "%")]
+    for name, upper, superior, lower, lower_superior in _REGIONS:
+        if {upper, lower} <= {*shown}:
+            angle = plate_lean(subject, upper, superior=superior) - plate_lean(subject, lower, superior=lower_superior)
+            records.append(_record(f"{sizes.NAMES[upper]}-{sizes.NAMES[lower]}", name, angle, "deg"))
+    if len(shown) > 1:
+        stretch = f"{sizes.NAMES[shown[0]]}-{sizes.NAMES[shown[-1]]}"
+        records.append(_record(stretch, "coronal_curvature_estimate", coronal_curve(subject, shown), "deg"))
+    return records
+
+
+def plate_lean(subject: Subject, index: int, *, superior: bool) -> float:
+    """Forward lean of an endplate's normal in degrees."""
+    back, front = _rims(subject, index, superior=superior)
+    a, z = front - back
+    return float(-np.degrees(np.arctan2(z, a)))
+
+
+def slip(subject: Subject, index: int) -> tuple[float, float]:
+    """How far a body lies in front of the one below at the posterior rims: mm, and percent of the lower endplate."""
+    back, front = _rims(subject, index + 1, superior=True)
+    upper, _ = _rims(subject, index, superior=False)
+    length = float(np.linalg.norm(front - back))
+    forward = float((upper - back) @ (front - back)) / length
+    return forward, 100 * forward / length
+
+
+def coronal_curve(subject: Subject, shown: list[int]) -> float:
+    """Largest difference, in degrees, of the direction of the line through the bodies' centres, seen from the front."""
+    centres = np.asarray(subject.centre[shown], dtype=np.float64)
+    up = centres[0] - centres[-1]
+    height = -(centres @ up) / np.linalg.norm(up)
+    slope = CubicSpline(height, np.asarray(subject.midline[shown], dtype=np.float64))(height, 1)
+    return float(np.ptp(np.degrees(np.arctan(slope))))
+
+
+def _rims(subject: Subject, index: int, *, superior: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Posterior and anterior rim (a, z) of an endplate in the midline."""
+    up, front = (np.asarray(axis, dtype=np.float64) for axis in subject.axes(index))
+    heights_at = (float(subject.endplate(index, t, 1.0, superior=superior)) for t in (0.0, 1.0))
+    half = float(subject.depth[index]) / 2
+    back, fore = (subject.centre[index] + up * u + front * v for u, v in zip(heights_at, (-half, half), strict=True))
+    return np.asarray(back), np.asarray(fore)
 
 
 def _record(place: str, name: str, value: float, unit: str) -> dict[str, Any]:

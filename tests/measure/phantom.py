@@ -67,11 +67,54 @@ class Body:
 
 
 @dataclass(frozen=True)
+class Cord:
+    """An elliptic cord in the middle of the sac down to the disc below body ``end``; by disc, flattened or moved."""
+
+    ap: float = 7.0
+    width: float = 11.0
+    end: int = 99
+    compressed: dict[int, float] = field(default_factory=dict)  # part of the AP diameter lost
+    moved: dict[int, float] = field(default_factory=dict)  # mm to posterior
+
+
+@dataclass(frozen=True)
+class Foramen:
+    """Blocks around one foramen, mm in the frame of its disc: above and below its middle, behind its margin."""
+
+    top: float = 12.0  # lower border of the upper pedicle
+    bottom: float = 7.0  # upper border of the lower pedicle, below the middle
+    ap: float = 6.0  # articular process of the lower vertebra, up to `joint`
+    back: float = 9.0  # arch of the upper vertebra, above it
+    joint: float = 5.0
+    out: tuple[float, float] = (10.0, 19.0)  # from the mid-plane, beside the sac
+
+    @property
+    def height(self):
+        return self.top + self.bottom
+
+    @property
+    def area(self):
+        return self.back * (self.top - self.joint) + self.ap * (self.bottom + self.joint)
+
+    def blocks(self, p, s):
+        """Whether points (mm behind, mm above) lie in the arch of the upper and of the lower vertebra."""
+        upper = (p > -4) & (p < 14) & (s > self.top) & (s < self.top + 9) | (p > self.back) & (p < 14) & (
+            s > self.joint
+        ) & (s < self.top + 9)
+        lower = (p > -4) & (p < 14) & (s < -self.bottom) & (s > -self.bottom - 9) | (p > self.ap) & (p < 14) & (
+            s < self.joint
+        ) & (s > -self.bottom - 9)
+        return upper, lower
+
+
+@dataclass(frozen=True)
 class Phantom:
     bodies: tuple[Body, ...]
     narrowing: dict[int, float] = field(default_factory=dict)  # disc below body n -> part of the diameter lost
     turn: tuple[float, float, float] = (3.0, -2.0, 4.0)  # degrees about x, y, z of anatomy in the patient
     shift: tuple[float, float, float] = (12.0, -30.0, 85.0)
+    cord: Cord | None = None
+    foramina: dict[tuple[int, str], Foramen] = field(default_factory=dict)  # (disc below body n, side)
 
     def to_patient(self, points):
         return Rotation.from_euler("xyz", self.turn, degrees=True).apply(points) + self.shift
@@ -84,6 +127,26 @@ class Phantom:
         """Anatomy point on the sac's mid-line beside the disc below body n."""
         return (self._behind(n) + self._behind(n + 1)) / 2
 
+    def overhang(self, n):
+        """How far the posterior corner of one of the bodies beside disc n lies behind the disc's margin, mm."""
+        return float(self.in_disc(n, self._corners(n))[:, 1].max())
+
+    def _corners(self, n):
+        upper, lower = self.bodies[n], self.bodies[n + 1]
+        above = upper.to_anatomy([0.0, upper.depth / 2, upper.plates(1.0)[1]])
+        return np.array([above, lower.to_anatomy([0.0, lower.depth / 2, lower.plates(1.0)[0]])])
+
+    def in_disc(self, n, points):
+        """Anatomy points in the frame of the disc below body n: mm to the left, behind its margin, above its middle."""
+        upper, lower = self.bodies[n], self.bodies[n + 1]
+        corners = self._corners(n)
+        slope = (lower.plates(1.0)[0] - lower.plates(0.0)[0]) / lower.depth
+        up = Rotation.from_euler("x", upper.tilt).apply([0.0, 0.0, 1.0])
+        up = up + Rotation.from_euler("x", lower.tilt).apply(np.array([0.0, -slope, 1.0]) / np.hypot(1.0, slope))
+        up = up / np.linalg.norm(up)
+        axes = np.stack([[1.0, 0.0, 0.0], np.cross(up, [1.0, 0.0, 0.0]), up], axis=1)
+        return (points - np.mean(corners, axis=0)) @ axes
+
     def _behind(self, n):
         body = self.bodies[n]
         return body.to_anatomy([0.0, body.depth / 2 + 3.0 + SAC_MM / 2, 0.0])
@@ -94,17 +157,32 @@ class Phantom:
         smooth = np.polynomial.Polynomial.fit(knots[:, 2], knots[:, 1], 4)
         return z, smooth(z), smooth.deriv()(z)
 
-    def in_sac(self, points):
-        """Ellipse perpendicular to the curve; a narrowing comes from the front."""
+    def _across(self, points):
+        """Distance behind the sac's curve, and at each disc a bell along it: 1 there, 0 elsewhere."""
         z, y, slope = self._sac_curve()
         row_y, row_slope = np.interp(points[..., 2], z, y), np.interp(points[..., 2], z, slope)
         along = 1 / np.sqrt(1 + row_slope**2)
         back = (points[..., 1] - row_y) * along  # distance perpendicular to the curve, for a gentle curve
         z0 = points[..., 2] + back * row_slope * along  # foot of the perpendicular
+        return back, lambda n: np.exp(-(((z0 - self.disc_place(n)[2]) / along / 6.0) ** 2))
+
+    def in_cord(self, points):
+        """Ellipse perpendicular to the curve, within the sac."""
+        cord = self.cord or Cord(end=-1)
+        back, bell = self._across(points)
+        ap = cord.ap * (1 - sum((lost * bell(n) for n, lost in cord.compressed.items()), np.zeros(back.shape)))
+        middle = sum((mm * bell(n) for n, mm in cord.moved.items()), np.zeros(back.shape))
+        inside = ((back - middle) / (ap / 2)) ** 2 + (points[..., 0] / (cord.width / 2)) ** 2 < 1
+        last = self.disc_place(cord.end)[2] if 0 <= cord.end < len(self.bodies) - 1 else -np.inf
+        return inside & self.in_sac(points) & (points[..., 2] > last) & (cord.end >= 0)
+
+    def in_sac(self, points):
+        """Ellipse perpendicular to the curve; a narrowing comes from the front."""
+        z, _, _ = self._sac_curve()
+        back, bell = self._across(points)
         diameter = np.full(back.shape, SAC_MM)
         for n, lost in self.narrowing.items():
-            away = (z0 - self.disc_place(n)[2]) / along
-            diameter -= lost * SAC_MM * np.exp(-((away / 6.0) ** 2))
+            diameter -= lost * SAC_MM * bell(n)
         rear = SAC_MM / 2
         u = (back - (rear - diameter / 2)) / (diameter / 2)
         inside = u**2 + (points[..., 0] / 10.0) ** 2 < 1
@@ -129,10 +207,32 @@ class Phantom:
             near = np.abs(points[..., 2] - body.centre[2]) < 32
             voxels[near] = np.where(body.inside(points[near]), label_value(structure), voxels[near])
             structures[label_value(structure)] = structure
+        self._paint_arches(points, voxels, structures)
         sac = Structure(StructureKind.THECAL_SAC)
         voxels[self.in_sac(points)] = label_value(sac)
         structures[label_value(sac)] = sac
+        if self.cord is not None:
+            cord = Structure(StructureKind.CORD)
+            voxels[self.in_cord(points)] = label_value(cord)
+            structures[label_value(cord)] = cord
         return Segmentation(voxels, geometry, structures, uid, "formula")
+
+    def _paint_arches(self, points, voxels, structures):
+        """Discs that reach back to their margin, and the arches beside them; those of S1 are part of the sacrum."""
+        for (n, side), foramen in self.foramina.items():
+            levels = self.bodies[n].level, self.bodies[n + 1].level
+            x, p, s = np.moveaxis(self.in_disc(n, points), -1, 0)
+            out = x * (1 if side == "left" else -1)
+            within = (out > foramen.out[0]) & (out < foramen.out[1])
+            upper, lower = foramen.blocks(p, s)
+            kinds = [Structure(StructureKind.POSTERIOR_ELEMENTS, level) for level in levels]
+            kinds[1] = kinds[1] if levels[1].region != "S" else Structure(StructureKind.SACRUM)
+            disc = (np.abs(x) < 20) & (p > -25) & (p < 0) & (np.abs(s) < 6)
+            parts = [(Structure(StructureKind.DISC, *levels), disc)]
+            parts += [(kinds[0], within & upper), (kinds[1], within & lower)]
+            for structure, mask in parts:
+                voxels[mask & (voxels == 0)] = label_value(structure)
+                structures[label_value(structure)] = structure
 
     def grid(self, spacing=(4.0, 0.9, 0.8), turn=(2.0, 3.0, -2.0), margin=11.0):
         """An oblique sagittal grid (slices to the left, rows to the feet, columns to posterior) around everything."""

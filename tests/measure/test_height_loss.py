@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from spinemri.anatomy import Level
-from spinemri.measure.height_loss import adjacent, height_losses
+from spinemri.measure.height_loss import adjacent, height_losses, losses_against
 from spinemri.measure.height_profile import PROFILE_SD, height_profile
+from spinemri.measure.volume_loss import VOLUMES, volume_profile
 
 LUMBAR = ("T10", "T11", "T12", "L1", "L2", "L3", "L4", "L5")
 
@@ -120,3 +121,25 @@ def test_profile_has_a_source_in_every_row_and_none_where_unsourced():
     assert height_profile(Level("C2")) is None
     assert height_profile(Level("S1")) is None
     assert height_profile(Level("V3")) is None
+
+
+def volumes(lost=None):
+    profile = {Level(v): volume_profile(Level(v)) for v in LUMBAR}
+    return {v: 1.3 * known * (1 - (lost or {}).get(v.name, 0.0)) for v, known in profile.items()}
+
+
+@pytest.mark.parametrize("level", ["T12", "L1", "L3", "L5"])
+def test_volume_loss_follows_the_rules_for_heights(level):
+    found = volumes({level: 0.4})
+    intact = [v for v in found if v.name != level]
+    sd = {v: np.array([100.0]) for v in found}
+    losses = losses_against(found, sd, intact, [*found], VOLUMES)
+    assert losses[Level(level)].loss_pct == pytest.approx([40.0], abs=3.0)
+    assert Level(level) not in losses[Level(level)].reference_levels
+    assert losses[Level(level)].sd_pct[0] >= 100 * 0.6 * VOLUMES.scatter
+
+
+def test_without_an_intact_body_a_volume_has_no_loss():
+    found = volumes()
+    sd = {v: np.array([100.0]) for v in found}
+    assert set(losses_against(found, sd, [], [*found], VOLUMES).values()) == {None}

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from spinemri.anatomy import StructureKind
-from spinemri.measure.centreline import centre_line, sac_profile
-from spinemri.measure.sac import SacDiameter, compromises, diameter_at
+from spinemri.measure.centreline import centre_line
+from spinemri.measure.sac import Diameter, compromises, diameter_at
+from spinemri.measure.sections import profile_along
 from tests.measure.phantom import SAC_MM, lumbar
 
 GRIDS = [(4.0, 0.9, 0.8), (3.3, 1.0, 1.0), (1.0, 1.01, 0.99)]
@@ -13,7 +14,7 @@ GRIDS = [(4.0, 0.9, 0.8), (3.3, 1.0, 1.0), (1.0, 1.01, 0.99)]
 
 def profile_of(phantom, geometry):
     mask = phantom.segment(geometry).mask_of_kind(StructureKind.THECAL_SAC)
-    return mask, sac_profile(mask, geometry, centre_line(mask, geometry))
+    return mask, profile_along(mask, geometry, centre_line(mask, geometry))
 
 
 def disc(phantom, n):
@@ -59,8 +60,8 @@ def test_interrupted_or_absent_sac_gives_a_reason():
     row = round(float(geometry.to_index(phantom.to_patient(phantom.disc_place(4)))[1]))
     mask[:, row - 8 : row + 9] = False
     line = centre_line(mask, geometry)
-    assert "interrupted" in diameter_at(sac_profile(mask, geometry, line), point, normal)
-    assert "reach" in diameter_at(sac_profile(mask, geometry, line), point + np.array([0, 0, 400.0]), normal)
+    assert "interrupted" in diameter_at(profile_along(mask, geometry, line), point, normal)
+    assert "reach" in diameter_at(profile_along(mask, geometry, line), point + np.array([0, 0, 400.0]), normal)
     assert centre_line(np.zeros_like(mask), geometry) is None
 
 
@@ -70,8 +71,8 @@ def test_hole_in_the_mask_does_not_matter():
     mask, _ = profile_of(phantom, geometry)
     k, j, i = np.round(geometry.to_index(phantom.to_patient(phantom.disc_place(4)))).astype(int)
     mask[k - 1 : k + 2, j - 3 : j + 4, i - 2 : i + 2] = False
-    found = diameter_at(sac_profile(mask, geometry, centre_line(mask, geometry)), *disc(phantom, 4))
-    assert isinstance(found, SacDiameter)
+    found = diameter_at(profile_along(mask, geometry, centre_line(mask, geometry)), *disc(phantom, 4))
+    assert isinstance(found, Diameter)
     assert found.value == pytest.approx(SAC_MM, abs=0.6)
 
 

@@ -1,0 +1,142 @@
+"""What was read of sac and cord at one place, as measurements with intervals, or with the reason why there are none.
+
+The standard deviations are those of the pixels and of the distance of slices, as found on simulated spines whose masks
+are true (``docs/accuracy.md``); what a network draws wrong is not in them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spinemri.anatomy import StructureKind
+from spinemri.measure.catalogue import Gap, Place
+from spinemri.measure.cord import TAPER_MM, CordSection
+from spinemri.measure.sac import Diameter
+from spinemri.measurement import Measurement, Status
+from spinemri.norms import threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from spinemri.measure.canal import CanalReading
+    from spinemri.measure.sac import Compromise
+
+CORD_NAMES = ("cord_ap", "cord_area", "occupation_ratio", "csf_ring_fraction", "cord_shift_mm")
+_OFF_MIDLINE_MM = 6.0
+_SAC_AREA_SD, _CORD_AREA_SD = threshold("interval.sac_area"), threshold("interval.cord_area")
+_CORD_AP_PER_SLICE = threshold("interval.cord_ap_per_slice")
+_SHIFT_SD_MM = threshold("interval.cord_shift")
+_RING_SD, _EDGE_SD_MM = threshold("interval.csf_ring"), threshold("interval.sac_edge")
+_NO_AREA = Gap(Status.NOT_ASSESSABLE, "the outline is interrupted, or fewer than three slices cross it")
+_NO_RING = Gap(Status.NOT_ASSESSABLE, "the edges of cord and sac are not seen in the same slices")
+_NO_REFERENCE = Gap(Status.NOT_ASSESSABLE, "no normal level above or below to compare with")
+_TAPER = Gap(Status.NOT_ASSESSABLE, f"within {TAPER_MM:.0f} mm of its lower end, where a healthy cord tapers")
+_ALONE = Gap(Status.NOT_ASSESSABLE, "the cord is not seen far enough above and below to tell where it would run")
+
+
+def sac_statements(place: Place, reading: CanalReading, sd: float) -> list[Measurement]:
+    """Diameter and area of the sac."""
+    found, plane = reading.sac, reading.plane
+    if isinstance(found, Gap) or isinstance(plane, Gap):
+        gap = found if isinstance(found, Gap) else Gap(Status.NOT_ASSESSABLE, "no plane")
+        return [place.absent(name, gap) for name in ("dural_sac_ap", "dural_sac_area")]
+    sideways = abs(float(found.ends.mean(axis=0)[0] - plane.point[0]))
+    off = ("sac_off_midline",) if sideways > _OFF_MIDLINE_MM else ()
+    stated = place.measured("dural_sac_ap", found.value, sd, found.ends)
+    area = (
+        place.absent("dural_sac_area", _NO_AREA)
+        if reading.area is None
+        else place.measured("dural_sac_area", reading.area, _SAC_AREA_SD * reading.area)
+    )
+    return [m.model_copy(update={"flags": (*plane.flags, *off)}) for m in (stated, area)]
+
+
+def cord_statements(place: Place, reading: CanalReading, sd: float, slice_mm: float) -> list[Measurement]:
+    """Diameter, area, share of the sac, fluid around and displacement of the cord."""
+    here, cord = replace(place, kind=StructureKind.CORD), reading.cord
+    if isinstance(cord, Gap):
+        return [here.absent(name, cord) for name in CORD_NAMES]
+    ap_sd = float(np.hypot(sd, _CORD_AP_PER_SLICE * slice_mm))
+    every, share = (0.0, math.inf), (0.0, 1.0)
+    values = {
+        "cord_area": (cord.area, _CORD_AREA_SD * (cord.area or 0.0), _NO_AREA, every),
+        "occupation_ratio": (cord.occupation, _CORD_AREA_SD * (cord.occupation or 0.0), _NO_AREA, share),
+        "csf_ring_fraction": (cord.ring, _RING_SD, _NO_RING, share),
+        "cord_shift_mm": (cord.shift, _SHIFT_SD_MM, _ALONE, (-math.inf, math.inf)),
+    }
+    ends = cord.diameter.ends
+    ap = here.measured("cord_ap", cord.diameter.value, ap_sd, ends, every)
+    rest = [
+        here.absent(name, gap) if value is None else here.measured(name, value, spread, ends, within)
+        for name, (value, spread, gap, within) in values.items()
+    ]
+    return [ap, *rest]
+
+
+def compromise_statements(
+    place: Place,
+    reading: CanalReading,
+    losses: Sequence[Compromise | None],
+    all_: tuple[Sequence[Place], Sequence[CanalReading]],
+) -> list[Measurement]:
+    """What the sac's diameter, its area and the cord's diameter lost, and by how much the sac's edges are pushed in.
+
+    Parameters
+    ----------
+    losses : of the sac's diameter, of its area, of the cord's diameter
+    all_ : places of the same kind and what was read there, which the references of the losses count
+    """
+    here = replace(place, kind=StructureKind.CORD)
+    sac, cord = reading.sac, reading.cord
+    sac_gap, cord_gap = (what if isinstance(what, Gap) else None for what in (sac, cord))
+    if isinstance(cord, CordSection) and cord.to_end < TAPER_MM:
+        cord_gap = _TAPER
+    area_gap = sac_gap or (_NO_AREA if reading.area is None else None)
+    ends = sac.ends if isinstance(sac, Diameter) else None
+    cord_ends = cord.diameter.ends if isinstance(cord, CordSection) else None
+    return [
+        _stated(place, ("dural_sac_compromise_pct", sac_gap), (losses[0], ends), all_[0]),
+        _stated(place, ("dural_sac_area_compromise_pct", area_gap), (losses[1], ends), all_[0]),
+        *_indents(place, reading, losses[0], all_[1]),
+        _stated(here, ("cord_compression_pct", cord_gap), (losses[2], cord_ends), all_[0]),
+    ]
+
+
+def _stated(
+    place: Place,
+    what: tuple[str, Gap | None],
+    found: tuple[Compromise | None, NDArray[np.float64] | None],
+    places: Sequence[Place],
+) -> Measurement:
+    (name, gap), (loss, ends) = what, found
+    if gap is not None or loss is None:
+        return place.absent(name, gap or _NO_REFERENCE)
+    stated = place.measured(name, loss.pct, loss.sd_pct, ends)
+    levels = tuple(v for n in loss.references for v in (places[n].level, places[n].lower) if v is not None)
+    one_sided = ("one_sided_reference",) if len(loss.references) == 1 else ()
+    sac = place.kind is StructureKind.THECAL_SAC
+    tapering = ("tapering_sac",) if sac and place.lower is not None and place.lower.region == "S" else ()
+    return stated.model_copy(update={"reference_levels": levels, "flags": (*one_sided, *tapering)})
+
+
+def _indents(
+    place: Place, reading: CanalReading, loss: Compromise | None, readings: Sequence[CanalReading]
+) -> list[Measurement]:
+    """How far the sac's front edge lies behind, and its back edge before, those of the reference levels."""
+    names = ("dural_sac_front_indent_mm", "dural_sac_back_indent_mm")
+    if isinstance(reading.sac, Gap) or loss is None:
+        gap = reading.sac if isinstance(reading.sac, Gap) else _NO_REFERENCE
+        return [place.absent(name, gap) for name in names]
+    usual = np.mean([readings[n].edges for n in loss.references], axis=0)
+    front, back = reading.edges[0] - usual[0], usual[1] - reading.edges[1]
+    ends = reading.sac.ends
+    return [
+        place.measured(name, float(value), _EDGE_SD_MM, end[None])
+        for name, value, end in zip(names, (front, back), ends, strict=True)
+    ]

@@ -1,0 +1,56 @@
+"""True diameters and areas of the sac and of the cord, by construction, under the names and ids that ``measure`` uses.
+
+Both are ellipses across the curve through the posterior walls. The cord is left out where the sac may flatten it, for
+how much of it then remains depends on where in the sac it lies, and near its tip.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spinemri.synthesis import morphometry as sizes
+from spinemri.synthesis.canal import cord_size, disc_s, sac_half_width, sac_profile
+
+if TYPE_CHECKING:
+    from spinemri.synthesis.canvas import Curve
+    from spinemri.synthesis.subject import Subject
+
+_ASIDE_MM = 2.0  # furthest that a cord lies from the sac's middle
+_INSIDE = 0.95  # of the sac's diameter is open to the cord
+_LEAST_MM = 4.0  # a thinner cord is about to end
+
+
+def canal(subject: Subject, curve: Curve, shown: list[int]) -> list[dict[str, Any]]:
+    """Records of the sac's diameter and area and of the cord's, at every mid-body and disc of the vertebrae shown."""
+    profile = sac_profile(subject, curve)
+    half, (depth, width) = sac_half_width(subject, curve, profile), cord_size(subject, curve)
+    records = []
+    for place, s in _places(curve, shown).items():
+        ap, across, cord, cord_width = (
+            float(np.interp(s, curve.s, values)) for values in (profile.diameter, half, depth, width)
+        )
+        records += [
+            _record(place, "dural_sac_ap", ap, "mm"),
+            _record(place, "dural_sac_area", np.pi / 2 * ap * across, "mm2"),
+        ]
+        if cord > _LEAST_MM and cord + 2 * _ASIDE_MM < _INSIDE * ap:
+            area = np.pi / 4 * cord * cord_width
+            records += [_record(place, "cord_ap", cord, "mm"), _record(place, "cord_area", area, "mm2")]
+    return records
+
+
+def _places(curve: Curve, shown: list[int]) -> dict[str, float]:
+    """Curve coordinate of every mid-body ('L4') and disc ('L4-L5') between C3 and S1 that is shown."""
+    places = {}
+    for index in shown:
+        if 0 < index < sizes.S1:
+            places[sizes.NAMES[index]] = float(curve.middle[index])
+        if 0 < index < sizes.S1 and index + 1 in shown:
+            places[f"{sizes.NAMES[index]}-{sizes.NAMES[index + 1]}"] = disc_s(curve, index)
+    return places
+
+
+def _record(place: str, name: str, value: float, unit: str) -> dict[str, Any]:
+    return {"id": f"{place}.{name}", "level": place, "name": name, "value": round(float(value), 3), "unit": unit}
