@@ -194,6 +194,14 @@ def differential(lesion: Lesion, signs: Signs) -> tuple[Entity, ...]:
     return tuple(Entity(k, round(w, 3), *_evidence(k, signs), same_signal(k, signs.contrasts)) for w, k in named)
 
 
+def judge(
+    lesions: Sequence[Lesion], measurements: Mapping[str, Measurement]
+) -> tuple[tuple[Lesion, Signs, tuple[Entity, ...]], ...]:
+    """Every lesion with its signs and its differential."""
+    read = [(lesion, signs_of(lesion, lesions, measurements)) for lesion in lesions]
+    return tuple((lesion, signs, differential(lesion, signs)) for lesion, signs in read)
+
+
 def _is_fat(signs: Signs) -> bool:
     bright = signs.t1 is not None and signs.t1 >= T1_BRIGHT
     return bright and (signs.stir is None or signs.stir < STIR_BRIGHT)

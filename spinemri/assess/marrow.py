@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinemri.assess.lesion import BULGE_MM, RULE, SOURCE, SPREAD_MM3, differential, may_be_tumour, signs_of
-from spinemri.finding import Certainty, Finding, Urgency
+from spinemri.assess.lesion import BULGE_MM, RULE, SOURCE, SPREAD_MM3, judge, may_be_tumour
+from spinemri.finding import Certainty, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -50,8 +50,7 @@ def assess_marrow(
     """
     by_id = {m.id: m for m in measurements}
     diffuse = diffuse_finding(by_id, screen)
-    read = [(lesion, signs_of(lesion, lesions, by_id)) for lesion in lesions]
-    judged = [(lesion, signs, differential(lesion, signs)) for lesion, signs in read]
+    judged = judge(lesions, by_id)
     findings = [_lesion_finding(*one, by_id) for one in judged]
     suspicious = [lesion for lesion, _, entities in judged if may_be_tumour(entities[0], lesion.seen_in)]
     possible = [lesion for lesion, _, entities in judged if any(may_be_tumour(e, lesion.seen_in) for e in entities)]
@@ -148,7 +147,6 @@ def involvement_finding(
         certainty=Certainty.PRESENT if sure else Certainty.BORDERLINE,
         statement=text,
         evidence=tuple(f"{lesion.id}.lesion_volume" for lesion in suspicious),
-        urgency=Urgency.CATEGORY_3,
         **common,
     )
 

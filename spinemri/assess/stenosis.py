@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spinemri.assess.cause import narrowing_causes
 from spinemri.finding import Certainty, Finding
 from spinemri.measurement import Measurement, Status
 from spinemri.norms import NORMS, source_of, threshold
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 KIND = "thecal_sac_narrowing"
 _TAPER = "perhaps the normal taper of the sac"
+_AREA = "dural_sac_area_compromise_pct"
 NORMAL_UP_TO_PCT = threshold("narrowing.normal_up_to")
 MILD_UP_TO_PCT = threshold("narrowing.mild_up_to")
 MODERATE_UP_TO_PCT = threshold("narrowing.moderate_up_to")
@@ -69,24 +71,29 @@ def narrowing_finding(measurements: Mapping[str, Measurement], compromise: Measu
     measurements : id -> measurement
     compromise : the place's ``dural_sac_compromise_pct``
     """
-    diameter = measurements.get(f"{compromise.place}.dural_sac_ap")
-    measured = diameter is not None and diameter.value is not None
+    diameter, area = (measurements.get(f"{compromise.place}.{name}") for name in ("dural_sac_ap", _AREA))
+    known = [m.id for m in (diameter, area) if m is not None and m.value is not None]
+    narrowed = compromise.value is not None and thirds_grade(compromise.value) != "none"
+    causes = narrowing_causes(measurements, compromise) if narrowed else ()
+    named = dict.fromkeys([cause for cause, _ in causes] + ([_TAPER] if _may_taper(compromise) else []))
     return Finding(
         id=f"{compromise.place}.{KIND}",
         kind=KIND,
         levels=tuple(v for v in (compromise.level, compromise.lower) if v is not None),
         at_disc=compromise.lower is not None,
         grade="" if compromise.value is None else thirds_grade(compromise.value),
-        cause=_TAPER if _may_taper(compromise) else "",
+        cause=", ".join(named),
         certainty=narrowing_certainty(compromise),
-        statement=_statement(compromise, diameter),
-        evidence=(compromise.id, *((diameter.id,) if diameter is not None and measured else ())),
+        statement=_statement(compromise, diameter, area, tuple(cause for cause in named if cause != _TAPER)),
+        evidence=(compromise.id, *known, *(id_ for _, id_ in causes)),
         rule=RULE,
         source=SOURCE,
     )
 
 
-def _statement(compromise: Measurement, diameter: Measurement | None) -> str:
+def _statement(
+    compromise: Measurement, diameter: Measurement | None, area: Measurement | None, causes: tuple[str, ...]
+) -> str:
     where = compromise.place if compromise.lower is not None else f"{compromise.place} mid-body"
     width = "" if diameter is None or diameter.value is None else f"{diameter.value:.1f} mm"
     if compromise.value is None:
@@ -99,8 +106,12 @@ def _statement(compromise: Measurement, diameter: Measurement | None) -> str:
     one_sided = ", one side only" if "one_sided_reference" in compromise.flags else ""
     reference = _reference(compromise) + one_sided
     text = f"{where}: {what}, {max(compromise.value, 0.0):.0f} % (reference {reference}); antero-posterior {width}"
+    if grade == "none":
+        return f"{text}."
+    lost = "" if area is None or area.value is None else f"; {max(area.value, 0.0):.0f} % of its area lost"
+    why = f"; narrowed by {', '.join(causes)}" if causes else ""
     taper = f"; {_TAPER}" if _may_taper(compromise) else ""
-    return f"{text}{_healthy(compromise) if grade != 'none' else ''}{taper}."
+    return f"{text}{_healthy(compromise)}{lost}{why}{taper}."
 
 
 def _reference(compromise: Measurement) -> str:

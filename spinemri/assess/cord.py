@@ -1,0 +1,256 @@
+"""Compression, displacement and T2 signal of the cord; and, beside a tumour in the canal, a screen for compression.
+
+Compression and displacement are told apart: a tumour often pushes a cord aside long before it flattens it. A cord is
+compressed from 15 % loss of its own diameter, equivocal from 10 %, if anything can press on it: healthy cords vary in
+size along the neck, and masks are drawn too thick or too thin. An ESCC grade is read on axial T2w images at the
+worst level; from sagittal ones only 'low', 'possible high' or 'indeterminate' is said, never a digit. The cord's signal
+is always stated: normal, raised or not assessable.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spinemri.assess.cause import EPIDURAL_TUMOUR, narrowing_causes
+from spinemri.finding import Certainty, Finding
+from spinemri.measurement import BELOW_THE_CORD, Measurement, Status
+from spinemri.norms import source_of, threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from spinemri.anatomy import Level
+
+COMPRESSION, DISPLACEMENT, SIGNAL, ESCC = "cord_compression", "cord_displacement", "cord_signal", "escc_screen"
+EQUIVOCAL_FROM_PCT, COMPRESSED_FROM_PCT = threshold("cord.equivocal_from"), threshold("cord.compressed_from")
+DISPLACED_FROM_MM, VISIBLE_ABOVE = threshold("cord.displaced_from"), threshold("csf_ring.visible_above")
+PRESSED_BELOW, SAC_NORMAL_UP_TO_PCT = threshold("cord.pressed_ring_below"), threshold("narrowing.normal_up_to")
+RAISED_FROM, SURELY_RAISED_FROM = threshold("cord_signal.raised_from"), threshold("cord_signal.surely_raised_from")
+
+COMPRESSION_RULE = (
+    f"loss of mid-sagittal cord diameter against the nearest normal levels: below {EQUIVOCAL_FROM_PCT:g} % none, up to "
+    f"{COMPRESSED_FROM_PCT:g} % equivocal, from there compressed; displaced from {DISPLACED_FROM_MM:g} mm, which is no "
+    f"compression; no compression either where nothing presses: fluid on {100 * PRESSED_BELOW:g} % or more of its "
+    f"front and back edge, and a sac that lost no more than {SAC_NORMAL_UP_TO_PCT:g} %"
+)
+_SAC_LOSS = "dural_sac_compromise_pct"
+_NAMED = (Certainty.PRESENT, Certainty.BORDERLINE)
+COMPRESSION_SOURCE = f"formula: Miyanji et al., Radiology 2007;243:820; limits: {source_of('cord.compressed_from')}"
+SIGNAL_RULE = (
+    f"T2w signal against the patient's own cord: below {RAISED_FROM:g} normal, from {SURELY_RAISED_FROM:g} raised, "
+    "between borderline"
+)
+SIGNAL_SOURCE = source_of("cord_signal.raised_from")
+ESCC_RULE = (
+    "tumour in the canal, sagittal images only: possible high grade (2 or 3) when the cord is compressed, "
+    "indeterminate when that is equivocal, cannot be measured or no fluid is seen around the cord, else low grade "
+    "(0 to 1c)"
+)
+ESCC_SOURCE = "grades: Bilsky et al., J Neurosurg Spine 2010;13:324; the screen is this project's own"
+
+
+def compression_finding(measurements: Mapping[str, Measurement], compression: Measurement) -> Finding:
+    """The finding at one disc or mid-body.
+
+    Parameters
+    ----------
+    measurements : id -> measurement
+    compression : the place's ``cord_compression_pct``
+    """
+    near = [measurements.get(f"{compression.place}.{name}") for name in ("csf_ring_fraction", _SAC_LOSS)]
+    pressed = _may_be_pressed(*near)
+    certainty = compression_certainty(compression) if pressed else _without_pressure(compression)
+    causes = narrowing_causes(measurements, compression) if certainty in _NAMED else ()
+    known = [m.id for m in near if m is not None and m.value is not None]
+    return Finding(
+        id=f"{compression.place}.{COMPRESSION}",
+        kind=COMPRESSION,
+        levels=_levels(compression),
+        at_disc=compression.lower is not None,
+        grade=_grade(compression, certainty),
+        cause=", ".join(dict.fromkeys(cause for cause, _ in causes)),
+        certainty=certainty,
+        statement=_compression_statement(compression, certainty, near[0]),
+        evidence=(compression.id, *known, *(id_ for _, id_ in causes)),
+        rule=COMPRESSION_RULE,
+        source=COMPRESSION_SOURCE,
+    )
+
+
+def compression_certainty(compression: Measurement) -> Certainty:
+    """Whether the cord has lost diameter; borderline too when its interval still reaches what is no loss."""
+    if compression.value is None:
+        return Certainty.NOT_ASSESSABLE
+    if compression.value < EQUIVOCAL_FROM_PCT:
+        return Certainty.ABSENT
+    unsure = compression.interval is not None and compression.interval[0] < EQUIVOCAL_FROM_PCT
+    return Certainty.BORDERLINE if compression.value < COMPRESSED_FROM_PCT or unsure else Certainty.PRESENT
+
+
+def _may_be_pressed(ring: Measurement | None, sac_loss: Measurement | None) -> bool:
+    """Whether anything can press on the cord: fluid is missing around it, the sac is narrowed, or that is not known."""
+    fluid = None if ring is None else ring.value
+    lost = None if sac_loss is None else sac_loss.value
+    free = fluid is not None and fluid >= PRESSED_BELOW and lost is not None and lost <= SAC_NORMAL_UP_TO_PCT
+    return not free
+
+
+def _without_pressure(compression: Measurement) -> Certainty:
+    return Certainty.NOT_ASSESSABLE if compression.value is None else Certainty.ABSENT
+
+
+def displacement_finding(measurements: Mapping[str, Measurement], shift: Measurement) -> Finding:
+    """Whether the cord is pushed aside at one place, which is no compression.
+
+    Parameters
+    ----------
+    measurements : id -> measurement
+    shift : the place's ``cord_shift_mm``
+    """
+    where, away = _where(shift), abs(shift.value or 0.0)
+    causes: tuple[tuple[str, str], ...] = ()
+    if shift.value is None:
+        certainty, text = Certainty.NOT_ASSESSABLE, f"{where}: displacement of the cord not assessable: {shift.reason}."
+    elif away < DISPLACED_FROM_MM:
+        certainty, text = Certainty.ABSENT, f"{where}: cord not displaced ({away:.1f} mm)."
+    else:
+        half = (shift.interval[1] - shift.interval[0]) / 2 if shift.interval else 0.0
+        certainty = Certainty.PRESENT if away - half >= DISPLACED_FROM_MM else Certainty.BORDERLINE
+        causes = narrowing_causes(measurements, shift)
+        doubt = "perhaps " if certainty is Certainty.BORDERLINE else ""
+        text = f"{where}: cord {doubt}displaced {away:.1f} mm {'posteriorly' if shift.value > 0 else 'anteriorly'}."
+    return Finding(
+        id=f"{shift.place}.{DISPLACEMENT}",
+        kind=DISPLACEMENT,
+        levels=_levels(shift),
+        at_disc=shift.lower is not None,
+        cause=", ".join(dict.fromkeys(cause for cause, _ in causes)),
+        certainty=certainty,
+        statement=text,
+        evidence=(shift.id, *(id_ for _, id_ in causes)),
+        rule=COMPRESSION_RULE,
+        source=source_of("cord.displaced_from"),
+    )
+
+
+def signal_finding(measurements: Mapping[str, Measurement], ratio: Measurement) -> Finding:
+    """The T2w signal of the cord at one place.
+
+    Parameters
+    ----------
+    measurements : id -> measurement
+    ratio : the place's ``cord_t2_ratio``
+    """
+    length = measurements.get(f"{ratio.place}.cord_t2_length_mm")
+    where = _where(ratio)
+    if ratio.value is None:
+        certainty, grade = Certainty.NOT_ASSESSABLE, ""
+        text = f"{where}: signal of the cord not assessable: {ratio.reason}."
+    elif ratio.value < RAISED_FROM:
+        certainty, grade = Certainty.ABSENT, "normal"
+        text = f"{where}: T2w signal of the cord normal ({ratio.value:.2f} times the patient's own)."
+    else:
+        sure = ratio.value >= SURELY_RAISED_FROM
+        certainty, grade = Certainty.PRESENT if sure else Certainty.BORDERLINE, "raised"
+        over = f", over {length.value:.0f} mm" if length is not None and length.value else ""
+        text = f"{where}: T2w signal of the cord {'' if sure else 'perhaps '}raised, {ratio.value:.2f} times{over}."
+    return Finding(
+        id=f"{ratio.place}.{SIGNAL}",
+        kind=SIGNAL,
+        levels=_levels(ratio),
+        at_disc=ratio.lower is not None,
+        grade=grade,
+        certainty=certainty,
+        statement=text,
+        evidence=(ratio.id, *((length.id,) if length is not None else ())),
+        rule=SIGNAL_RULE,
+        source=SIGNAL_SOURCE,
+    )
+
+
+def escc_screen(measurements: Mapping[str, Measurement], compression: Measurement) -> Finding | None:
+    """The screen at one place; None where no tumour was seen in the canal, or the cord has ended there.
+
+    Parameters
+    ----------
+    measurements : id -> measurement
+    compression : the place's ``cord_compression_pct``
+    """
+    tumours = [id_ for cause, id_ in narrowing_causes(measurements, compression) if cause == EPIDURAL_TUMOUR]
+    size = measurements.get(f"{compression.place}.cord_ap")
+    if not tumours or (size is not None and size.reason == BELOW_THE_CORD):
+        return None
+    ring = measurements.get(f"{compression.place}.csf_ring_fraction")
+    grade = _screen(compression, ring)
+    certainty = {"low": Certainty.ABSENT, "possible high": Certainty.PRESENT}.get(grade, Certainty.BORDERLINE)
+    return Finding(
+        id=f"{compression.place}.{ESCC}",
+        kind=ESCC,
+        levels=_levels(compression),
+        at_disc=compression.lower is not None,
+        cause=EPIDURAL_TUMOUR,
+        grade=grade,
+        certainty=certainty,
+        statement=(
+            f"{_where(compression)}: tumour in the canal; screen for epidural cord compression: {grade} grade. "
+            "The grade itself (ESCC) is not assessed: no axial T2w images."
+        ),
+        evidence=(compression.id, *((ring.id,) if ring is not None else ()), *tumours),
+        rule=ESCC_RULE,
+        source=ESCC_SOURCE,
+    )
+
+
+def _screen(compression: Measurement, ring: Measurement | None) -> str:
+    certainty = compression_certainty(compression)
+    if certainty is Certainty.PRESENT:
+        return "possible high"
+    hidden = ring is None or ring.value is None or ring.value <= VISIBLE_ABOVE
+    return "low" if certainty is Certainty.ABSENT and not hidden else "indeterminate"
+
+
+def _grade(compression: Measurement, certainty: Certainty) -> str:
+    if compression.value is None:
+        return ""
+    if certainty is Certainty.ABSENT:
+        return "none"
+    return "equivocal" if compression.value < COMPRESSED_FROM_PCT else "compressed"
+
+
+def _compression_statement(compression: Measurement, certainty: Certainty, ring: Measurement | None) -> str:
+    where = _where(compression)
+    if compression.value is None:
+        why = "out of the field of view" if compression.status is Status.OUT_OF_FIELD else "not assessable"
+        return f"{where}: compression of the cord {why}: {compression.reason}."
+    grade = _grade(compression, certainty)
+    words = {"compressed": "cord compressed", "equivocal": "compression of the cord equivocal"}
+    doubt = grade == "compressed" and certainty is Certainty.BORDERLINE
+    thin = grade == "none" and compression.value >= EQUIVOCAL_FROM_PCT
+    what = f"{'perhaps ' if doubt else ''}{words.get(grade, 'cord not compressed')}"
+    loss = f"{max(compression.value, 0.0):.0f} % {'thinner' if thin else 'of its diameter lost'}"
+    free = "; but nothing presses on it" if thin else ""
+    fluid = _fluid(None if ring is None else ring.value)
+    return f"{where}: {what}, {loss} (reference {_references(compression)}){free}{fluid}."
+
+
+def _fluid(share: float | None) -> str:
+    if share is None:
+        return ""
+    if share <= VISIBLE_ABOVE:
+        return "; no fluid seen in front of it or behind it"
+    return f"; fluid along {100 * share:.0f} % of its front and back edge"
+
+
+def _references(compression: Measurement) -> str:
+    names = [str(v) for v in compression.reference_levels]
+    if compression.lower is None:
+        return ", ".join(names)
+    return ", ".join(f"{upper}-{lower}" for upper, lower in zip(names[::2], names[1::2], strict=True))
+
+
+def _where(measurement: Measurement) -> str:
+    return measurement.place if measurement.lower is not None else f"{measurement.place} mid-body"
+
+
+def _levels(measurement: Measurement) -> tuple[Level, ...]:
+    return tuple(v for v in (measurement.level, measurement.lower) if v is not None)

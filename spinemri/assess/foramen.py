@@ -1,0 +1,165 @@
+"""Narrowing of a lumbar neural foramen: a category per level and side, never from one number alone.
+
+Three criteria may speak: little fat around the root on T1w, a low foramen, a shallow one. Readers grade by the fat and
+agreed not to report diameters (Andreisek 2014), so fat decides the category and millimetres stand beside it. Narrowing
+is present from two criteria that speak with their whole 95 % interval; from one alone, or where an interval reaches its
+limit, it is borderline; a foramen of usual size with little fat is not called narrow. With fewer than two criteria
+measured nothing is said. The limits are those of lumbar spines.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from spinemri.assess.cause import LIGAMENT, foraminal_causes
+from spinemri.finding import Certainty, Finding
+from spinemri.measurement import Measurement, Status
+from spinemri.norms import source_of, threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KIND = "foraminal_narrowing"
+HEIGHT_UP_TO_MM, AP_BELOW_MM = threshold("foramen.height_up_to"), threshold("foramen.ap_below")
+PRESERVED_FROM, LOST_BELOW = threshold("foramen.fat_preserved_from"), threshold("foramen.fat_lost_below")
+RULE = (
+    f"criteria: perineural fat on T1w partly lost below {100 * PRESERVED_FROM:g} % of the area, lost below "
+    f"{100 * LOST_BELOW:g} %; height up to {HEIGHT_UP_TO_MM:g} mm; AP below {AP_BELOW_MM:g} mm. None: no criterion, or "
+    "fat partly lost alone; severe: fat lost and a size; moderate: fat partly lost and a size, or fat lost alone; "
+    "mild: a size alone. Present when two criteria speak with their whole 95 % interval, borderline otherwise; not assessable with fewer than two measured"
+)
+SOURCE = (
+    f"height: {source_of('foramen.height_up_to')}; AP: {source_of('foramen.ap_below')}; "
+    f"fat: {source_of('foramen.fat_lost_below')}; categories: Andreisek et al. 2014"
+)
+_UNDETERMINED = "cause not determined"
+
+
+class _Criterion(NamedTuple):
+    """Whether a measurement speaks for narrowing, and whether its whole interval does."""
+
+    speaks: bool
+    surely: bool
+
+
+def foraminal_finding(measurements: Mapping[str, Measurement], height: Measurement) -> Finding:
+    """The finding at one foramen.
+
+    Parameters
+    ----------
+    measurements : id -> measurement
+    height : the place's ``foraminal_height_left`` or ``foraminal_height_right``
+    """
+    side = height.name.rsplit("_", 1)[1]
+    ap, fat = (
+        measurements.get(f"{height.place}.{name}_{side}") for name in ("foraminal_ap", "perineural_fat_fraction")
+    )
+    known = [m for m in (height, ap, fat) if m is not None and m.value is not None]
+    reason = _not_assessable(height, len(known))
+    certainty = Certainty.NOT_ASSESSABLE if reason else foraminal_certainty(height, ap, fat)
+    narrowed = certainty in (Certainty.PRESENT, Certainty.BORDERLINE)
+    causes = _causes(measurements, (height, ap), side) if narrowed else ()
+    grade = "" if reason else foraminal_grade(height, ap, fat)
+    named = tuple(dict.fromkeys(cause for cause, _ in causes))
+    where = f"{height.place} {side}"
+    return Finding(
+        id=f"{height.place}.{KIND}_{side}",
+        kind=KIND,
+        levels=tuple(v for v in (height.level, height.lower) if v is not None),
+        at_disc=True,
+        side=side,
+        grade=grade,
+        cause=", ".join(named),
+        certainty=certainty,
+        statement=f"{where}: narrowing of the neural foramen {reason}."
+        if reason
+        else f"{where}: {_what(grade, certainty)}; {_seen(height, ap, fat)}{_why(named) if narrowed else ''}.",
+        evidence=tuple(dict.fromkeys((height.id, *(m.id for m in known), *(id_ for _, id_ in causes)))),
+        rule=RULE,
+        source=SOURCE,
+    )
+
+
+def foraminal_grade(height: Measurement, ap: Measurement | None, fat: Measurement | None) -> str:
+    """'none', 'mild', 'moderate' or 'severe'."""
+    sizes, lost = _low(height).speaks or _shallow(ap).speaks, _below(fat, LOST_BELOW).speaks
+    if lost:
+        return "severe" if sizes else "moderate"
+    if not sizes:
+        return "none"
+    return "moderate" if _fat(fat).speaks else "mild"
+
+
+def foraminal_certainty(height: Measurement, ap: Measurement | None, fat: Measurement | None) -> Certainty:
+    """Whether a foramen with two criteria measured is narrow; ABSENT and the grade 'none' always go together."""
+    if foraminal_grade(height, ap, fat) == "none":
+        return Certainty.ABSENT
+    criteria = (_low(height), _shallow(ap), _fat(fat))
+    return Certainty.PRESENT if sum(c.surely for c in criteria) >= 2 else Certainty.BORDERLINE
+
+
+def _low(height: Measurement) -> _Criterion:
+    if height.value is None:
+        return _Criterion(speaks=False, surely=False)
+    speaks = height.value <= HEIGHT_UP_TO_MM
+    return _Criterion(speaks, speaks and _highest(height) <= HEIGHT_UP_TO_MM)
+
+
+def _shallow(ap: Measurement | None) -> _Criterion:
+    return _below(ap, AP_BELOW_MM)
+
+
+def _fat(fat: Measurement | None) -> _Criterion:
+    return _below(fat, PRESERVED_FROM)
+
+
+def _below(measurement: Measurement | None, limit: float) -> _Criterion:
+    if measurement is None or measurement.value is None:
+        return _Criterion(speaks=False, surely=False)
+    return _Criterion(measurement.value < limit, _highest(measurement) < limit)
+
+
+def _highest(measurement: Measurement) -> float:
+    return measurement.interval[1] if measurement.interval else measurement.value or 0.0
+
+
+def _not_assessable(height: Measurement, known: int) -> str:
+    """Why a foramen is not graded, as the end of a sentence; '' where it is."""
+    if "thoracic_foramen" in height.flags:
+        return "not assessable: no accepted limits for thoracic foramina"
+    if known >= 2:
+        return ""
+    why = "out of the field of view" if height.status is Status.OUT_OF_FIELD else "not assessable"
+    return f"{why}: {height.reason or 'fewer than two of height, AP and perineural fat were measured'}"
+
+
+def _causes(
+    measurements: Mapping[str, Measurement], sizes: tuple[Measurement, Measurement | None], side: str
+) -> tuple[tuple[str, str], ...]:
+    """What narrows it; where nothing else does and it is shallow, ligament or joints behind it."""
+    height, ap = sizes
+    found = foraminal_causes(measurements, height, side)
+    behind = ((LIGAMENT, ap.id),) if ap is not None and _shallow(ap).speaks else ()
+    return found or behind
+
+
+def _what(grade: str, certainty: Certainty) -> str:
+    if grade == "none":
+        return "no narrowing of the neural foramen"
+    return f"{'perhaps ' if certainty is Certainty.BORDERLINE else ''}{grade} narrowing of the neural foramen"
+
+
+def _seen(height: Measurement, ap: Measurement | None, fat: Measurement | None) -> str:
+    """'perineural fat lost (4 % of its area), height 13.2 mm, antero-posterior 2.1 mm'."""
+    if fat is None or fat.value is None:
+        words = ["perineural fat not assessed"]
+    else:
+        lost = "lost" if fat.value < LOST_BELOW else "partly lost"
+        words = [f"perineural fat {lost if _fat(fat).speaks else 'preserved'} ({100 * fat.value:.0f} % of its area)"]
+    for name, size in (("height", height), ("antero-posterior", ap)):
+        words += [] if size is None or size.value is None else [f"{name} {size.value:.1f} mm"]
+    return ", ".join(words)
+
+
+def _why(causes: tuple[str, ...]) -> str:
+    return f"; narrowed by {', '.join(causes)}" if causes else f"; {_UNDETERMINED}"

@@ -1,0 +1,171 @@
+"""Whether a fractured body is recent, and which benign and malignant features it shows; never a percentage.
+
+Malignant: convex posterior border, pedicle or arch involved, epidural or paraspinal mass, further tumour-like lesions.
+Benign: a retropulsed fragment, spared normal marrow; a low-signal band and the fluid sign are not looked for. Single
+signs are 60 to 80 % sensitive, so only their number names a category. Without STIR or fat-suppressed T2w nobody can
+say whether a fracture is recent. Myeloma may look benign, and an acute benign fracture malignant.
+Source: Abdel-Wanis et al. 2011 (152 fractures); review in AJNR 2018;39:1584.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from spinemri.assess.fracture import BORDERLINE_WITHIN, EQUIVOCAL_FROM_PCT, FRACTURE_FROM_PCT
+from spinemri.assess.lesion import BULGE_MM, SPREAD_MM3, may_be_tumour
+from spinemri.finding import Certainty, Finding
+from spinemri.lesion import MarrowChange as Kind
+from spinemri.norms import threshold
+
+if TYPE_CHECKING:
+    from spinemri.anatomy import Level
+    from spinemri.assess.evidence import Evidence
+    from spinemri.assess.lesion import Signs
+    from spinemri.lesion import Lesion
+
+KIND = "fracture_cause"
+MALIGNANT, BENIGN = "malignant features predominate", "benign features predominate"
+INDETERMINATE = "benign or malignant indeterminate"
+RECENT, NOT_RECENT = "recent or active", "no sign that it is recent"
+STIR_BRIGHT_FROM = threshold("fracture.stir_bright_from")
+REPLACED_FROM_PCT = threshold("fracture.replaced_from")
+RETROPULSION_FROM_MM = threshold("cause.retropulsion")
+MALIGNANT_FROM = int(threshold("fracture.malignant_from"))
+CAVEAT = "Myeloma may look benign and an acute benign fracture malignant."
+RULE = (
+    f"malignant features predominate from {MALIGNANT_FROM} on when they outnumber the benign ones, benign ones when "
+    "there is no malignant one, else indeterminate; recent or active when a lesion's STIR signal is "
+    f"{STIR_BRIGHT_FROM:g} times that of marrow or more"
+)
+SOURCE = "Abdel-Wanis et al. 2011 (abstract); AJNR 2018;39:1584 (abstract)"
+_BROKEN = (Kind.FRACTURE_OEDEMA, Kind.DISCITIS)
+_FLUID_SENSITIVE = "STIR"
+
+
+@dataclass(frozen=True)
+class FractureCause:
+    """What speaks for what in one fractured body; ``oedema`` is None, with ``why``, when it could not be judged."""
+
+    level: Level
+    loss_pct: float
+    oedema: bool | None
+    why: str
+    malignant: tuple[str, ...]
+    benign: tuple[str, ...]
+    searched: bool
+    evidence: tuple[str, ...]
+
+    @property
+    def category(self) -> str:
+        """Which features predominate; '' when nobody looked at the body's marrow."""
+        if not self.searched:
+            return ""
+        if len(self.malignant) >= MALIGNANT_FROM and len(self.malignant) > len(self.benign):
+            return MALIGNANT
+        return BENIGN if self.benign and not self.malignant else INDETERMINATE
+
+    @property
+    def age(self) -> str:
+        """'recent or active', that there is no sign of it, or that it is not assessable."""
+        if self.oedema is None:
+            return f"whether it is recent is not assessable ({self.why})"
+        if self.oedema:
+            return f"{RECENT} (marrow bright on STIR)"
+        return f"{NOT_RECENT} (no marrow bright on STIR detected)"
+
+
+def fracture_causes(evidence: Evidence) -> tuple[FractureCause, ...]:
+    """Every body with an equivocal or fracture-level height loss, head to foot."""
+    return tuple(fracture_cause(evidence, level, loss) for level, loss in evidence.bodies_from(EQUIVOCAL_FROM_PCT))
+
+
+def fracture_cause(evidence: Evidence, level: Level, loss_pct: float) -> FractureCause:
+    """The features of one body."""
+    here = [
+        (lesion, signs)
+        for lesion, signs, entities in evidence.judged
+        if lesion.level == level and (entities[0].kind in _BROKEN or may_be_tumour(entities[0], lesion.seen_in))
+    ]
+    oedema, why = _oedema(evidence, level, here)
+    return FractureCause(
+        level=level,
+        loss_pct=loss_pct,
+        oedema=oedema,
+        why=why,
+        malignant=_malignant(evidence, level, here),
+        benign=_benign(evidence, level, here),
+        searched=level in evidence.screen.assessed or bool(here),
+        evidence=(f"{level}.height_loss_pct", *(f"{lesion.id}.lesion_volume" for lesion, _ in here)),
+    )
+
+
+def fracture_cause_findings(evidence: Evidence) -> tuple[Finding, ...]:
+    """One finding per body."""
+    return tuple(_finding(cause) for cause in fracture_causes(evidence))
+
+
+def _oedema(evidence: Evidence, level: Level, here: list[tuple[Lesion, Signs]]) -> tuple[bool | None, str]:
+    """Whether marrow is bright on STIR, or None and why nobody can say."""
+    if _FLUID_SENSITIVE not in evidence.screen.contrasts:
+        return None, "no STIR or fat-suppressed T2w series was read"
+    if any(signs.stir is not None and signs.stir >= STIR_BRIGHT_FROM for _, signs in here):
+        return True, ""
+    if level not in evidence.screen.assessed:
+        return None, "its marrow was not assessed"
+    if any(signs.stir is None for _, signs in here):
+        return None, "the STIR signal of a lesion there was not measured"
+    return False, ""
+
+
+def _malignant(evidence: Evidence, level: Level, here: list[tuple[Lesion, Signs]]) -> tuple[str, ...]:
+    signs = [own for _, own in here]
+    rows = (
+        ("convex posterior border", any(s.bulge_mm >= BULGE_MM for s in signs)),
+        ("pedicle or arch involved", any(s.pedicle for s in signs)),
+        ("epidural mass", any(s.epidural_mm3 >= SPREAD_MM3 for s in signs)),
+        ("paraspinal mass", any(s.soft_tissue_mm3 >= SPREAD_MM3 for s in signs)),
+        ("further tumour-like lesions", any(level not in lesion.levels for lesion in evidence.tumour_like)),
+    )
+    return tuple(words for words, present in rows if present)
+
+
+def _benign(evidence: Evidence, level: Level, here: list[tuple[Lesion, Signs]]) -> tuple[str, ...]:
+    """A wall that a lesion bulges is convex, and its displacement is no retropulsed fragment."""
+    convex = any(signs.bulge_mm >= BULGE_MM for _, signs in here)
+    retropulsion = evidence.value(f"{level}.retropulsion_mm")
+    shares = [evidence.value(f"{lesion.id}.lesion_body_share_pct") for lesion, _ in here]
+    replaced = None if None in shares else sum(share for share in shares if share is not None)
+    looked = level in evidence.screen.assessed
+    rows = (
+        ("retropulsed fragment", not convex and retropulsion is not None and retropulsion >= RETROPULSION_FROM_MM),
+        ("spared normal marrow", looked and replaced is not None and replaced < REPLACED_FROM_PCT),
+    )
+    return tuple(words for words, present in rows if present)
+
+
+def _finding(cause: FractureCause) -> Finding:
+    sure = cause.loss_pct >= FRACTURE_FROM_PCT + BORDERLINE_WITHIN and cause.category in (MALIGNANT, BENIGN)
+    certainty = Certainty.PRESENT if sure else Certainty.BORDERLINE
+    return Finding(
+        id=f"{cause.level}.{KIND}",
+        kind=KIND,
+        levels=(cause.level,),
+        cause={True: RECENT, False: NOT_RECENT, None: ""}[cause.oedema],
+        grade=cause.category,
+        certainty=certainty if cause.searched else Certainty.NOT_ASSESSABLE,
+        statement=_statement(cause),
+        evidence=cause.evidence,
+        rule=RULE,
+        source=SOURCE,
+    )
+
+
+def _statement(cause: FractureCause) -> str:
+    what = "deformity" if cause.loss_pct >= FRACTURE_FROM_PCT else "equivocal deformity"
+    start = f"{cause.level}: {what} with {cause.loss_pct:.0f} % height loss, {cause.age}"
+    if not cause.searched:
+        return f"{start}; benign or malignant: not assessable, its marrow was not searched."
+    malignant, benign = (", ".join(features) or "none" for features in (cause.malignant, cause.benign))
+    said = f"malignant: {malignant}; benign: {benign}; not looked for: low-signal band, fluid sign"
+    return f"{start}; {cause.category} ({said}). {CAVEAT}"

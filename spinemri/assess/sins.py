@@ -1,0 +1,174 @@
+"""The six components of the Spinal Instability Neoplastic Score, each with its points, its source and its reason.
+
+MR cannot fill all of them: pain and the bone lesion on CT come from the clinician, a new deformity needs an earlier
+study. What is unknown counts from its least to its most points. A loss of exactly half the height counts as more than
+half (own choice: the table leaves it open). Supine images underestimate malalignment; sagittal slices show arches
+weakly.
+Source: Fisher et al., Spine 2010;35:E1221; table as in ACR/RSNA RDES21.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from spinemri.assess.alignment import slip_certainty
+from spinemri.assess.fracture import BORDERLINE_WITHIN, EQUIVOCAL_FROM_PCT, FRACTURE_FROM_PCT
+from spinemri.assess.lesion import SPREAD_MM3
+from spinemri.clinical import Answer
+from spinemri.finding import Certainty
+from spinemri.norms import NORMS, norm, threshold
+
+if TYPE_CHECKING:
+    from spinemri.anatomy import Level
+    from spinemri.assess.evidence import Evidence
+    from spinemri.clinical import Clinical
+    from spinemri.lesion import Lesion
+
+HALF_COLLAPSED_FROM_PCT = threshold("sins.collapse_half")
+HALF_INVOLVED_ABOVE_PCT = threshold("sins.body_half")
+_TRANSITIONAL = ("T13", "L6")  # no row of the table
+_ONE_DISC = ("C2", "S1")  # one mobile disc beside it only
+_SIDES = ("left", "right")
+
+
+class Source(StrEnum):
+    """Where the points of a component come from."""
+
+    MEASURED = "measured"
+    USER = "user"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Component:
+    """Points of one component, from the least to the most, where they come from, and why."""
+
+    name: str
+    low: int
+    high: int
+    source: Source
+    reason: str
+    evidence: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """'location 2 (measured: mobile spine)'."""
+        return f"{self.name} {points_range(self.low, self.high)} ({self.source.value}: {self.reason})"
+
+
+def location(level: Level) -> Component:
+    """Points of a level's place in the spine; unknown for transitional vertebrae and for relative names."""
+    row = None if str(level) in _TRANSITIONAL else norm("sins.location", str(level))
+    if row is None:
+        most = int(max(row.value for row in NORMS.values() if row.name == "sins.location"))
+        why = "the name is relative" if level.is_relative else "a transitional vertebra has no row in the table"
+        return Component("location", 0, most, Source.UNKNOWN, why)
+    return _exact("location", int(row.value), Source.MEASURED, row.meaning.removeprefix("points: "))
+
+
+def pain(clinical: Clinical) -> Component:
+    """Points of the pain that the clinician states."""
+    rows = {"mechanical": "pain_mechanical", "occasional_not_mechanical": "pain_occasional", "pain_free": "pain_free"}
+    if clinical.pain is None:
+        return Component("pain", 0, _points("pain_mechanical"), Source.UNKNOWN, "not stated")
+    return _exact("pain", _points(rows[clinical.pain]), Source.USER, clinical.pain.replace("_", " "))
+
+
+def bone_lesion(clinical: Clinical) -> Component:
+    """Points of the lesion on CT that the clinician states; MR only hints at them."""
+    if clinical.bone_quality is None:
+        return Component("bone lesion", 0, _points("bone_lytic"), Source.UNKNOWN, "needs CT")
+    return _exact(
+        "bone lesion", _points(f"bone_{clinical.bone_quality}"), Source.USER, f"{clinical.bone_quality} on CT"
+    )
+
+
+def alignment(evidence: Evidence, level: Level) -> Component:
+    """Points of slips at the discs beside a level, and of a new deformity that the clinician states."""
+    name, most, deformity = "alignment", _points("subluxation"), _points("deformity")
+    beside = [m for m in evidence.named("slip_mm") if level in (m.level, m.lower)]
+    ids = tuple(m.id for m in beside)
+    slipped = ", ".join(m.place for m in beside if slip_certainty(m) is Certainty.PRESENT)
+    if slipped:
+        return Component(name, most, most, Source.MEASURED, f"slip at {slipped}", ids)
+    if evidence.clinical.new_translation is Answer.YES:
+        return _exact(name, most, Source.USER, "new translation")
+    new = evidence.clinical.de_novo_deformity
+    least = deformity if new is Answer.YES else 0
+    if any(slip_certainty(m) is Certainty.BORDERLINE for m in beside):
+        return Component(name, least, most, Source.UNKNOWN, "slip borderline", ids)
+    if len(beside) < (1 if str(level) in _ONE_DISC else 2):
+        return Component(name, least, most, Source.UNKNOWN, "slip was not measured on both sides", ids)
+    if new is Answer.UNKNOWN:
+        why = "no slip; whether a deformity is new needs an earlier study"
+        return Component(name, 0, deformity, Source.UNKNOWN, why, ids)
+    why = "new deformity" if new is Answer.YES else "no slip, no new deformity"
+    return Component(name, least, least, Source.USER, why, ids)
+
+
+def collapse(evidence: Evidence, level: Level, own: tuple[Lesion, ...]) -> Component:
+    """Points of height loss, or of the share of the body that lesions have replaced where there is none."""
+    id_ = f"{level}.height_loss_pct"
+    loss = evidence.value(id_)
+    above, below = _points("collapse_above_half"), _points("collapse_below_half")
+    least, most = _whole(evidence, level, own)
+    shares = tuple(f"{lesion.id}.lesion_body_share_pct" for lesion in own if lesion.level == level)
+    if loss is None:
+        return Component("collapse", least, above, Source.UNKNOWN, "height loss not measured", shares)
+    said = f"height loss {max(loss, 0.0):.0f} %"
+    if abs(loss - HALF_COLLAPSED_FROM_PCT) <= BORDERLINE_WITHIN:
+        said += f", within reader error of {HALF_COLLAPSED_FROM_PCT:g} %"
+    if loss >= FRACTURE_FROM_PCT:
+        points = above if loss >= HALF_COLLAPSED_FROM_PCT else below
+        return Component("collapse", points, points, Source.MEASURED, said, (id_,))
+    if loss >= EQUIVOCAL_FROM_PCT:
+        return Component("collapse", least, below, Source.UNKNOWN, f"{said}, equivocal", (id_, *shares))
+    if least != most:
+        why = f"{said}; share of the body not measured"
+        return Component("collapse", least, most, Source.UNKNOWN, why, (id_, *shares))
+    half = f"{'more' if most else 'not more'} than half of the body involved"
+    return Component("collapse", most, most, Source.MEASURED, f"{said}, {half}", (id_, *shares))
+
+
+def posterolateral(evidence: Evidence, level: Level, own: tuple[Lesion, ...]) -> Component:
+    """Points of pedicles and arch on either side that lesions have reached."""
+    name, most = "posterolateral", _points("posterolateral_bilateral")
+    if not own:
+        if level in evidence.screen.assessed:
+            return _exact(name, _points("posterolateral_none"), Source.MEASURED, "no tumour-like lesion there")
+        return Component(name, 0, most, Source.UNKNOWN, "marrow not assessed there")
+    ids = tuple(f"{lesion.id}.lesion_pedicle_{side}" for lesion in own for side in _SIDES)
+    volumes = {side: [evidence.value(f"{lesion.id}.lesion_pedicle_{side}") for lesion in own] for side in _SIDES}
+    sides = [side for side in _SIDES if any(v is not None and v >= SPREAD_MM3 for v in volumes[side])]
+    if any(lesion.level != level for lesion in own):
+        return Component(name, 0, most, Source.UNKNOWN, "a lesion reaches in from a neighbour", ids)
+    row = {0: "posterolateral_none", 1: "posterolateral_unilateral", 2: "posterolateral_bilateral"}[len(sides)]
+    if len(sides) < len(_SIDES) and any(v is None for side in _SIDES for v in volumes[side]):
+        return Component(name, _points(row), most, Source.UNKNOWN, "extent not measured on every side", ids)
+    said = " and ".join(sides) or "neither side"
+    return Component(name, _points(row), _points(row), Source.MEASURED, f"{said}; sagittal slices show it weakly", ids)
+
+
+def _whole(evidence: Evidence, level: Level, own: tuple[Lesion, ...]) -> tuple[int, int]:
+    """Least and most points of a body without collapse, from the share of it that lesions have replaced."""
+    involved = _points("involved_above_half")
+    shares = [evidence.value(f"{v.id}.lesion_body_share_pct") if v.level == level else None for v in own]
+    if sum(share for share in shares if share is not None) > HALF_INVOLVED_ABOVE_PCT:
+        return involved, involved
+    known = None not in shares and (bool(own) or level in evidence.screen.assessed)
+    return 0, 0 if known else involved
+
+
+def _points(name: str) -> int:
+    return int(threshold(f"sins.{name}"))
+
+
+def _exact(name: str, points: int, source: Source, reason: str) -> Component:
+    return Component(name, points, points, source, reason)
+
+
+def points_range(low: int, high: int) -> str:
+    """'2', or '0-2'."""
+    return str(low) if low == high else f"{low}-{high}"

@@ -1,0 +1,250 @@
+"""Urgent flags: a fixed screen over what was measured, which never clears anybody.
+
+Each flag is raised, not raised, or not assessable with the reason; only a raised one carries an urgency (ACR actionable
+findings: minutes, hours, days). A trigger of which one part is missing raises a borderline flag when the part that is
+there is alarming. That no flag is raised is no clearance: this is an automated screen and no substitute for a reader.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spinemri.anatomy import Level
+from spinemri.assess.fracture import BORDERLINE_WITHIN, FRACTURE_FROM_PCT
+from spinemri.assess.fracture_cause import MALIGNANT_FROM, fracture_causes
+from spinemri.assess.marrow import SURE_FROM
+from spinemri.assess.stability import UNSTABLE_FROM, sins_scores
+from spinemri.clinical import Answer
+from spinemri.finding import Certainty, Finding, Urgency
+from spinemri.lesion import MarrowChange as Kind
+from spinemri.norms import threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spinemri.assess.evidence import Evidence
+    from spinemri.lesion import Lesion
+    from spinemri.measurement import Measurement
+
+NO_CLEARANCE = "automated screen, no substitute for a reader; that no flag is raised is no clearance"
+CORD, CAUDA, UNSTABLE = "flag_cord_compression", "flag_cauda_equina", "flag_unstable_spine"
+FRACTURE, METASTASES, COLLECTION = (
+    "flag_fracture_with_tumour_features",
+    "flag_unexpected_metastases",
+    "flag_epidural_collection",
+)
+KINDS = (CORD, CAUDA, COLLECTION, UNSTABLE, FRACTURE, METASTASES)
+COMPRESSION_FROM_PCT = threshold("cord.compressed_from")
+RING_UP_TO = threshold("csf_ring.visible_above")
+ESCC_FROM = threshold("urgency.escc_from")
+CAUDA_ABOVE_PCT = threshold("urgency.cauda_equina_above")
+TRANSLATION_FROM_MM = threshold("urgency.cervical_translation_from")
+MEYERDING_2_ABOVE_PCT = threshold("slip.meyerding_1_up_to")
+COLLECTION_FROM_MM3 = threshold("urgency.collection_from")
+LOWEST_CONUS = Level("L2")  # Saifuddin et al., Spine 1998;23:1452: T12 to L3, seldom below L2
+SOURCE = "flags and triggers: own choice of this project; categories: ACR actionable findings"
+_WORDS = {
+    CORD: "cord compression",
+    CAUDA: "compression of the cauda equina",
+    COLLECTION: "epidural collection",
+    UNSTABLE: "unstable spine",
+    FRACTURE: "fracture with tumour features",
+    METASTASES: "tumour-like lesions without a known cancer",
+}
+_RULES = {
+    CORD: f"ESCC from {ESCC_FROM:g}, or cord diameter reduced by {COMPRESSION_FROM_PCT:g} % or more with CSF beside at "
+    f"most {RING_UP_TO:g} of its outline; borderline when the CSF was not measured or a tumour lies in the canal; "
+    "whether a change of cord signal is new cannot be told from one study",
+    CAUDA: f"sac area reduced by more than {CAUDA_ABOVE_PCT:g} % below {LOWEST_CONUS}; borderline by diameter alone",
+    COLLECTION: f"epidural part from {COLLECTION_FROM_MM3:g} mm3 on of a lesion that may be discitis and takes up "
+    "contrast agent; not assessable without contrast agent",
+    UNSTABLE: f"SINS at least {UNSTABLE_FROM} at its lower end, new cervical translation from {TRANSLATION_FROM_MM:g} "
+    f"mm, or slip above {MEYERDING_2_ABOVE_PCT:g} % beside a fracture-level body",
+    FRACTURE: f"height loss from {FRACTURE_FROM_PCT:g} % with {MALIGNANT_FROM} or more malignant features",
+    METASTASES: "tumour-like lesions when no cancer is known",
+}
+_URGENCIES = {
+    CORD: Urgency.CATEGORY_1,
+    CAUDA: Urgency.CATEGORY_1,
+    COLLECTION: Urgency.CATEGORY_1,
+    UNSTABLE: Urgency.CATEGORY_2,
+    FRACTURE: Urgency.CATEGORY_2,
+    METASTASES: Urgency.CATEGORY_3,
+}
+
+
+def urgent_flags(evidence: Evidence) -> tuple[Finding, ...]:
+    """Every flag of the screen, raised or not, the most urgent kinds first."""
+    flags = (cord_flag, cauda_flag, collection_flag, unstable_flag, fracture_flag, metastases_flag)
+    return tuple(flag(evidence) for flag in flags)
+
+
+def cord_flag(evidence: Evidence) -> Finding:
+    """Cord compression, from an ESCC grade or from the cord's diameter with the CSF around it."""
+    graded = [f for f in evidence.of_kind("escc") if f.grade[:1].isdigit() and int(f.grade[0]) >= ESCC_FROM]
+    if graded:
+        levels = _levels_of(graded)
+        text = f"ESCC {graded[0].grade} at {', '.join(map(str, levels))}"
+        return _raised(CORD, text, [f.id for f in graded], levels)
+    measured = evidence.named("cord_compression_pct")
+    if not measured:
+        return _open(CORD, "compression of the cord was not measured")
+    narrow = [m for m in measured if (m.value or 0.0) >= COMPRESSION_FROM_PCT]
+    rings = {m.place: evidence.value(f"{m.place}.csf_ring_fraction") for m in narrow}
+    bare = [m for m in narrow if (ring := rings[m.place]) is not None and ring <= RING_UP_TO]
+    if bare:
+        return _measured(CORD, "cord {value:.0f} % narrower and hardly any CSF beside it at {place}", bare)
+    unknown = [m for m in narrow if rings[m.place] is None]
+    if unknown:
+        text = "cord {value:.0f} % narrower at {place}, the CSF beside it was not measured"
+        return _measured(CORD, text, unknown, sure=False)
+    screened = [f for f in evidence.of_kind("escc_screen") if f.certainty is Certainty.PRESENT]
+    if screened:
+        levels = _levels_of(screened)
+        text = f"tumour in the canal and a compressed cord at {', '.join(map(str, levels))}"
+        return _raised(CORD, text, [f.id for f in screened], levels, sure=False)
+    return _calm(CORD, f"{len(measured)} places measured")
+
+
+def cauda_flag(evidence: Evidence) -> Finding:
+    """Compression below the conus: by the sac's area, or borderline by its diameter alone."""
+    areas, diameters = (
+        [m for m in evidence.named(name) if _below_conus(m)]
+        for name in ("dural_sac_area_compromise_pct", "dural_sac_compromise_pct")
+    )
+    if not areas and not diameters:
+        return _open(CAUDA, f"narrowing of the sac below {LOWEST_CONUS} was not measured")
+    by_area = [m for m in areas if (m.value or 0.0) > CAUDA_ABOVE_PCT]
+    if by_area:
+        return _measured(CAUDA, "area of the sac reduced by {value:.0f} % at {place}", by_area)
+    known = {m.place for m in areas}
+    thin = [m for m in diameters if (m.value or 0.0) > CAUDA_ABOVE_PCT and m.place not in known]
+    if thin:
+        text = "diameter of the sac reduced by {value:.0f} % at {place}, its area was not measured"
+        return _measured(CAUDA, text, thin, sure=False)
+    return _calm(CAUDA, f"{len({m.place for m in (*areas, *diameters)})} places measured")
+
+
+def unstable_flag(evidence: Evidence) -> Finding:
+    """Instability: SINS whose lower end is in the unstable category, a new translation, or a slip beside a fracture."""
+    scores = sins_scores(evidence)
+    unstable = [s for s in scores if s.low >= UNSTABLE_FROM]
+    if unstable:
+        text = "; ".join(f"{s.level}: SINS {s.grade}" for s in unstable)
+        return _raised(UNSTABLE, text, [f"{s.level}.sins" for s in unstable], tuple(s.level for s in unstable))
+    broken = {level for level, _ in evidence.bodies_from(FRACTURE_FROM_PCT)}
+    slips = [m for m in evidence.named("slip_pct") if abs(m.value or 0.0) > MEYERDING_2_ABOVE_PCT]
+    beside = [m for m in slips if {m.level, m.lower} & broken]
+    if beside:
+        return _measured(UNSTABLE, "slip of {value:.0f} % at {place}, beside a fracture-level body", beside)
+    new = evidence.clinical.new_translation
+    cervical = [m for m in evidence.named("slip_mm") if m.level is not None and m.level.region == "C"]
+    far = [m for m in cervical if abs(m.value or 0.0) >= TRANSLATION_FROM_MM]
+    if far and new is not Answer.NO:
+        text = "translation of {value:.1f} mm at {place}" + (
+            "" if new is Answer.YES else ", not known whether it is new"
+        )
+        return _measured(UNSTABLE, text, far, sure=new is Answer.YES)
+    gaps = [f"SINS of {s.level} is not determined ({s.low}-{s.high})" for s in scores if s.high >= UNSTABLE_FROM]
+    gaps += [] if evidence.named("slip_mm") else ["slip was not measured"]
+    gaps += [] if evidence.searched else ["marrow was not searched"]
+    return _open(UNSTABLE, "; ".join(gaps)) if gaps else _calm(UNSTABLE, f"{len(scores)} levels scored")
+
+
+def fracture_flag(evidence: Evidence) -> Finding:
+    """A fracture-level body with malignant features."""
+    broken = [cause for cause in fracture_causes(evidence) if cause.loss_pct >= FRACTURE_FROM_PCT]
+    worry = [cause for cause in broken if len(cause.malignant) >= MALIGNANT_FROM]
+    if worry:
+        text = "; ".join(f"{c.level}: height loss {c.loss_pct:.0f} % with {', '.join(c.malignant)}" for c in worry)
+        sure = any(cause.loss_pct >= FRACTURE_FROM_PCT + BORDERLINE_WITHIN for cause in worry)
+        ids = [id_ for cause in worry for id_ in cause.evidence]
+        return _raised(FRACTURE, text, ids, tuple(c.level for c in worry), sure=sure)
+    if not evidence.named("height_loss_pct"):
+        return _open(FRACTURE, "no height loss was measured")
+    unseen = [str(cause.level) for cause in broken if not cause.searched]
+    if unseen:
+        return _open(FRACTURE, f"marrow of {', '.join(unseen)} was not searched")
+    return _calm(FRACTURE, f"{len(broken)} fracture-level bodies")
+
+
+def metastases_flag(evidence: Evidence) -> Finding:
+    """Tumour-like lesions in a patient of whom no cancer is known."""
+    if not evidence.searched:
+        return _open(METASTASES, "marrow was not searched")
+    lesions, known = evidence.tumour_like, evidence.clinical.known_cancer
+    if not lesions or known is Answer.YES:
+        return _calm(METASTASES, "a cancer is known" if lesions else "no lesion is called tumour-like first")
+    levels = _levels_of(lesions)
+    told = "no cancer is known" if known is Answer.NO else "no cancer history is given"
+    text = f"{', '.join(map(str, levels))}; {told}"
+    sure = any(lesion.probability >= SURE_FROM for lesion in lesions)
+    return _raised(METASTASES, text, [f"{v.id}.lesion_volume" for v in lesions], levels, sure=sure)
+
+
+def collection_flag(evidence: Evidence) -> Finding:
+    """An epidural mass beside discitis features that takes up contrast agent; its rim is not told from its middle."""
+    if not evidence.searched:
+        return _open(COLLECTION, "marrow was not searched")
+    masses = [
+        lesion
+        for lesion, signs, entities in evidence.judged
+        if signs.epidural_mm3 >= COLLECTION_FROM_MM3 and any(e.kind is Kind.DISCITIS for e in entities)
+    ]
+    bright = [v for v in masses if (evidence.value(f"{v.id}.lesion_enhancement_pct") or 0.0) > 0]
+    if bright:
+        levels = tuple(dict.fromkeys(level for lesion in bright for level in lesion.levels))
+        text = (
+            f"epidural part of a lesion that may be discitis at {', '.join(map(str, levels))} takes up contrast agent"
+        )
+        return _raised(COLLECTION, text, [f"{v.id}.lesion_epidural_volume" for v in bright], levels, sure=False)
+    seen = f"; {masses[0].level} has an epidural part and may be discitis" if masses else ""
+    if not any(series.contrast_agent == "given" for series in evidence.used):
+        return _open(COLLECTION, f"no series after contrast agent was read{seen}")
+    if any(evidence.value(f"{v.id}.lesion_enhancement_pct") is None for v in masses):
+        return _open(COLLECTION, f"enhancement was not measured{seen}")
+    return _calm(COLLECTION, "no enhancing epidural part beside discitis features")
+
+
+def _below_conus(measurement: Measurement) -> bool:
+    level = measurement.level
+    if level is None or level.is_relative or level < LOWEST_CONUS:
+        return False
+    return measurement.lower is not None or level > LOWEST_CONUS
+
+
+def _levels_of(found: Sequence[Finding | Lesion]) -> tuple[Level, ...]:
+    return tuple(dict.fromkeys(level for one in found for level in one.levels))
+
+
+def _measured(kind: str, text: str, found: Sequence[Measurement], *, sure: bool = True) -> Finding:
+    """A flag raised by measurements, the largest first; ``text`` takes value and place of each."""
+    ranked = sorted(found, key=lambda m: -abs(m.value or 0.0))
+    said = "; ".join(text.format(value=abs(m.value or 0.0), place=m.place) for m in ranked)
+    levels = tuple(dict.fromkeys(v for m in ranked for v in (m.level, m.lower) if v is not None))
+    return _raised(kind, said, [m.id for m in ranked], levels, sure=sure)
+
+
+def _raised(kind: str, text: str, ids: Sequence[str], levels: tuple[Level, ...], *, sure: bool = True) -> Finding:
+    word = _WORDS[kind] if sure else f"possible {_WORDS[kind]}"
+    return _flag(
+        kind,
+        f"{word[0].upper()}{word[1:]}: {text}.",
+        Certainty.PRESENT if sure else Certainty.BORDERLINE,
+        evidence=tuple(dict.fromkeys(ids)),
+        levels=levels,
+        urgency=_URGENCIES[kind],
+    )
+
+
+def _calm(kind: str, looked: str) -> Finding:
+    return _flag(kind, f"No flag for {_WORDS[kind]} ({looked}): {NO_CLEARANCE}.", Certainty.ABSENT)
+
+
+def _open(kind: str, why: str) -> Finding:
+    return _flag(kind, f"Flag for {_WORDS[kind]} not assessable: {why}.", Certainty.NOT_ASSESSABLE)
+
+
+def _flag(kind: str, statement: str, certainty: Certainty, **more: object) -> Finding:
+    common = {"id": kind, "kind": kind, "rule": _RULES[kind], "source": SOURCE, "cause": _WORDS[kind]}
+    return Finding.model_validate({**common, "statement": statement, "certainty": certainty, **more})

@@ -1,0 +1,151 @@
+"""What only the clinician knows: pain, known cancer, bone on CT, what changed, and the question that was asked.
+
+Some scores rest on more than images (SINS: pain, bone lesion on CT, change since an earlier study). These answers come
+from a JSON file that the user writes. What is not answered stays unknown; it is never taken for 'no'. No patient
+identifier belongs in it: a key that is not known here is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from spinemri.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydantic_core import ErrorDetails
+
+_SHOWN = 60  # characters of a wrong value that a message repeats
+_EXAMPLE = '{"pain": "mechanical", "primary": "breast"}'
+NO_PRIMARY = ("none", "unknown")
+
+
+class Answer(StrEnum):
+    """Yes, no, or nobody knows."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+class Question(StrEnum):
+    """What the examination is to answer."""
+
+    METASTASIS = "metastasis"
+    MYELOMA = "myeloma"
+    FRACTURE = "fracture"
+    CORD_COMPRESSION = "cord_compression"
+    CAUDA_EQUINA = "cauda_equina"
+    INFECTION = "infection"
+    STENOSIS = "stenosis"
+    OTHER = "other"
+
+
+Pain = Literal["mechanical", "occasional_not_mechanical", "pain_free"]
+BoneQuality = Literal["lytic", "mixed", "blastic"]
+
+
+class Clinical(BaseModel):
+    """Answers of the clinician; every one may be left out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    indication: str = Field(
+        default="", max_length=500, description="the question in the words of who asked; printed as it is, no names"
+    )
+    question: tuple[Question, ...] = Field(default=(), description="what the examination is to answer")
+    pain: Pain | None = Field(default=None, description="as SINS asks; mechanical: better lying, worse on movement")
+    primary: str = Field(default="unknown", max_length=80, description="primary tumour, or 'none', or 'unknown'")
+    cancer_history: Answer = Field(default=Answer.UNKNOWN, description="whether a cancer is or was known")
+    bone_quality: BoneQuality | None = Field(default=None, description="of the lesion on CT, as SINS asks")
+    osteoporosis: Answer = Answer.UNKNOWN
+    neurological_deficit: Answer = Field(default=Answer.UNKNOWN, description="new motor, sensory or sphincter deficit")
+    fever_or_infection_signs: Answer = Field(default=Answer.UNKNOWN, description="fever, raised CRP, bacteraemia …")
+    de_novo_deformity: Answer = Field(
+        default=Answer.UNKNOWN, description="kyphosis or scoliosis that an earlier study does not show"
+    )
+    new_translation: Answer = Field(
+        default=Answer.UNKNOWN, description="slip between vertebrae that an earlier study does not show"
+    )
+
+    @property
+    def known_cancer(self) -> Answer:
+        """Whether a cancer is known: from the history, or because its primary is named."""
+        if self.primary_named:
+            return Answer.YES
+        return self.cancer_history
+
+    @property
+    def primary_named(self) -> bool:
+        """Whether a primary tumour is named."""
+        return bool(self.primary.strip()) and self.primary.strip().lower() not in NO_PRIMARY
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> Clinical:
+        if self.primary_named and self.cancer_history is Answer.NO:
+            raise ValueError("primary: a tumour is named, but cancer_history is 'no'")
+        return self
+
+
+def read_clinical(path: Path) -> Clinical:
+    """The answers in a JSON file.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, is no JSON object, or has an unknown key or value; the message names file and key.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InputError(f"clinical file {path.name}: cannot be read ({why})") from error
+    try:
+        return Clinical.model_validate(_object(text, path.name))
+    except ValidationError as error:
+        raise InputError(f"clinical file {path.name}: {_problem(error.errors()[0])}") from error
+
+
+def clinical_schema() -> str:
+    """JSON Schema (2020-12) of a clinical file as text; kept current in ``docs/clinical.schema.json``."""
+    return json.dumps(Clinical.model_json_schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _object(text: str, name: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise InputError(f"clinical file {name}: no JSON: {error.msg} in {where}") from error
+    if not isinstance(document, dict):
+        raise InputError(f"clinical file {name}: found a {type(document).__name__}, expected an object like {_EXAMPLE}")
+    return document
+
+
+def _problem(error: ErrorDetails) -> str:
+    """One problem as 'key: found X, expected Y'; an unknown key's value, which may be anything, is not repeated."""
+    key = ".".join(map(str, error["loc"]))
+    if error["type"] == "extra_forbidden":
+        return f"{key[:_SHOWN]}: unknown key, expected one of {', '.join(Clinical.model_fields)}"
+    if not key:
+        return error["msg"].removeprefix("Value error, ")
+    found = json.dumps(error["input"], ensure_ascii=False, default=str)
+    found = found if len(found) <= _SHOWN else f"{found[:_SHOWN]}… ({len(found)} characters)"
+    return f"{key}: found {found}, expected {_expected(str(error['loc'][0]))}"
+
+
+def _expected(key: str) -> str:
+    """The allowed values of a key."""
+    choices: dict[str, tuple[str, ...]] = {
+        "pain": get_args(Pain),
+        "bone_quality": get_args(BoneQuality),
+        "question": (f"a list of {', '.join(Question)}",),
+        "primary": ("text of at most 80 characters",),
+        "indication": ("text of at most 500 characters",),
+    }
+    return " or ".join(choices.get(key, tuple(Answer)))
