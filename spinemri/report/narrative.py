@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING
 
 from spinemri.finding import Certainty, Urgency
 from spinemri.report import phrases
+from spinemri.report.alignment import alignment_section, is_alignment
+from spinemri.report.cord import cord_absence, cord_section, is_cord
+from spinemri.report.discs import disc_impression, disc_section, is_disc
 from spinemri.report.examination import examination, technique
+from spinemri.report.foramina import foramen_impression, foramen_section, is_foraminal
+from spinemri.report.indication import indication
 from spinemri.report.marrow import (
     is_marrow_finding,
     marrow_absence,
@@ -22,6 +27,14 @@ from spinemri.report.marrow import (
     uncertain_lesions,
     was_assessed,
 )
+from spinemri.report.oncology import (
+    fractures_judged,
+    is_oncologic,
+    oncology_impression,
+    oncology_section,
+    protocol_impression,
+    urgent_section,
+)
 from spinemri.report.sentences import Section, Sentence, ids, level_ranges
 from spinemri.report.statements import (
     HEIGHT_LOSS_KIND,
@@ -30,6 +43,7 @@ from spinemri.report.statements import (
     height_loss_text,
     missing_sentences,
     sac_place,
+    said_with_height_loss,
 )
 from spinemri.report.tables import HEIGHT_LOSS, SAC_AP, SAC_COMPROMISE, measured, named
 
@@ -57,6 +71,7 @@ class Narrative:
 
     urgent: Section
     examination: Section
+    indication: Section
     technique: Section
     findings: Section
     impression: Section
@@ -65,18 +80,19 @@ class Narrative:
     @property
     def sections(self) -> tuple[Section, ...]:
         """Every section in order, those without data of ours (indication, comparison) included."""
-        indication = Section(phrases.INDICATION, (Sentence(phrases.INDICATION_NONE),))
         comparison = Section(phrases.COMPARISON, (Sentence(phrases.COMPARISON_NONE),))
-        before = (self.urgent, self.examination, indication, self.technique, comparison)
+        before = (self.urgent, self.examination, self.indication, self.technique, comparison)
         return (*before, self.findings, self.impression, self.not_assessed)
 
 
 def narrate(analysis: Analysis) -> Narrative:
     """The report in words. The same analysis gives the same words."""
     reported = reported_findings(analysis)
+    nothing = phrases.URGENT_NONE_MARROW if was_assessed(analysis) else phrases.URGENT_NONE
     return Narrative(
-        urgent=_urgent(analysis, reported),
+        urgent=urgent_section(analysis, reported, nothing),
         examination=examination(analysis),
+        indication=indication(analysis),
         technique=technique(analysis),
         findings=Section(phrases.FINDINGS, parts=tuple(_regions(analysis))),
         impression=Section(phrases.IMPRESSION, tuple(_impression(analysis, reported))),
@@ -85,7 +101,11 @@ def narrate(analysis: Analysis) -> Narrative:
 
 
 def reported_findings(analysis: Analysis) -> tuple[Finding, ...]:
-    """Findings that are present or borderline, as the impression orders them: urgency, certainty, kind, size, level."""
+    """Findings that are present or borderline, as the impression orders them: urgency, certainty, kind, size, level.
+
+    Those that judge others (flags, scores, causes) are told by ``oncology.py``, discs by ``discs.py``, foramina by
+    ``foramina.py``.
+    """
     kinds = [*phrases.KINDS]
     worry = {f"{lesion.id}.": -n for n, lesion in enumerate(analysis.lesions)}
 
@@ -99,7 +119,10 @@ def reported_findings(analysis: Analysis) -> tuple[Finding, ...]:
         return urgency, certainty, kind, -size, rank, finding.id
 
     worth = (f for f in analysis.findings if f.certainty in _REPORTED and f.grade != _NO_GRADE)
-    return tuple(sorted(worth, key=order))
+    own = (
+        f for f in worth if not (is_oncologic(f) or is_disc(f) or is_foraminal(f) or said_with_height_loss(analysis, f))
+    )
+    return tuple(sorted(own, key=order))
 
 
 def height_loss_absence(analysis: Analysis, region: str | None = None) -> Sentence | None:
@@ -120,7 +143,8 @@ def height_loss_absence(analysis: Analysis, region: str | None = None) -> Senten
 
 def _absence_evidence(analysis: Analysis, measurements: Sequence[Measurement]) -> tuple[str, ...]:
     """Ids of the findings that state the absence, or of the measurements where no rule has spoken."""
-    by_evidence = {f.evidence[0]: f.id for f in analysis.findings if f.evidence and not is_marrow_finding(f)}
+    own = (f for f in analysis.findings if f.evidence and not is_marrow_finding(f) and not is_oncologic(f))
+    by_evidence = {f.evidence[0]: f.id for f in own}
     return tuple(by_evidence.get(m.id, m.id) for m in measurements)
 
 
@@ -129,26 +153,12 @@ def _size(analysis: Analysis, measurement_id: str) -> float:
     return measurement.value or 0.0 if measurement and measurement.unit == "%" else 0.0
 
 
-def _urgent(analysis: Analysis, reported: Sequence[Finding]) -> Section:
-    urgent = [f for f in reported if f.urgency is not Urgency.NONE]
-    if not urgent:
-        text = phrases.URGENT_NONE_MARROW if was_assessed(analysis) else phrases.URGENT_NONE
-        return Section(phrases.URGENT, (Sentence(text),))
-    sentences = []
-    for finding in urgent:
-        said = finding_sentence(analysis, finding)
-        urgency = phrases.URGENCY.get(finding.urgency.value, finding.urgency.value)
-        text = phrases.URGENT_ITEM.format(urgency=urgency, text=said.text)
-        sentences.append(Sentence(text, said.evidence, "urgent"))
-    return Section(phrases.URGENT, tuple(sentences))
-
-
 def _regions(analysis: Analysis) -> Iterator[Section]:
-    """Marrow, then per region: what was found, how far heights are normal, the width of the sac, what is missing."""
-    reported = [f for f in reported_findings(analysis) if not is_marrow_finding(f)]
-    marrow = marrow_section(analysis)
-    if marrow is not None:
-        yield marrow
+    """Marrow, alignment, then per region: what was found, normal heights, the width of the sac, what is missing."""
+    own = (is_marrow_finding, is_alignment, is_cord)
+    reported = [f for f in reported_findings(analysis) if not any(told(f) for told in own)]
+    sections = marrow_section, alignment_section, disc_section, cord_section, foramen_section
+    yield from (part for section in sections if (part := section(analysis)) is not None)
     for region, title in phrases.REGIONS.items():
         here = [m for m in analysis.measurements if m.level and m.level.region == region]
         found = [f for f in reported if f.levels and min(f.levels).region == region]
@@ -159,6 +169,9 @@ def _regions(analysis: Analysis) -> Iterator[Section]:
         sentences += missing_sentences(here, analysis.spine.levels)
         if sentences:
             yield Section(title, tuple(sentences))
+    judged = oncology_section(analysis)
+    if judged is not None:
+        yield judged
 
 
 def _sac_range(widths: Iterable[Measurement]) -> list[Sentence]:
@@ -178,6 +191,7 @@ def _impression(analysis: Analysis, reported: Sequence[Finding]) -> Iterator[Sen
     lesions = said_by_involvement(analysis, reported)
     yield from (finding_sentence(analysis, f) for f in reported if f.id not in {*gathered, *equivocal, *lesions})
     yield from uncertain_lesions(analysis, lesions)
+    yield from oncology_impression(analysis)
     yield from _ungraded(analysis, reported)
     if equivocal:
         items = [phrases.EQUIVOCAL_ITEM.format(level=m.level, value=m.value) for m in _deciding(analysis, equivocal)]
@@ -191,7 +205,11 @@ def _impression(analysis: Analysis, reported: Sequence[Finding]) -> Iterator[Sen
     elif not measured(named(analysis, HEIGHT_LOSS)):
         yield Sentence(phrases.HEIGHTS_NONE, ids(named(analysis, HEIGHT_LOSS)), "limit")
     yield from _sac_absence(analysis, narrowings)
+    yield from disc_impression(analysis)
+    yield from foramen_impression(analysis)
+    yield from cord_absence(analysis)
     yield from marrow_absence(analysis)
+    yield from protocol_impression(analysis)
 
 
 def _deciding(analysis: Analysis, findings: Iterable[str]) -> list[Measurement]:
@@ -237,5 +255,6 @@ def _not_assessed(analysis: Analysis) -> Iterator[Sentence]:
     yield Sentence(phrases.NOT_ASSESSED_LINE.format(items="; ".join(phrases.NOT_ASSESSED_ITEMS)), tone="limit")
     yield from marrow_not_assessed(analysis)
     if any(f.kind == HEIGHT_LOSS_KIND for f in reported_findings(analysis)):
-        yield Sentence(phrases.HEIGHT_LOSS_LIMITS, tone="limit")
+        limits = phrases.HEIGHT_LOSS_SHAPE if fractures_judged(analysis) else phrases.HEIGHT_LOSS_LIMITS
+        yield Sentence(limits, tone="limit")
     yield from missing_sentences(analysis.measurements, analysis.spine.levels)

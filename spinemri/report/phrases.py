@@ -118,6 +118,13 @@ EQUIVOCAL = "Equivocal height loss, below fracture level: {items}."
 EQUIVOCAL_ITEM = "{level} {value:.0f} %"
 BORDERLINE = "; borderline, within the error of the measurement"
 NO_REFERENCE = "none"
+OF_CLASS = " AO Spine-DGOU class candidate {grade}{borderline}."
+OF_BORDERLINE = ", borderline"
+DISCS = "Discs"
+DISCS_DEGENERATED = "Disc degeneration, Pfirrmann-like grade from T2w signal and height alone: {items}."
+DISCS_BULGING = "Bulge of the disc beyond the endplate line: {items}."
+DISC_BULGE = "{place} {value:.1f} mm"
+DISC_BORDERLINE = "{item} (borderline)"
 NO_HEIGHT_LOSS = "No height loss of {threshold:.0f} % or more in the {count} vertebrae measured ({levels})."
 NO_OTHER_HEIGHT_LOSS = "No height loss of {threshold:.0f} % or more in the other {count} vertebrae measured ({levels})."
 NO_HEIGHT_LOSS_ONE = "No height loss of {threshold:.0f} % or more in the one vertebra measured ({levels})."
@@ -139,6 +146,23 @@ SAC_OTHERS = (
 )
 SAC_NO_REFERENCE = "Narrowest thecal sac {value:.1f} mm AP at {place}; no reference to judge it by."
 SAC_NONE = "The width of the thecal sac could not be measured."
+ALIGNMENT = "Alignment"
+NO_SLIP = "No slip that reaches the limit; discs measured: {count} ({levels})."
+NO_OTHER_SLIP = "No other slip that reaches the limit; other discs measured: {count} ({levels})."
+CORD = "Spinal cord"
+CORD_NOT_COMPRESSED = "No loss of cord diameter of 10 % or more at {count} places compared ({levels})."
+CORD_COMPRESSION_NONE = "Whether the cord is compressed was not measured: {reasons}."
+CORD_SIGNAL_NORMAL = "T2w signal of the cord normal at {count} places ({levels})."
+CORD_SIGNAL_NONE = "T2w signal of the cord not assessable: {reasons}."
+CORD_RANGE = "Cord {low:.1f} to {high:.1f} mm AP at the {count} places measured."
+CORD_END = "The cord ends below {place}."
+CORD_WHAT = {"cord_ap": "cord", "cord_compression_pct": "loss of cord diameter"}
+CORD_MISSING = "{places}: {what} not measured ({reason})."
+
+FORAMINA = "Neural foramina"
+FORAMINA_NORMAL = "Neural foramina not narrow: {places}."
+FORAMINA_DOUBTFUL = "Neural foramina perhaps narrow: {items}."
+FORAMINA_MISSING = "Neural foramina not assessed: {items}."
 MISSING = "{place}: {names} {status} ({reason})."
 STATUS = {
     "measured": "measured",
@@ -154,7 +178,11 @@ NAMES = {
     "posterior_height": "posterior height",
     "height_loss_pct": "height loss",
     "dural_sac_ap": "thecal sac AP width",
+    "disc_signal_to_csf": "disc signal against CSF",
     "dural_sac_compromise_pct": "thecal sac narrowing",
+    "dural_sac_area": "thecal sac area",
+    "slip_mm": "slip",
+    "coronal_curvature_estimate": "coronal curvature",
 }
 BODY_HEIGHTS = "body heights"
 KINDS = {
@@ -162,22 +190,34 @@ KINDS = {
     "marrow_involvement": "marrow lesions",
     "marrow_lesion": "marrow lesion",
     "vertebral_height_loss": "vertebral height loss",
+    "of_class": "AO Spine-DGOU class",
     "thecal_sac_narrowing": "thecal sac narrowing",
+    "escc_screen": "tumour in the canal",
+    "cord_compression": "cord compression",
+    "cord_displacement": "cord displacement",
+    "cord_signal": "cord signal",
+    "spondylolisthesis": "slip",
+    "coronal_curvature": "coronal curvature",
+    "sagittal_curvature": "sagittal curvature",
 }
 """Kinds of findings as the impression orders them, other things equal."""
 
 NOTHING_MEASURED = "Nothing could be measured in this examination."
 NOT_ASSESSED_ITEMS = (
     "signal and compression of cord and cauda equina",
-    "neural foramina and lateral recesses",
-    "discs, endplates, ligaments and facet joints",
-    "posterior elements, alignment and stability",
+    "lateral recesses, and nerve roots in the neural foramina",
+    "disc herniation, ligaments and facet joints",
+    "posterior elements, and stability beyond the components of SINS",
     "soft tissues",
 )
 NOT_ASSESSED_LINE = "This version does not assess: {items}."
 HEIGHT_LOSS_LIMITS = (
     "Height loss is a shape: whether it is recent, and whether it comes from a fracture, a Schmorl node, Scheuermann's "
     "disease or another deformity, is not assessed."
+)
+HEIGHT_LOSS_SHAPE = (
+    "Height loss is a shape: whether it comes from a fracture, a Schmorl node, Scheuermann's disease or another "
+    "deformity, is not assessed."
 )
 SOME_MISSING = "Not measured: {items}."
 

@@ -10,12 +10,23 @@ from typing import TYPE_CHECKING
 
 from spinemri.finding import Certainty, Urgency
 from spinemri.report import phrases
+from spinemri.report.cord import NAMES as CORD_NAMES
+from spinemri.report.foramina import NAMES as FORAMEN_NAMES
 from spinemri.report.lesion_values import is_marrow
 from spinemri.report.sentences import Sentence, ids, level_ranges
 from spinemri.report.tables import COLUMN_LOSSES, HEIGHT_LOSS, HEIGHTS, RATIOS, SAC_AP, SAC_COMPROMISE, position
 
 HEIGHT_LOSS_KIND = "vertebral_height_loss"
+OF_KIND = "of_class"
 NARROWING_KIND = "thecal_sac_narrowing"
+
+_FOLLOWING = (  # missing where something else is, and said with it, or in a section of their own
+    "wedge_angle", "local_kyphosis", "slip_pct", "dural_sac_area", "dural_sac_area_compromise_pct",
+    "dural_sac_front_indent_mm", "dural_sac_back_indent_mm", *CORD_NAMES,
+    "crush_ratio_above", "crush_ratio_below", "wedge_ratio_z", "volume_loss_pct", "retropulsion_mm",
+    "posterior_wall_fraction", "endplate_depression_superior_mm", "endplate_depression_inferior_mm",
+    "disc_height", "disc_height_index", "disc_bulge_mm", *FORAMEN_NAMES,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,7 +45,16 @@ def finding_sentence(analysis: Analysis, finding: Finding, *, detailed: bool = F
     tone = "borderline" if finding.certainty is Certainty.BORDERLINE else "abnormal"
     tone = tone if finding.urgency is Urgency.NONE else "urgent"
     own = finding.statement if detailed and phrases.DETAILED_STATEMENTS else ""
-    return Sentence(own or _finding_text(analysis, finding), (finding.id, *finding.evidence), tone)
+    text, evidence = own or _finding_text(analysis, finding), (finding.id, *finding.evidence)
+    of_class = _of_class(analysis, finding)
+    if of_class is not None:
+        text, evidence = text + _of_text(of_class), (*evidence, of_class.id)
+    return Sentence(text, evidence, tone)
+
+
+def said_with_height_loss(analysis: Analysis, finding: Finding) -> bool:
+    """Whether a finding is a class of osteoporotic fracture that is said with the height loss of the same body."""
+    return finding.kind == OF_KIND and any(_of_class(analysis, f) is finding for f in analysis.findings)
 
 
 def height_loss_text(analysis: Analysis, loss: Measurement, finding: Finding | None = None) -> str:
@@ -74,6 +94,7 @@ def missing_sentences(measurements: Iterable[Measurement], spine: Sequence[Level
     What is missing of lesions and marrow is left to the table of lesions.
     """
     missing = [m for m in measurements if m.value is None and not _undefined(m) and not is_marrow(m)]
+    missing = [m for m in missing if m.name not in _FOLLOWING]
     by_place: dict[tuple[str, str, tuple[int, bool]], list[Measurement]] = {}
     for m in sorted(missing, key=position):
         by_place.setdefault((m.status.value, m.reason, position(m)), []).append(m)
@@ -105,6 +126,19 @@ def _finding_text(analysis: Analysis, finding: Finding) -> str:
         kind=phrases.KINDS.get(finding.kind, finding.kind.replace("_", " ")),
         grade=_grading(finding)["grade"],
     )
+
+
+def _of_class(analysis: Analysis, finding: Finding) -> Finding | None:
+    """The class of osteoporotic fracture of the body whose height loss a finding reports."""
+    if finding.kind != HEIGHT_LOSS_KIND or finding.certainty not in (Certainty.PRESENT, Certainty.BORDERLINE):
+        return None
+    found = (f for f in analysis.findings if f.kind == OF_KIND and f.grade and f.levels == finding.levels)
+    return next(found, None)
+
+
+def _of_text(of_class: Finding) -> str:
+    borderline = phrases.OF_BORDERLINE if of_class.certainty is Certainty.BORDERLINE else ""
+    return phrases.OF_CLASS.format(grade=of_class.grade, borderline=borderline)
 
 
 def _grading(finding: Finding | None) -> dict[str, str]:

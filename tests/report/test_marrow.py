@@ -8,7 +8,7 @@ from spinemri.anatomy import Level
 from spinemri.finding import Certainty, Finding, Urgency
 from spinemri.lesion import Lesion, MarrowChange, MarrowScreen
 from spinemri.measure.catalogue import LESION_MEASURES, MARROW_MEASURES
-from spinemri.report import lesion_values, marrow_phrases, phrases
+from spinemri.report import lesion_values, marrow_phrases, oncology_phrases, phrases
 from spinemri.report.csv_files import UNITS
 from spinemri.report.narrative import narrate
 from spinemri.report.text import to_text
@@ -88,7 +88,8 @@ def test_the_impression_begins_with_what_is_urgent(lesion_case):
     assert said[1].startswith("L1: 35 % height loss")
     assert cases.TUMOUR_STATEMENT not in said
     urgent = narrate(lesion_case.analysis).urgent.sentences
-    assert [s.text for s in urgent] == [f"Category 3, act within days: {cases.INVOLVEMENT_STATEMENT}"]
+    told = [f"Category 3, act within days: {cases.INVOLVEMENT_STATEMENT}", oncology_phrases.NO_CLEARANCE]
+    assert [s.text for s in urgent] == told
     calm = regraded(lesion_case.analysis, "marrow_involvement", urgency=Urgency.NONE)
     assert narrate(calm).urgent.sentences[0].text == phrases.URGENT_NONE_MARROW
 

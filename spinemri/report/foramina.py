@@ -1,0 +1,91 @@
+"""The neural foramina in words: which are narrow, which are not, and which were not assessed and why.
+
+Sides are the patient's. In the impression narrow ones have a line each, those that are perhaps narrow share one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spinemri.finding import Certainty
+from spinemri.report import phrases
+from spinemri.report.sentences import Section, Sentence, level_ranges
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from spinemri.analysis import Analysis
+    from spinemri.finding import Finding
+
+KIND = "foraminal_narrowing"
+NAMES = tuple(
+    f"{name}_{side}"
+    for side in ("left", "right")
+    for name in ("foraminal_height", "foraminal_ap", "foraminal_area", "perineural_fat_fraction")
+)
+_BEFORE_REASON = 2  # colons in a statement: after the place, after what could not be assessed
+_TONES = {Certainty.PRESENT: "abnormal", Certainty.BORDERLINE: "borderline"}
+
+
+def is_foraminal(finding: Finding) -> bool:
+    """Whether a finding is said in this section."""
+    return finding.kind == KIND
+
+
+def foramen_section(analysis: Analysis) -> Section | None:
+    """Narrow foramina, those that are not, and those not assessed; None where nothing was looked for."""
+    here = _here(analysis)
+    if not here:
+        return None
+    found = [Sentence(f.statement, (f.id, *f.evidence), _TONES[f.certainty]) for f in here if f.certainty in _TONES]
+    return Section(phrases.FORAMINA, (*found, *_normal(analysis, here), *_missing(analysis, here)))
+
+
+def foramen_impression(analysis: Analysis) -> Iterator[Sentence]:
+    """Those that are narrow, in full; those that perhaps are, together; those that are not."""
+    here = _here(analysis)
+    for finding in (f for f in here if f.certainty is Certainty.PRESENT):
+        yield Sentence(finding.statement, (finding.id, *finding.evidence), "abnormal")
+    doubtful = [f for f in here if f.certainty is Certainty.BORDERLINE]
+    if doubtful:
+        items = ", ".join(f"{_place(f)} {f.side} ({f.grade})" for f in doubtful)
+        yield Sentence(phrases.FORAMINA_DOUBTFUL.format(items=items), tuple(f.id for f in doubtful), "borderline")
+    yield from _normal(analysis, here)
+
+
+def _here(analysis: Analysis) -> list[Finding]:
+    return [f for f in analysis.findings if is_foraminal(f)]
+
+
+def _normal(analysis: Analysis, here: Iterable[Finding]) -> Iterator[Sentence]:
+    normal = [f for f in here if f.certainty is Certainty.ABSENT]
+    if normal:
+        yield Sentence(phrases.FORAMINA_NORMAL.format(places=_places(analysis, normal)), tuple(f.id for f in normal))
+
+
+def _missing(analysis: Analysis, here: Iterable[Finding]) -> Iterator[Sentence]:
+    """One sentence: where nothing could be said, by reason."""
+    reasons: dict[str, list[Finding]] = {}
+    for finding in here:
+        if finding.certainty is Certainty.NOT_ASSESSABLE:
+            reason = finding.statement.split(": ", _BEFORE_REASON)[-1].rstrip(".")
+            reasons.setdefault(reason, []).append(finding)
+    items = "; ".join(f"{_places(analysis, found)} ({reason})" for reason, found in reasons.items())
+    if items:
+        evidence = tuple(f.id for found in reasons.values() for f in found)
+        yield Sentence(phrases.FORAMINA_MISSING.format(items=items), evidence, "limit")
+
+
+def _places(analysis: Analysis, findings: Sequence[Finding]) -> str:
+    """'L2-L4, L4-L5 right': ranges where both sides are meant."""
+    sides: dict[str, list[Finding]] = {}
+    for finding in findings:
+        sides.setdefault(_place(finding), []).append(finding)
+    both = [level for found in sides.values() if len(found) > 1 for level in found[0].levels]
+    single = [f"{place} {found[0].side}" for place, found in sides.items() if len(found) == 1]
+    ranges = level_ranges(both, analysis.spine.levels)
+    return ", ".join([*([ranges] if ranges else []), *single])
+
+
+def _place(finding: Finding) -> str:
+    return "-".join(str(level) for level in finding.levels)
