@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from spinemri.evaluate.diffuse import FAT, score_diffuse
 from spinemri.evaluate.marrow_sets import Run, runs, score_run
 from spinemri.evaluate.marrow_tables import TITLE, marrow_section
+from spinemri.evaluate.page import with_section
 from spinemri.pipeline import default_predictor, lesion_predictor
 from spinemri.segment.lesion_model import load_lesion_model
 
@@ -46,16 +47,8 @@ def main() -> None:
     lines = marrow_section(sets, load_lesion_model(), said)
     text = "\n".join([lines[0], "", f"Made by `{by}`.", *lines[1:]]).rstrip() + "\n"
     page = options.page.read_text(encoding="utf-8") if options.page.exists() else "# Accuracy\n"
-    options.page.write_text(replaced(page, text), encoding="utf-8")
+    options.page.write_text(with_section(page, TITLE, text), encoding="utf-8")
     print(f"written: {options.page.name}")
-
-
-def replaced(page: str, section: str) -> str:
-    """The page with its section on marrow lesions replaced, or added at the end."""
-    before, found, after = page.partition(TITLE)
-    rest = after.partition("\n## ")
-    tail = f"\n## {rest[2]}" if found and rest[1] else ""
-    return before.rstrip() + "\n\n" + section + tail
 
 
 def _load() -> None:

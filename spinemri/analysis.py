@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from spinemri.clinical import Clinical
 from spinemri.finding import Finding
 from spinemri.lesion import Lesion, MarrowScreen
 from spinemri.measurement import Measurement
@@ -59,6 +60,7 @@ class Analysis(BaseModel):
     study: str = Field(description="salted token, or the Study Instance UID")
     patient_age_years: float | None = None
     patient_sex: str = ""
+    clinical: Clinical | None = Field(default=None, description="what the user said of the patient; None: nothing")
     series: tuple[SeriesRecord, ...]
     skipped: tuple[Skipped, ...] = Field(default=(), description="files that are no usable MR image")
     spine: Spine

@@ -14,14 +14,16 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from spinemri.analysis import Analysis, Provenance, SeriesRecord
-from spinemri.assess.marrow import assess_marrow
+from spinemri.analysis import Analysis, Provenance, token
+from spinemri.assess.case import Facts, assess_case
 from spinemri.assess.screen import failures, screened
-from spinemri.assess.study import assess
 from spinemri.case import Case
+from spinemri.dicom.seg import load_labels
 from spinemri.dicom.study import load_study
 from spinemri.dicom.tokens import with_identifiers, with_tokens
 from spinemri.errors import InputError
+from spinemri.labels.schemes import scheme_named
+from spinemri.labels.study import LabelFile, label_study
 from spinemri.lesion import MarrowScreen
 from spinemri.measure.marrow import MarrowCase, measure_marrow
 from spinemri.measure.quality import measure_quality
@@ -30,17 +32,20 @@ from spinemri.merge import merge, parts
 from spinemri.norms import NORMS_SHA256
 from spinemri.register import align_series
 from spinemri.segment.anatomy import segment_anatomy
+from spinemri.segment.bundle import file_sha256
 from spinemri.segment.lesion_model import load_lesion_model
-from spinemri.segment.levels import RELATIVE_NAMES, Anchor
+from spinemri.segment.levels import Anchor
 from spinemri.segment.model import load_model
-from spinemri.segment.reconcile import reconcile
+from spinemri.segment.study import segment_study
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from spinemri.clinical import Clinical
     from spinemri.dicom.study import LoadedStudy
     from spinemri.image import Image
+    from spinemri.labels.study import StudyLabels
     from spinemri.segment.lesion_predictor import LesionPredictor
     from spinemri.segment.lesions import MarrowView
     from spinemri.segment.predictor import Predictor
@@ -51,7 +56,6 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int], None]
 
 _LIBRARIES = ("pydicom", "highdicom", "SimpleITK", "numpy", "scipy", "torch", "monai")
-_NEARLY_MM = 60.0
 NO_LESION_MODEL = "marrow was not assessed: no lesion model was loaded"
 
 
@@ -67,11 +71,15 @@ class Options:
         lowest; stations above take their names from those
     keep_identifiers : write UIDs, patient ID and series descriptions instead of salted tokens
     token_key : salt of the tokens; the same key gives the same tokens. None draws a new one.
+    clinical : what the user says of the patient (``read_clinical``)
+    labels, labels_from : masks by others that stand in for the network's, and the scheme of their numbers
 
     Raises
     ------
     LevelError
         If the anchor is no 'LEVEL=N'.
+    InputError
+        If there are label files without a known scheme, or a scheme without label files.
     """
 
     patient: str | None = None
@@ -79,17 +87,36 @@ class Options:
     anchor: str | None = None
     keep_identifiers: bool = False
     token_key: bytes | None = None
+    clinical: Clinical | None = None
+    labels: tuple[Path, ...] = ()
+    labels_from: str | None = None
 
     def __post_init__(self) -> None:
-        if self.anchor is not None:
-            Anchor.parse(self.anchor)  # a typing error is told before the work begins
+        _ = self.named  # a typing error is told before the work begins
+        if bool(self.labels) != bool(self.labels_from):
+            raise InputError("label files and the scheme of their numbers are given together (--labels, --labels-from)")
+        if self.labels_from:
+            scheme_named(self.labels_from)
+
+    @property
+    def named(self) -> Anchor | None:
+        """The anchor, parsed."""
+        return Anchor.parse(self.anchor) if self.anchor is not None else None
+
+    def stand_in(self, uid: str | None) -> str | None:
+        """What a UID of a file became when the study was read; None when that cannot be told."""
+        if uid is None or self.keep_identifiers:
+            return uid
+        return token(uid, self.token_key) if self.token_key else None
 
 
 @dataclass(frozen=True, eq=False)
 class Networks:
-    """The loaded networks of an analysis; without a lesion network marrow is reported as not assessed."""
+    """The loaded networks of an analysis; without one for anatomy only series with a label file are measured, without
+    one for lesions marrow is reported as not assessed.
+    """
 
-    anatomy: Predictor
+    anatomy: Predictor | None
     lesions: LesionPredictor | None = None
 
 
@@ -97,7 +124,8 @@ class Networks:
 class Reading:
     """What the networks saw in a study.
 
-    ``segmentations`` and ``assignments`` are parallel to the images; ``marrow`` is None when nobody looked for lesions.
+    ``segmentations`` and ``assignments`` are parallel to the images; ``marrow`` is None when nobody looked for lesions;
+    ``labels`` says which label files stand in for the network.
     """
 
     segmentations: tuple[Segmentation, ...]
@@ -107,13 +135,11 @@ class Reading:
     marrow: MarrowView | None
     warnings: tuple[str, ...]
     seconds: dict[str, float] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def analyze(
-    folder: Path,
-    networks: Networks | None = None,
-    options: Options | None = None,
-    progress: Progress | None = None,
+    folder: Path, networks: Networks | None = None, options: Options | None = None, progress: Progress | None = None
 ) -> Case:
     """Everything that can be said about the newest spine MR study in a folder.
 
@@ -153,10 +179,7 @@ def read_study(folder: Path, options: Options | None = None, progress: Progress 
 
 
 def infer(
-    loaded: LoadedStudy,
-    networks: Networks,
-    options: Options | None = None,
-    progress: Progress | None = None,
+    loaded: LoadedStudy, networks: Networks, options: Options | None = None, progress: Progress | None = None
 ) -> Reading:
     """Named anatomy of every image of a study, one spine of all of them, and the lesions of its marrow.
 
@@ -167,9 +190,12 @@ def infer(
     InputError
         If no series shows a vertebral column.
     """
-    report = progress or _silent
+    report, options = progress or _silent, options or Options()
     start = time.perf_counter()
-    segmentations, assignments, warnings = _anatomy(loaded, networks.anatomy, options or Options(), report)
+    labels = _labels(loaded, options)
+    segmentations, assignments, warnings = segment_study(
+        loaded.images, networks.anatomy, report, anchor=options.named, given=labels.by_image
+    )
     segmented = time.perf_counter()
     spine = merge(loaded.images, segmentations, assignments)
     if not spine.vertebrae:
@@ -180,7 +206,7 @@ def infer(
     marrow = _marrow(loaded, (spine, segmentations, alignments), networks.lesions, report)
     seconds = {"segment": segmented - start, "align": aligned - segmented, "lesions": time.perf_counter() - aligned}
     told = (*warnings, *spine.warnings, *notes)
-    return Reading(segmentations, assignments, spine, alignments, marrow, told, seconds)
+    return Reading(segmentations, assignments, spine, alignments, marrow, told, seconds, labels.record)
 
 
 def finish(
@@ -191,7 +217,7 @@ def finish(
     progress: Progress | None = None,
 ) -> Case:
     """Measurements and findings of what the networks saw."""
-    report = progress or _silent
+    report, options = progress or _silent, options or Options()
     start = time.perf_counter()
     report("measuring", 0, 1)
     spine, segmentations, marrow = reading.spine, reading.segmentations, reading.marrow
@@ -200,7 +226,8 @@ def finish(
     lesions, masks = (marrow.lesions, marrow.masks) if marrow else ((), ())
     screen = screened(marrow.screen, quality, marrow.series) if marrow else MarrowScreen(warnings=(NO_LESION_MODEL,))
     measurements += measure_marrow(MarrowCase(spine, loaded.images, segmentations, reading.alignments, lesions, masks))
-    findings = (*assess(measurements), *assess_marrow(measurements, lesions, screen))
+    facts = Facts(spine, [image.series for image in loaded.images], [s for s, _ in loaded.refused], options.clinical)
+    findings = assess_case(measurements, lesions, screen, facts)
     report("measuring", 1, 1)
     seconds = {**loaded.seconds, **reading.seconds, "measure": time.perf_counter() - start}
     analysis = Analysis(
@@ -208,7 +235,8 @@ def finish(
         study=loaded.study.study_uid,
         patient_age_years=loaded.study.patient_age_years,
         patient_sex=loaded.study.patient_sex,
-        series=tuple(_records(loaded, spine)),
+        clinical=options.clinical,
+        series=loaded.records(parts(spine, loaded.images)),
         skipped=loaded.skipped,
         spine=spine,
         alignments=reading.alignments,
@@ -218,33 +246,20 @@ def finish(
         measurements=measurements,
         findings=findings,
         warnings=(*loaded.warnings, *reading.warnings, *failures(quality)),
-        provenance=_provenance(networks, options or Options(), seconds),
+        provenance=_provenance(networks, options, reading, seconds),
     )
     return Case(analysis, loaded.images, segmentations, masks)
 
 
-def _anatomy(
-    loaded: LoadedStudy, predictor: Predictor, options: Options, report: Progress
-) -> tuple[tuple[Segmentation, ...], tuple[tuple[LevelAssignment, ...], ...], tuple[str, ...]]:
-    """Segmentations and level assignments of every image, and what is to be told about them."""
-    anchor = Anchor.parse(options.anchor) if options.anchor else None
-    segmentations, assignments, told = [], [], []
-    for n, image in enumerate(loaded.images):
-        report("segmenting", n, len(loaded.images))
-        word = anchor if _reaches_bottom(image, loaded.images) else None
-        segmentation, names, notes = segment_anatomy(image, predictor, anchor=word)
-        segmentations.append(segmentation)
-        assignments.append(names)
-        told.append(notes)
-    report("segmenting", len(loaded.images), len(loaded.images))
-    agreed, names_agreed, notes = reconcile(loaded.images, segmentations, assignments)
-    warnings = [
-        f"series {image.series.label}: {note}"
-        for image, names, remarks in zip(loaded.images, names_agreed, told, strict=True)
-        for note in remarks
-        if RELATIVE_NAMES not in note or _relative(names)  # unless another series has settled it
-    ]
-    return agreed, names_agreed, (*warnings, *notes)
+def _labels(loaded: LoadedStudy, options: Options) -> StudyLabels:
+    """Masks from the user's files, on the grids of the series they belong to."""
+    files = []
+    for path in options.labels:
+        image = load_labels(path, options.stand_in)
+        shown = path.name if options.keep_identifiers else f"sha256 {file_sha256(path)[:12]}"
+        files.append(LabelFile(image, path.name, shown))
+    anchor = (options.named.index, options.named.level) if options.named else None
+    return label_study(files, loaded.images, options.labels_from or "", anchor)
 
 
 def _marrow(
@@ -311,41 +326,22 @@ def load_networks(device: str = "auto", threads: int | None = None) -> Networks:
     return Networks(default_predictor(None, device, threads), lesion_predictor(None, device))
 
 
-def _relative(names: tuple[LevelAssignment, ...]) -> bool:
-    return bool(names) and names[0].level.is_relative
-
-
-def _reaches_bottom(image: Image, images: Sequence[Image]) -> bool:
-    """Whether a series reaches as far down as any other of its frame of reference, or nearly so."""
-    frame = image.geometry.frame_of_reference_uid
-    bottoms = [i.geometry.span(2)[0] for i in images if i.geometry.frame_of_reference_uid == frame]
-    return image.geometry.span(2)[0] < min(bottoms) + _NEARLY_MM
-
-
-def _records(loaded: LoadedStudy, spine: Spine) -> Iterator[SeriesRecord]:
-    roles = parts(spine, loaded.images)
-    yield from (
-        SeriesRecord(series=i.series, used=True, reason=role) for i, role in zip(loaded.images, roles, strict=True)
-    )
-    yield from (SeriesRecord(series=series, used=False, reason=reason) for series, reason in loaded.refused)
-
-
-def _provenance(networks: Networks, options: Options, seconds: dict[str, float]) -> Provenance:
-    model, lesions = networks.anatomy.model, networks.lesions.model if networks.lesions else None
-    parameters = {"anchor": options.anchor, "contrast": options.contrast}
+def _provenance(networks: Networks, options: Options, reading: Reading, seconds: dict[str, float]) -> Provenance:
+    model, lesions = (network.model if network else None for network in (networks.anatomy, networks.lesions))
+    parameters = {"anchor": options.anchor, "contrast": options.contrast, **reading.labels}
     return Provenance(
         software="spinemri",
         version=_version_of("spinemri"),
-        model=model.name,
-        model_version=model.version,
-        model_sha256=model.sha256,
+        model=model.name if model else "",
+        model_version=model.version if model else "",
+        model_sha256=model.sha256 if model else "",
         lesion_model=lesions.name if lesions else "",
         lesion_model_version=lesions.version if lesions else "",
         lesion_model_sha256=lesions.sha256 if lesions else "",
         norms_sha256=NORMS_SHA256,
         parameters={name: str(value) for name, value in parameters.items() if value is not None},
         libraries={name: _version_of(name) for name in _LIBRARIES},
-        device=str(networks.anatomy.device),
+        device=str(networks.anatomy.device) if networks.anatomy else "cpu",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds={stage: round(spent, 3) for stage, spent in seconds.items()},
     )

@@ -30,7 +30,7 @@ ROWS = (
     ("convert",),
     ("case",),
     ("analysis",),
-    ("finding", "lesion", "measurement", "quality", "spine", "segmentation", "image"),
+    ("clinical", "finding", "lesion", "measurement", "quality", "spine", "segmentation", "image"),
     ("series",),
     ("codes", "norms"),
     ("geometry", "anatomy"),

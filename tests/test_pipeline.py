@@ -15,6 +15,7 @@ import pydicom
 import pytest
 
 from spinemri.anatomy import Level, StructureKind
+from spinemri.clinical import Clinical
 from spinemri.convert import write_nifti
 from spinemri.dicom.load import load
 from spinemri.dicom.scan import scan
@@ -114,6 +115,18 @@ def test_the_document_says_what_made_it(study, case):
     assert set(made.seconds) == {"read", "segment", "align", "lesions", "measure"}
     assert made.libraries["pydicom"] == pydicom.__version__
     assert (case.analysis.patient_age_years, case.analysis.patient_sex) == (62, "F")
+
+
+def test_what_the_user_said_is_in_the_document_and_is_heard(study, t2_folder):
+    said = Clinical(question=("stenosis",), primary="breast")
+    found = analyze(t2_folder, Networks(study.predictor), replace(KEY, clinical=said)).analysis
+    assert found.clinical == said
+    gaps = {f.id: f.certainty for f in found.findings if f.kind == "protocol_gap"}
+    assert gaps["protocol.axial_t2"] == "present"
+    assert gaps["protocol.numbering"] == "present"
+    flags = {f.kind: f for f in found.findings if f.kind.startswith("flag_")}
+    assert len(flags) == 6
+    assert flags["flag_unexpected_metastases"].certainty == "not_assessable"  # no lesion model
 
 
 def test_progress_names_every_stage(study, t2_folder):

@@ -9,6 +9,7 @@ import typer
 
 from spinemri.cli.console import out as stdout
 from spinemri.cli.console import progress_bar, warning
+from spinemri.errors import InputError
 
 if TYPE_CHECKING:
     from spinemri.analysis import Analysis
@@ -24,6 +25,18 @@ def command(
     anchor: Annotated[
         str | None, typer.Option(help="Name one body yourself: L5=2 says that the 2nd body from the bottom is L5.")
     ] = None,
+    clinical: Annotated[
+        Path | None, typer.Option(help="JSON file with pain, known cancer, the question asked; no names in it.")
+    ] = None,
+    labels: Annotated[
+        list[Path] | None, typer.Option(help="Mask by another tool, NIfTI or DICOM SEG, in place of ours; repeatable.")
+    ] = None,
+    labels_from: Annotated[
+        str | None, typer.Option(help="What its numbers mean: totalspineseg-step2, spineps-veridah, spinemri …")
+    ] = None,
+    labels_only: Annotated[
+        bool, typer.Option("--labels-only", help="No network for anatomy: series without a mask are not measured.")
+    ] = False,
     model: Annotated[str | None, typer.Option(help="Model bundle: a name or a folder.")] = None,
     no_lesions: Annotated[bool, typer.Option("--no-lesions", help="Do not look for marrow lesions.")] = False,
     lesion_model: Annotated[str | None, typer.Option(help="Lesion model bundle: a name or a folder.")] = None,
@@ -43,17 +56,22 @@ def command(
     """Segment, name, measure and report the newest spine MR study in a folder."""
     from spinemri.cli.choices import contrast_named
     from spinemri.cli.token_key import token_key as read_key
+    from spinemri.clinical import read_clinical
     from spinemri.report.write import check_writable
 
     check_writable(out, overwrite=overwrite)
+    said = read_clinical(clinical) if clinical else None
     key = None if keep_identifiers else read_key(token_key, out)
     from spinemri.pipeline import Networks, Options, default_predictor, finish, infer, lesion_predictor, read_study
     from spinemri.report.write import write
 
-    options = Options(patient, contrast_named(contrast), anchor, keep_identifiers, key)
+    masks = tuple(labels or ())
+    if labels_only and not masks:
+        raise InputError("--labels-only without --labels: nothing would be measured")
+    options = Options(patient, contrast_named(contrast), anchor, keep_identifiers, key, said, masks, labels_from)
     with progress_bar() as update:
         loaded = read_study(folder, options, update)
-        anatomy = default_predictor(model, device, threads, quality=quality)
+        anatomy = None if labels_only else default_predictor(model, device, threads, quality=quality)
         networks = Networks(anatomy, None if no_lesions else lesion_predictor(lesion_model, device))
         case = finish(loaded, infer(loaded, networks, options, update), networks, options, update)
         write(case, out, overwrite=overwrite)
@@ -63,6 +81,8 @@ def command(
 
 def _summary(analysis: Analysis) -> None:
     """Print problems, level names and alignment: what a user must know before opening the report."""
+    from spinemri.finding import Urgency
+
     for text in analysis.warnings:
         warning(text)
     levels = ", ".join(f"{v.level}{' (cut)' if v.cut else ''}" for v in analysis.spine.vertebrae)
@@ -78,6 +98,6 @@ def _summary(analysis: Analysis) -> None:
         stdout.print(
             f"alignment of series {labels[moving]} with {labels[fixed]}, mm: {', '.join(parts)}{note}", markup=False
         )
-    for finding in analysis.findings:
+    for finding in sorted(analysis.findings, key=lambda f: f.urgency is Urgency.NONE):
         if finding.certainty.value in ("present", "borderline"):
             stdout.print(f"finding: {finding.statement}", markup=False)

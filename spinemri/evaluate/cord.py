@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinemri.measure.centreline import centre_line, sac_profile
+from spinemri.measure.centreline import centre_line
+from spinemri.measure.sections import profile_along
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +33,7 @@ def cord_ap_errors(
     line = centre_line(truth, geometry)
     if line is None:
         return None
-    true = sac_profile(truth, geometry, line).diameter
-    measured = sac_profile(found, geometry, line).diameter if found.any() else np.zeros_like(true)
+    true = profile_along(truth, geometry, line).diameter
+    measured = profile_along(found, geometry, line).diameter if found.any() else np.zeros_like(true)
     known = np.isfinite(true)
     return np.asarray(np.nan_to_num(measured[known]) - true[known])

@@ -16,7 +16,9 @@ import numpy as np
 
 from spinemri.dicom.write import StudyHeader, write_series
 from spinemri.pipeline import Networks, analyze
+from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis.phantom import make_phantom
+from spinemri.synthesis.truth import alignment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +39,8 @@ class PhantomScore:
 
     ``named`` is the level reported for the body that is truly fractured, by place; ``levels_right`` counts bodies
     (fully shown) that were found once, at their place, under their true name; ``height_error`` is the mean absolute
-    error of the anterior, middle and posterior heights, ``sac_error`` that of the sac's AP diameter at every place.
+    error of the anterior, middle and posterior heights, ``sac_error`` that of the sac's AP diameter at every place,
+    ``angle_error`` that of wedge and regional angles in degrees, ``slip_error`` that of slips.
     """
 
     seed: int
@@ -52,6 +55,8 @@ class PhantomScore:
     levels_right: int
     height_error: float | None
     sac_error: float | None
+    angle_error: float | None = None
+    slip_error: float | None = None
 
     @property
     def loss_error(self) -> float | None:
@@ -77,11 +82,13 @@ def score_phantom(seed: int, predictor: Predictor, height_loss_pct: float = 35.0
         for image in phantom.images:
             write_series(image, Path(name) / str(image.series.number), StudyHeader(f"PHANTOM{seed}"))
         analysis = analyze(Path(name), Networks(predictor)).analysis
-    return score(phantom.truth, analysis)
+    shown = [sizes.NAMES.index(level) for level in phantom.truth["levels"]]
+    records = [*phantom.truth["measurements"], *alignment(phantom.subject, shown)]
+    return score({**phantom.truth, "measurements": records}, analysis)
 
 
 def score(truth: Mapping[str, Any], analysis: Analysis) -> PhantomScore:
-    """Compare an analysis with a phantom's ``truth.json``."""
+    """Compare an analysis with a phantom's ``truth.json``, to which true angles and slips may have been added."""
     names = {level: _found_at(centre, analysis) for level, centre in truth["body_centres_lps_mm"].items()}
     fractured, narrowed = truth["fractures"][0]["level"], truth["sac_narrowings"][0]["level"]
     true = {record["id"]: float(record["value"]) for record in truth["measurements"]}
@@ -100,6 +107,8 @@ def score(truth: Mapping[str, Any], analysis: Analysis) -> PhantomScore:
         levels_right=sum(level == name for level, name in names.items()),
         height_error=_mean_error(true, found, "_height"),
         sac_error=_mean_error(true, found, ".dural_sac_ap"),
+        angle_error=_mean_error(true, found, (".wedge_angle", "_kyphosis", "_lordosis")),
+        slip_error=_mean_error(true, found, ".slip_mm"),
     )
 
 
@@ -123,6 +132,8 @@ def summary(scores: Sequence[PhantomScore], failed: int = 0) -> dict[str, float]
         "sac AP error at the narrowing, worst (mm)": max(narrowings),
         "height error, mean (mm)": _mean([s.height_error for s in scores]),
         "sac AP error at all places, mean (mm)": _mean([s.sac_error for s in scores]),
+        "wedge and regional angle error, mean (degrees)": _mean([s.angle_error for s in scores]),
+        "slip error, mean (mm)": _mean([s.slip_error for s in scores]),
     }
 
 
@@ -154,7 +165,9 @@ def _found_at(centre: Sequence[float], analysis: Analysis) -> str | None:
     return near[0] if len(near) == 1 else None
 
 
-def _mean_error(true: Mapping[str, float], found: Mapping[str, float | None], ending: str) -> float | None:
+def _mean_error(
+    true: Mapping[str, float], found: Mapping[str, float | None], ending: str | tuple[str, ...]
+) -> float | None:
     errors = [abs(float(found[i] or 0) - true[i]) for i in true if i.endswith(ending) and i in found]
     return float(np.mean(errors)) if errors else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 
 import pytest
@@ -82,3 +83,21 @@ def test_without_a_place_for_the_key_the_run_goes_on_with_a_warning(tmp_path, mo
     shown = capsys.readouterr().err
     assert shown.startswith("warning: the key of the tokens cannot be kept")
     assert str(tmp_path) not in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"pain": "bad"}', r'clinical file said.json: pain: found "bad", expected mechanical or '),
+        ('{"name": "MUSTERMANN"}', r"clinical file said.json: name: unknown key, expected one of indication, question"),
+        ("{", r"clinical file said.json: no JSON"),
+    ],
+)
+def test_a_clinical_file_that_is_wrong_stops_before_anything_is_read(tmp_path, text, told):
+    said, out = tmp_path / "said.json", tmp_path / "out"
+    said.write_text(text)
+    outcome = run("analyze", tmp_path / "no-study", "-o", out, "--clinical", said)
+    assert outcome.code == 2
+    assert re.search(told, " ".join(outcome.err.split())), outcome.err
+    assert "MUSTERMANN" not in outcome.err
+    assert not out.exists()
