@@ -26,7 +26,8 @@ RULE = (
     f"criteria: perineural fat on T1w partly lost below {100 * PRESERVED_FROM:g} % of the area, lost below "
     f"{100 * LOST_BELOW:g} %; height up to {HEIGHT_UP_TO_MM:g} mm; AP below {AP_BELOW_MM:g} mm. None: no criterion, or "
     "fat partly lost alone; severe: fat lost and a size; moderate: fat partly lost and a size, or fat lost alone; "
-    "mild: a size alone. Present when two criteria speak with their whole 95 % interval, borderline otherwise; not assessable with fewer than two measured"
+    "mild: a size alone. Present when two criteria speak with their whole 95 % interval, borderline otherwise; not "
+    "assessable with fewer than two measured"
 )
 SOURCE = (
     f"height: {source_of('foramen.height_up_to')}; AP: {source_of('foramen.ap_below')}; "

@@ -2,7 +2,8 @@
 
 OF1 oedema without deformity, OF2 one endplate with less than a fifth of the posterior wall, OF3 one endplate with more
 of it, OF4 both endplates or collapse, OF5 distraction, rotation or translation: never inferred, and so never excluded.
-A body is deformed from 15 % height loss on; it then has at least one endplate involved. An endplate is involved when it
+A body is deformed from 20 % height loss on; it then has at least one endplate involved. Between 15 and 20 % it has no
+class: healthy bodies differ that much. An endplate is involved when it
 lies more than 2 mm, or a tenth of the body's expected height, below its chord. Only T1 to L5, and only where no lesion
 suggests tumour. Readers agree moderately (kappa 0.63). Source: Schnake et al., Global Spine J 2018;8(2S):46S.
 
@@ -31,9 +32,10 @@ DEPRESSED_FROM_PCT = threshold("of.endplate_depressed_from_pct")
 WALL_FROM = threshold("of.wall_involved_from")
 COLLAPSE_FROM_PCT = threshold("of.collapse_from")
 RULE = (
-    f"deformed from {EQUIVOCAL_FROM_PCT:g} % height loss: OF2 with less than {WALL_FROM:g} of the posterior wall "
-    f"displaced, OF3 from there on, OF >= 4 with both endplates more than {DEPRESSED_FROM_MM:g} mm or "
-    f"{DEPRESSED_FROM_PCT:g} % of the height deep, or {COLLAPSE_FROM_PCT:g} % lost in every column; not deformed: OF1 "
+    f"deformed from {FRACTURE_FROM_PCT:g} % height loss ({EQUIVOCAL_FROM_PCT:g} % to there equivocal, no class): OF2 "
+    f"with less than {WALL_FROM:g} of the posterior wall displaced, OF3 from there on, OF >= 4 with both endplates "
+    f"more than {DEPRESSED_FROM_MM:g} mm or {DEPRESSED_FROM_PCT:g} % of the height deep, or {COLLAPSE_FROM_PCT:g} % "
+    "lost in every column; not deformed: OF1 "
     f"from STIR signal of {OEDEMA_FROM:g} times marrow on; T1 to L5 only; not where a lesion may be tumour"
 )
 SOURCE = f"{source_of('of.wall_involved_from')}; limits of depth, collapse and signal: own choice"
@@ -58,6 +60,9 @@ def of_class_finding(measurements: Mapping[str, Measurement], wall: Measurement)
         return _made(wall, Certainty.NOT_ASSESSABLE, f"{wall.place}: OF class not assessable: no height loss.")
     if loss.value < EQUIVOCAL_FROM_PCT:
         return _without_deformity(measurements, wall)
+    if loss.value < FRACTURE_FROM_PCT:
+        text = f"{wall.place}: no OF class: a height loss of {loss.value:.0f} % is equivocal."
+        return _made(wall, Certainty.NOT_ASSESSABLE, text, evidence=(loss.id,))
     if wall.value is None:
         text = f"{wall.place}: OF class not assessable: {wall.reason}."
         return _made(wall, Certainty.NOT_ASSESSABLE, text, evidence=(loss.id,))

@@ -252,7 +252,8 @@ def _sac_absence(analysis: Analysis, narrowings: Sequence[Finding]) -> Iterator[
 
 
 def _not_assessed(analysis: Analysis) -> Iterator[Sentence]:
-    yield Sentence(phrases.NOT_ASSESSED_LINE.format(items="; ".join(phrases.NOT_ASSESSED_ITEMS)), tone="limit")
+    items = (*(() if cord_section(analysis) else (phrases.CORD_ITEM,)), *phrases.NOT_ASSESSED_ITEMS)
+    yield Sentence(phrases.NOT_ASSESSED_LINE.format(items="; ".join(items)), tone="limit")
     yield from marrow_not_assessed(analysis)
     if any(f.kind == HEIGHT_LOSS_KIND for f in reported_findings(analysis)):
         limits = phrases.HEIGHT_LOSS_SHAPE if fractures_judged(analysis) else phrases.HEIGHT_LOSS_LIMITS

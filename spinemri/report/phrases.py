@@ -150,7 +150,8 @@ ALIGNMENT = "Alignment"
 NO_SLIP = "No slip that reaches the limit; discs measured: {count} ({levels})."
 NO_OTHER_SLIP = "No other slip that reaches the limit; other discs measured: {count} ({levels})."
 CORD = "Spinal cord"
-CORD_NOT_COMPRESSED = "No loss of cord diameter of 10 % or more at {count} places compared ({levels})."
+CORD_ITEM = "spinal cord (none was found)"
+CORD_NOT_COMPRESSED = "No compression of the cord at {count} places compared ({levels})."
 CORD_COMPRESSION_NONE = "Whether the cord is compressed was not measured: {reasons}."
 CORD_SIGNAL_NORMAL = "T2w signal of the cord normal at {count} places ({levels})."
 CORD_SIGNAL_NONE = "T2w signal of the cord not assessable: {reasons}."
@@ -204,7 +205,7 @@ KINDS = {
 
 NOTHING_MEASURED = "Nothing could be measured in this examination."
 NOT_ASSESSED_ITEMS = (
-    "signal and compression of cord and cauda equina",
+    "nerve roots and cauda equina beyond the width of the sac",
     "lateral recesses, and nerve roots in the neural foramina",
     "disc herniation, ligaments and facet joints",
     "posterior elements, and stability beyond the components of SINS",

@@ -81,8 +81,8 @@ def test_a_small_body_needs_less_depth():
     assert depression_limit({}, "L1") == 2.0
 
 
-@pytest.mark.parametrize(("loss", "grade"), [(14.99, ""), (15.0, "OF2")])
-def test_deformity_begins_where_height_loss_is_equivocal(loss, grade):
+@pytest.mark.parametrize(("loss", "grade"), [(14.99, ""), (15.0, ""), (19.99, ""), (20.0, "OF2")])
+def test_deformity_begins_at_fracture_level(loss, grade):
     assert finding(loss=loss).grade == grade
 
 

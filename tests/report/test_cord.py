@@ -49,7 +49,7 @@ def normal(places=PLACES[:4], reason=BELOW_THE_CORD):
 def test_a_normal_cord_is_said_to_be_normal_as_far_as_it_was_seen(case):
     section = cord_section(with_cord(case, *normal()))
     assert [s.text for s in section.sentences] == [
-        "No loss of cord diameter of 10 % or more at 4 places compared (T11-L1).",
+        "No compression of the cord at 4 places compared (T11-L1).",
         "T2w signal of the cord normal at 4 places (T11-L1).",
         "Cord 7.0 to 7.0 mm AP at the 4 places measured.",
         "The cord ends below T12-L1.",
