@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spinemri.assess.alignment import slip_limit_mm
 from spinemri.norms import threshold
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _OF_LESIONS = (
     (EPIDURAL_TUMOUR, "lesion_epidural_volume", threshold("cause.epidural_volume")),
     (EXPANSION, "lesion_convex_posterior_border", threshold("cause.expansion")),
 )
-_RETROPULSION_MM, _SLIP_MM = threshold("cause.retropulsion"), threshold("cause.slip")
+_RETROPULSION_MM = threshold("cause.retropulsion")
 _BULGE_MM, _FROM_BEHIND = threshold("cause.disc_bulge"), threshold("cause.from_behind")
 _IN_FORAMEN_MM3, _LOW_DISC_MM = threshold("cause.foraminal_volume"), threshold("cause.disc_height")
 
@@ -86,7 +87,7 @@ def _of_bone_and_disc(
     for level in levels:
         yield from _if_reached(measurements, f"{level}.retropulsion_mm", (RETROPULSION, _RETROPULSION_MM))
     if narrowed.lower is not None:
-        yield from _if_reached(measurements, f"{narrowed.place}.slip_mm", (SLIP, _SLIP_MM))
+        yield from _if_reached(measurements, f"{narrowed.place}.slip_mm", (SLIP, slip_limit_mm(narrowed)))
         yield from _if_reached(measurements, f"{narrowed.place}.disc_bulge_mm", (DISC, _BULGE_MM))
 
 

@@ -175,7 +175,7 @@ def test_below_the_cord_there_is_no_screen():
 CAUSES = [
     ("C5.retropulsion_mm", 2.0, "retropulsion"),
     ("C6.retropulsion_mm", 2.0, "retropulsion"),
-    ("C5-C6.slip_mm", 3.0, "slip"),
+    ("C5-C6.slip_mm", 2.0, "slip"),
     ("C5-C6.disc_bulge_mm", 1.0, "disc"),
 ]
 
