@@ -51,6 +51,11 @@ class Measurement(BaseModel):
         """'L4' or, at a disc, 'L4-L5'."""
         return "-".join(str(v) for v in (self.level, self.lower) if v is not None)
 
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The level, or both levels beside a disc; empty without one."""
+        return tuple(v for v in (self.level, self.lower) if v is not None)
+
     @model_validator(mode="after")
     def _value_or_reason(self) -> Measurement:
         if (self.value is None) is (self.status is Status.MEASURED):

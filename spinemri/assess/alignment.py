@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spinemri.assess.places import why_missing
 from spinemri.finding import Certainty, Finding
-from spinemri.measurement import Measurement, Status
 from spinemri.norms import NORMS, Norm, norm, source_of, threshold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from spinemri.measurement import Measurement
 
 SLIP_KIND, CURVATURE_KIND, SCOLIOSIS_KIND = "spondylolisthesis", "sagittal_curvature", "coronal_curvature"
 MEYERDING = ("I", "II", "III", "IV", "V")
@@ -87,7 +89,7 @@ def slip_finding(measurements: Mapping[str, Measurement], slip: Measurement) -> 
     return Finding(
         id=f"{slip.place}.{SLIP_KIND}",
         kind=SLIP_KIND,
-        levels=tuple(v for v in (slip.level, slip.lower) if v is not None),
+        levels=slip.levels,
         at_disc=True,
         grade=meyerding_grade(share) if called and share is not None else "",
         cause=_direction(slip.value) if called and slip.value is not None else "",
@@ -108,7 +110,7 @@ def curvature_finding(_: Mapping[str, Measurement], angle: Measurement) -> Findi
     return Finding(
         id=f"{angle.id}.{CURVATURE_KIND}",
         kind=CURVATURE_KIND,
-        levels=tuple(v for v in (angle.level, angle.lower) if v is not None),
+        levels=angle.levels,
         grade=grade,
         certainty=certainty,
         statement=_curvature_statement(angle, healthy, grade, certainty),
@@ -124,7 +126,7 @@ def scoliosis_finding(_: Mapping[str, Measurement], curve: Measurement) -> Findi
     return Finding(
         id=f"{curve.place}.{SCOLIOSIS_KIND}",
         kind=SCOLIOSIS_KIND,
-        levels=tuple(v for v in (curve.level, curve.lower) if v is not None),
+        levels=curve.levels,
         certainty=certainty,
         statement=_scoliosis_statement(curve, certainty),
         evidence=(curve.id,),
@@ -138,7 +140,7 @@ def _direction(value: float) -> str:
 
 
 def _missing(measurement: Measurement, what: str) -> str:
-    why = "out of the field of view" if measurement.status is Status.OUT_OF_FIELD else "not assessable"
+    why = why_missing(measurement)
     return f"{measurement.place}: {what} {why}: {measurement.reason}."
 
 

@@ -12,14 +12,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spinemri.assess.cause import EPIDURAL_TUMOUR, narrowing_causes
+from spinemri.assess.places import references, where, why_missing
 from spinemri.finding import Certainty, Finding
-from spinemri.measurement import BELOW_THE_CORD, Measurement, Status
+from spinemri.measurement import BELOW_THE_CORD, Measurement
 from spinemri.norms import source_of, threshold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from spinemri.anatomy import Level
 
 COMPRESSION, DISPLACEMENT, SIGNAL, ESCC = "cord_compression", "cord_displacement", "cord_signal", "escc_screen"
 EQUIVOCAL_FROM_PCT, COMPRESSED_FROM_PCT = threshold("cord.equivocal_from"), threshold("cord.compressed_from")
@@ -65,7 +65,7 @@ def compression_finding(measurements: Mapping[str, Measurement], compression: Me
     return Finding(
         id=f"{compression.place}.{COMPRESSION}",
         kind=COMPRESSION,
-        levels=_levels(compression),
+        levels=compression.levels,
         at_disc=compression.lower is not None,
         grade=_grade(compression, certainty),
         cause=", ".join(dict.fromkeys(cause for cause, _ in causes)),
@@ -107,22 +107,22 @@ def displacement_finding(measurements: Mapping[str, Measurement], shift: Measure
     measurements : id -> measurement
     shift : the place's ``cord_shift_mm``
     """
-    where, away = _where(shift), abs(shift.value or 0.0)
+    place, away = where(shift), abs(shift.value or 0.0)
     causes: tuple[tuple[str, str], ...] = ()
     if shift.value is None:
-        certainty, text = Certainty.NOT_ASSESSABLE, f"{where}: displacement of the cord not assessable: {shift.reason}."
+        certainty, text = Certainty.NOT_ASSESSABLE, f"{place}: displacement of the cord not assessable: {shift.reason}."
     elif away < DISPLACED_FROM_MM:
-        certainty, text = Certainty.ABSENT, f"{where}: cord not displaced ({away:.1f} mm)."
+        certainty, text = Certainty.ABSENT, f"{place}: cord not displaced ({away:.1f} mm)."
     else:
         half = (shift.interval[1] - shift.interval[0]) / 2 if shift.interval else 0.0
         certainty = Certainty.PRESENT if away - half >= DISPLACED_FROM_MM else Certainty.BORDERLINE
         causes = narrowing_causes(measurements, shift)
         doubt = "perhaps " if certainty is Certainty.BORDERLINE else ""
-        text = f"{where}: cord {doubt}displaced {away:.1f} mm {'posteriorly' if shift.value > 0 else 'anteriorly'}."
+        text = f"{place}: cord {doubt}displaced {away:.1f} mm {'posteriorly' if shift.value > 0 else 'anteriorly'}."
     return Finding(
         id=f"{shift.place}.{DISPLACEMENT}",
         kind=DISPLACEMENT,
-        levels=_levels(shift),
+        levels=shift.levels,
         at_disc=shift.lower is not None,
         cause=", ".join(dict.fromkeys(cause for cause, _ in causes)),
         certainty=certainty,
@@ -142,22 +142,22 @@ def signal_finding(measurements: Mapping[str, Measurement], ratio: Measurement) 
     ratio : the place's ``cord_t2_ratio``
     """
     length = measurements.get(f"{ratio.place}.cord_t2_length_mm")
-    where = _where(ratio)
+    place = where(ratio)
     if ratio.value is None:
         certainty, grade = Certainty.NOT_ASSESSABLE, ""
-        text = f"{where}: signal of the cord not assessable: {ratio.reason}."
+        text = f"{place}: signal of the cord not assessable: {ratio.reason}."
     elif ratio.value < RAISED_FROM:
         certainty, grade = Certainty.ABSENT, "normal"
-        text = f"{where}: T2w signal of the cord normal ({ratio.value:.2f} times the patient's own)."
+        text = f"{place}: T2w signal of the cord normal ({ratio.value:.2f} times the patient's own)."
     else:
         sure = ratio.value >= SURELY_RAISED_FROM
         certainty, grade = Certainty.PRESENT if sure else Certainty.BORDERLINE, "raised"
         over = f", over {length.value:.0f} mm" if length is not None and length.value else ""
-        text = f"{where}: T2w signal of the cord {'' if sure else 'perhaps '}raised, {ratio.value:.2f} times{over}."
+        text = f"{place}: T2w signal of the cord {'' if sure else 'perhaps '}raised, {ratio.value:.2f} times{over}."
     return Finding(
         id=f"{ratio.place}.{SIGNAL}",
         kind=SIGNAL,
-        levels=_levels(ratio),
+        levels=ratio.levels,
         at_disc=ratio.lower is not None,
         grade=grade,
         certainty=certainty,
@@ -186,13 +186,13 @@ def escc_screen(measurements: Mapping[str, Measurement], compression: Measuremen
     return Finding(
         id=f"{compression.place}.{ESCC}",
         kind=ESCC,
-        levels=_levels(compression),
+        levels=compression.levels,
         at_disc=compression.lower is not None,
         cause=EPIDURAL_TUMOUR,
         grade=grade,
         certainty=certainty,
         statement=(
-            f"{_where(compression)}: tumour in the canal; screen for epidural cord compression: {grade} grade. "
+            f"{where(compression)}: tumour in the canal; screen for epidural cord compression: {grade} grade. "
             "The grade itself (ESCC) is not assessed: no axial T2w images."
         ),
         evidence=(compression.id, *((ring.id,) if ring is not None else ()), *tumours),
@@ -218,10 +218,10 @@ def _grade(compression: Measurement, certainty: Certainty) -> str:
 
 
 def _compression_statement(compression: Measurement, certainty: Certainty, ring: Measurement | None) -> str:
-    where = _where(compression)
+    place = where(compression)
     if compression.value is None:
-        why = "out of the field of view" if compression.status is Status.OUT_OF_FIELD else "not assessable"
-        return f"{where}: compression of the cord {why}: {compression.reason}."
+        why = why_missing(compression)
+        return f"{place}: compression of the cord {why}: {compression.reason}."
     grade = _grade(compression, certainty)
     words = {"compressed": "cord compressed", "equivocal": "compression of the cord equivocal"}
     doubt = grade == "compressed" and certainty is Certainty.BORDERLINE
@@ -230,7 +230,7 @@ def _compression_statement(compression: Measurement, certainty: Certainty, ring:
     loss = f"{max(compression.value, 0.0):.0f} % {'thinner' if thin else 'of its diameter lost'}"
     free = "; but nothing presses on it" if thin else ""
     fluid = _fluid(None if ring is None else ring.value)
-    return f"{where}: {what}, {loss} (reference {_references(compression)}){free}{fluid}."
+    return f"{place}: {what}, {loss} (reference {references(compression)}){free}{fluid}."
 
 
 def _fluid(share: float | None) -> str:
@@ -239,18 +239,3 @@ def _fluid(share: float | None) -> str:
     if share <= VISIBLE_ABOVE:
         return "; no fluid seen in front of it or behind it"
     return f"; fluid along {100 * share:.0f} % of its front and back edge"
-
-
-def _references(compression: Measurement) -> str:
-    names = [str(v) for v in compression.reference_levels]
-    if compression.lower is None:
-        return ", ".join(names)
-    return ", ".join(f"{upper}-{lower}" for upper, lower in zip(names[::2], names[1::2], strict=True))
-
-
-def _where(measurement: Measurement) -> str:
-    return measurement.place if measurement.lower is not None else f"{measurement.place} mid-body"
-
-
-def _levels(measurement: Measurement) -> tuple[Level, ...]:
-    return tuple(v for v in (measurement.level, measurement.lower) if v is not None)

@@ -12,12 +12,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from spinemri.assess.cause import LIGAMENT, foraminal_causes
+from spinemri.assess.places import why_missing
 from spinemri.finding import Certainty, Finding
-from spinemri.measurement import Measurement, Status
 from spinemri.norms import source_of, threshold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from spinemri.measurement import Measurement
 
 KIND = "foraminal_narrowing"
 HEIGHT_UP_TO_MM, AP_BELOW_MM = threshold("foramen.height_up_to"), threshold("foramen.ap_below")
@@ -66,7 +68,7 @@ def foraminal_finding(measurements: Mapping[str, Measurement], height: Measureme
     return Finding(
         id=f"{height.place}.{KIND}_{side}",
         kind=KIND,
-        levels=tuple(v for v in (height.level, height.lower) if v is not None),
+        levels=height.levels,
         at_disc=True,
         side=side,
         grade=grade,
@@ -130,7 +132,7 @@ def _not_assessable(height: Measurement, known: int) -> str:
         return "not assessable: no accepted limits for thoracic foramina"
     if known >= 2:
         return ""
-    why = "out of the field of view" if height.status is Status.OUT_OF_FIELD else "not assessable"
+    why = why_missing(height)
     return f"{why}: {height.reason or 'fewer than two of height, AP and perineural fat were measured'}"
 
 

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spinemri.assess.places import why_missing
 from spinemri.finding import Certainty, Finding
-from spinemri.measurement import Measurement, Status
 from spinemri.norms import norm, source_of, threshold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from spinemri.measurement import Measurement
 
 KIND = "vertebral_height_loss"
 EQUIVOCAL_FROM_PCT = threshold("height_loss.equivocal_from")
@@ -71,7 +73,7 @@ def height_loss_finding(measurements: Mapping[str, Measurement], loss: Measureme
     common = {"kind": KIND, "rule": RULE, "source": SOURCE}
     levels = (loss.level,) if loss.level else ()
     if loss.value is None:
-        why = "out of the field of view" if loss.status is Status.OUT_OF_FIELD else "not assessable"
+        why = why_missing(loss)
         text = f"{loss.place}: height loss {why}: {loss.reason}."
         return Finding(
             id=f"{loss.place}.{KIND}",

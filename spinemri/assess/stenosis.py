@@ -13,12 +13,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spinemri.assess.cause import narrowing_causes
+from spinemri.assess.places import references, where, why_missing
 from spinemri.finding import Certainty, Finding
-from spinemri.measurement import Measurement, Status
 from spinemri.norms import NORMS, source_of, threshold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from spinemri.measurement import Measurement
 
 KIND = "thecal_sac_narrowing"
 _TAPER = "perhaps the normal taper of the sac"
@@ -79,7 +81,7 @@ def narrowing_finding(measurements: Mapping[str, Measurement], compromise: Measu
     return Finding(
         id=f"{compromise.place}.{KIND}",
         kind=KIND,
-        levels=tuple(v for v in (compromise.level, compromise.lower) if v is not None),
+        levels=compromise.levels,
         at_disc=compromise.lower is not None,
         grade="" if compromise.value is None else thirds_grade(compromise.value),
         cause=", ".join(named),
@@ -94,32 +96,24 @@ def narrowing_finding(measurements: Mapping[str, Measurement], compromise: Measu
 def _statement(
     compromise: Measurement, diameter: Measurement | None, area: Measurement | None, causes: tuple[str, ...]
 ) -> str:
-    where = compromise.place if compromise.lower is not None else f"{compromise.place} mid-body"
+    place = where(compromise)
     width = "" if diameter is None or diameter.value is None else f"{diameter.value:.1f} mm"
     if compromise.value is None:
-        why = "out of the field of view" if compromise.status is Status.OUT_OF_FIELD else "not assessable"
+        why = why_missing(compromise)
         known = f" (antero-posterior {width})" if width else ""
-        return f"{where}: narrowing of the thecal sac {why}{known}: {compromise.reason}."
+        return f"{place}: narrowing of the thecal sac {why}{known}: {compromise.reason}."
     grade = thirds_grade(compromise.value)
     borderline = "borderline " if narrowing_certainty(compromise) is Certainty.BORDERLINE else ""
     what = f"{'no' if grade == 'none' else borderline + grade} narrowing of the thecal sac"
     one_sided = ", one side only" if "one_sided_reference" in compromise.flags else ""
-    reference = _reference(compromise) + one_sided
-    text = f"{where}: {what}, {max(compromise.value, 0.0):.0f} % (reference {reference}); antero-posterior {width}"
+    reference = references(compromise) + one_sided
+    text = f"{place}: {what}, {max(compromise.value, 0.0):.0f} % (reference {reference}); antero-posterior {width}"
     if grade == "none":
         return f"{text}."
     lost = "" if area is None or area.value is None else f"; {max(area.value, 0.0):.0f} % of its area lost"
     why = f"; narrowed by {', '.join(causes)}" if causes else ""
     taper = f"; {_TAPER}" if _may_taper(compromise) else ""
     return f"{text}{_healthy(compromise)}{lost}{why}{taper}."
-
-
-def _reference(compromise: Measurement) -> str:
-    """Reference places as text; at a disc the levels come in pairs, upper and lower of each reference disc."""
-    names = [str(v) for v in compromise.reference_levels]
-    if compromise.lower is None:
-        return ", ".join(names)
-    return ", ".join(f"{upper}-{lower}" for upper, lower in zip(names[::2], names[1::2], strict=True))
 
 
 def _healthy(compromise: Measurement) -> str:

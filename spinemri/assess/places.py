@@ -1,0 +1,28 @@
+"""How a statement names the place of a measurement, what it was compared with, and why there is no value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spinemri.measurement import Status
+
+if TYPE_CHECKING:
+    from spinemri.measurement import Measurement
+
+
+def where(measurement: Measurement) -> str:
+    """'L4-L5' at a disc, 'L4 mid-body' beside a body."""
+    return measurement.place if measurement.lower is not None else f"{measurement.place} mid-body"
+
+
+def references(measurement: Measurement) -> str:
+    """Reference places; at a disc the levels come in pairs, upper and lower of each reference disc."""
+    names = [str(v) for v in measurement.reference_levels]
+    if measurement.lower is None:
+        return ", ".join(names)
+    return ", ".join(f"{upper}-{lower}" for upper, lower in zip(names[::2], names[1::2], strict=True))
+
+
+def why_missing(measurement: Measurement) -> str:
+    """'out of the field of view' or 'not assessable'."""
+    return "out of the field of view" if measurement.status is Status.OUT_OF_FIELD else "not assessable"
