@@ -128,11 +128,11 @@ def turned(canvas: Canvas, axes: tuple[NDArray[np.floating], ...], rng: np.rando
 
 def whole_bodies(segmentation: Segmentation) -> Spine:
     """The bodies that the field shows whole."""
-    vertebrae = []
+    vertebrae, along = [], segmentation.geometry.axis_along(2)
     for structure in segmentation.of_kind(StructureKind.VERTEBRAL_BODY):
         voxels = np.argwhere(segmentation.mask(structure))
-        ends = voxels[:, 1].min(), voxels[:, 1].max()
-        if structure.level is None or ends[0] == 0 or ends[1] == segmentation.geometry.shape[1] - 1:
+        ends = voxels[:, along].min(), voxels[:, along].max()
+        if structure.level is None or ends[0] == 0 or ends[1] == segmentation.geometry.shape[along] - 1:
             continue
         named = LevelAssignment(level=structure.level, basis=LevelBasis.FROM_SACRUM, confidence=1.0)
         x, y, z = (float(v) for v in segmentation.geometry.to_patient(voxels.mean(axis=0)))

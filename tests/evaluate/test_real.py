@@ -12,7 +12,9 @@ from spinemri.convert import write_nifti
 from spinemri.errors import ModelError
 from spinemri.evaluate.cases import Truth, ValidationCase
 from spinemri.evaluate.extent import column_extent
+from spinemri.evaluate.measurement_tables import real_section
 from spinemri.evaluate.real import Result, score_images, score_result, segment_image
+from spinemri.evaluate.real_heights import score_heights
 from spinemri.evaluate.truth import true_segmentation
 from spinemri.segment.model import load_model
 from spinemri.series import Contrast
@@ -105,6 +107,22 @@ def test_the_true_classes_score_one_through_the_whole_product(study):
     assert score.bodies.complete
     assert score.bodies.misnamed == 0
     assert score.surface_mm < 0.3
+
+
+def test_heights_agree_when_both_masks_do_and_the_one_fracture_is_called(study):
+    root, predictor, _, _, truth = study
+    score = score_heights(replace(CASE, lowest="S1"), root, predictor)
+    heights = [abs(one.error) for one in score.compared if one.name.endswith("_height")]
+    assert len(heights) == 3 * score.bodies == 18
+    assert max(heights) < 0.6
+    losses = {one.id: one for one in score.compared if one.name == "height_loss_pct"}
+    broken = truth["fractures"][0]
+    assert losses[f"{broken['level']}.height_loss_pct"].found == pytest.approx(broken["height_loss_pct"], abs=5)
+    assert score.called == 1
+    lines = real_section([score, score])
+    assert lines[-3].startswith("| s | 2 | 12 | ")
+    assert lines[-2].startswith("| all | 2 | 12 | ")
+    assert lines[-2].endswith("| 2 |")
 
 
 def test_the_true_mask_of_a_phantom_is_what_was_painted(study):
