@@ -39,6 +39,7 @@ _NEIGHBOURS, _SHOWN = 2, 0.5  # whole bodies that a cut one is compared with, an
 _NO_SHARE = 0.005
 _MOSTLY = 0.5
 _BONES = (StructureKind.VERTEBRAL_BODY, StructureKind.POSTERIOR_ELEMENTS)
+_NO_ALAE = "of the sacrum only the body of S1 was searched, not the alae"
 _NO_T1 = "no T1w: lesions are not confirmed on a second sequence, and diffuse change cannot be told"
 _NO_STIR = "no STIR or fat-suppressed T2w: lesions are not confirmed on a second sequence"
 
@@ -134,7 +135,9 @@ def candidates_in(seen: LesionInput, segmentation: Segmentation, predictor: Lesi
     return [
         replace(candidate, seen_in=seen.contrasts.get(level, ()))
         for candidate, level in ((c, _main_level(c.mask, seen, segmentation)) for c in found)
-        if _in_assessed(candidate, seen, segmentation) and not _cut_off(candidate, level, seen, segmentation)
+        if _in_assessed(candidate, seen, segmentation)
+        and not _cut_off(candidate, level, seen, segmentation)
+        and not _in_ala(candidate, level, segmentation, seen)
     ]
 
 
@@ -154,6 +157,22 @@ def _cut_off(candidate: Candidate, level: Level, seen: LesionInput, segmentation
     spacing = np.asarray(geometry.spacing)[within]
     inside = np.minimum(index[:, within], np.asarray(geometry.shape)[within] - 1 - index[:, within]) * spacing
     return bool((inside < _EDGE_MM).any())
+
+
+def _in_ala(candidate: Candidate, level: Level, segmentation: Segmentation, seen: LesionInput) -> bool:
+    """Whether a candidate lies in an ala of the sacrum: beside all that lies under the vertebra above.
+
+    The anatomy counts what it sees of the alae to S1, and no simulated change has ever lain there.
+    """
+    if level.region != "S":
+        return False
+    above = [s for s in segmentation.of_kind(StructureKind.VERTEBRAL_BODY) if s.level and s.level.region != "S"]
+    if not above:
+        return False
+    left = seen.geometry.axes[:, 0]  # slices run to the left
+    body = segmentation.geometry.to_patient(np.argwhere(segmentation.mask(above[-1]))) @ left
+    centre = seen.geometry.to_patient(np.argwhere(candidate.mask)).mean(axis=0) @ left
+    return not body.min() <= centre <= body.max()
 
 
 def _in_assessed(candidate: Candidate, seen: LesionInput, segmentation: Segmentation) -> bool:
@@ -271,6 +290,7 @@ def _screen(
     limits = [predictor.model.detection_limits_mm.get("+".join(names)) for names in set(shown.values())]
     known = [limit for limit in limits if limit is not None]
     warnings = [*([] if "T1w" in contrasts else [_NO_T1]), *([] if "STIR" in contrasts else [_NO_STIR])]
+    warnings += [_NO_ALAE] if any(level.region == "S" for level in shown) else []
     return MarrowScreen(
         assessed=tuple(level for level in spine.levels if level in shown),
         partly=tuple(level for level in spine.levels if level in partly and level in shown),

@@ -450,3 +450,28 @@ def test_a_change_that_reaches_the_cut_of_its_vertebra_is_not_reported_and_a_who
         view = look(truth, shown=[(picture, shown)])
         assert len(view.lesions) == count, (truth, count)
         assert L1 in view.screen.assessed
+
+
+def sacral(one: tuple[Image, Segmentation]) -> tuple[Image, Segmentation]:
+    """A series whose lowest vertebra is S1."""
+    picture, masks = one
+    named = {v: replace(s, level=Level("S1")) if s.level == L4 else s for v, s in masks.structures.items()}
+    return picture, replace(masks, structures=named)
+
+
+@pytest.mark.parametrize(("left", "count"), [(0.0, 1), (12.0, 1), (-12.0, 1), (30.0, 0), (-30.0, 0)])
+def test_what_lies_in_an_ala_of_the_sacrum_is_not_reported_and_that_is_said(left, count) -> None:
+    shown = [sacral(series()), sacral(series(Contrast.STIR, OTHER))]
+    levels = (L1, L2, L3, Level("S1"))
+    column = Spine(
+        vertebrae=tuple(
+            v.model_copy(update={"assignment": v.assignment.model_copy(update={"level": level})})
+            for v, level in zip(spine().vertebrae, levels, strict=True)
+        )
+    )
+    view = look(Spot(at("L4", left=left), (5.0, 7.0, 7.0)), shown=shown, column=column)
+    assert len(view.lesions) == count
+    assert "of the sacrum only the body of S1 was searched, not the alae" in view.screen.warnings
+    beside = look(Spot(at("L3", left=left), (5.0, 7.0, 7.0)))
+    assert len(beside.lesions) == 1, "elsewhere a change beside the body is reported"
+    assert not any("alae" in text for text in beside.screen.warnings)
