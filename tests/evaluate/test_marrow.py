@@ -335,7 +335,8 @@ class KnowingLesions:
             said[1 + list(Kind).index(Kind.FAT)][low] = 0.8
             said[1 + list(Kind).index(self.kind or truth.kind)][mask & ~low] = 0.9
         if self.invented:
-            said[1, 0, :12, :12] = 0.8
+            middle = said.shape[3] // 2  # behind the spine, beside no ala of the sacrum
+            said[1, 0, :12, middle : middle + 12] = 0.8
         said[0] = 1 - said[1:].sum(axis=0)
         return said
 
