@@ -122,7 +122,7 @@ def _along_the_line(image: Image, mask: NDArray[np.bool_], cord: Profile) -> Flo
     plane = np.ones([1 if a == across else 3 for a in range(3)], dtype=bool)
     inner = np.argwhere(ndimage.binary_erosion(mask, plane))
     values = np.full(len(cord.front), np.nan)
-    if not len(inner):
+    if not len(inner) or not len(cord.slices):
         return values
     _, index = cKDTree(cord.line.points).query(_in_midplane(image, inner, cord))
     chords = cord.edges[..., 1] - cord.edges[..., 0]
