@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 60  # characters of a wrong value that a message repeats
 _EXAMPLE = '{"pain": "mechanical", "primary": "breast"}'
-NO_PRIMARY = ("none", "unknown")
+NO_PRIMARY = ("none", "unknown", "no", "n/a", "-", "?")
 
 
 class Answer(StrEnum):

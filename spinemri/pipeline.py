@@ -79,7 +79,7 @@ class Options:
     LevelError
         If the anchor is no 'LEVEL=N'.
     InputError
-        If there are label files without a known scheme, or a scheme without label files.
+        If there are label files without a known and usable scheme, or a scheme without label files.
     """
 
     patient: str | None = None
@@ -95,8 +95,8 @@ class Options:
         _ = self.named  # a typing error is told before the work begins
         if bool(self.labels) != bool(self.labels_from):
             raise InputError("label files and the scheme of their numbers are given together (--labels, --labels-from)")
-        if self.labels_from:
-            scheme_named(self.labels_from)
+        if self.labels_from and (refusal := scheme_named(self.labels_from).refusal):
+            raise InputError(f"labels, scheme {self.labels_from}: {refusal}")
 
     @property
     def named(self) -> Anchor | None:

@@ -190,6 +190,8 @@ def test_bad_label_options_end_before_the_work(folder, truth, tmp_path):
         Options(labels_from="verse")
     with pytest.raises(InputError, match="expected one of"):
         Options(labels=(path,), labels_from="vers")
+    with pytest.raises(InputError, match="scheme totalspineseg-step1: 50 is every vertebra"):
+        Options(labels=(path,), labels_from="totalspineseg-step1")
     with pytest.raises(InputError, match="no spine under that scheme"):
         analysed(folder, path, "spider-dataset")
 

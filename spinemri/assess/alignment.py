@@ -155,7 +155,10 @@ def _slip_statement(slip: Measurement, share: float | None, certainty: Certainty
     grade = "" if share is None else f", Meyerding grade {meyerding_grade(share)}"
     if certainty is Certainty.PRESENT:
         return f"{slip.place}: {_direction(slip.value)} of {size}{grade}."
-    why = "smaller than two voxels" if _SMALL in slip.flags else f"near the limit of {limit}"
+    why = f"its error reaches the limit of {limit}"
+    if slip.lower is not None and slip.lower.region == "S":
+        why = f"limit {limit}; the posterior corner of {slip.lower} is hard to tell"
+    why = "smaller than two voxels" if _SMALL in slip.flags else why
     return f"{slip.place}: borderline {_direction(slip.value)} of {size}{grade}; {why}."
 
 
@@ -180,7 +183,7 @@ def _curvature_statement(angle: Measurement, healthy: Norm | None, grade: str, c
     if healthy is None:
         return f"{said}; no supine norm)."
     borderline = "borderline " if certainty is Certainty.BORDERLINE else ""
-    norm_text = f"healthy adults lying down {healthy.value:g} +- {healthy.sd:g} of lordosis; {healthy.source}"
+    norm_text = f"healthy adults lying down {healthy.value:g} +- {healthy.sd:g} degrees of lordosis; {healthy.source}"
     return f"{said}), {borderline}{grade} lordosis ({norm_text})."
 
 
@@ -199,7 +202,7 @@ def _scoliosis_statement(curve: Measurement, certainty: Certainty) -> str:
     between = f" between {' and '.join(str(v) for v in curve.reference_levels)}" if curve.reference_levels else ""
     said = f"{curve.place}: coronal curvature about {curve.value:.0f} degrees{between}"
     if certainty is Certainty.ABSENT:
-        return f"{said}, below {SCOLIOSIS_FROM_DEG:g}."
+        return f"{said}, below {SCOLIOSIS_FROM_DEG:g} degrees."
     borderline = "borderline; " if certainty is Certainty.BORDERLINE else ""
     return (
         f"{said}, {borderline}possible scoliosis (supine MR underestimates); mid-sagittal measures may lie off the "

@@ -14,11 +14,13 @@ from spinemri.assess.fracture_cause import fracture_cause_findings
 from spinemri.assess.infection import cause_finding
 from spinemri.assess.lesion import judge, may_be_tumour
 from spinemri.assess.marrow import assess_marrow
+from spinemri.assess.of_class import without_other_changes
 from spinemri.assess.protocol import protocol_findings
 from spinemri.assess.stability import sins_findings
 from spinemri.assess.study import assess
 from spinemri.assess.urgency import urgent_flags
 from spinemri.clinical import Clinical
+from spinemri.lesion import MarrowChange
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +62,8 @@ def assess_case(
     facts : level names, series, and what the user said
     """
     suspected = _suspected(measurements, lesions)
-    first = (*assess(measurements, suspected), *assess_marrow(measurements, lesions, screen))
+    bodies = without_other_changes(assess(measurements, suspected), _no_fracture(measurements, lesions))
+    first = (*bodies, *assess_marrow(measurements, lesions, screen))
     evidence = Evidence(
         measurements={m.id: m for m in measurements},
         lesions=tuple(lesions),
@@ -83,6 +86,13 @@ def _suspected(measurements: Sequence[Measurement], lesions: Sequence[Lesion]) -
         if any(may_be_tumour(entity, lesion.seen_in) for entity in entities)
         for level in lesion.levels
     }
+
+
+def _no_fracture(measurements: Sequence[Measurement], lesions: Sequence[Lesion]) -> set[Level]:
+    """Levels with lesions none of which is called a fracture first."""
+    judged = judge(lesions, {m.id: m for m in measurements})
+    broken = {lesion.level for lesion, _, entities in judged if entities[0].kind is MarrowChange.FRACTURE_OEDEMA}
+    return {lesion.level for lesion, _, _ in judged} - broken
 
 
 def assess_oncology(evidence: Evidence) -> tuple[Finding, ...]:

@@ -30,8 +30,9 @@ RAISED_FROM, SURELY_RAISED_FROM = threshold("cord_signal.raised_from"), threshol
 COMPRESSION_RULE = (
     f"loss of mid-sagittal cord diameter against the nearest normal levels: below {EQUIVOCAL_FROM_PCT:g} % none, up to "
     f"{COMPRESSED_FROM_PCT:g} % equivocal, from there compressed; displaced from {DISPLACED_FROM_MM:g} mm, which is no "
-    f"compression; no compression either where nothing presses: fluid on {100 * PRESSED_BELOW:g} % or more of its "
-    f"front and back edge, and a sac that lost no more than {SAC_NORMAL_UP_TO_PCT:g} %"
+    "compression; no compression either where nothing presses: no tumour in the canal, fluid on "
+    f"{100 * PRESSED_BELOW:g} % or more of its front and back edge, and a sac that lost no more than "
+    f"{SAC_NORMAL_UP_TO_PCT:g} %"
 )
 _SAC_LOSS = "dural_sac_compromise_pct"
 _NAMED = (Certainty.PRESENT, Certainty.BORDERLINE)
@@ -58,9 +59,10 @@ def compression_finding(measurements: Mapping[str, Measurement], compression: Me
     compression : the place's ``cord_compression_pct``
     """
     near = [measurements.get(f"{compression.place}.{name}") for name in ("csf_ring_fraction", _SAC_LOSS)]
-    pressed = _may_be_pressed(*near)
+    beside = narrowing_causes(measurements, compression)
+    pressed = _may_be_pressed(*near) or any(cause == EPIDURAL_TUMOUR for cause, _ in beside)
     certainty = compression_certainty(compression) if pressed else _without_pressure(compression)
-    causes = narrowing_causes(measurements, compression) if certainty in _NAMED else ()
+    causes = beside if certainty in _NAMED else ()
     known = [m.id for m in near if m is not None and m.value is not None]
     return Finding(
         id=f"{compression.place}.{COMPRESSION}",

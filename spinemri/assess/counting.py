@@ -56,7 +56,8 @@ def count_finding(evidence: Evidence) -> Finding:
 
 
 def _by_region(evidence: Evidence) -> str:
-    """'cervical 0, thoracic 2, lumbosacral 1': by the vertebra that holds most of each lesion."""
+    """'thoracic 2, lumbosacral 0': by the vertebra that holds most of each lesion; no region that nobody searched."""
     homes = [lesion.level.region for lesion in evidence.tumour_like]
     counts = {name: sum(home in regions for home in homes) for name, regions in _REGIONS.items()}
-    return ", ".join(f"{name} {count}" for name, count in counts.items() if count or name != "unnamed")
+    seen = {name for name, regions in _REGIONS.items() if {v.region for v in evidence.screen.assessed} & {*regions}}
+    return ", ".join(f"{name} {count}" for name, count in counts.items() if count or name in seen)

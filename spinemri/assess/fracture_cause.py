@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from spinemri.assess.fracture import BORDERLINE_WITHIN, EQUIVOCAL_FROM_PCT, FRACTURE_FROM_PCT
 from spinemri.assess.lesion import BULGE_MM, SPREAD_MM3, may_be_tumour
+from spinemri.assess.marrow import DIFFUSE
 from spinemri.finding import Certainty, Finding
 from spinemri.lesion import MarrowChange as Kind
 from spinemri.norms import threshold
@@ -115,7 +116,16 @@ def _oedema(evidence: Evidence, level: Level, here: list[tuple[Lesion, Signs]]) 
         return None, "its marrow was not assessed"
     if any(signs.stir is None for _, signs in here):
         return None, "the STIR signal of a lesion there was not measured"
+    if _diffuse(evidence):
+        return None, "the marrow is changed as a whole"
+    if any(v.level == level and s.stir is not None and s.stir >= STIR_BRIGHT_FROM for v, s, _ in evidence.judged):
+        return None, "a change of another kind there is bright on STIR"
     return False, ""
+
+
+def _diffuse(evidence: Evidence) -> bool:
+    """Whether the marrow may be changed as a whole: then no marrow is spared, and none stands out."""
+    return any(f.certainty in (Certainty.PRESENT, Certainty.BORDERLINE) for f in evidence.of_kind(DIFFUSE))
 
 
 def _malignant(evidence: Evidence, level: Level, here: list[tuple[Lesion, Signs]]) -> tuple[str, ...]:
@@ -136,7 +146,7 @@ def _benign(evidence: Evidence, level: Level, here: list[tuple[Lesion, Signs]]) 
     retropulsion = evidence.value(f"{level}.retropulsion_mm")
     shares = [evidence.value(f"{lesion.id}.lesion_body_share_pct") for lesion, _ in here]
     replaced = None if None in shares else sum(share for share in shares if share is not None)
-    looked = level in evidence.screen.assessed
+    looked = level in evidence.screen.assessed and not _diffuse(evidence)
     rows = (
         ("retropulsed fragment", not convex and retropulsion is not None and retropulsion >= RETROPULSION_FROM_MM),
         ("spared normal marrow", looked and replaced is not None and replaced < REPLACED_FROM_PCT),

@@ -124,7 +124,7 @@ def _infection(evidence: Evidence) -> Cause:
     ratios = [signs.disc_ratio for _, signs, _ in near if signs.disc_ratio is not None]
     favours = (*_signs_of_infection(evidence), *_listed(("fever or signs of infection", fever is Answer.YES)))
     against = _listed(
-        ("no marrow change", not near),
+        ("no marrow change that suggests it", not near),
         ("no two neighbouring vertebrae at one disc", bool(near) and not any(s.mirror for _, s, _ in near)),
         ("discs beside lesions not bright", bool(ratios) and not any(s.disc_involved for _, s, _ in near)),
         ("no fever or signs of infection", fever is Answer.NO),
@@ -160,6 +160,7 @@ def _tumour(evidence: Evidence) -> Cause:
 def _osteoporosis(evidence: Evidence) -> Cause:
     broken = {level for level, _ in evidence.bodies_from(FRACTURE_FROM_PCT)}
     held = {level for lesion in evidence.tumour_like for level in lesion.levels}
+    whole = {m.level for m in evidence.named("height_loss_pct")} - broken
     weak = evidence.clinical.osteoporosis
     favours = _listed(
         ("fracture-level deformity without a tumour-like lesion", bool(broken & set(evidence.screen.assessed) - held)),
@@ -170,7 +171,7 @@ def _osteoporosis(evidence: Evidence) -> Cause:
     against = _listed(
         ("no fracture-level deformity", not broken and bool(evidence.named("height_loss_pct"))),
         ("fracture with mainly malignant features", _any_fracture(evidence, MALIGNANT)),
-        ("tumour-like lesion in a body without deformity", bool(held - broken)),
+        ("tumour-like lesion in a body without deformity", bool(held & whole)),
         ("no osteoporosis known", weak is Answer.NO),
     )
     return Cause(OSTEOPOROSIS, favours, against)

@@ -3,8 +3,9 @@
 OF1 oedema without deformity, OF2 one endplate with less than a fifth of the posterior wall, OF3 one endplate with more
 of it, OF4 both endplates or collapse, OF5 distraction, rotation or translation: never inferred, and so never excluded.
 A body is deformed from 20 % height loss on; it then has at least one endplate involved. Between 15 and 20 % it has no
-class: healthy bodies differ that much. An endplate is involved when it
-lies more than 2 mm, or a tenth of the body's expected height, below its chord. Only T1 to L5, and only where no lesion
+class: healthy bodies differ that much. Without deformity there is a class only where the bright change is called a
+fracture first: Modic changes and haemangiomas are bright too. An endplate is involved when it lies more than 2 mm, or a
+tenth of the body's expected height, below its chord. Only T1 to L5, and only where no lesion
 suggests tumour. Readers agree moderately (kappa 0.63). Source: Schnake et al., Global Spine J 2018;8(2S):46S.
 
 Known failure: healthy lower endplates are up to 2 mm deep, so that OF4 is named too often where they are; ligaments are
@@ -41,6 +42,7 @@ RULE = (
 SOURCE = f"{source_of('of.wall_involved_from')}; limits of depth, collapse and signal: own choice"
 NO_STIR = "OF1 not assessable without STIR oedema"
 _SIDES = ("superior", "inferior")
+_SIGNAL = "lesion_stir_to_marrow"
 _COLUMNS = ("anterior", "middle", "posterior")
 SEVERE = "OF >= 4"
 
@@ -100,6 +102,24 @@ def without_tumour(findings: Iterable[Finding], suspected: Iterable[Level]) -> t
     return tuple(_barred(f) if f.kind == KIND and barred & set(f.levels) else f for f in findings)
 
 
+def without_other_changes(findings: Iterable[Finding], explained: Iterable[Level]) -> tuple[Finding, ...]:
+    """The findings, with no class by signal alone at levels where what is bright is not called a fracture first."""
+    levels = set(explained)
+    return tuple(_explained(f) if _by_signal(f) and levels & set(f.levels) else f for f in findings)
+
+
+def _by_signal(finding: Finding) -> bool:
+    """Whether a class rests on STIR signal: the body is not deformed."""
+    signal = any(id_.endswith(f".{_SIGNAL}") for id_ in finding.evidence)
+    return finding.kind == KIND and bool(finding.grade) and signal
+
+
+def _explained(finding: Finding) -> Finding:
+    place = ", ".join(str(level) for level in finding.levels)
+    text = f"{place}: no deformity, and the change that is bright on STIR is not called a fracture first: no OF class."
+    return finding.model_copy(update={"certainty": Certainty.ABSENT, "grade": "", "statement": text})
+
+
 def _barred(finding: Finding) -> Finding:
     place = ", ".join(str(level) for level in finding.levels)
     text = f"{place}: OF class not assessable: a lesion here may be tumour, for which the classification is not made."
@@ -108,11 +128,7 @@ def _barred(finding: Finding) -> Finding:
 
 def _without_deformity(measurements: Mapping[str, Measurement], wall: Measurement) -> Finding:
     """OF1 by the STIR signal of what was found in the body; without it that class cannot be told."""
-    signals = [
-        m
-        for m in measurements.values()
-        if m.name == "lesion_stir_to_marrow" and m.level == wall.level and m.value is not None
-    ]
+    signals = [m for m in measurements.values() if m.name == _SIGNAL and m.level == wall.level and m.value is not None]
     brightest = max(signals, key=lambda m: m.value or 0.0, default=None)
     if brightest is None or brightest.value is None:
         return _made(wall, Certainty.NOT_ASSESSABLE, f"{wall.place}: no deformity; {NO_STIR}.")
@@ -134,9 +150,11 @@ def _collapsed(measurements: Mapping[str, Measurement], place: str) -> bool:
 
 
 def _unsure(grade: str, wall: Measurement, depths: list[Measurement], limit: float, *, collapsed: bool) -> bool:
-    """Whether an interval reaches across the limit that decided."""
+    """Whether an interval reaches across the limit that decided, or an endplate that might decide was not measured."""
     if grade == SEVERE:
         return not collapsed and any(_reaches(depth, limit) for depth in depths)
+    if len(depths) < len(_SIDES):
+        return True
     deep = [d for d in depths if d.value is not None and d.value > limit]
     other = [d for d in depths if d not in deep]
     return _reaches(wall, WALL_FROM) or (bool(deep) and any(_reaches(d, limit) for d in other))

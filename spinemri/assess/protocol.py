@@ -87,7 +87,8 @@ def _suspicion(evidence: Evidence) -> str:
 
 
 def _cord_suspected(evidence: Evidence) -> str:
-    asked = _asked(evidence, *_CORD)
+    other = evidence.clinical.known_cancer is Answer.NO and not evidence.tumour_like
+    asked = "" if other else _asked(evidence, *_CORD)
     deficit = evidence.clinical.neurological_deficit is Answer.YES
     if not asked and deficit and (evidence.tumour_like or evidence.clinical.known_cancer is Answer.YES):
         return "neurological deficit with known cancer or tumour-like lesions"

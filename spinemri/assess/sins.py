@@ -93,10 +93,13 @@ def alignment(evidence: Evidence, level: Level) -> Component:
     slipped = ", ".join(m.place for m in beside if slip_certainty(m) is Certainty.PRESENT)
     if slipped:
         return Component(name, most, most, Source.MEASURED, f"slip at {slipped}", ids)
-    if evidence.clinical.new_translation is Answer.YES:
-        return _exact(name, most, Source.USER, "new translation")
     new = evidence.clinical.de_novo_deformity
     least = deformity if new is Answer.YES else 0
+    if evidence.clinical.new_translation is Answer.YES:
+        if beside and all(slip_certainty(m) is Certainty.ABSENT for m in beside):
+            why = "new translation stated without its level; no slip measured here"
+            return Component(name, least, most, Source.UNKNOWN, why, ids)
+        return _exact(name, most, Source.USER, "new translation")
     if any(slip_certainty(m) is Certainty.BORDERLINE for m in beside):
         return Component(name, least, most, Source.UNKNOWN, "slip borderline", ids)
     if len(beside) < (1 if str(level) in _ONE_DISC else 2):
@@ -140,11 +143,12 @@ def posterolateral(evidence: Evidence, level: Level, own: tuple[Lesion, ...]) ->
             return _exact(name, _points("posterolateral_none"), Source.MEASURED, "no tumour-like lesion there")
         return Component(name, 0, most, Source.UNKNOWN, "marrow not assessed there")
     ids = tuple(f"{lesion.id}.lesion_pedicle_{side}" for lesion in own for side in _SIDES)
-    volumes = {side: [evidence.value(f"{lesion.id}.lesion_pedicle_{side}") for lesion in own] for side in _SIDES}
+    here = [lesion for lesion in own if lesion.level == level]
+    volumes = {side: [evidence.value(f"{lesion.id}.lesion_pedicle_{side}") for lesion in here] for side in _SIDES}
     sides = [side for side in _SIDES if any(v is not None and v >= SPREAD_MM3 for v in volumes[side])]
-    if any(lesion.level != level for lesion in own):
-        return Component(name, 0, most, Source.UNKNOWN, "a lesion reaches in from a neighbour", ids)
     row = {0: "posterolateral_none", 1: "posterolateral_unilateral", 2: "posterolateral_bilateral"}[len(sides)]
+    if any(lesion.level != level for lesion in own) and _points(row) < most:
+        return Component(name, _points(row), most, Source.UNKNOWN, "a lesion reaches in from a neighbour", ids)
     if len(sides) < len(_SIDES) and any(v is None for side in _SIDES for v in volumes[side]):
         return Component(name, _points(row), most, Source.UNKNOWN, "extent not measured on every side", ids)
     said = " and ".join(sides) or "neither side"

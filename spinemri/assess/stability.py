@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from spinemri.assess.evidence import Evidence
 
 KIND = "sins"
-TUMOUR, FRACTURE = "tumour-like lesion", "height loss without a tumour-like lesion"
+TUMOUR, FRACTURE = "tumour-like lesion", "height loss without a tumour-like lesion; counts only if neoplastic"
 POTENTIALLY_UNSTABLE_FROM = int(threshold("sins.potentially_unstable_from"))
 UNSTABLE_FROM = int(threshold("sins.unstable_from"))
 MOST = int(threshold("sins.most"))
@@ -114,7 +114,8 @@ def sins_findings(evidence: Evidence) -> tuple[Finding, ...]:
 
 
 def _finding(score: Sins) -> Finding:
-    certainty = {"": Certainty.BORDERLINE, "stable": Certainty.ABSENT}.get(score.category, Certainty.PRESENT)
+    unstable = Certainty.PRESENT if score.tumour_like else Certainty.BORDERLINE
+    certainty = {"": Certainty.BORDERLINE, "stable": Certainty.ABSENT}.get(score.category, unstable)
     advice = (
         ""
         if score.high < POTENTIALLY_UNSTABLE_FROM

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spinemri.anatomy import Level
+from spinemri.assess.cord import compression_certainty
 from spinemri.assess.fracture import BORDERLINE_WITHIN, FRACTURE_FROM_PCT
 from spinemri.assess.fracture_cause import MALIGNANT_FROM, fracture_causes
 from spinemri.assess.marrow import SURE_FROM
@@ -43,6 +44,7 @@ MEYERDING_2_ABOVE_PCT = threshold("slip.meyerding_1_up_to")
 COLLECTION_FROM_MM3 = threshold("urgency.collection_from")
 LOWEST_CONUS = Level("L2")  # Saifuddin et al., Spine 1998;23:1452: T12 to L3, seldom below L2
 SOURCE = "flags and triggers: own choice of this project; categories: ACR actionable findings"
+_ONLY_IF = ", only if the fracture is neoplastic"
 _WORDS = {
     CORD: "cord compression",
     CAUDA: "compression of the cauda equina",
@@ -55,11 +57,13 @@ _RULES = {
     CORD: f"ESCC from {ESCC_FROM:g}, or cord diameter reduced by {COMPRESSION_FROM_PCT:g} % or more with CSF beside at "
     f"most {RING_UP_TO:g} of its outline; borderline when the CSF was not measured or a tumour lies in the canal; "
     "whether a change of cord signal is new cannot be told from one study",
-    CAUDA: f"sac area reduced by more than {CAUDA_ABOVE_PCT:g} % below {LOWEST_CONUS}; borderline by diameter alone",
+    CAUDA: f"sac area reduced by more than {CAUDA_ABOVE_PCT:g} % below {LOWEST_CONUS}, CSF there is not looked at; "
+    "borderline by diameter alone",
     COLLECTION: f"epidural part from {COLLECTION_FROM_MM3:g} mm3 on of a lesion that may be discitis and takes up "
     "contrast agent; not assessable without contrast agent",
-    UNSTABLE: f"SINS at least {UNSTABLE_FROM} at its lower end, new cervical translation from {TRANSLATION_FROM_MM:g} "
-    f"mm, or slip above {MEYERDING_2_ABOVE_PCT:g} % beside a fracture-level body",
+    UNSTABLE: f"SINS at least {UNSTABLE_FROM} at its lower end (borderline without a tumour-like lesion there), "
+    f"new cervical translation from {TRANSLATION_FROM_MM:g} mm, or slip above "
+    f"{MEYERDING_2_ABOVE_PCT:g} % beside a fracture-level body",
     FRACTURE: f"height loss from {FRACTURE_FROM_PCT:g} % with {MALIGNANT_FROM} or more malignant features",
     METASTASES: "tumour-like lesions when no cancer is known",
 }
@@ -93,7 +97,8 @@ def cord_flag(evidence: Evidence) -> Finding:
     rings = {m.place: evidence.value(f"{m.place}.csf_ring_fraction") for m in narrow}
     bare = [m for m in narrow if (ring := rings[m.place]) is not None and ring <= RING_UP_TO]
     if bare:
-        return _measured(CORD, "cord {value:.0f} % narrower and hardly any CSF beside it at {place}", bare)
+        sure = any(compression_certainty(m) is Certainty.PRESENT for m in bare)
+        return _measured(CORD, "cord {value:.0f} % narrower and hardly any CSF beside it at {place}", bare, sure=sure)
     unknown = [m for m in narrow if rings[m.place] is None]
     if unknown:
         text = "cord {value:.0f} % narrower at {place}, the CSF beside it was not measured"
@@ -103,6 +108,10 @@ def cord_flag(evidence: Evidence) -> Finding:
         levels = _levels_of(screened)
         text = f"tumour in the canal and a compressed cord at {', '.join(map(str, levels))}"
         return _raised(CORD, text, [f.id for f in screened], levels, sure=False)
+    hidden = [f for f in evidence.of_kind("escc_screen") if f.certainty is Certainty.BORDERLINE]
+    if hidden:
+        where = ", ".join(map(str, _levels_of(hidden)))
+        return _open(CORD, f"whether the cord beside a tumour in the canal at {where} is compressed is indeterminate")
     return _calm(CORD, f"{len(measured)} places measured")
 
 
@@ -130,8 +139,9 @@ def unstable_flag(evidence: Evidence) -> Finding:
     scores = sins_scores(evidence)
     unstable = [s for s in scores if s.low >= UNSTABLE_FROM]
     if unstable:
-        text = "; ".join(f"{s.level}: SINS {s.grade}" for s in unstable)
-        return _raised(UNSTABLE, text, [f"{s.level}.sins" for s in unstable], tuple(s.level for s in unstable))
+        text = "; ".join(f"{s.level}: SINS {s.grade}{'' if s.tumour_like else _ONLY_IF}" for s in unstable)
+        sure, levels = any(s.tumour_like for s in unstable), tuple(s.level for s in unstable)
+        return _raised(UNSTABLE, text, [f"{s.level}.sins" for s in unstable], levels, sure=sure)
     broken = {level for level, _ in evidence.bodies_from(FRACTURE_FROM_PCT)}
     slips = [m for m in evidence.named("slip_pct") if abs(m.value or 0.0) > MEYERDING_2_ABOVE_PCT]
     beside = [m for m in slips if {m.level, m.lower} & broken]
@@ -214,7 +224,8 @@ def _below_conus(measurement: Measurement) -> bool:
 
 
 def _levels_of(found: Sequence[Finding | Lesion]) -> tuple[Level, ...]:
-    return tuple(dict.fromkeys(level for one in found for level in one.levels))
+    """Their levels, head to foot."""
+    return tuple(sorted({v for one in found for v in one.levels}, key=lambda level: (level.is_relative, level.rank)))
 
 
 def _measured(kind: str, text: str, found: Sequence[Measurement], *, sure: bool = True) -> Finding:

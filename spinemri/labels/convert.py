@@ -16,7 +16,7 @@ from spinemri.errors import InputError
 from spinemri.labels.numbering import disc_among, with_levels
 from spinemri.labels.parting import part
 from spinemri.labels.pieces import pieces_of
-from spinemri.labels.plausible import Named, faults_of
+from spinemri.labels.plausible import Named, faults_of, specks_of
 from spinemri.labels.sacrum import first_sacral
 from spinemri.labels.schemes import scheme_named
 from spinemri.segmentation import Segmentation, label_value
@@ -90,9 +90,10 @@ def from_labels(labels: Image, scheme: str, *, name: str = "labels", anchor: Anc
     faults = faults_of(known, unknown)
     if fatal := [fault.text for fault in faults if fault.fatal]:
         raise InputError(f"{where}: this is no spine under that scheme ({'; '.join(fatal[:3])}); is the name right?")
-    segmentation, unparted = _segmentation(voxels, labels, {v: n.structures for v, n in known.items()}, table.partial)
+    groups = {value: named.structures for value, named in known.items()}
+    segmentation, unparted = _segmentation(voxels, labels, groups, table.partial, _levels(known))
     canal = [table.canal_note] if any(n.structures[:1] == _SAC for n in known.values()) and table.canal_note else []
-    told = [*table.notes, *canal, *(f.text for f in faults), *_told(known, unknown), *unparted]
+    told = [*labels.warnings, *table.notes, *canal, *(f.text for f in faults), *_told(known, unknown), *unparted]
     return ForeignLabels(
         replace(segmentation, made_by=f"{scheme} {name}"),
         _assignments(segmentation),
@@ -111,10 +112,22 @@ def _whole_numbers(labels: Image, where: str) -> NDArray[np.int32]:
     return whole
 
 
+def _levels(known: Mapping[int, Named]) -> set[Level]:
+    """Levels that the mask shows, which decide between the names of a disc; S1 with its sacrum, no specks."""
+    specks = specks_of(known)
+    shown = {n.level for n in known.values() if n.level and n.level not in specks}
+    discs = {s.level for n in known.values() for s in n.structures[:1] if s.level and s.kind is _DISC}
+    sacral = {s.level for n in known.values() for s in _S1 if s.level and n.structures[1:2] == _S1}
+    return shown | discs | sacral
+
+
 def _segmentation(
-    voxels: NDArray[np.int32], labels: Image, known: Mapping[int, tuple[Structure, ...]], partial: Collection[int]
+    voxels: NDArray[np.int32],
+    labels: Image,
+    known: Mapping[int, tuple[Structure, ...]],
+    partial: Collection[int],
+    levels: Collection[Level],
 ) -> tuple[Segmentation, list[str]]:
-    levels = {s.level for group in known.values() for s in group[:1] if s.level}
     whole = [value for value, group in known.items() if len(group) > 1 and group[0].kind is _BODY]
     canal = np.isin(voxels, [v for v, g in known.items() if g and g[0].kind in _CANAL])
     bodies = _bodies(voxels, labels, sorted(whole, key=lambda v: known[v][0].level or _ANY), canal)
@@ -137,8 +150,10 @@ def _segmentation(
         above = [body for n, body in bodies.items() if (known[n][0].level or _ANY).region == "L"][-2:]
         body = first_sacral(voxels == value, (above[0], above[1]), labels.geometry) if len(above) == 2 else None
         put(np.zeros_like(out, dtype=bool) if body is None else body, _S1[0])
+    sacral = any(group[1:2] == _S1 for group in known.values()) and label_value(_S1[0]) not in structures
     lost = [known[value][0].level for value in whole if value not in bodies]
     told = [f"{level}: body and arch cannot be told apart; the body is not measured" for level in lost]
+    told += ["S1: its upper endplate cannot be followed in the sacrum; the body is not measured"] if sacral else []
     made = Segmentation(out, labels.geometry, structures, labels.series.series_uid, "")
     marked = {group[0] for value, group in known.items() if value in partial} & set(structures.values())
     return replace(made, cut=frozenset(marked) | cut_bodies(made)), told

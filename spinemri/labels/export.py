@@ -38,7 +38,8 @@ def to_labels(
     """
     table = scheme_named(scheme)
     wanted = {v: s for v, s in segmentation.structures.items() if kinds is None or s.kind in kinds}
-    levels = sorted({s.level for s in wanted.values() if s.kind in _VERTEBRA and s.level and s.level.region != "S"})
+    shown = segmentation.structures.values()  # discs are named and counted by vertebrae that may not be exported
+    levels = sorted({s.level for s in shown if s.kind in _VERTEBRA and s.level and s.level.region != "S"})
     if table.counts:
         ordered = levels if table.counts == "down" else levels[::-1]
         table = counted(table, dict(enumerate(ordered, start=1)))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from spinemri.anatomy import Level, Structure, StructureKind
 from spinemri.errors import InputError
-from spinemri.labels.plausible import Named
+from spinemri.labels.plausible import Named, specks_of
 from spinemri.labels.schemes import counted, levels_of
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def with_levels(scheme: Scheme, pieces: Mapping[int, Piece], anchor: Anchor | No
     if scheme.counts:
         partial = {n - 100 for n in scheme.partial & pieces.keys()}
         numbers = sorted({n for n in pieces if 1 <= n <= 25} | partial, reverse=scheme.counts == "up")
-        if anchor is None and not scheme.table.keys() & set(numbers):
+        if anchor is None and not scheme.table.keys() & set(range(1, 26)):
             raise InputError(
                 f"{where}: its numbers count vertebrae from the top and name no level; say which level one of them has "
                 "(--anchor L5=2: the second from the bottom is L5, a sacrum counted as the first), or name "
@@ -80,11 +80,11 @@ def _counted(numbers: list[int], anchor: Anchor, where: str, *, sacral: bool) ->
 
 def _check_anchor(scheme: Scheme, pieces: Mapping[int, Piece], anchor: Anchor, where: str) -> None:
     index, level = anchor
-    groups = [Named(scheme.table[value], piece) for value, piece in pieces.items() if value in scheme.table]
-    levels = {n.level for n in groups if n.level and n.has_body}
+    known = {value: Named(scheme.table[value], piece) for value, piece in pieces.items() if value in scheme.table}
+    levels = {n.level for n in known.values() if n.level and n.has_body} - specks_of(known)
     levels |= {_S1} if any(_is_sacrum(scheme, value) for value in pieces) else set()
     shown = sorted(levels, key=lambda v: v.rank)
-    found = shown[-index] if index <= len(shown) else None
+    found = shown[-index] if 1 <= index <= len(shown) else None
     if found != level:
         raise InputError(f"{where}: anchor {level}={index}, but that vertebra is {found or 'not there'} in the mask")
 

@@ -46,6 +46,8 @@ def pieces_of(voxels: NDArray[np.integer], geometry: Geometry) -> dict[int, Piec
     voxels : (k, j, i) on ``geometry``
     """
     index = np.argwhere(voxels)
+    if not len(index):
+        return {}
     values = voxels[tuple(index.T)]
     axis, each = geometry.axis_along(2), float(np.prod(geometry.spacing))
     order = np.argsort(values, kind="stable")

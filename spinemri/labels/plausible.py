@@ -87,8 +87,17 @@ def faults_of(known: Mapping[int, Named], unknown: Mapping[int, Piece]) -> list[
     faults = [*_unknown(known, unknown), *twice, *specks]
     if not vertebrae:
         return [*faults, Fault("no value stands for a vertebra")]
+    if len({level.is_relative for level in vertebrae}) > 1:
+        return [*faults, Fault("true levels and relative ones (V1, V2 …) stand in one mask")]
     faults += [*_order(vertebrae), *_steps(vertebrae), *_sizes(vertebrae), *_sacrum(vertebrae, known)]
     return [*faults, *_discs(vertebrae, known), *_arches(vertebrae, known), *_canal(vertebrae, known)]
+
+
+def specks_of(known: Mapping[int, Named]) -> frozenset[Level]:
+    """Vertebrae of which there is next to nothing although the field of view does not cut them: never counted."""
+    vertebrae, _ = _vertebrae(known)
+    kept, _ = _without_specks(vertebrae)
+    return frozenset(level for level, n in vertebrae.items() if level not in kept and not n.piece.at_end)
 
 
 def _vertebrae(known: Mapping[int, Named]) -> tuple[dict[Level, Named], list[Fault]]:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from spinemri.finding import Certainty
 from spinemri.report import phrases
-from spinemri.report.sentences import Section, Sentence, level_ranges
+from spinemri.report.foramina import disc_ranges
+from spinemri.report.sentences import Section, Sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +29,7 @@ def alignment_section(analysis: Analysis) -> Section | None:
     """Slips, then curvatures; None when nothing of it was measured."""
     slips = [f for f in analysis.findings if f.kind == SLIP_KIND and _measured(analysis, f)]
     curves = [f for f in analysis.findings if f.kind in _KINDS[1:] and _measured(analysis, f)]
-    sentences = [*_slips(analysis, slips), *(_sentence(f) for f in curves)]
+    sentences = [*_slips(slips), *(_sentence(f) for f in curves)]
     return Section(phrases.ALIGNMENT, tuple(sentences)) if sentences else None
 
 
@@ -38,13 +39,12 @@ def _measured(analysis: Analysis, finding: Finding) -> bool:
     return measurement is not None and measurement.value is not None
 
 
-def _slips(analysis: Analysis, slips: Sequence[Finding]) -> Iterator[Sentence]:
+def _slips(slips: Sequence[Finding]) -> Iterator[Sentence]:
     yield from (_sentence(f) for f in slips if f.certainty in _TONES)
     normal = [f for f in slips if f.certainty not in _TONES]
     if normal:
         phrase = phrases.NO_SLIP if len(normal) == len(slips) else phrases.NO_OTHER_SLIP
-        levels = level_ranges([level for f in normal for level in f.levels], analysis.spine.levels)
-        yield Sentence(phrase.format(count=len(normal), levels=levels), tuple(f.id for f in normal))
+        yield Sentence(phrase.format(count=len(normal), levels=disc_ranges(normal)), tuple(f.id for f in normal))
 
 
 def _sentence(finding: Finding) -> Sentence:

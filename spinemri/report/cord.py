@@ -53,7 +53,8 @@ def cord_absence(analysis: Analysis) -> Iterator[Sentence]:
         said = [f for f in analysis.findings if f.kind == kind]
         normal = [f for f in said if f.certainty is Certainty.ABSENT]
         if normal:
-            text = phrase.format(count=len(normal), levels=_levels(analysis, normal))
+            count = f"{len(normal)} other" if any(f.certainty in _TONES for f in said) else str(len(normal))
+            text = phrase.format(count=count, levels=_levels(analysis, normal))
             yield Sentence(text, tuple(f.id for f in normal))
         elif not found and said:
             reasons = _commonest(m for m in named(analysis, _sure(kind)) if m.reason != BELOW_THE_CORD)

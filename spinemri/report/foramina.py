@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from spinemri.finding import Certainty
 from spinemri.report import phrases
-from spinemri.report.sentences import Section, Sentence, level_ranges
+from spinemri.report.sentences import Section, Sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from spinemri.analysis import Analysis
+    from spinemri.anatomy import Level
     from spinemri.finding import Finding
 
 KIND = "foraminal_narrowing"
@@ -38,7 +39,7 @@ def foramen_section(analysis: Analysis) -> Section | None:
     if not here:
         return None
     found = [Sentence(f.statement, (f.id, *f.evidence), _TONES[f.certainty]) for f in here if f.certainty in _TONES]
-    return Section(phrases.FORAMINA, (*found, *_normal(analysis, here), *_missing(analysis, here)))
+    return Section(phrases.FORAMINA, (*found, *_normal(here), *_missing(here)))
 
 
 def foramen_impression(analysis: Analysis) -> Iterator[Sentence]:
@@ -50,41 +51,53 @@ def foramen_impression(analysis: Analysis) -> Iterator[Sentence]:
     if doubtful:
         items = ", ".join(f"{_place(f)} {f.side} ({f.grade})" for f in doubtful)
         yield Sentence(phrases.FORAMINA_DOUBTFUL.format(items=items), tuple(f.id for f in doubtful), "borderline")
-    yield from _normal(analysis, here)
+    yield from _normal(here)
 
 
 def _here(analysis: Analysis) -> list[Finding]:
     return [f for f in analysis.findings if is_foraminal(f)]
 
 
-def _normal(analysis: Analysis, here: Iterable[Finding]) -> Iterator[Sentence]:
+def _normal(here: Iterable[Finding]) -> Iterator[Sentence]:
     normal = [f for f in here if f.certainty is Certainty.ABSENT]
     if normal:
-        yield Sentence(phrases.FORAMINA_NORMAL.format(places=_places(analysis, normal)), tuple(f.id for f in normal))
+        yield Sentence(phrases.FORAMINA_NORMAL.format(places=_places(normal)), tuple(f.id for f in normal))
 
 
-def _missing(analysis: Analysis, here: Iterable[Finding]) -> Iterator[Sentence]:
+def _missing(here: Iterable[Finding]) -> Iterator[Sentence]:
     """One sentence: where nothing could be said, by reason."""
     reasons: dict[str, list[Finding]] = {}
     for finding in here:
         if finding.certainty is Certainty.NOT_ASSESSABLE:
             reason = finding.statement.split(": ", _BEFORE_REASON)[-1].rstrip(".")
             reasons.setdefault(reason, []).append(finding)
-    items = "; ".join(f"{_places(analysis, found)} ({reason})" for reason, found in reasons.items())
+    items = "; ".join(f"{_places(found)} ({reason})" for reason, found in reasons.items())
     if items:
         evidence = tuple(f.id for found in reasons.values() for f in found)
         yield Sentence(phrases.FORAMINA_MISSING.format(items=items), evidence, "limit")
 
 
-def _places(analysis: Analysis, findings: Sequence[Finding]) -> str:
+def _places(findings: Sequence[Finding]) -> str:
     """'L2-L4, L4-L5 right': ranges where both sides are meant."""
     sides: dict[str, list[Finding]] = {}
     for finding in findings:
         sides.setdefault(_place(finding), []).append(finding)
-    both = [level for found in sides.values() if len(found) > 1 for level in found[0].levels]
+    both = [found[0] for found in sides.values() if len(found) > 1]
     single = [f"{place} {found[0].side}" for place, found in sides.items() if len(found) == 1]
-    ranges = level_ranges(both, analysis.spine.levels)
+    ranges = disc_ranges(both)
     return ", ".join([*([ranges] if ranges else []), *single])
+
+
+def disc_ranges(findings: Iterable[Finding]) -> str:
+    """'T12-L1, L2-L4': discs that follow each other joined; a range never spans a disc that is not among them."""
+    runs: list[list[Level]] = []
+    discs = {(f.levels[0], f.levels[-1]) for f in findings}
+    for upper, lower in sorted(discs, key=lambda disc: (disc[0].is_relative, disc[0].rank)):
+        if runs and runs[-1][-1] == upper:
+            runs[-1].append(lower)
+        else:
+            runs.append([upper, lower])
+    return ", ".join(f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def _place(finding: Finding) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spinemri.finding import Certainty, Urgency
+from spinemri.norms import threshold
 from spinemri.report import phrases
 from spinemri.report.alignment import alignment_section, is_alignment
 from spinemri.report.cord import cord_absence, cord_section, is_cord
@@ -54,9 +55,9 @@ if TYPE_CHECKING:
     from spinemri.finding import Finding
     from spinemri.measurement import Measurement
 
-HEIGHT_LOSS_REPORTED_PCT = 20.0
+HEIGHT_LOSS_REPORTED_PCT = threshold("height_loss.fracture_from")
 """Loss from which a body counts as deformed (Genant 1993): the limit up to which absence is stated."""
-NARROWING_REPORTED_PCT = 15.0
+NARROWING_REPORTED_PCT = threshold("narrowing.normal_up_to")
 """Narrowing of the sac up to which levels vary in health: the limit up to which absence is stated."""
 
 _URGENCY_ORDER = (Urgency.CATEGORY_1, Urgency.CATEGORY_2, Urgency.CATEGORY_3, Urgency.NONE)

@@ -81,7 +81,9 @@ SERIES_INVERSION = "TI {ti:.0f} ms"
 SERIES_FIELD = "{tesla:.2g} T"
 CONTRAST_AGENT = {"none": "", "given": "contrast agent given", "uncertain": "contrast agent uncertain"}
 REFUSED = "Series {label} ({plane} {contrast}) not used: {reason}."
-ONLY_SAGITTAL = "No axial series was used: foramina, lateral recesses and the shape of the sac cannot be judged."
+ONLY_SAGITTAL = (
+    "No axial series was used: lateral recesses, cervical foramina and the shape of the sac cannot be judged."
+)
 ALIGNED = "{moving} and {fixed} agree within {worst:.1f} mm at {levels}."
 MISALIGNED = "The patient moved between {fixed} and {moving}: {low:.1f} to {high:.1f} mm at {levels}, {status}."
 UNVERIFIED = "{moving} and {fixed}: the match could not be verified at {levels}."

@@ -175,7 +175,8 @@ def _references(measurement: Measurement) -> str:
 def _undefined(measurement: Measurement) -> bool:
     """Whether nobody expects a value here: the sacrum has no body height and the sac ends beside it; so C1 and C2."""
     level = measurement.level
-    return level is not None and (level.region == "S" or (level.rank <= 2 and not level.is_relative))
+    axis_or_atlas = measurement.lower is None and level is not None and level.rank <= 2 and not level.is_relative
+    return level is not None and (level.region == "S" or axis_or_atlas)
 
 
 def _quantities(gaps: Sequence[Measurement]) -> str:

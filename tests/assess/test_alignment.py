@@ -110,7 +110,7 @@ def test_lumbar_lordosis_compares_with_people_lying_down(value, grade, certainty
     found = curvature_finding({}, made("T12-S1", "lumbar_lordosis", value, half=1.0))
     assert (found.grade, found.certainty) == (grade, certainty)
     assert ("kyphosis" in found.statement) is (value > 0)
-    assert "36.8 +- 13.2" in found.statement
+    assert "36.8 +- 13.2 degrees of lordosis" in found.statement
 
 
 def test_without_a_supine_norm_the_angle_is_stated_and_not_judged():
@@ -131,4 +131,12 @@ def test_scoliosis_is_possible_from_ten_degrees_on(value, certainty):
     found = scoliosis_finding({}, curve)
     assert found.certainty is certainty
     assert "between T6 and L2" in found.statement
+    assert ("below 10 degrees" in found.statement) is (certainty is Certainty.ABSENT)
     assert ("off the midline" in found.statement) is (certainty is not Certainty.ABSENT)
+
+
+def test_a_borderline_slip_at_s1_blames_the_corner_and_another_its_error():
+    sacral = slip_finding({}, made("L5-S1", "slip_mm", -5.3)).statement
+    assert sacral.endswith("retrolisthesis of 5.3 mm; limit 3 mm; the posterior corner of S1 is hard to tell.")
+    other = slip_finding({}, made("L4-L5", "slip_mm", 3.2)).statement
+    assert other == "L4-L5: borderline anterolisthesis of 3.2 mm; its error reaches the limit of 3 mm."

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from spinemri.assess.case import Facts, assess_case
 from spinemri.assess.urgency import KINDS
 from spinemri.clinical import Clinical
 from spinemri.finding import Certainty
+from spinemri.lesion import MarrowChange as Kind
 from spinemri.series import Contrast, Plane
-from tests.assess.studies import lesion, loss, of_lesion, screen, series, spine
+from tests.assess.studies import at, lesion, loss, of_lesion, screen, series, spine
 
 MEASUREMENTS = (loss("L1", 41.0), loss("L3", 2.0), *of_lesion(1, "L3", pedicle_left=90.0))
 SPINE = spine("C2", "L1", "L3", "S1")
@@ -45,3 +48,13 @@ def test_a_series_that_was_acquired_but_not_read_fills_a_gap():
     assert findings(asked)["protocol.axial_t2"].certainty is Certainty.PRESENT
     axial = (series(Contrast.T2W, Plane.AXIAL),)
     assert findings(asked, axial)["protocol.axial_t2"].certainty is Certainty.ABSENT
+
+
+@pytest.mark.parametrize(("kind", "grade"), [(Kind.FRACTURE_OEDEMA, "OF1"), (Kind.MODIC_1, ""), (Kind.HAEMANGIOMA, "")])
+def test_only_what_is_called_a_fracture_first_has_a_class_without_deformity(kind, grade):
+    wall = at("L3", "posterior_wall_fraction", 0.0, "1")
+    signal = {"t1_to_marrow": 1.6 if kind is Kind.HAEMANGIOMA else 0.6, "stir_to_marrow": 1.8}
+    known = (loss("L3", 2.0), wall, *of_lesion(1, "L3", **signal))
+    found = assess_case(known, (lesion("L3", kind=kind),), screen("L3"), Facts(SPINE))
+    (of_class,) = (f for f in found if f.kind == "of_class")
+    assert of_class.grade == grade

@@ -207,3 +207,12 @@ def test_the_most_dangerous_cause_comes_first_and_stands_in_the_finding():
     all_ = together(made("disc_bulge_mm", 3.0), epidural(300.0))
     assert compression_finding(all_, compression(25.0)).cause == "epidural tumour, disc"
     assert compression_finding(all_, compression(5.0)).cause == ""
+
+
+@pytest.mark.parametrize(("volume", "certainty"), [(19.9, Certainty.ABSENT), (20.0, Certainty.PRESENT)])
+def test_a_tumour_in_the_canal_presses_though_fluid_is_seen(volume, certainty):
+    sac_loss = made("dural_sac_compromise_pct", 5.0, kind=StructureKind.THECAL_SAC)
+    known = together(made("csf_ring_fraction", 0.9), sac_loss, epidural(volume))
+    found = compression_finding(known, compression(30.0))
+    assert found.certainty is certainty
+    assert ("nothing presses" in found.statement) is (certainty is Certainty.ABSENT)

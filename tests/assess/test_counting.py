@@ -20,7 +20,7 @@ from tests.assess.studies import lesion, of_lesion, screen, study
 )
 def test_a_lesion_is_focal_above_five_millimetres(diameter, said):
     found = count_finding(study(*of_lesion(diameter=diameter), lesions=(lesion(),)))
-    assert found.statement.startswith(f"Tumour-like lesions: {said}; cervical 0, thoracic 0, lumbosacral 1.")
+    assert found.statement.startswith(f"Tumour-like lesions: {said}; lumbosacral 1.")
     assert "no prognosis" in found.statement
     assert found.grade == "1"
 
@@ -32,7 +32,7 @@ def test_only_tumour_like_lesions_count_and_by_region():
     known = [m for n, v in enumerate(lesions, 1) for m in of_lesion(n, str(v.level))]
     found = count_finding(study(*known, lesions=lesions))
     assert found.grade == "3"
-    assert "cervical 0, thoracic 1, lumbosacral 2" in found.statement
+    assert "; thoracic 1, lumbosacral 2." in found.statement
     assert len(found.levels) == 3
 
 
@@ -51,3 +51,8 @@ def test_in_diffuse_change_lesions_cannot_be_counted():
 def test_none_found_and_not_searched_are_two_things():
     assert count_finding(study()).certainty is Certainty.ABSENT
     assert count_finding(study(screen=screen())).certainty is Certainty.NOT_ASSESSABLE
+
+
+@pytest.mark.parametrize(("searched", "said"), [(("L3",), "; lumbosacral 1."), (("T9", "L3"), "; thoracic 0, lum")])
+def test_no_number_is_given_for_a_region_that_nobody_searched(searched, said):
+    assert said in count_finding(study(*of_lesion(), lesions=(lesion(),), screen=screen(*searched))).statement

@@ -14,7 +14,7 @@ from spinemri.assess.fracture_cause import (
     fracture_cause_findings,
     fracture_causes,
 )
-from spinemri.finding import Certainty
+from spinemri.finding import Certainty, Finding
 from spinemri.lesion import MarrowChange as Kind
 from tests.assess.studies import at, lesion, loss, of_lesion, screen, study
 
@@ -165,3 +165,19 @@ def test_the_statement_lists_features_and_the_caveat_and_no_percentage_of_malign
     )
     assert found.statement.count("%") == 1
     assert "L3.height_loss_pct" in found.evidence
+
+
+@pytest.mark.parametrize(("diffuse", "spared"), [("present", False), ("borderline", False), ("absent", True)])
+def test_in_diffuse_change_no_marrow_is_spared_and_none_stands_out(diffuse, spared):
+    whole = Finding(id="diffuse_marrow", kind="diffuse_marrow", certainty=diffuse)
+    found = cause(lesions=(), findings=(whole,))
+    assert ("spared normal marrow" in found.benign) is spared
+    assert found.oedema is (False if spared else None)
+
+
+@pytest.mark.parametrize(("stir", "oedema"), [(1.29, False), (1.3, None)])
+def test_a_bright_change_of_another_kind_leaves_it_open_whether_it_is_recent(stir, oedema):
+    other = lesion(kind=Kind.MODIC_1)
+    found = cause(*of_lesion(stir_to_marrow=stir), lesions=(other,))
+    assert found.oedema is oedema
+    assert ("no marrow bright" in found.age) is (oedema is False)

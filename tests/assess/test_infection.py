@@ -108,3 +108,13 @@ def test_a_tumour_like_lesion_in_a_whole_body_speaks_against_osteoporosis():
 def test_nothing_to_explain_and_nobody_looked_are_two_things():
     assert cause_finding(study(loss("L3", 3.0))).certainty is Certainty.ABSENT
     assert cause_finding(study(loss("L3", 30.0), screen=screen())).certainty is Certainty.NOT_ASSESSABLE
+
+
+def test_a_body_whose_height_was_not_measured_is_not_said_to_be_whole():
+    found = judged(study(loss("L1", 35.0), *of_lesion(), lesions=(lesion(),)))
+    assert "tumour-like lesion in a body without deformity" not in found["osteoporosis"].speaks_against
+
+
+def test_a_change_of_another_kind_is_not_denied():
+    found = judged(study(loss("L1", 35.0), *of_lesion(), lesions=(lesion(kind=Kind.MODIC_2),)))
+    assert "no marrow change that suggests it" in found["infection"].speaks_against

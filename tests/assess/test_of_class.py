@@ -152,3 +152,11 @@ def test_a_body_with_a_lesion_that_may_be_tumour_is_not_classed():
     assert kept[0].grade == ""
     assert without_tumour(findings, []) == findings
     assert all(f.kind == KIND and f.source and f.rule for f in kept)
+
+
+@pytest.mark.parametrize("side", ["superior", "inferior"])
+def test_an_endplate_that_was_not_measured_makes_a_class_borderline(side):
+    measurements = study()
+    del measurements[f"L1.endplate_depression_{side}_mm"]
+    found = of_class_finding(measurements, measurements["L1.posterior_wall_fraction"])
+    assert (finding().certainty, found.certainty) == (Certainty.PRESENT, Certainty.BORDERLINE)

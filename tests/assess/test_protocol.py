@@ -169,3 +169,9 @@ def test_levels_counted_from_the_sacrum_may_be_named_wrongly(basis, applies):
 
 def test_a_slip_is_no_reason_for_any_rule():
     assert gaps(T1, STIR, measurements=[at("L4-L5", "slip_mm", 5.0, "mm")]) == {}
+
+
+@pytest.mark.parametrize(("cancer", "applies"), [("no", False), ("unknown", True), ("yes", True)])
+def test_the_whole_spine_is_not_asked_for_where_no_cancer_is_known_or_seen(cancer, applies):
+    found = gaps(T1, T2, question=("cord_compression",), clinical={"cancer_history": cancer}, spine=spine("L1", "L5"))
+    assert ("whole_spine" in found) is applies

@@ -189,6 +189,13 @@ def test_categories_at_both_sides_of_their_limits(total, category):
     assert sins_category(total) == category
 
 
+def test_a_new_translation_without_its_level_does_not_count_surely_where_no_slip_is():
+    evidence = study(slip("L2-L3", 0.0), slip("L3-L4", 0.4), lesions=own(), clinical={"new_translation": "yes"})
+    found = alignment(evidence, L3)
+    assert (found.low, found.high, found.source) == (0, 4, Source.UNKNOWN)
+    assert "without its level" in found.reason
+
+
 @pytest.mark.parametrize(
     ("place", "said", "height", "arch", "expected"),
     [
@@ -203,7 +210,7 @@ def test_categories_at_both_sides_of_their_limits(total, category):
 def test_whole_scores_against_cases_counted_by_hand(place, said, height, arch, expected):
     above, level, below = place
     total, category = expected
-    slips = (slip(f"{above}-{level}", 0.0), slip(f"{level}-{below}", 0.0))
+    slips = (slip(f"{above}-{level}", 0.0), slip(f"{level}-{below}", 9.0 if "new_translation" in said else 0.0))
     extent = of_lesion(level=level, pedicle_left=float(arch[0]), pedicle_right=float(arch[1]))
     found = lesion(level)
     evidence = study(
@@ -259,6 +266,13 @@ def test_a_stable_level_is_absent_and_an_unstable_one_present():
     assert "Fisher" in found.source
 
 
+def test_without_a_tumour_like_lesion_a_score_is_borderline_and_says_so():
+    known = {"pain": "mechanical", "bone_quality": "lytic", "primary": "breast"}
+    (found,) = sins_findings(study(*BOTH, loss("L3", 55.0), clinical=known))
+    assert (found.grade, found.certainty) == ("10-12 of 18, potentially unstable", Certainty.BORDERLINE)
+    assert "counts only if neoplastic" in found.cause
+
+
 def test_without_any_level_to_score_it_says_whether_somebody_could_have_seen_one():
     (none,) = sins_findings(study(loss("L3", 3.0)))
     assert none.certainty is Certainty.ABSENT
@@ -267,3 +281,11 @@ def test_without_any_level_to_score_it_says_whether_somebody_could_have_seen_one
     assert "marrow was not searched" in unseen.statement
     (unmeasured,) = sins_findings(study())
     assert "no height loss was measured" in unmeasured.statement
+
+
+@pytest.mark.parametrize(("left", "right", "expected"), [(0.0, 0.0, (0, 3)), (90.0, 0.0, (1, 3)), (90.0, 90.0, (3, 3))])
+def test_what_reaches_in_from_a_neighbour_never_lessens_the_points_of_a_levels_own_lesion(left, right, expected):
+    pair = (lesion(), lesion("L4", 2, levels=("L3", "L4"), z=-30.0))
+    extent = of_lesion(pedicle_left=left, pedicle_right=right) + of_lesion(2, "L4", pedicle_left=90.0)
+    found = posterolateral(study(*extent, lesions=pair), L3, pair)
+    assert (found.low, found.high) == expected

@@ -85,7 +85,7 @@ def test_escc_is_high_from_grade_2(grade, certainty):
     assert cord_flag(study(findings=(graded,))).certainty is certainty
 
 
-@pytest.mark.parametrize(("screened", "certainty"), [(PRESENT, BORDERLINE), (BORDERLINE, ABSENT), (ABSENT, ABSENT)])
+@pytest.mark.parametrize(("screened", "certainty"), [(PRESENT, BORDERLINE), (BORDERLINE, OPEN), (ABSENT, ABSENT)])
 def test_a_screen_for_escc_alone_is_borderline(screened, certainty):
     graded = Finding(id="T8.escc_screen", kind="escc_screen", levels=(Level("T8"),), certainty=screened)
     known = (sac("T8-T9", "cord_compression_pct", 20.0), sac("T8-T9", "csf_ring_fraction", 0.5))
@@ -129,6 +129,15 @@ def unstable(**said):
     extent = of_lesion(level="L1", pedicle_left=80.0, pedicle_right=80.0)
     answers = {"pain": "mechanical", "bone_quality": "lytic", "de_novo_deformity": "no"} | said
     return study(loss("L1", 30.0), *slips, *extent, lesions=(lesion("L1"),), clinical=answers)
+
+
+def test_without_a_tumour_like_lesion_a_spine_is_perhaps_unstable():
+    said = {"pain": "mechanical", "bone_quality": "lytic", "new_translation": "yes", "primary": "breast"}
+    found = unstable_flag(study(loss("L1", 55.0), clinical=said))
+    assert found.certainty is BORDERLINE
+    assert found.statement.startswith("Possible unstable spine: L1: SINS 15 of 18")
+    assert "only if the fracture is neoplastic" in found.statement
+    assert "only if" not in unstable_flag(unstable()).statement
 
 
 def test_a_spine_is_unstable_from_13_points_at_the_lower_end():
@@ -263,3 +272,15 @@ def test_rules_and_words_name_every_flag():
         assert flag.cause
         assert flag.source
     assert {CORD, CAUDA, COLLECTION, UNSTABLE, FRACTURE, METASTASES} == set(KINDS)
+
+
+def test_levels_are_told_from_head_to_foot():
+    lesions = (lesion("L2", 1), lesion("L1", 2, z=40.0))
+    found = metastases_flag(study(*of_lesion(1, "L2"), *of_lesion(2, "L1"), lesions=lesions))
+    assert [str(level) for level in found.levels] == ["L1", "L2"]
+
+
+@pytest.mark.parametrize(("low", "certainty"), [(9.9, BORDERLINE), (10.0, PRESENT)])
+def test_a_loss_whose_interval_reaches_no_compression_is_perhaps_one(low, certainty):
+    lost = at("T8-T9", "cord_compression_pct", 20.0, kind=SAC, interval=(low, 30.0))
+    assert cord_flag(study(lost, sac("T8-T9", "csf_ring_fraction", 0.05))).certainty is certainty

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -104,6 +106,8 @@ def test_an_anchor_confirms_names_or_contradicts_them():
     assert from_labels(mask, "verse", anchor=(2, Level("L4"))).numbering_verified
     with pytest.raises(InputError, match="anchor L5=2, but that vertebra is L4"):
         from_labels(mask, "verse", anchor=(2, Level("L5")))
+    with pytest.raises(InputError, match="that vertebra is not there"):
+        from_labels(mask, "verse", anchor=(0, Level("T9")))
 
 
 def test_spider_counts_from_the_bottom_and_keeps_partial_vertebrae_as_cut():
@@ -141,3 +145,61 @@ def test_a_speck_that_a_tool_left_behind_is_told_and_does_not_refuse_the_rest():
     read = from_labels(image_of(voxels, mask.geometry), "verse")
     assert "C5 is only 18 voxels: a speck" in read.warnings
     assert "C5" not in [a.level.name for a in read.assignments]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "said"), [("verse", "no value stands for a vertebra"), ("spineps", "name no level")]
+)
+def test_an_empty_mask_is_refused_in_words(scheme, said):
+    grid = painted(1).geometry
+    with pytest.raises(InputError, match=f"^labels seg.nii, scheme {scheme}: .*{said}"):
+        from_labels(image_of(np.zeros(grid.shape, dtype=np.uint8), grid), scheme, name="seg.nii")
+
+
+def test_a_scheme_whose_count_has_a_start_is_not_told_to_name_one():
+    mask = mask_in("spider-dataset", painted(1))
+    with pytest.raises(InputError, match="no value stands for a vertebra"):
+        from_labels(image_of(np.where(mask.voxels == 100, 100, 0), mask.geometry), "spider-dataset")
+
+
+def test_true_and_relative_levels_in_one_mask_are_refused():
+    mask = mask_in("spinemri", painted(1))
+    voxels = np.where(mask.voxels == 25, 130 + 27, mask.voxels)  # L5 becomes V27, the last in order
+    with pytest.raises(InputError, match="true levels and relative ones"):
+        from_labels(image_of(voxels, mask.geometry), "spinemri")
+
+
+def test_an_s1_that_cannot_be_found_is_told():
+    mask = mask_in("totalsegmentator-vertebrae-mr", painted(1))
+    line = "S1: its upper endplate cannot be followed in the sacrum; the body is not measured"
+    assert line not in from_labels(mask, "totalsegmentator-vertebrae-mr").warnings
+    voxels = np.where(np.isin(mask.voxels, (1, 2)), mask.voxels, 0)  # one lumbar body tells no direction
+    read = from_labels(image_of(voxels, mask.geometry), "totalsegmentator-vertebrae-mr")
+    assert line in read.warnings
+    assert [a.level.name for a in read.assignments] == ["L5"]
+
+
+def test_the_disc_on_the_sacrum_is_l4_s1_where_there_is_no_l5():
+    """Four lumbar vertebrae: every name one level up, the sacrum directly below L4."""
+    mask = mask_in("spineps-veridah", painted(1))
+    named = (mask.voxels % 100 > 0) & (mask.voxels % 100 < 25)
+    voxels = mask.voxels - named.astype(mask.voxels.dtype)
+    read = from_labels(image_of(voxels, mask.geometry), "spineps-veridah").segmentation
+    assert np.array_equal(read.mask(Structure(DISC, Level("L4"), Level("S1"))), voxels == 123)
+    assert np.array_equal(read.mask(Structure(DISC, Level("L3"), Level("L4"))), voxels == 122)
+
+
+def test_what_was_told_of_the_file_is_told_of_the_mask():
+    mask = mask_in("verse", painted(1))
+    read = from_labels(replace(mask, warnings=("3 voxels are no numbers; set to the lowest value",)), "verse")
+    assert "3 voxels are no numbers; set to the lowest value" in read.warnings
+
+
+def test_a_speck_neither_renames_a_disc_nor_is_counted():
+    mask = mask_in("totalspineseg-step2", painted(1))
+    voxels = mask.voxels.copy()
+    k, j, i = (int(n) for n in max(np.argwhere(voxels == 50).tolist(), key=lambda at: at[1]))
+    voxels[k, j - 2 : j, i - 1 : i + 1] = 46  # four voxels of L6 within the sacrum
+    read = from_labels(image_of(voxels, mask.geometry), "totalspineseg-step2", anchor=(2, Level("L5")))
+    assert "L6 is only 4 voxels: a speck" in read.warnings
+    assert np.array_equal(read.segmentation.mask(Structure(DISC, Level("L5"), Level("S1"))), voxels == 100)

@@ -149,3 +149,18 @@ def test_what_a_scheme_cannot_express_is_named():
     l6 = replace(truth, structures={**truth.structures, 26: Structure(BODY, Level("L6"))})
     with pytest.raises(InputError, match="vertebral body L6"):
         to_labels(l6, "totalsegmentator-vertebrae-mr", kinds=(BODY, ARCH, SACRUM))
+
+
+def test_discs_alone_keep_the_numbers_that_their_vertebrae_give_them():
+    truth = painted(1)
+    l6 = replace(
+        truth,
+        structures={
+            **truth.structures,
+            26: Structure(BODY, Level("L6")),
+            105: Structure(DISC, Level("L5"), Level("L6")),
+        },
+    )
+    assert np.array_equal(to_labels(l6, "totalspineseg-step2", kinds=(DISC,)) == 96, truth.voxels == 105)
+    counted = to_labels(drawn(truth, "spineps"), "spineps")
+    assert np.array_equal(to_labels(truth, "spineps", kinds=(DISC,)), np.where(truth.mask_of_kind(DISC), counted, 0))

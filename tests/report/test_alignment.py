@@ -6,6 +6,7 @@ from spinemri.measurement import Measurement, Status
 from spinemri.report import phrases
 from spinemri.report.alignment import alignment_section
 from spinemri.report.narrative import narrate
+from spinemri.report.statements import missing_sentences
 from spinemri.report.text import to_text
 
 
@@ -74,3 +75,16 @@ def test_without_any_alignment_there_is_no_section(case):
     assert alignment_section(case.analysis) is None
     assert alignment_section(aligned(case, made("L3-L4", "slip_mm", None, "mm"))) is None
     assert phrases.ALIGNMENT.upper() not in to_text(case.analysis)
+
+
+def test_a_range_never_spans_the_disc_that_slipped(case):
+    others = (made(place, "slip_mm", 0.3, "mm") for place in ("T12-L1", "L1-L2", "L3-L4"))
+    analysis = aligned(case, *others, made("L2-L3", "slip_mm", 6.0, "mm"))
+    texts = [s.text for s in alignment_section(analysis).sentences]
+    assert "No other slip that reaches the limit; other discs measured: 3 (T12-L2, L3-L4)." in texts
+
+
+def test_a_missing_slip_below_the_axis_is_told_and_a_missing_height_of_the_axis_is_not():
+    missing = made("C2-C3", "slip_mm", None, "mm"), made("C2", "anterior_height", None, "mm")
+    said = [s.text for s in missing_sentences(missing, (Level("C2"), Level("C3")))]
+    assert said == ["C2-C3: slip not assessable (a body is cut)."]

@@ -86,3 +86,10 @@ def test_below_the_cord_nothing_is_missing(case):
 def test_without_any_word_on_a_cord_there_is_no_section(case):
     assert cord_section(case.analysis) is None
     assert list(cord_absence(case.analysis)) == []
+
+
+def test_beside_a_compressed_place_the_normal_ones_are_the_other_ones(case):
+    squeezed = made("T11-T12", "cord_compression_pct", 35.0)
+    rest = [m for m in normal() if m.id != squeezed.id]
+    said = [s.text for s in cord_absence(with_cord(case, *rest, squeezed))]
+    assert said[0] == "No compression of the cord at 3 other places compared (T11-L1)."

@@ -102,3 +102,12 @@ def test_without_foramina_there_is_no_section(case):
 def test_names_are_those_of_the_measurements():
     own = [m.name for m in MEASURES if m.name.startswith(("foraminal", "perineural"))]
     assert set(NAMES) == set(own)
+
+
+def test_a_range_never_spans_a_foramen_that_is_not_in_it(case):
+    rows = [m for p in ("T12-L1", "L2-L3", "L3-L4") for side in ("left", "right") for m in foramen(p, side, WIDE)]
+    rows += [*foramen("L1-L2", "left", WIDE), *foramen("L1-L2", "right", NARROW)]
+    analysis = case.analysis.model_copy(update={"measurements": tuple(rows), "findings": assess(rows)})
+    assert [s.text for s in foramen_section(analysis).sentences][-1] == (
+        "Neural foramina not narrow: T12-L1, L2-L4, L1-L2 left."
+    )
