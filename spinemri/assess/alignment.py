@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spinemri.assess.places import why_missing
+from spinemri.assess.places import located, why_missing
 from spinemri.finding import Certainty, Finding
 from spinemri.norms import NORMS, Norm, norm, source_of, threshold
 
@@ -87,10 +87,7 @@ def slip_finding(measurements: Mapping[str, Measurement], slip: Measurement) -> 
     certainty = slip_certainty(slip)
     called = certainty in (Certainty.PRESENT, Certainty.BORDERLINE)
     return Finding(
-        id=f"{slip.place}.{SLIP_KIND}",
-        kind=SLIP_KIND,
-        levels=slip.levels,
-        at_disc=True,
+        **located(slip, SLIP_KIND),
         grade=meyerding_grade(share) if called and share is not None else "",
         cause=_direction(slip.value) if called and slip.value is not None else "",
         certainty=certainty,

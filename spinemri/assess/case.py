@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from spinemri.anatomy import Level
+    from spinemri.assess.lesion import Entity, Signs
     from spinemri.finding import Finding
     from spinemri.lesion import Lesion, MarrowScreen
     from spinemri.measurement import Measurement
     from spinemri.series import Series
     from spinemri.spine import Spine
+
+    Judged = tuple[Lesion, Signs, tuple[Entity, ...]]
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,8 @@ def assess_case(
     lesions, screen : marrow changes, and which marrow was looked at
     facts : level names, series, and what the user said
     """
-    suspected = _suspected(measurements, lesions)
-    bodies = without_other_changes(assess(measurements, suspected), _no_fracture(measurements, lesions))
+    judged = judge(lesions, {m.id: m for m in measurements})
+    bodies = without_other_changes(assess(measurements, _suspected(judged)), _no_fracture(judged))
     first = (*bodies, *assess_marrow(measurements, lesions, screen))
     evidence = Evidence(
         measurements={m.id: m for m in measurements},
@@ -77,9 +80,8 @@ def assess_case(
     return (*first, *assess_oncology(evidence))
 
 
-def _suspected(measurements: Sequence[Measurement], lesions: Sequence[Lesion]) -> set[Level]:
+def _suspected(judged: Sequence[Judged]) -> set[Level]:
     """Levels of lesions that may be tumour: they are not classed as osteoporotic fractures."""
-    judged = judge(lesions, {m.id: m for m in measurements})
     return {
         level
         for lesion, _, entities in judged
@@ -88,9 +90,8 @@ def _suspected(measurements: Sequence[Measurement], lesions: Sequence[Lesion]) -
     }
 
 
-def _no_fracture(measurements: Sequence[Measurement], lesions: Sequence[Lesion]) -> set[Level]:
+def _no_fracture(judged: Sequence[Judged]) -> set[Level]:
     """Levels with lesions none of which is called a fracture first."""
-    judged = judge(lesions, {m.id: m for m in measurements})
     broken = {lesion.level for lesion, _, entities in judged if entities[0].kind is MarrowChange.FRACTURE_OEDEMA}
     return {lesion.level for lesion, _, _ in judged} - broken
 

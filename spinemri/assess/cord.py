@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spinemri.assess.cause import EPIDURAL_TUMOUR, narrowing_causes
-from spinemri.assess.places import references, where, why_missing
+from spinemri.assess.places import located, references, where, why_missing
 from spinemri.finding import Certainty, Finding
 from spinemri.measurement import BELOW_THE_CORD, Measurement
 from spinemri.norms import source_of, threshold
@@ -65,10 +65,7 @@ def compression_finding(measurements: Mapping[str, Measurement], compression: Me
     causes = beside if certainty in _NAMED else ()
     known = [m.id for m in near if m is not None and m.value is not None]
     return Finding(
-        id=f"{compression.place}.{COMPRESSION}",
-        kind=COMPRESSION,
-        levels=compression.levels,
-        at_disc=compression.lower is not None,
+        **located(compression, COMPRESSION),
         grade=_grade(compression, certainty),
         cause=", ".join(dict.fromkeys(cause for cause, _ in causes)),
         certainty=certainty,
@@ -122,10 +119,7 @@ def displacement_finding(measurements: Mapping[str, Measurement], shift: Measure
         doubt = "perhaps " if certainty is Certainty.BORDERLINE else ""
         text = f"{place}: cord {doubt}displaced {away:.1f} mm {'posteriorly' if shift.value > 0 else 'anteriorly'}."
     return Finding(
-        id=f"{shift.place}.{DISPLACEMENT}",
-        kind=DISPLACEMENT,
-        levels=shift.levels,
-        at_disc=shift.lower is not None,
+        **located(shift, DISPLACEMENT),
         cause=", ".join(dict.fromkeys(cause for cause, _ in causes)),
         certainty=certainty,
         statement=text,
@@ -157,10 +151,7 @@ def signal_finding(measurements: Mapping[str, Measurement], ratio: Measurement) 
         over = f", over {length.value:.0f} mm" if length is not None and length.value else ""
         text = f"{place}: T2w signal of the cord {'' if sure else 'perhaps '}raised, {ratio.value:.2f} times{over}."
     return Finding(
-        id=f"{ratio.place}.{SIGNAL}",
-        kind=SIGNAL,
-        levels=ratio.levels,
-        at_disc=ratio.lower is not None,
+        **located(ratio, SIGNAL),
         grade=grade,
         certainty=certainty,
         statement=text,
@@ -186,10 +177,7 @@ def escc_screen(measurements: Mapping[str, Measurement], compression: Measuremen
     grade = _screen(compression, ring)
     certainty = {"low": Certainty.ABSENT, "possible high": Certainty.PRESENT}.get(grade, Certainty.BORDERLINE)
     return Finding(
-        id=f"{compression.place}.{ESCC}",
-        kind=ESCC,
-        levels=compression.levels,
-        at_disc=compression.lower is not None,
+        **located(compression, ESCC),
         cause=EPIDURAL_TUMOUR,
         grade=grade,
         certainty=certainty,

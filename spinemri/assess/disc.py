@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spinemri.assess.places import located
 from spinemri.finding import Certainty, Finding
 from spinemri.norms import source_of, threshold
 
@@ -105,10 +106,7 @@ def bulge_finding(_: Mapping[str, Measurement], bulge: Measurement) -> Finding:
         word = "borderline " if unsure else ""
         text = f"{bulge.place}: {word}bulge of the disc, {bulge.value:.1f} mm beyond the endplate line."
     return Finding(
-        id=f"{bulge.place}.{BULGE}",
-        kind=BULGE,
-        levels=tuple(level for level in (bulge.level, bulge.lower) if level is not None),
-        at_disc=True,
+        **located(bulge, BULGE),
         certainty=certainty,
         statement=text,
         evidence=(bulge.id,),
@@ -137,10 +135,7 @@ def _degeneration(
     signal: Measurement, certainty: Certainty, statement: str, *, grade: str = "", evidence: tuple[str, ...] = ()
 ) -> Finding:
     return Finding(
-        id=f"{signal.place}.{DEGENERATION}",
-        kind=DEGENERATION,
-        levels=tuple(level for level in (signal.level, signal.lower) if level is not None),
-        at_disc=True,
+        **located(signal, DEGENERATION),
         grade=grade,
         certainty=certainty,
         statement=statement,

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spinemri.measurement import Status
 
 if TYPE_CHECKING:
     from spinemri.measurement import Measurement
+
+
+def located(measurement: Measurement, kind: str) -> dict[str, Any]:
+    """Identity and place of the finding of a kind that rests on a measurement: id, kind, levels, at_disc."""
+    return {
+        "id": f"{measurement.place}.{kind}",
+        "kind": kind,
+        "levels": measurement.levels,
+        "at_disc": measurement.lower is not None,
+    }
 
 
 def where(measurement: Measurement) -> str:

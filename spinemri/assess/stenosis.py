@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spinemri.assess.cause import narrowing_causes
-from spinemri.assess.places import references, where, why_missing
+from spinemri.assess.places import located, references, where, why_missing
 from spinemri.finding import Certainty, Finding
 from spinemri.norms import NORMS, source_of, threshold
 
@@ -79,10 +79,7 @@ def narrowing_finding(measurements: Mapping[str, Measurement], compromise: Measu
     causes = narrowing_causes(measurements, compromise) if narrowed else ()
     named = dict.fromkeys([cause for cause, _ in causes] + ([_TAPER] if _may_taper(compromise) else []))
     return Finding(
-        id=f"{compromise.place}.{KIND}",
-        kind=KIND,
-        levels=compromise.levels,
-        at_disc=compromise.lower is not None,
+        **located(compromise, KIND),
         grade="" if compromise.value is None else thirds_grade(compromise.value),
         cause=", ".join(named),
         certainty=narrowing_certainty(compromise),

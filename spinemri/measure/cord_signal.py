@@ -105,7 +105,7 @@ def _at(place: Place, plane: CanalPlane, signal: CordSignal) -> list[Measurement
     length = _raised_length(signal.ratio, index, half)
     return [
         here.measured(NAMES[0], float(np.nanmedian(near)), _RATIO_SD),
-        here.measured(NAMES[1], length, 2.0, within=(0.0, math.inf)),
+        here.measured(NAMES[1], length, _LENGTH_SD_MM, within=(0.0, math.inf)),
     ]
 
 
