@@ -24,7 +24,7 @@ from spinemri.measure.catalogue import Gap, Place
 from spinemri.measure.contour import contour
 from spinemri.measure.frame import frame_from, left_axis, unit
 from spinemri.measure.height_loss import INTACT_BELOW_PCT, adjacent
-from spinemri.measure.posterior_wall import binned, median_of, posterior_wall
+from spinemri.measure.posterior_wall import binned, median_of
 from spinemri.measure.vertebra import BodyShape
 from spinemri.measurement import Measurement, Status
 from spinemri.norms import threshold
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from spinemri.measure.contour import Contour
     from spinemri.measure.frame import Frame
     from spinemri.measure.height_loss import HeightLoss
+    from spinemri.measure.posterior_wall import Walls
     from spinemri.segmentation import Segmentation
     from spinemri.spine import Spine
 
@@ -75,13 +76,14 @@ def disc_places(spine: Spine) -> Iterator[Place]:
 
 
 def disc_measurements(
-    spine: Spine, shapes: Shapes, losses: Mapping[Level, HeightLoss | None], masks: DiscMasks
+    spine: Spine, shapes: Shapes, walls: Walls, losses: Mapping[Level, HeightLoss | None], masks: DiscMasks
 ) -> list[Measurement]:
     """Height, height index and bulge of every disc, head to foot.
 
     Parameters
     ----------
     shapes : of the bodies, and of S1 for its upper endplate
+    walls : of ``shapes``
     losses : of every body with heights
     """
     found: list[Measurement] = []
@@ -92,7 +94,7 @@ def disc_measurements(
             found += [place.absent(name, gap) for name in NAMES if isinstance(gap, Gap)]
             continue
         height = _height(place, upper, lower)
-        found += [height, _index(place, height, shapes, losses), _bulge(place, upper, lower, (spine, masks))]
+        found += [height, _index(place, height, shapes, losses), _bulge(place, (upper, lower), walls, (spine, masks))]
     return found
 
 
@@ -129,17 +131,19 @@ def _index(place: Place, height: Measurement, shapes: Shapes, losses: Mapping[Le
     return stated.model_copy(update={"reference_levels": tuple(v for v, _ in used), "flags": flags})
 
 
-def _bulge(place: Place, upper: BodyShape, lower: BodyShape, seen: tuple[Spine, DiscMasks]) -> Measurement:
+def _bulge(
+    place: Place, bodies: tuple[BodyShape, BodyShape], walls: Walls, seen: tuple[Spine, DiscMasks]
+) -> Measurement:
     spine, masks = seen
-    walls = posterior_wall(upper), posterior_wall(lower)
-    if walls[0] is None or walls[1] is None:
+    above, below = (walls.get(level) for level in (place.level, place.lower) if level is not None)
+    if above is None or below is None:
         return place.absent(NAMES[2], Gap(Status.NOT_ASSESSABLE, "the posterior corners beside it cannot be followed"))
     uids = dict.fromkeys(v.series_uid for v in spine.vertebrae if v.level in (place.level, place.lower))
     found = masks.of(place, [*uids])
     if found is None:
         return place.absent(NAMES[2], Gap(Status.NOT_ASSESSABLE, f"no mask of the disc {place.name}"))
     uid, segmentation, mask = found
-    top, bottom = walls[0].lower, walls[1].upper
+    top, bottom = above.lower, below.upper
     line = frame_from(bottom, top - bottom, left_axis(segmentation.geometry))
     length = float(np.linalg.norm(top - bottom))
     low, high = (share * length for share in _BETWEEN)
@@ -158,7 +162,7 @@ def _bulge(place: Place, upper: BodyShape, lower: BodyShape, seen: tuple[Spine, 
     height = float(edges[at] + edges[at + 1]) / 2
     ends = line.to_patient([[0.0, 0.0, height], [0.0, furthest[at], height]])
     sacral = threshold("interval.sacral_corner") / 2 if place.lower and place.lower.region == "S" else 0.0
-    sd = float(np.hypot(threshold("interval.disc_bulge") * max(upper.pixel_mm, lower.pixel_mm), sacral))
+    sd = float(np.hypot(threshold("interval.disc_bulge") * max(body.pixel_mm for body in bodies), sacral))
     return place.measured(NAMES[2], float(furthest[at]), sd, ends).model_copy(update={"series_uid": uid})
 
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinemri.anatomy import StructureKind
+from spinemri.anatomy import Level, StructureKind
 from spinemri.measure.catalogue import Gap, Place
 from spinemri.measure.frame import frame_from
 from spinemri.measure.height_loss import INTACT_BELOW_PCT
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from spinemri.anatomy import Level
     from spinemri.measure.bodies import Shapes
     from spinemri.measure.height_loss import HeightLoss
     from spinemri.spine import Spine
@@ -74,6 +73,9 @@ class Wall:
     displaced: NDArray[np.float64]
 
 
+Walls = dict[Level, Wall | None]
+
+
 def posterior_wall(shape: BodyShape) -> Wall | None:
     """The wall between the posterior ends of the endplates, or None where its outline cannot be followed."""
     low, high = (float(shape.frame.to_local(end[2:3])[0, 2]) for end in (shape.lower, shape.upper))
@@ -97,18 +99,23 @@ def posterior_wall(shape: BodyShape) -> Wall | None:
     return Wall(_placed(shape, behind, height), upper, lower, displaced)
 
 
+def posterior_walls(whole: Shapes) -> Walls:
+    """The wall of every body that has a shape."""
+    return {v: posterior_wall(s) for v, s in whole.items() if isinstance(s, BodyShape)}
+
+
 def wall_measurements(
-    spine: Spine, whole: Shapes, shapes: Shapes, losses: Mapping[Level, HeightLoss | None]
+    spine: Spine, whole: Shapes, walls: Walls, shapes: Shapes, losses: Mapping[Level, HeightLoss | None]
 ) -> list[Measurement]:
     """Retropulsion, displaced share of the wall and depth of both endplates at every body, head to foot.
 
     Parameters
     ----------
     whole : shapes with that of S1, which serves as the body below L5
+    walls : of ``whole``
     shapes : of the bodies that have heights
     losses : of every body with heights; intact bodies have lost less than 15 %
     """
-    walls = {v: posterior_wall(s) for v, s in whole.items() if isinstance(s, BodyShape)}
     intact = _intact(whole, losses)
     found: list[Measurement] = []
     for vertebra in spine.vertebrae:
@@ -131,9 +138,7 @@ def _intact(shapes: Shapes, losses: Mapping[Level, HeightLoss | None]) -> dict[L
     return {v: isinstance(s, BodyShape) and (v.region == "S" or known.get(v, False)) for v, s in shapes.items()}
 
 
-def _retropulsion(
-    place: Place, shape: BodyShape, walls: Mapping[Level, Wall | None], intact: Mapping[Level, bool]
-) -> Measurement:
+def _retropulsion(place: Place, shape: BodyShape, walls: Walls, intact: Mapping[Level, bool]) -> Measurement:
     order = [*intact]
     at, wall = order.index(place.level), walls[place.level]
     above = [v for v in order[max(at - _REACH, 0) : at] if intact[v] and walls[v] is not None][-1:]

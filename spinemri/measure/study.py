@@ -15,7 +15,7 @@ from spinemri.measure.canal import canal_measurements
 from spinemri.measure.disc import DiscMasks, disc_measurements
 from spinemri.measure.disc_signal import disc_signals
 from spinemri.measure.foramen import foraminal_measurements
-from spinemri.measure.posterior_wall import wall_measurements
+from spinemri.measure.posterior_wall import posterior_walls, wall_measurements
 from spinemri.measure.sac_masks import SacMasks
 from spinemri.measure.volume_loss import volume_losses
 
@@ -75,8 +75,9 @@ def _in_one_frame(
     bodies = body_measurements(spine, shapes, losses)
     bodies += ratio_measurements(spine, shapes) + volume_losses(spine, shapes, losses, segmentations, missing)
     whole = with_sacrum(shapes, spine, segmentations, missing)
-    bodies += wall_measurements(spine, whole, shapes, losses)
-    discs = disc_measurements(spine, whole, losses, DiscMasks(segmentations, missing))
+    walls = posterior_walls(whole)
+    bodies += wall_measurements(spine, whole, walls, shapes, losses)
+    discs = disc_measurements(spine, whole, walls, losses, DiscMasks(segmentations, missing))
     discs += disc_signals(spine, images, segmentations)
     discs += foraminal_measurements(spine, whole, images, DiscMasks(segmentations, missing))
     aligned = alignment_measurements(spine, shapes, losses, segmentations, missing)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spinemri.anatomy import StructureKind
-from spinemri.measurement import Status
+from spinemri.measurement import Status, minimal_detectable_change
 from spinemri.report import phrases
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ COLUMNS = (
     "reason",
     "interval_low",
     "interval_high",
+    "detectable_change",
     "reference_levels",
     "series",
     "id",
@@ -128,7 +129,7 @@ def measurements_csv(analysis: Analysis) -> str:
         references = ";".join(str(level) for level in m.reference_levels)
         series = labels.get(m.series_uid or "", "")
         cells = (analysis.study, place, m.name, number(m.value, m.unit), m.unit, m.status.value, m.reason)
-        interval = number(low, m.unit), number(high, m.unit)
+        interval = number(low, m.unit), number(high, m.unit), number(minimal_detectable_change(m), m.unit)
         writer.writerow((*cells, *interval, references, series, m.id, ";".join(m.flags)))
     return text.getvalue()
 

@@ -9,7 +9,7 @@ from spinemri.anatomy import Level
 from spinemri.measure.bodies import body_shapes, losses_of, with_sacrum
 from spinemri.measure.body_ratios import ratio_measurements
 from spinemri.measure.disc import DiscMasks, disc_measurements
-from spinemri.measure.posterior_wall import wall_measurements
+from spinemri.measure.posterior_wall import posterior_walls, wall_measurements
 from spinemri.measure.volume_loss import volume_losses
 from spinemri.measurement import Status
 from spinemri.norms import norm
@@ -28,8 +28,9 @@ def measured(who, missing=None):
     losses, whole = losses_of(shapes), with_sacrum(shapes, spine, segmentations, missing)
     found = ratio_measurements(spine, shapes)
     found += volume_losses(spine, shapes, losses, segmentations, missing)
-    found += wall_measurements(spine, whole, shapes, losses)
-    found += disc_measurements(spine, whole, losses, DiscMasks(segmentations, missing))
+    walls = posterior_walls(whole)
+    found += wall_measurements(spine, whole, walls, shapes, losses)
+    found += disc_measurements(spine, whole, walls, losses, DiscMasks(segmentations, missing))
     return {m.id: m for m in found}
 
 
