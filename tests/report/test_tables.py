@@ -23,7 +23,7 @@ def test_a_measured_value_has_unit_interval_references_and_series(case):
     line = next(line for line in lines(case.analysis) if line["id"] == f"L1.{HEIGHT_LOSS}")
     assert (line["value"], line["unit"], line["status"], line["reason"]) == ("35", "%", "measured", "")
     assert (line["interval_low"], line["interval_high"]) == ("29.5", "40.5")
-    assert line["detectable_change"] == "12.0", "that of two readers: more than 1.41 times half the interval"
+    assert line["detectable_change"] == "12", "that of two readers: more than 1.41 times half the interval"
     assert (line["reference_levels"], line["series"], line["study"]) == ("T12;L2", "3", case.analysis.study)
 
 
