@@ -1,19 +1,21 @@
 """What only the clinician knows: pain, known cancer, bone on CT, what changed, and the question that was asked.
 
 Some scores rest on more than images (SINS: pain, bone lesion on CT, change since an earlier study). These answers come
-from a JSON file that the user writes. What is not answered stays unknown; it is never taken for 'no'. No patient
-identifier belongs in it: a key that is not known here is refused.
+from a JSON file that the user writes. What is not answered stays unknown; it is never taken for 'no'. An answer on bone
+quality, deformity or translation may name its levels; then it holds there only, and elsewhere nothing was said. No
+patient identifier belongs in it: a key that is not known here is refused.
 """
 
 from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from spinemri.errors import InputError
+from spinemri.anatomy import Level
+from spinemri.errors import InputError, LevelError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 _SHOWN = 60  # characters of a wrong value that a message repeats
 _EXAMPLE = '{"pain": "mechanical", "primary": "breast"}'
 NO_PRIMARY = ("none", "unknown", "no", "n/a", "-", "?")
+WITH_LEVELS = ("bone_quality", "de_novo_deformity", "new_translation")
+"""Keys whose answer may name its levels, under the same key with '_levels'."""
+_WHOLE = "given by the user without a level, for the whole spine"
 
 
 class Answer(StrEnum):
@@ -50,6 +55,16 @@ Pain = Literal["mechanical", "occasional_not_mechanical", "pain_free"]
 BoneQuality = Literal["lytic", "mixed", "blastic"]
 
 
+def _level(name: object) -> Level:
+    try:
+        return name if isinstance(name, Level) else Level.parse(str(name))
+    except LevelError as error:
+        raise ValueError(str(error)) from error
+
+
+Levels = tuple[Annotated[Level, BeforeValidator(_level)], ...]
+
+
 class Clinical(BaseModel):
     """Answers of the clinician; every one may be left out."""
 
@@ -63,14 +78,23 @@ class Clinical(BaseModel):
     primary: str = Field(default="unknown", max_length=80, description="primary tumour, or 'none', or 'unknown'")
     cancer_history: Answer = Field(default=Answer.UNKNOWN, description="whether a cancer is or was known")
     bone_quality: BoneQuality | None = Field(default=None, description="of the lesion on CT, as SINS asks")
+    bone_quality_levels: Levels = Field(
+        default=(), description="where bone_quality holds, such as ['L1']; none: it is taken for the whole spine"
+    )
     osteoporosis: Answer = Answer.UNKNOWN
     neurological_deficit: Answer = Field(default=Answer.UNKNOWN, description="new motor, sensory or sphincter deficit")
     fever_or_infection_signs: Answer = Field(default=Answer.UNKNOWN, description="fever, raised CRP, bacteraemia …")
     de_novo_deformity: Answer = Field(
         default=Answer.UNKNOWN, description="kyphosis or scoliosis that an earlier study does not show"
     )
+    de_novo_deformity_levels: Levels = Field(
+        default=(), description="where de_novo_deformity holds; none: it is taken for the whole spine"
+    )
     new_translation: Answer = Field(
         default=Answer.UNKNOWN, description="slip between vertebrae that an earlier study does not show"
+    )
+    new_translation_levels: Levels = Field(
+        default=(), description="where new_translation holds, both vertebrae; none: it is taken for the whole spine"
     )
 
     @property
@@ -85,8 +109,36 @@ class Clinical(BaseModel):
         """Whether a primary tumour is named."""
         return bool(self.primary.strip()) and self.primary.strip().lower() not in NO_PRIMARY
 
+    def bone_quality_at(self, level: Level) -> BoneQuality | None:
+        """What is known of the bone on CT at a level."""
+        return self.bone_quality if self._holds("bone_quality", level) else None
+
+    def deformity_at(self, level: Level) -> Answer:
+        """Whether a deformity of a level is new."""
+        return self.de_novo_deformity if self._holds("de_novo_deformity", level) else Answer.UNKNOWN
+
+    def translation_at(self, level: Level) -> Answer:
+        """Whether a slip of a level is new."""
+        return self.new_translation if self._holds("new_translation", level) else Answer.UNKNOWN
+
+    def levels_of(self, key: str) -> Levels:
+        """Levels that the user named for an answer; none where the key takes no levels or none was named."""
+        found: Levels = getattr(self, f"{key}_levels") if key in WITH_LEVELS else ()
+        return found
+
+    def scope_of(self, key: str) -> str:
+        """'given by the user for L1, L2', or that it was given without a level."""
+        levels = ", ".join(map(str, self.levels_of(key)))
+        return f"given by the user for {levels}" if levels else _WHOLE
+
+    def _holds(self, key: str, level: Level) -> bool:
+        return not self.levels_of(key) or level in self.levels_of(key)
+
     @model_validator(mode="after")
     def _no_contradiction(self) -> Clinical:
+        for key in WITH_LEVELS:
+            if self.levels_of(key) and getattr(self, key) in (None, Answer.UNKNOWN):
+                raise ValueError(f"{key}_levels: levels are given, but {key} is not answered")
         if self.primary_named and self.cancer_history is Answer.NO:
             raise ValueError("primary: a tumour is named, but cancer_history is 'no'")
         return self
@@ -147,5 +199,6 @@ def _expected(key: str) -> str:
         "question": (f"a list of {', '.join(Question)}",),
         "primary": ("text of at most 80 characters",),
         "indication": ("text of at most 500 characters",),
+        **{f"{name}_levels": ("a list of levels such as L3",) for name in WITH_LEVELS},
     }
     return " or ".join(choices.get(key, tuple(Answer)))

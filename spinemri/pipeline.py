@@ -22,8 +22,7 @@ from spinemri.dicom.seg import load_labels
 from spinemri.dicom.study import load_study
 from spinemri.dicom.tokens import with_identifiers, with_tokens
 from spinemri.errors import InputError
-from spinemri.labels.schemes import scheme_named
-from spinemri.labels.study import LabelFile, label_study
+from spinemri.labels.study import LabelFile, check_files, label_study
 from spinemri.lesion import MarrowScreen
 from spinemri.measure.marrow import MarrowCase, measure_marrow
 from spinemri.measure.quality import measure_quality
@@ -79,7 +78,7 @@ class Options:
     LevelError
         If the anchor is no 'LEVEL=N'.
     InputError
-        If there are label files without a known and usable scheme, or a scheme without label files.
+        If there are label files without a known and usable scheme, a scheme without label files, or no such file.
     """
 
     patient: str | None = None
@@ -93,10 +92,7 @@ class Options:
 
     def __post_init__(self) -> None:
         _ = self.named  # a typing error is told before the work begins
-        if bool(self.labels) != bool(self.labels_from):
-            raise InputError("label files and the scheme of their numbers are given together (--labels, --labels-from)")
-        if self.labels_from and (refusal := scheme_named(self.labels_from).refusal):
-            raise InputError(f"labels, scheme {self.labels_from}: {refusal}")
+        check_files(self.labels, self.labels_from)
 
     @property
     def named(self) -> Anchor | None:
@@ -221,8 +217,8 @@ def finish(
     start = time.perf_counter()
     report("measuring", 0, 1)
     spine, segmentations, marrow = reading.spine, reading.segmentations, reading.marrow
-    measurements = measure(spine, loaded.images, segmentations)
     quality = measure_quality(loaded.images, segmentations, spine, reading.alignments)
+    measurements = measure(spine, loaded.images, segmentations, quality)
     lesions, masks = (marrow.lesions, marrow.masks) if marrow else ((), ())
     screen = screened(marrow.screen, quality, marrow.series) if marrow else MarrowScreen(warnings=(NO_LESION_MODEL,))
     measurements += measure_marrow(MarrowCase(spine, loaded.images, segmentations, reading.alignments, lesions, masks))
@@ -255,9 +251,9 @@ def _labels(loaded: LoadedStudy, options: Options) -> StudyLabels:
     """Masks from the user's files, on the grids of the series they belong to."""
     files = []
     for path in options.labels:
-        image = load_labels(path, options.stand_in)
+        image, segments = load_labels(path, options.stand_in)
         shown = path.name if options.keep_identifiers else f"sha256 {file_sha256(path)[:12]}"
-        files.append(LabelFile(image, path.name, shown))
+        files.append(LabelFile(image, path.name, shown, segments))
     anchor = (options.named.index, options.named.level) if options.named else None
     return label_study(files, loaded.images, options.labels_from or "", anchor)
 

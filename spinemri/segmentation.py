@@ -9,6 +9,7 @@ import numpy as np
 
 from spinemri.anatomy import Structure, StructureKind
 from spinemri.errors import GeometryError
+from spinemri.norms import threshold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,6 +54,7 @@ class Segmentation:
     series_uid : the series whose grid this is
     made_by : model name and version, or 'manual'
     cut : bodies that the field of view cuts; they are reported but not measured
+    border_sd_mm : how far a drawn border lies from the true one, standard deviation; 0 in masks true by construction
 
     Raises
     ------
@@ -66,6 +68,7 @@ class Segmentation:
     series_uid: str
     made_by: str
     cut: frozenset[Structure] = frozenset()
+    border_sd_mm: float = threshold("interval.mask_border")
 
     def __post_init__(self) -> None:
         if self.voxels.shape != self.geometry.shape:

@@ -10,6 +10,7 @@ from typing import get_args
 import jsonschema
 import pytest
 
+from spinemri.anatomy import Level
 from spinemri.clinical import Answer, BoneQuality, Clinical, Pain, Question, clinical_schema, read_clinical
 from spinemri.errors import InputError
 
@@ -21,11 +22,14 @@ FULL = {
     "primary": "breast",
     "cancer_history": "yes",
     "bone_quality": "lytic",
+    "bone_quality_levels": ["L1", "th12"],
     "osteoporosis": "no",
     "neurological_deficit": "no",
     "fever_or_infection_signs": "unknown",
     "de_novo_deformity": "no",
-    "new_translation": "unknown",
+    "de_novo_deformity_levels": [],
+    "new_translation": "yes",
+    "new_translation_levels": ["L4", "L5"],
 }
 
 
@@ -52,6 +56,7 @@ def test_a_full_file_and_an_empty_one_are_read(tmp_path):
     said = read_clinical(written(tmp_path, FULL))
     assert said.question == (Question.METASTASIS, Question.FRACTURE, Question.CORD_COMPRESSION)
     assert (said.pain, said.bone_quality, said.primary) == ("mechanical", "lytic", "breast")
+    assert [str(level) for level in said.bone_quality_levels] == ["L1", "T12"]
     assert set(FULL) == set(Clinical.model_fields)
     nothing = read_clinical(written(tmp_path, {}))
     assert nothing == Clinical()
@@ -62,10 +67,11 @@ def test_the_schema_accepts_what_is_read_and_refuses_what_is_not(tmp_path):
     validator = jsonschema.Draft202012Validator(json.loads(clinical_schema()))
     for pain in get_args(Pain):
         for bone in get_args(BoneQuality):
-            document = FULL | {"pain": pain, "bone_quality": bone}
+            document = FULL | {"pain": pain, "bone_quality": bone, "bone_quality_levels": ["L1", "T12"]}
             validator.validate(document)
             read_clinical(written(tmp_path, document))
-    for wrong in ({"pain": "a lot"}, {"name": "X"}, {"question": "metastasis"}, {"osteoporosis": True}):
+    for wrong in ({"pain": "a lot"}, {"name": "X"}, {"question": "metastasis"}, {"osteoporosis": True},
+                  {"bone_quality": "lytic", "bone_quality_levels": ["L9"]}):  # fmt: skip
         assert list(validator.iter_errors(wrong))
         message(tmp_path, wrong)
 
@@ -79,6 +85,13 @@ def test_the_schema_accepts_what_is_read_and_refuses_what_is_not(tmp_path):
         ({"question": ["metastasis", "x"]}, 'question.1: found "x", expected a list of metastasis, myeloma, fracture'),
         ({"question": "fracture"}, 'question: found "fracture", expected a list of'),
         ({"primary": "x" * 81}, 'primary: found "xxxx'),
+        ({"bone_quality": "lytic", "bone_quality_levels": ["L9"]},
+         'bone_quality_levels.0: found "L9", expected a list of levels such as L3'),
+        ({"new_translation": "yes", "new_translation_levels": "L3"},
+         'new_translation_levels: found "L3", expected a list of levels such as L3'),
+        ({"bone_quality_levels": ["L3"]}, "bone_quality_levels: levels are given, but bone_quality is not answered"),
+        ({"de_novo_deformity": "unknown", "de_novo_deformity_levels": ["L3"]},
+         "de_novo_deformity_levels: levels are given, but de_novo_deformity is not answered"),
         ({"indication": 5}, "indication: found 5, expected text of at most 500 characters"),
         ({"primary": "lung", "cancer_history": "no"}, "primary: a tumour is named, but cancer_history is 'no'"),
         ([1], "found a list, expected an object like"),
@@ -121,3 +134,22 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
 )
 def test_a_cancer_is_known_from_its_history_or_its_primary(said, known):
     assert Clinical(**said).known_cancer is known
+
+
+@pytest.mark.parametrize(
+    ("levels", "at_l1", "at_l3", "scope"),
+    [
+        ((), True, True, "given by the user without a level, for the whole spine"),
+        (("L1",), True, False, "given by the user for L1"),
+        (("L1", "L3"), True, True, "given by the user for L1, L3"),
+    ],
+)
+def test_an_answer_holds_at_its_levels_or_everywhere(levels, at_l1, at_l3, scope):
+    answers = {"bone_quality": "lytic", "de_novo_deformity": "yes", "new_translation": "yes"}
+    said = Clinical(**answers, **{f"{key}_levels": levels for key in answers})
+    for level, holds in (("L1", at_l1), ("L3", at_l3)):
+        assert said.bone_quality_at(Level(level)) == ("lytic" if holds else None)
+        assert said.deformity_at(Level(level)) is (Answer.YES if holds else Answer.UNKNOWN)
+        assert said.translation_at(Level(level)) is (Answer.YES if holds else Answer.UNKNOWN)
+    assert {said.scope_of(key) for key in answers} == {scope}
+    assert said.levels_of("pain") == ()

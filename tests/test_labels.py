@@ -144,6 +144,36 @@ def test_a_dicom_seg_is_as_good_as_a_volume(folder, truth, own, tmp_path):
         analysed(folder, tmp_path / "elsewhere.dcm", "totalsegmentator-vertebrae-mr")
 
 
+def test_a_dicom_seg_that_is_refused_shows_what_its_segments_are_called(folder, truth, tmp_path):
+    write_seg(truth, folder, tmp_path / "seg.dcm")
+    with pytest.raises(
+        InputError, match=r"no spine under that scheme .*; segments in the file: 1 'bone 1', 2 'bone 2'"
+    ):
+        analysed(folder, tmp_path / "seg.dcm", "spider-algorithm")
+
+
+def test_several_files_go_to_their_series_in_any_order(folder, truth, tmp_path):
+    """The SEG refers to the T2; the volume fits T1 and T2 alike, and takes what is left."""
+    write_seg(truth, folder, tmp_path / "seg.dcm")
+    scheme = "totalsegmentator-vertebrae-mr"
+    unnamed = mask_file(truth, scheme, tmp_path).rename(tmp_path / "mask.nii.gz")
+    for labels in ((tmp_path / "seg.dcm", unnamed), (unnamed, tmp_path / "seg.dcm")):
+        case = analyze(folder, Networks(None), Options(keep_identifiers=True, labels=labels, labels_from=scheme))
+        made = {i.series.label: s.made_by for i, s in zip(case.images, case.segmentations, strict=True)}
+        assert made == {"4": f"{scheme} (seg.dcm)", "2": f"{scheme} (mask.nii.gz)"}
+    with pytest.raises(InputError, match=r"^labels mask\.nii\.gz: it fits series .* and nothing tells which"):
+        analysed(folder, unnamed, scheme)
+
+
+def test_a_missing_file_is_named_before_anything_is_read(tmp_path):
+    with pytest.raises(InputError, match=r"^labels gone\.nii\.gz, none\.dcm: no such file$"):
+        Options(labels=(tmp_path / "gone.nii.gz", tmp_path / "none.dcm"), labels_from="verse")
+    line = ("analyze", tmp_path / "no folder", "-o", tmp_path / "out", "--token-key", tmp_path / "key")
+    refused = run(*line, "--labels", tmp_path / "gone.nii.gz", "--labels-from", "verse", "--model", "no such model")
+    assert refused.code == 2
+    assert "labels gone.nii.gz: no such file" in " ".join(refused.err.split())
+
+
 def test_the_report_says_where_the_masks_come_from_and_never_the_files_name(folder, truth, tmp_path):
     case = analysed(folder, mask_file(truth, "totalspineseg-step2", tmp_path), "totalspineseg-step2")
     made = case.analysis.provenance

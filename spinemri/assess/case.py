@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from spinemri.assess.cause import with_kinds
 from spinemri.assess.counting import count_finding
 from spinemri.assess.evidence import Evidence
 from spinemri.assess.fracture_cause import fracture_cause_findings
@@ -65,7 +66,8 @@ def assess_case(
     facts : level names, series, and what the user said
     """
     judged = judge(lesions, {m.id: m for m in measurements})
-    bodies = without_other_changes(assess(measurements, _suspected(judged)), _no_fracture(judged))
+    told = with_kinds(measurements, judged)
+    bodies = without_other_changes(assess(told, _suspected(judged)), _no_fracture(judged))
     first = (*bodies, *assess_marrow(measurements, lesions, screen))
     evidence = Evidence(
         measurements={m.id: m for m in measurements},

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spinemri.assess.cause import EPIDURAL_TUMOUR, narrowing_causes
+from spinemri.assess.cause import EPIDURAL_TUMOUR, lies_in_canal, narrowing_causes
 from spinemri.assess.places import located, references, where, why_missing
 from spinemri.finding import Certainty, Finding
 from spinemri.measurement import BELOW_THE_CORD, Measurement
@@ -60,7 +60,7 @@ def compression_finding(measurements: Mapping[str, Measurement], compression: Me
     """
     near = [measurements.get(f"{compression.place}.{name}") for name in ("csf_ring_fraction", _SAC_LOSS)]
     beside = narrowing_causes(measurements, compression)
-    pressed = _may_be_pressed(*near) or any(cause == EPIDURAL_TUMOUR for cause, _ in beside)
+    pressed = _may_be_pressed(*near) or any(lies_in_canal(cause) for cause, _ in beside)
     certainty = compression_certainty(compression) if pressed else _without_pressure(compression)
     causes = beside if certainty in _NAMED else ()
     known = [m.id for m in near if m is not None and m.value is not None]

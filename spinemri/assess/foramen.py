@@ -2,38 +2,43 @@
 
 Three criteria may speak: little fat around the root on T1w, a low foramen, a shallow one. Readers grade by the fat and
 agreed not to report diameters (Andreisek 2014), so fat decides the category and millimetres stand beside it. Narrowing
-is present from two criteria that speak with their whole 95 % interval; from one alone, or where an interval reaches its
-limit, it is borderline; a foramen of usual size with little fat is not called narrow. With fewer than two criteria
-measured nothing is said. The limits are those of lumbar spines.
+is present from two criteria that speak with their whole 95 % interval, where the fat was seen; from one alone, where an
+interval reaches its limit, or from two sizes without a look at the fat, it is borderline. A foramen of usual size with
+little fat is not called narrow. With fewer than two criteria measured nothing is said. A disc that is low behind is
+evidence beside a narrow foramen, and a cause of it, but makes none: it is one number for both sides. The limits are
+those of lumbar spines.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from spinemri.assess.cause import LIGAMENT, foraminal_causes
+from spinemri.assess.cause import LIGAMENT, LOW_DISC, foraminal_causes
 from spinemri.assess.places import why_missing
 from spinemri.finding import Certainty, Finding
 from spinemri.norms import source_of, threshold
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from spinemri.measurement import Measurement
 
 KIND = "foraminal_narrowing"
 HEIGHT_UP_TO_MM, AP_BELOW_MM = threshold("foramen.height_up_to"), threshold("foramen.ap_below")
+DISC_UP_TO_MM = threshold("foramen.posterior_disc_up_to")
 PRESERVED_FROM, LOST_BELOW = threshold("foramen.fat_preserved_from"), threshold("foramen.fat_lost_below")
 RULE = (
     f"criteria: perineural fat on T1w partly lost below {100 * PRESERVED_FROM:g} % of the area, lost below "
     f"{100 * LOST_BELOW:g} %; height up to {HEIGHT_UP_TO_MM:g} mm; AP below {AP_BELOW_MM:g} mm. None: no criterion, or "
     "fat partly lost alone; severe: fat lost and a size; moderate: fat partly lost and a size, or fat lost alone; "
-    "mild: a size alone. Present when two criteria speak with their whole 95 % interval, borderline otherwise; not "
-    "assessable with fewer than two measured"
+    "mild: a size alone. Present when two criteria speak with their whole 95 % interval and fat was seen, borderline "
+    f"otherwise; not assessable with fewer than two measured. A posterior disc height up to {DISC_UP_TO_MM:g} mm is "
+    "evidence beside it"
 )
 SOURCE = (
     f"height: {source_of('foramen.height_up_to')}; AP: {source_of('foramen.ap_below')}; "
-    f"fat: {source_of('foramen.fat_lost_below')}; categories: Andreisek et al. 2014"
+    f"fat: {source_of('foramen.fat_lost_below')}; disc: {source_of('foramen.posterior_disc_up_to')}; categories: "
+    "Andreisek et al. 2014"
 )
 _UNDETERMINED = "cause not determined"
 
@@ -61,6 +66,7 @@ def foraminal_finding(measurements: Mapping[str, Measurement], height: Measureme
     reason = _not_assessable(height, len(known))
     certainty = Certainty.NOT_ASSESSABLE if reason else foraminal_certainty(height, ap, fat)
     narrowed = certainty in (Certainty.PRESENT, Certainty.BORDERLINE)
+    low = [m for m in (_low_disc(measurements, height),) if m is not None and narrowed]
     causes = _causes(measurements, (height, ap), side) if narrowed else ()
     grade = "" if reason else foraminal_grade(height, ap, fat)
     named = tuple(dict.fromkeys(cause for cause, _ in causes))
@@ -76,8 +82,9 @@ def foraminal_finding(measurements: Mapping[str, Measurement], height: Measureme
         certainty=certainty,
         statement=f"{where}: narrowing of the neural foramen {reason}."
         if reason
-        else f"{where}: {_what(grade, certainty)}; {_seen(height, ap, fat)}{_why(named) if narrowed else ''}.",
-        evidence=tuple(dict.fromkeys((height.id, *(m.id for m in known), *(id_ for _, id_ in causes)))),
+        else f"{where}: {_what(grade, certainty)}; {_seen((height, ap), fat, low)}"
+        f"{_limit(grade, fat)}{_why(named) if narrowed else ''}.",
+        evidence=tuple(dict.fromkeys((height.id, *(m.id for m in (*known, *low)), *(id_ for _, id_ in causes)))),
         rule=RULE,
         source=SOURCE,
     )
@@ -94,11 +101,25 @@ def foraminal_grade(height: Measurement, ap: Measurement | None, fat: Measuremen
 
 
 def foraminal_certainty(height: Measurement, ap: Measurement | None, fat: Measurement | None) -> Certainty:
-    """Whether a foramen with two criteria measured is narrow; ABSENT and the grade 'none' always go together."""
+    """Whether a foramen with two criteria measured is narrow; ABSENT and the grade 'none' always go together.
+
+    Where nobody saw the fat around the root, two small sizes are not enough to be sure.
+    """
     if foraminal_grade(height, ap, fat) == "none":
         return Certainty.ABSENT
     criteria = (_low(height), _shallow(ap), _fat(fat))
-    return Certainty.PRESENT if sum(c.surely for c in criteria) >= 2 else Certainty.BORDERLINE
+    sure = _fat_seen(fat) and sum(c.surely for c in criteria) >= 2
+    return Certainty.PRESENT if sure else Certainty.BORDERLINE
+
+
+def _fat_seen(fat: Measurement | None) -> bool:
+    return fat is not None and fat.value is not None
+
+
+def _low_disc(measurements: Mapping[str, Measurement], height: Measurement) -> Measurement | None:
+    """The posterior height of the disc in front of a foramen, where it is small."""
+    disc = measurements.get(f"{height.place}.posterior_disc_height")
+    return disc if disc is not None and disc.value is not None and disc.value <= DISC_UP_TO_MM else None
 
 
 def _low(height: Measurement) -> _Criterion:
@@ -141,7 +162,10 @@ def _causes(
 ) -> tuple[tuple[str, str], ...]:
     """What narrows it; where nothing else does and it is shallow, ligament or joints behind it."""
     height, ap = sizes
+    low = _low_disc(measurements, height)
     found = foraminal_causes(measurements, height, side)
+    if low is not None and not any(cause == LOW_DISC for cause, _ in found):
+        found = (*found, (LOW_DISC, low.id))
     behind = ((LIGAMENT, ap.id),) if ap is not None and _shallow(ap).speaks else ()
     return found or behind
 
@@ -152,16 +176,23 @@ def _what(grade: str, certainty: Certainty) -> str:
     return f"{'perhaps ' if certainty is Certainty.BORDERLINE else ''}{grade} narrowing of the neural foramen"
 
 
-def _seen(height: Measurement, ap: Measurement | None, fat: Measurement | None) -> str:
-    """'perineural fat lost (4 % of its area), height 13.2 mm, antero-posterior 2.1 mm'."""
+def _seen(
+    sizes: tuple[Measurement, Measurement | None], fat: Measurement | None, low_disc: Sequence[Measurement]
+) -> str:
+    """'perineural fat lost (4 % of its area), height 13.2 mm, antero-posterior 2.1 mm, disc behind 3.1 mm high'."""
     if fat is None or fat.value is None:
         words = ["perineural fat not assessed"]
     else:
         lost = "lost" if fat.value < LOST_BELOW else "partly lost"
         words = [f"perineural fat {lost if _fat(fat).speaks else 'preserved'} ({100 * fat.value:.0f} % of its area)"]
-    for name, size in (("height", height), ("antero-posterior", ap)):
+    for name, size in zip(("height", "antero-posterior"), sizes, strict=True):
         words += [] if size is None or size.value is None else [f"{name} {size.value:.1f} mm"]
+    words += [f"posterior disc height {disc.value:.1f} mm" for disc in low_disc]
     return ", ".join(words)
+
+
+def _limit(grade: str, fat: Measurement | None) -> str:
+    return "" if grade == "none" or _fat_seen(fat) else "; no more than possible, for the perineural fat was not seen"
 
 
 def _why(causes: tuple[str, ...]) -> str:

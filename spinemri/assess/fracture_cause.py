@@ -2,7 +2,8 @@
 
 Malignant: convex posterior border, pedicle or arch involved, epidural or paraspinal mass, further tumour-like lesions.
 Benign: a retropulsed fragment, spared normal marrow; a low-signal band and the fluid sign are not looked for. Single
-signs are 60 to 80 % sensitive, so only their number names a category. Without STIR or fat-suppressed T2w nobody can
+signs are 60 to 80 % sensitive, so only their number names a category; a malignant sign that was not measured is not
+taken for absent, and then benign ones do not predominate. Without STIR or fat-suppressed T2w nobody can
 say whether a fracture is recent. Myeloma may look benign, and an acute benign fracture malignant.
 Source: Abdel-Wanis et al. 2011 (152 fractures); review in AJNR 2018;39:1584.
 """
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spinemri.assess.fracture import BORDERLINE_WITHIN, EQUIVOCAL_FROM_PCT, FRACTURE_FROM_PCT
-from spinemri.assess.lesion import BULGE_MM, SPREAD_MM3, may_be_tumour
+from spinemri.assess.lesion import may_be_tumour
 from spinemri.assess.marrow import DIFFUSE
 from spinemri.finding import Certainty, Finding
 from spinemri.lesion import MarrowChange as Kind
@@ -36,8 +37,8 @@ MALIGNANT_FROM = int(threshold("fracture.malignant_from"))
 CAVEAT = "Myeloma may look benign and an acute benign fracture malignant."
 RULE = (
     f"malignant features predominate from {MALIGNANT_FROM} on when they outnumber the benign ones, benign ones when "
-    "there is no malignant one, else indeterminate; recent or active when a lesion's STIR signal is "
-    f"{STIR_BRIGHT_FROM:g} times that of marrow or more"
+    "there is no malignant one and each was measured, else indeterminate; recent or active when a lesion's STIR signal "
+    f"is {STIR_BRIGHT_FROM:g} times that of marrow or more"
 )
 SOURCE = "Abdel-Wanis et al. 2011 (abstract); AJNR 2018;39:1584 (abstract)"
 _BROKEN = (Kind.FRACTURE_OEDEMA, Kind.DISCITIS)
@@ -46,7 +47,10 @@ _FLUID_SENSITIVE = "STIR"
 
 @dataclass(frozen=True)
 class FractureCause:
-    """What speaks for what in one fractured body; ``oedema`` is None, with ``why``, when it could not be judged."""
+    """What speaks for what in one fractured body; ``oedema`` is None, with ``why``, when it could not be judged.
+
+    ``unknown`` are malignant features that were not measured: they count neither as there nor as absent.
+    """
 
     level: Level
     loss_pct: float
@@ -56,6 +60,7 @@ class FractureCause:
     benign: tuple[str, ...]
     searched: bool
     evidence: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
 
     @property
     def category(self) -> str:
@@ -64,7 +69,7 @@ class FractureCause:
             return ""
         if len(self.malignant) >= MALIGNANT_FROM and len(self.malignant) > len(self.benign):
             return MALIGNANT
-        return BENIGN if self.benign and not self.malignant else INDETERMINATE
+        return BENIGN if self.benign and not self.malignant and not self.unknown else INDETERMINATE
 
     @property
     def age(self) -> str:
@@ -89,15 +94,17 @@ def fracture_cause(evidence: Evidence, level: Level, loss_pct: float) -> Fractur
         if lesion.level == level and (entities[0].kind in _BROKEN or may_be_tumour(entities[0], lesion.seen_in))
     ]
     oedema, why = _oedema(evidence, level, here)
+    malignant, unknown = _malignant(evidence, level, here)
     return FractureCause(
         level=level,
         loss_pct=loss_pct,
         oedema=oedema,
         why=why,
-        malignant=_malignant(evidence, level, here),
+        malignant=malignant,
         benign=_benign(evidence, level, here),
         searched=level in evidence.screen.assessed or bool(here),
         evidence=(f"{level}.height_loss_pct", *(f"{lesion.id}.lesion_volume" for lesion, _ in here)),
+        unknown=unknown,
     )
 
 
@@ -128,27 +135,31 @@ def _diffuse(evidence: Evidence) -> bool:
     return any(f.certainty in (Certainty.PRESENT, Certainty.BORDERLINE) for f in evidence.of_kind(DIFFUSE))
 
 
-def _malignant(evidence: Evidence, level: Level, here: list[tuple[Lesion, Signs]]) -> tuple[str, ...]:
+def _malignant(
+    evidence: Evidence, level: Level, here: list[tuple[Lesion, Signs]]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Malignant features that are there, and those that nobody can say of."""
     signs = [own for _, own in here]
-    rows = (
-        ("convex posterior border", any(s.bulge_mm >= BULGE_MM for s in signs)),
-        ("pedicle or arch involved", any(s.pedicle for s in signs)),
-        ("epidural mass", any(s.epidural_mm3 >= SPREAD_MM3 for s in signs)),
-        ("paraspinal mass", any(s.soft_tissue_mm3 >= SPREAD_MM3 for s in signs)),
-        ("further tumour-like lesions", any(level not in lesion.levels for lesion in evidence.tumour_like)),
+    rows: tuple[tuple[str, list[bool | None]], ...] = (
+        ("convex posterior border", [s.convex for s in signs]),
+        ("pedicle or arch involved", [s.pedicle for s in signs]),
+        ("epidural mass", [s.epidural for s in signs]),
+        ("paraspinal mass", [s.soft_tissue for s in signs]),
+        ("further tumour-like lesions", [level not in lesion.levels for lesion in evidence.tumour_like]),
     )
-    return tuple(words for words, present in rows if present)
+    unknown = tuple(words for words, seen in rows if not any(seen) and None in seen)
+    return tuple(words for words, seen in rows if any(seen)), unknown
 
 
 def _benign(evidence: Evidence, level: Level, here: list[tuple[Lesion, Signs]]) -> tuple[str, ...]:
-    """A wall that a lesion bulges is convex, and its displacement is no retropulsed fragment."""
-    convex = any(signs.bulge_mm >= BULGE_MM for _, signs in here)
+    """A wall that a lesion bulges, or may bulge, is no retropulsed fragment: it may be convex."""
+    flat = all(signs.convex is False for _, signs in here)
     retropulsion = evidence.value(f"{level}.retropulsion_mm")
     shares = [evidence.value(f"{lesion.id}.lesion_body_share_pct") for lesion, _ in here]
     replaced = None if None in shares else sum(share for share in shares if share is not None)
     looked = level in evidence.screen.assessed and not _diffuse(evidence)
     rows = (
-        ("retropulsed fragment", not convex and retropulsion is not None and retropulsion >= RETROPULSION_FROM_MM),
+        ("retropulsed fragment", flat and retropulsion is not None and retropulsion >= RETROPULSION_FROM_MM),
         ("spared normal marrow", looked and replaced is not None and replaced < REPLACED_FROM_PCT),
     )
     return tuple(words for words, present in rows if present)
@@ -177,5 +188,6 @@ def _statement(cause: FractureCause) -> str:
     if not cause.searched:
         return f"{start}; benign or malignant: not assessable, its marrow was not searched."
     malignant, benign = (", ".join(features) or "none" for features in (cause.malignant, cause.benign))
-    said = f"malignant: {malignant}; benign: {benign}; not looked for: low-signal band, fluid sign"
+    gaps = f"; not measured: {', '.join(cause.unknown)}" if cause.unknown else ""
+    said = f"malignant: {malignant}; benign: {benign}{gaps}; not looked for: low-signal band, fluid sign"
     return f"{start}; {cause.category} ({said}). {CAVEAT}"

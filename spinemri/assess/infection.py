@@ -1,7 +1,10 @@
 """Tumour, infection or osteoporosis: what speaks for and against each of the three in one study.
 
-Typical infection takes two neighbouring vertebrae and the disc between them. Disc involvement raises infection in the
-differential and never excludes tumour: a carcinoma may involve a disc. What was not measured speaks for nothing.
+Typical infection takes two neighbouring vertebrae and the disc between them. A pair across a disc that is not bright is
+degenerative as a rule: it raises infection only with soft tissue beside it, and where the disc's signal was not
+measured infection cannot be told. Disc involvement raises infection in the differential and never excludes tumour: a
+carcinoma may involve a disc. What was not measured speaks for nothing. Loss of endplates and enhancement of the disc,
+which would raise infection too, are not measured.
 Source: Hong, Korean J Radiol 2016;17:565; Salaffi et al. 2021; review in AJNR 2018;39:1584.
 """
 
@@ -13,12 +16,12 @@ from typing import TYPE_CHECKING
 
 from spinemri.assess.fracture import FRACTURE_FROM_PCT
 from spinemri.assess.fracture_cause import BENIGN, MALIGNANT, fracture_causes
-from spinemri.assess.lesion import BULGE_MM, CONTACT_PCT, SPREAD_MM3
 from spinemri.clinical import Answer
 from spinemri.finding import Certainty, Finding
 from spinemri.lesion import MarrowChange as Kind
 
 if TYPE_CHECKING:
+    from spinemri.anatomy import Level
     from spinemri.assess.evidence import Evidence
     from spinemri.assess.lesion import Entity, Signs
     from spinemri.lesion import Lesion
@@ -29,29 +32,42 @@ KIND = "tumour_infection_osteoporosis"
 TUMOUR, INFECTION, OSTEOPOROSIS = "tumour", "infection", "osteoporotic fracture"
 RULE = (
     "signs for and against tumour, infection and osteoporotic fracture are listed; each with a sign for it is to be "
-    "considered; an involved disc raises infection and never excludes tumour"
+    "considered; an involved disc raises infection and never excludes tumour; a pair across a disc raises infection "
+    "only with a bright disc or soft tissue beside it, and cannot be told where the disc was not measured; loss of "
+    "endplates and enhancement of the disc are not looked at"
 )
 SOURCE = "Hong, Korean J Radiol 2016;17:565; Salaffi et al. 2021; AJNR 2018;39:1584"
 
 
 @dataclass(frozen=True)
 class Cause:
-    """One of the three causes with what speaks for and against it."""
+    """One of the three causes with what speaks for and against it, and the signs that nobody knows."""
 
     name: str
     speaks_for: tuple[str, ...]
     speaks_against: tuple[str, ...]
+    not_measured: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
-        """'infection: for: disc bright; against: one vertebra only'."""
+        """'infection: for: disc bright; against: one vertebra only; not measured: epidural mass'."""
         favours, against = (", ".join(words) or "nothing" for words in (self.speaks_for, self.speaks_against))
-        return f"{self.name}: for: {favours}; against: {against}"
+        gaps = f"; not measured: {', '.join(self.not_measured)}" if self.not_measured else ""
+        return f"{self.name}: for: {favours}; against: {against}{gaps}"
 
 
 def causes(evidence: Evidence) -> tuple[Cause, Cause, Cause]:
     """Tumour, infection and osteoporosis, in this order."""
     return _tumour(evidence), _infection(evidence), _osteoporosis(evidence)
+
+
+def discitis_features(lesion: Lesion, signs: Signs, entities: tuple[Entity, ...]) -> bool | None:
+    """Whether a lesion has features of discitis; None where what would tell was not measured.
+
+    They are a bright disc, soft tissue beside a pair across a disc, or that the network calls it discitis first, unless
+    the rules say degeneration instead.
+    """
+    return True if lesion.kind is entities[0].kind is Kind.DISCITIS else signs.infection
 
 
 def infection_raised(evidence: Evidence) -> bool:
@@ -67,14 +83,17 @@ def cause_finding(evidence: Evidence) -> Finding:
     if not evidence.searched:
         text = "Tumour, infection or osteoporosis: not assessable, the marrow was not searched."
         return Finding(certainty=Certainty.NOT_ASSESSABLE, statement=text, **common)
+    if not concerned and not broken and (untold := _levels(_untold(evidence))):
+        where = ", ".join(map(str, untold))
+        text = f"Infection at {where} cannot be told from degenerative change: the signal of the disc was not measured."
+        return Finding(levels=untold, certainty=Certainty.NOT_ASSESSABLE, statement=text, **common)
     if not concerned and not broken:
         text = "No marrow change or deformity that calls for telling tumour, infection and osteoporosis apart."
         return Finding(certainty=Certainty.ABSENT, statement=text, **common)
     found = causes(evidence)
     named = ", ".join(cause.name for cause in found if cause.speaks_for) or "none of the three favoured"
-    levels = {level for lesion, _, _ in concerned for level in lesion.levels} | {level for level, _ in broken}
     return Finding(
-        levels=tuple(sorted(levels, key=lambda level: (level.is_relative, level.rank))),
+        levels=_levels(concerned, *(level for level, _ in broken)),
         grade=named,
         certainty=Certainty.BORDERLINE,
         statement=f"To be considered: {named}. {'. '.join(c.text[0].upper() + c.text[1:] for c in found)}.",
@@ -100,36 +119,50 @@ def _concerned(evidence: Evidence) -> tuple[Judged, ...]:
     return tuple(one for one in evidence.judged if concerns(one))
 
 
+def _levels(judged: tuple[Judged, ...], *more: Level) -> tuple[Level, ...]:
+    """Levels of lesions, and more, head to foot."""
+    levels = {level for lesion, _, _ in judged for level in lesion.levels} | {*more}
+    return tuple(sorted(levels, key=lambda level: (level.is_relative, level.rank)))
+
+
+def _untold(evidence: Evidence) -> tuple[Judged, ...]:
+    """Lesions that face each other, or may, across a disc whose signal nobody knows, without signs of infection."""
+    near = ((one, one[1]) for one in evidence.judged)
+    return tuple(one for one, s in near if s.mirror is not False and s.disc_unknown and not s.infection)
+
+
 def _signs_of_infection(evidence: Evidence) -> tuple[str, ...]:
-    """Signs on the images: the disc, both of its sides, its endplates, and what lies beside it."""
-    near = _concerned(evidence)
-    disc = [signs for _, signs, _ in near if signs.disc_involved]
-    paired = any(signs.mirror for _, signs, _ in near)
+    """Signs on the images; a pair across a disc, and its endplates, count only beside features of discitis."""
+    own = [one[1] for one in _concerned(evidence) if discitis_features(*one)]
+    infected = [signs for signs in own if signs.infection]
     return _listed(
-        ("two neighbouring vertebrae at one disc", paired),
-        ("disc bright", bool(disc)),
-        ("endplate-based", any(s.contact_pct >= CONTACT_PCT for s in disc) or (paired and _based(near))),
-        ("soft tissue beside an involved disc", any(s.soft_tissue_mm3 >= SPREAD_MM3 for s in disc)),
-        ("signal of discitis", any(lesion.kind is Kind.DISCITIS for lesion, _, _ in near)),
+        ("two neighbouring vertebrae at one disc", any(s.mirror for s in own)),
+        ("disc bright", any(s.disc_involved for s in infected)),
+        ("endplate-based", any(s.endplate_based for s in own)),
+        ("soft tissue beside an involved disc", any(s.disc_involved and s.soft_tissue for s in infected)),
+        ("soft tissue beside a disc that is not bright", any(not s.disc_involved for s in infected)),
+        ("signal of discitis", any(v.kind is e[0].kind is Kind.DISCITIS for v, _, e in _concerned(evidence))),
     )
-
-
-def _based(near: tuple[Judged, ...]) -> bool:
-    return any(signs.mirror and signs.contact_pct >= CONTACT_PCT for _, signs, _ in near)
 
 
 def _infection(evidence: Evidence) -> Cause:
     near = _concerned(evidence)
     fever = evidence.clinical.fever_or_infection_signs
-    ratios = [signs.disc_ratio for _, signs, _ in near if signs.disc_ratio is not None]
+    discs = [s for _, s, _ in near if s.disc_ratio is not None or s.disc_unknown]
+    dark = bool(discs) and not any(s.disc_involved or s.disc_unknown for s in discs)
     favours = (*_signs_of_infection(evidence), *_listed(("fever or signs of infection", fever is Answer.YES)))
     against = _listed(
         ("no marrow change that suggests it", not near),
-        ("no two neighbouring vertebrae at one disc", bool(near) and not any(s.mirror for _, s, _ in near)),
-        ("discs beside lesions not bright", bool(ratios) and not any(s.disc_involved for _, s, _ in near)),
+        ("no two neighbouring vertebrae at one disc", bool(near) and all(s.mirror is False for _, s, _ in near)),
+        ("discs beside lesions not bright", dark),
         ("no fever or signs of infection", fever is Answer.NO),
     )
-    return Cause(INFECTION, favours, against)
+    untold = ", ".join(map(str, _levels(_untold(evidence))))
+    unknown = _listed(
+        (f"signal of the disc at {untold}, so that infection there cannot be told", bool(untold)),
+        ("whether two neighbouring vertebrae face one disc", any(s.mirror is None for _, s, _ in near)),
+    )
+    return Cause(INFECTION, favours, against, unknown)
 
 
 def _tumour(evidence: Evidence) -> Cause:
@@ -138,13 +171,16 @@ def _tumour(evidence: Evidence) -> Cause:
     signs = [s for _, s in own]
     likely = bool(evidence.tumour_like)
     cancer = evidence.clinical.known_cancer
+    extents: tuple[tuple[str, list[bool | None]], ...] = (
+        ("pedicle or arch involved", [s.pedicle for s in signs]),
+        ("convex posterior border", [s.convex for s in signs]),
+        ("epidural mass", [s.epidural for s in signs]),
+    )
     favours = _listed(
         ("tumour-like lesion", likely),
         ("lesion that may be a tumour", bool(own) and not likely),
         ("several vertebrae", len({lesion.level for lesion, _ in own}) > 1),
-        ("pedicle or arch involved", any(s.pedicle for s in signs)),
-        ("convex posterior border", any(s.bulge_mm >= BULGE_MM for s in signs)),
-        ("epidural mass", any(s.epidural_mm3 >= SPREAD_MM3 for s in signs)),
+        *((words, any(seen)) for words, seen in extents),
         ("disc beside a lesion spared", any(s.disc_ratio is not None and not s.disc_involved for s in signs)),
         ("fracture with mainly malignant features", _any_fracture(evidence, MALIGNANT)),
         ("known cancer", cancer is Answer.YES),
@@ -154,7 +190,8 @@ def _tumour(evidence: Evidence) -> Cause:
         ("lesions mirror each other at a disc", any(s.mirror for s in signs)),
         ("no cancer known", cancer is Answer.NO),
     )
-    return Cause(TUMOUR, favours, against)
+    unknown = _listed(*((words, not any(seen) and None in seen) for words, seen in extents))
+    return Cause(TUMOUR, favours, against, unknown)
 
 
 def _osteoporosis(evidence: Evidence) -> Cause:

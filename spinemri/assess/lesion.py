@@ -1,9 +1,10 @@
 """What a marrow lesion may be: a differential with the evidence for and against each entity, never one verdict.
 
 The network's shares come first; rules then weigh what it cannot see as a whole: a mirror pair across a disc speaks
-for an endplate process, disc involvement raises infection and never excludes tumour (a carcinoma may involve a disc),
-fat within a lesion speaks against tumour, a convex posterior border, pedicle or soft tissue for it. Entities whose
-signal is the same on the sequences at hand are named as not distinguishable.
+for degenerative change, and for infection only beside a bright disc or with soft tissue beside it; disc involvement
+never excludes tumour (a carcinoma may involve a disc), fat within a lesion speaks against tumour, a convex posterior
+border, pedicle or soft tissue for it. What was not measured speaks neither for nor against anything and is listed.
+Entities whose signal is the same on the sequences at hand are named as not distinguishable.
 Source: review of malignant and benign signs in AJNR 2018;39:1584; Modic, Radiology 1988;166:193; KJR 2016;17:565.
 """
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from spinemri.measurement import Measurement
 
 SUSPICIOUS = (Kind.TUMOUR, Kind.SCLEROTIC)
-ENDPLATE = (Kind.MODIC_1, Kind.MODIC_2, Kind.MODIC_3, Kind.DISCITIS)
+DEGENERATIVE = (Kind.MODIC_1, Kind.MODIC_2, Kind.MODIC_3)
+ENDPLATE = (*DEGENERATIVE, Kind.DISCITIS)
 NAMED_FROM = 0.1  # share of the evidence from which an entity is named
 T1_BRIGHT, T1_DARK = 1.08, 0.85  # of a lesion against unaffected marrow
 STIR_BRIGHT, STIR_DARK = 1.3, 0.9
@@ -31,12 +33,14 @@ BULGE_MM, SPREAD_MM3 = 2.0, 60.0  # beyond the error of two masks
 CONTACT_PCT = 20.0
 WHOLE_PCT, LOSS_PCT = 10.0, 20.0  # height loss below which a body is whole, and from which it is fractured (Genant)
 WHOLE_AGAINST = 0.3  # factor on a benign fracture: one without height loss is seen, but seldom
-MIRROR_FOR, MIRROR_AGAINST = 4.0, 0.25  # factors of a mirror pair on endplate entities, and on tumour
+MIRROR_FOR, MIRROR_AGAINST = 4.0, 0.25  # factors of a mirror pair on degeneration, and on tumour
 RULE = (
-    "network's share of each kind; a mirror pair across a disc weighs endplate processes 4 times and tumour a quarter; "
+    "network's share of each kind; a mirror pair across a disc weighs degenerative change 4 times, tumour a quarter, "
+    "infection 4 times beside a bright disc or with soft tissue beside it, a quarter where neither is; "
     "a bright disc weighs infection 3 times; a body without height loss weighs a fracture 0.3 times; "
     "T1w-bright signal without STIR signal weighs fat 3 times; named from 10 % "
-    "(infection, and a tumour that the network names, always where the disc is bright)"
+    "(infection, and a tumour that the network names, always where the disc is bright); loss of endplates and "
+    "enhancement of the disc are not measured; what was not measured counts neither for nor against"
 )
 SOURCE = "AJNR 2018;39:1584; Modic, Radiology 1988;166:193; Hong, Korean J Radiol 2016;17:565"
 
@@ -73,26 +77,78 @@ class Entity:
 
 @dataclass(frozen=True)
 class Signs:
-    """What was measured of a lesion, as signs; None where it could not be measured."""
+    """What was measured of a lesion, as signs; None where it was not measured, which speaks neither for nor against.
+
+    ``mirror`` says whether it lies on both sides of a disc, or faces another lesion across one; ``touches_disc``
+    whether it is known to reach one.
+    """
 
     t1: float | None
     stir: float | None
     t2: float | None
-    bulge_mm: float
-    pedicle: bool
-    epidural_mm3: float
-    soft_tissue_mm3: float
-    contact_pct: float
+    bulge_mm: float | None
+    pedicle: bool | None
+    epidural_mm3: float | None
+    soft_tissue_mm3: float | None
+    contact_pct: float | None
     disc_ratio: float | None
-    mirror: bool
+    mirror: bool | None
     others: int
     contrasts: tuple[str, ...]
     height_loss_pct: float | None = None
+    touches_disc: bool = False
+
+    @property
+    def convex(self) -> bool | None:
+        """Whether it bulges behind the posterior wall beyond the error of two masks."""
+        return _reaches(self.bulge_mm, BULGE_MM)
+
+    @property
+    def epidural(self) -> bool | None:
+        """Whether it reaches into the canal beyond the error of two masks."""
+        return _reaches(self.epidural_mm3, SPREAD_MM3)
+
+    @property
+    def soft_tissue(self) -> bool | None:
+        """Whether it reaches into soft tissue beside or before the spine."""
+        return _reaches(self.soft_tissue_mm3, SPREAD_MM3)
+
+    @property
+    def endplate_based(self) -> bool | None:
+        """Whether it takes up a fifth of an endplate."""
+        return _reaches(self.contact_pct, CONTACT_PCT)
 
     @property
     def disc_involved(self) -> bool:
         """Whether the disc it touches is much brighter than the others."""
         return self.disc_ratio is not None and self.disc_ratio >= DISC_BRIGHT
+
+    @property
+    def disc_unknown(self) -> bool:
+        """Whether it touches, or may face another lesion across, a disc whose signal was not measured."""
+        return self.disc_ratio is None and (self.touches_disc or self.mirror is not False)
+
+    @property
+    def infection(self) -> bool | None:
+        """Whether a bright disc, or soft tissue beside a mirror pair, tells infection from degeneration of a disc."""
+        if self.disc_involved or (self.mirror and self.soft_tissue):
+            return True
+        beside = self.mirror is not False and self.soft_tissue is not False
+        return None if self.disc_unknown or (beside and None in (self.mirror, self.soft_tissue)) else False
+
+    @property
+    def not_measured(self) -> tuple[str, ...]:
+        """Extents that nobody knows, in a reader's words."""
+        untold = ", so that infection cannot be told" if self.mirror and self.infection is None else ""
+        rows = (
+            ("posterior border", self.bulge_mm is None),
+            ("pedicles and arch", self.pedicle is None),
+            ("part in the canal", self.epidural_mm3 is None),
+            ("soft tissue beside the spine", self.soft_tissue_mm3 is None),
+            ("endplate contact", self.contact_pct is None),
+            (f"signal of the disc{untold}", self.disc_unknown),
+        )
+        return tuple(words for words, missing in rows if missing)
 
 
 def signs_of(lesion: Lesion, lesions: Sequence[Lesion], measurements: Mapping[str, Measurement]) -> Signs:
@@ -102,51 +158,62 @@ def signs_of(lesion: Lesion, lesions: Sequence[Lesion], measurements: Mapping[st
         found = measurements.get(f"{lesion.id}.{name}")
         return None if found is None else found.value
 
-    def size(name: str) -> float:
-        return value(name) or 0.0
-
-    contact = size("lesion_endplate_contact_pct")
+    sides = [_reaches(value(f"lesion_pedicle_{side}"), SPREAD_MM3) for side in ("left", "right")]
+    beside = [value(f"lesion_{name}_volume") for name in ("paraspinal", "prevertebral")]
+    soft_tissue = sum(volume for volume in beside if volume is not None)
     return Signs(
         t1=value("lesion_t1_to_marrow"),
         stir=value("lesion_stir_to_marrow"),
         t2=value("lesion_t2_to_marrow"),
-        bulge_mm=size("lesion_convex_posterior_border"),
-        pedicle=max(size("lesion_pedicle_left"), size("lesion_pedicle_right")) >= SPREAD_MM3,
-        epidural_mm3=size("lesion_epidural_volume"),
-        soft_tissue_mm3=size("lesion_paraspinal_volume") + size("lesion_prevertebral_volume"),
-        contact_pct=contact,
+        bulge_mm=value("lesion_convex_posterior_border"),
+        pedicle=_any(sides),
+        epidural_mm3=value("lesion_epidural_volume"),
+        soft_tissue_mm3=None if None in beside and soft_tissue < SPREAD_MM3 else soft_tissue,
+        contact_pct=value("lesion_endplate_contact_pct"),
         disc_ratio=value("lesion_disc_signal_ratio"),
         mirror=_mirrored(lesion, lesions, measurements),
         others=sum(o.kind in SUSPICIOUS and o.level != lesion.level for o in lesions),
         contrasts=lesion.seen_in,
         height_loss_pct=loss.value if (loss := measurements.get(f"{lesion.level}.{_HEIGHT_LOSS}")) else None,
+        touches_disc=bool(_disc_touched(lesion, measurements)),
     )
 
 
-def _mirrored(lesion: Lesion, lesions: Sequence[Lesion], measurements: Mapping[str, Measurement]) -> bool:
+def _reaches(value: float | None, least: float) -> bool | None:
+    return None if value is None else value >= least
+
+
+def _any(signs: Sequence[bool | None]) -> bool | None:
+    """True when one is; None when none is known to be and one is not known."""
+    return True if True in signs else None if None in signs else False
+
+
+def _mirrored(lesion: Lesion, lesions: Sequence[Lesion], measurements: Mapping[str, Measurement]) -> bool | None:
     """Whether a lesion lies on both sides of a disc, or touches the same disc as one of the neighbouring vertebra.
 
-    One of the two has to take up a fifth of its endplate: a touch alone is no mirror.
+    One of the two has to take up a fifth of its endplate: a touch alone is no mirror. None where contact or disc were
+    not measured.
     """
 
-    def contact(one: Lesion) -> float:
+    def based(one: Lesion) -> bool | None:
         found = measurements.get(f"{one.id}.lesion_endplate_contact_pct")
-        return 0.0 if found is None else found.value or 0.0
+        return None if found is None else _reaches(found.value, CONTACT_PCT)
 
-    if len(lesion.levels) > 1 and contact(lesion) >= CONTACT_PCT:
-        return True
-    disc = _disc_touched(lesion, measurements)
-    return disc is not None and any(
-        _disc_touched(other, measurements) == disc and max(contact(lesion), contact(other)) >= CONTACT_PCT
-        for other in lesions
-        if other.id != lesion.id and _adjacent(lesion, other)
-    )
+    def faces(other: Lesion) -> bool | None:
+        discs = [_disc_touched(one, measurements) for one in (lesion, other)]
+        if "" in discs or (None not in discs and discs[0] != discs[1]):
+            return False
+        contact = _any([based(lesion), based(other)])
+        return None if contact and None in discs else contact
+
+    across = [based(lesion)] if len(lesion.levels) > 1 else []
+    return _any(across + [faces(other) for other in lesions if other.id != lesion.id and _adjacent(lesion, other)])
 
 
 def _disc_touched(lesion: Lesion, measurements: Mapping[str, Measurement]) -> str | None:
-    """Name of the disc that a lesion touches, from the flag of its disc's signal."""
+    """Name of the disc that a lesion touches, from the flag of its disc's signal; '' for none, None if not known."""
     found = measurements.get(f"{lesion.id}.lesion_disc_signal_ratio")
-    return next((flag for flag in (found.flags if found else ()) if flag.startswith("disc:")), None)
+    return None if found is None else next((flag for flag in found.flags if flag.startswith("disc:")), "")
 
 
 def _adjacent(one: Lesion, other: Lesion) -> bool:
@@ -173,8 +240,9 @@ def differential(lesion: Lesion, signs: Signs) -> tuple[Entity, ...]:
     """
     weights = {kind: lesion.shares.get(kind, 0.0) for kind in Kind}
     if signs.mirror:
-        for kind in ENDPLATE:
+        for kind in ENDPLATE if signs.infection else DEGENERATIVE:
             weights[kind] = max(weights[kind], 0.03) * MIRROR_FOR
+        weights[Kind.DISCITIS] *= MIRROR_AGAINST if signs.infection is False else 1
         for kind in SUSPICIOUS:
             weights[kind] *= MIRROR_AGAINST
     if signs.disc_involved:
@@ -248,22 +316,30 @@ def _tumour_evidence(signs: Signs) -> tuple[list[str], list[str]]:
     favours = [*(["further lesions"] if signs.others else []), *beyond]
     against = ["mirror pair across a disc"] if signs.mirror else []
     against += ["bright disc (raises infection, does not exclude tumour)"] if signs.disc_involved else []
-    return favours, against + ([] if beyond else ["no convex border, pedicle or soft-tissue involvement"])
+    confined = all(seen is False for seen in (signs.convex, signs.pedicle, signs.epidural, signs.soft_tissue))
+    return favours, against + (["no convex border, pedicle or soft-tissue involvement"] if confined else [])
 
 
 def _endplate_evidence(kind: Kind, signs: Signs) -> tuple[list[str], list[str]]:
-    """What lies beyond the bone speaks against degeneration, not against infection: there are abscesses."""
-    favours = ["mirror pair across a disc"] if signs.mirror else []
-    favours += ["disc bright"] if signs.disc_involved else []
-    favours += ["endplate-based"] if signs.contact_pct >= CONTACT_PCT else []
-    against = [] if signs.mirror else ["one side of the disc only"]
-    if kind is not Kind.DISCITIS:
-        return favours, against + _beyond_bone(signs)
-    return favours, against + (["disc not bright"] if signs.disc_ratio and not signs.disc_involved else [])
+    """What lies beyond the bone speaks against degeneration, not against infection: there are abscesses.
+
+    A pair across a disc is typical of both; without a bright disc or soft tissue beside it speaks for degeneration.
+    """
+    infection = kind is Kind.DISCITIS
+    dark = signs.disc_ratio is not None and not signs.disc_involved
+    favours = ["mirror pair across a disc"] if signs.mirror and (signs.infection or not infection) else []
+    favours += ["endplate-based"] if signs.endplate_based else []
+    against = ["one side of the disc only"] if signs.mirror is False else []
+    if infection:
+        bright = ["disc bright"] if signs.disc_involved else []
+        return favours + bright, against + (["disc not bright"] if dark else [])
+    favours += ["disc not bright"] if signs.mirror and dark else []
+    against += ["disc bright"] if signs.disc_involved else []
+    return favours, against + _beyond_bone(signs)
 
 
 def _beyond_bone(signs: Signs) -> list[str]:
-    found = ["convex posterior border"] if signs.bulge_mm >= BULGE_MM else []
+    found = ["convex posterior border"] if signs.convex else []
     found += ["pedicle or arch involved"] if signs.pedicle else []
-    found += ["epidural extension"] if signs.epidural_mm3 >= SPREAD_MM3 else []
-    return found + (["soft-tissue extension"] if signs.soft_tissue_mm3 >= SPREAD_MM3 else [])
+    found += ["epidural extension"] if signs.epidural else []
+    return found + (["soft-tissue extension"] if signs.soft_tissue else [])

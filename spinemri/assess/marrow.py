@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinemri.assess.lesion import BULGE_MM, RULE, SOURCE, SPREAD_MM3, judge, may_be_tumour
+from spinemri.assess.lesion import RULE, SOURCE, judge, may_be_tumour
 from spinemri.finding import Certainty, Finding
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def _lesion_finding(
 def _statement(
     lesion: Lesion, signs: Signs, entities: tuple[Entity, ...], measurements: Mapping[str, Measurement]
 ) -> str:
-    """The sentence that a radiologist would write: place, size, signal, extent, then the differential."""
+    """The sentence that a radiologist would write: place, size, signal, extent, the differential, what nobody knows."""
     parts = [_place_and_size(lesion, measurements), _signal(signs), _extent(signs)]
     first, *others = entities
     why = f" ({', '.join(first.speaks_for)})" if first.speaks_for else ""
@@ -195,8 +195,9 @@ def _statement(
     )
     more = [name for name in more if name != first.kind.value]
     also = f"; not distinguishable here or to be considered: {', '.join(more)}" if more else ""
+    gaps = f" Not measured: {', '.join(signs.not_measured)}." if signs.not_measured else ""
     single = " Seen on one sequence only, not confirmed on a second." if len(signs.contrasts) < 2 else ""
-    return f"{', '.join(part for part in parts if part)}. {verdict}{also}.{single}"
+    return f"{', '.join(part for part in parts if part)}. {verdict}{also}.{gaps}{single}"
 
 
 def _place_and_size(lesion: Lesion, measurements: Mapping[str, Measurement]) -> str:
@@ -217,9 +218,8 @@ def _signal(signs: Signs) -> str:
 
 
 def _extent(signs: Signs) -> str:
-    said = [f"posterior border convex by {signs.bulge_mm:.0f} mm"] if signs.bulge_mm >= BULGE_MM else []
+    said = [f"posterior border convex by {signs.bulge_mm or 0.0:.0f} mm"] if signs.convex else []
     said += ["pedicle or arch involved"] if signs.pedicle else []
-    said += [f"epidural extension {signs.epidural_mm3 / 1000:.1f} ml"] if signs.epidural_mm3 >= SPREAD_MM3 else []
-    spread = signs.soft_tissue_mm3 >= SPREAD_MM3
-    said += [f"soft-tissue extension {signs.soft_tissue_mm3 / 1000:.1f} ml"] if spread else []
+    said += [f"epidural extension {(signs.epidural_mm3 or 0.0) / 1000:.1f} ml"] if signs.epidural else []
+    said += [f"soft-tissue extension {(signs.soft_tissue_mm3 or 0.0) / 1000:.1f} ml"] if signs.soft_tissue else []
     return ", ".join(said)

@@ -1,9 +1,10 @@
 """The six components of the Spinal Instability Neoplastic Score, each with its points, its source and its reason.
 
 MR cannot fill all of them: pain and the bone lesion on CT come from the clinician, a new deformity needs an earlier
-study. What is unknown counts from its least to its most points. A loss of exactly half the height counts as more than
-half (own choice: the table leaves it open). Supine images underestimate malalignment; sagittal slices show arches
-weakly.
+study. An answer of the clinician that names levels counts at those only; without levels it counts everywhere, and its
+reason says so. What is unknown counts from its least to its most points. A loss of exactly half the height counts as
+more than half (own choice: the table leaves it open). Supine images underestimate malalignment; sagittal slices show
+arches weakly.
 Source: Fisher et al., Spine 2010;35:E1221; table as in ACR/RSNA RDES21.
 """
 
@@ -76,13 +77,13 @@ def pain(clinical: Clinical) -> Component:
     return _exact("pain", _points(rows[clinical.pain]), Source.USER, clinical.pain.replace("_", " "))
 
 
-def bone_lesion(clinical: Clinical) -> Component:
-    """Points of the lesion on CT that the clinician states; MR only hints at them."""
-    if clinical.bone_quality is None:
-        return Component("bone lesion", 0, _points("bone_lytic"), Source.UNKNOWN, "needs CT")
-    return _exact(
-        "bone lesion", _points(f"bone_{clinical.bone_quality}"), Source.USER, f"{clinical.bone_quality} on CT"
-    )
+def bone_lesion(clinical: Clinical, level: Level) -> Component:
+    """Points of the lesion on CT that the clinician states for a level; MR only hints at them."""
+    quality, scope = clinical.bone_quality_at(level), clinical.scope_of("bone_quality")
+    if quality is None:
+        elsewhere = "" if clinical.bone_quality is None else f"; {clinical.bone_quality} was {scope}"
+        return Component("bone lesion", 0, _points("bone_lytic"), Source.UNKNOWN, f"needs CT{elsewhere}")
+    return _exact("bone lesion", _points(f"bone_{quality}"), Source.USER, f"{quality} on CT, {scope}")
 
 
 def alignment(evidence: Evidence, level: Level) -> Component:
@@ -93,21 +94,24 @@ def alignment(evidence: Evidence, level: Level) -> Component:
     slipped = ", ".join(m.place for m in beside if slip_certainty(m) is Certainty.PRESENT)
     if slipped:
         return Component(name, most, most, Source.MEASURED, f"slip at {slipped}", ids)
-    new = evidence.clinical.de_novo_deformity
-    least = deformity if new is Answer.YES else 0
-    if evidence.clinical.new_translation is Answer.YES:
-        if beside and all(slip_certainty(m) is Certainty.ABSENT for m in beside):
-            why = "new translation stated without its level; no slip measured here"
+    clinical = evidence.clinical
+    new, scope = clinical.deformity_at(level), clinical.scope_of("de_novo_deformity")
+    least, stated = (deformity, f"; new deformity, {scope}") if new is Answer.YES else (0, "")
+    if clinical.translation_at(level) is Answer.YES:
+        still = beside and all(slip_certainty(m) is Certainty.ABSENT for m in beside)
+        if still and not clinical.new_translation_levels:
+            why = f"new translation stated without its level; no slip measured here{stated}"
             return Component(name, least, most, Source.UNKNOWN, why, ids)
-        return _exact(name, most, Source.USER, "new translation")
+        return _exact(name, most, Source.USER, f"new translation, {clinical.scope_of('new_translation')}")
     if any(slip_certainty(m) is Certainty.BORDERLINE for m in beside):
-        return Component(name, least, most, Source.UNKNOWN, "slip borderline", ids)
+        return Component(name, least, most, Source.UNKNOWN, f"slip borderline{stated}", ids)
     if len(beside) < (1 if str(level) in _ONE_DISC else 2):
-        return Component(name, least, most, Source.UNKNOWN, "slip was not measured on both sides", ids)
+        return Component(name, least, most, Source.UNKNOWN, f"slip was not measured on both sides{stated}", ids)
     if new is Answer.UNKNOWN:
-        why = "no slip; whether a deformity is new needs an earlier study"
+        elsewhere = f"; that of another level was {scope}" if clinical.de_novo_deformity_levels else ""
+        why = f"no slip; whether a deformity is new needs an earlier study{elsewhere}"
         return Component(name, 0, deformity, Source.UNKNOWN, why, ids)
-    why = "new deformity" if new is Answer.YES else "no slip, no new deformity"
+    why = f"{'new deformity' if new is Answer.YES else 'no slip, no new deformity'}, {scope}"
     return Component(name, least, least, Source.USER, why, ids)
 
 

@@ -100,7 +100,7 @@ def sins(evidence: Evidence, level: Level, *, tumour_like: bool = True) -> Sins:
     components = (
         location(level),
         pain(evidence.clinical),
-        bone_lesion(evidence.clinical),
+        bone_lesion(evidence.clinical, level),
         alignment(evidence, level),
         collapse(evidence, level, own),
         posterolateral(evidence, level, own),

@@ -1,11 +1,13 @@
-"""Narrowing of the thecal sac is graded by how much of the patient's own normal diameter is lost, in thirds.
+"""Narrowing of the thecal sac is graded by how much of the patient's own normal area is lost, in thirds.
 
+The thirds were described for the area. Where it could not be compared at a place, the antero-posterior diameter stands
+in for it, and the statement says so: a diameter understates a round narrowing.
 Up to 15 % counts as normal variation between levels and is never a finding, however wide its interval; above, narrowing
 is mild up to one third, moderate up to two thirds, severe beyond, and borderline while its interval still reaches 15 %.
 The healthy sac tapers beside L5-S1, by an amount that no publication gives level by level: what is only mild there may
 be normal, and is borderline too.
 Millimetres are shown beside the healthy range of the region but never make a stenosis: healthy people differ by
-several millimetres. The thirds were described for the area; on the diameter they understate a round narrowing.
+several millimetres.
 """
 
 from __future__ import annotations
@@ -30,13 +32,16 @@ MILD_UP_TO_PCT = threshold("narrowing.mild_up_to")
 MODERATE_UP_TO_PCT = threshold("narrowing.moderate_up_to")
 
 RULE = (
-    "loss of mid-sagittal sac diameter against the nearest normal levels: up to 15 % none, mild up to one third, "
-    "moderate up to two thirds, severe above; borderline when the 95 % interval of a loss above 15 % reaches 15 %, or "
-    "when mild where the sac tapers (L5-S1)"
+    "loss of sac area (of mid-sagittal diameter where the area was not compared) against the nearest normal levels: up "
+    "to 15 % none, mild up to one third, moderate up to two thirds, severe above; borderline when the 95 % interval of "
+    "a loss above 15 % reaches 15 %, or when mild where the sac tapers (L5-S1)"
 )
 TAPERING = "tapering_sac"
 """Flag of a measurement where the healthy sac is narrower than at its reference."""
-SOURCE = f"thirds: {source_of('narrowing.mild_up_to')}; formula: Fehlings et al., Spine 1999"
+SOURCE = (
+    f"thirds of the area: {source_of('narrowing.mild_up_to')}; formula: PLoS ONE 0135735, of the diameter Fehlings et "
+    "al., Spine 1999"
+)
 
 
 def thirds_grade(compromise_pct: float) -> str:
@@ -65,52 +70,69 @@ def _may_taper(compromise: Measurement) -> bool:
     return TAPERING in compromise.flags and thirds_grade(compromise.value or 0.0) == "mild"
 
 
-def narrowing_finding(measurements: Mapping[str, Measurement], compromise: Measurement) -> Finding:
-    """The finding at one disc or mid-body.
+def narrowing_finding(measurements: Mapping[str, Measurement], by_diameter: Measurement) -> Finding:
+    """The finding at one disc or mid-body; its first evidence is the loss that was graded.
 
     Parameters
     ----------
     measurements : id -> measurement
-    compromise : the place's ``dural_sac_compromise_pct``
+    by_diameter : the place's ``dural_sac_compromise_pct``
     """
-    diameter, area = (measurements.get(f"{compromise.place}.{name}") for name in ("dural_sac_ap", _AREA))
-    known = [m.id for m in (diameter, area) if m is not None and m.value is not None]
-    narrowed = compromise.value is not None and thirds_grade(compromise.value) != "none"
-    causes = narrowing_causes(measurements, compromise) if narrowed else ()
-    named = dict.fromkeys([cause for cause, _ in causes] + ([_TAPER] if _may_taper(compromise) else []))
+    diameter, area = (measurements.get(f"{by_diameter.place}.{name}") for name in ("dural_sac_ap", _AREA))
+    graded = by_diameter if area is None or area.value is None else area
+    known = [m.id for m in (graded, by_diameter, diameter) if m is not None and m.value is not None]
+    narrowed = graded.value is not None and thirds_grade(graded.value) != "none"
+    causes = narrowing_causes(measurements, graded) if narrowed else ()
+    named = dict.fromkeys([cause for cause, _ in causes] + ([_TAPER] if _may_taper(graded) else []))
     return Finding(
-        **located(compromise, KIND),
-        grade="" if compromise.value is None else thirds_grade(compromise.value),
+        **located(graded, KIND),
+        grade="" if graded.value is None else thirds_grade(graded.value),
         cause=", ".join(named),
-        certainty=narrowing_certainty(compromise),
-        statement=_statement(compromise, diameter, area, tuple(cause for cause in named if cause != _TAPER)),
-        evidence=(compromise.id, *known, *(id_ for _, id_ in causes)),
+        certainty=narrowing_certainty(graded),
+        statement=_statement(graded, by_diameter, diameter, tuple(named)),
+        evidence=tuple(dict.fromkeys((graded.id, *known, *(id_ for _, id_ in causes)))),
         rule=RULE,
         source=SOURCE,
     )
 
 
 def _statement(
-    compromise: Measurement, diameter: Measurement | None, area: Measurement | None, causes: tuple[str, ...]
+    graded: Measurement, by_diameter: Measurement, diameter: Measurement | None, named: tuple[str, ...]
 ) -> str:
-    place = where(compromise)
-    width = "" if diameter is None or diameter.value is None else f"{diameter.value:.1f} mm"
-    if compromise.value is None:
-        why = why_missing(compromise)
-        known = f" (antero-posterior {width})" if width else ""
-        return f"{place}: narrowing of the thecal sac {why}{known}: {compromise.reason}."
-    grade = thirds_grade(compromise.value)
-    borderline = "borderline " if narrowing_certainty(compromise) is Certainty.BORDERLINE else ""
+    place = where(graded)
+    width = "" if diameter is None or diameter.value is None else f"antero-posterior {diameter.value:.1f} mm"
+    if graded.value is None:
+        known = f" ({width})" if width else ""
+        return f"{place}: narrowing of the thecal sac {why_missing(graded)}{known}: {graded.reason}."
+    grade = thirds_grade(graded.value)
+    borderline = "borderline " if narrowing_certainty(graded) is Certainty.BORDERLINE else ""
     what = f"{'no' if grade == 'none' else borderline + grade} narrowing of the thecal sac"
-    one_sided = ", one side only" if "one_sided_reference" in compromise.flags else ""
-    reference = references(compromise) + one_sided
-    text = f"{place}: {what}, {max(compromise.value, 0.0):.0f} % (reference {reference}); antero-posterior {width}"
-    if grade == "none":
-        return f"{text}."
-    lost = "" if area is None or area.value is None else f"; {max(area.value, 0.0):.0f} % of its area lost"
-    why = f"; narrowed by {', '.join(causes)}" if causes else ""
-    taper = f"; {_TAPER}" if _may_taper(compromise) else ""
-    return f"{text}{_healthy(compromise)}{lost}{why}{taper}."
+    lost = f"{max(graded.value, 0.0):.0f} % of its {_graded(graded)} (reference {_reference(graded)})"
+    parts = [f"{place}: {what}, {lost}"]
+    healthy = "" if grade == "none" else _healthy(graded)
+    parts += [f"{width}{healthy}{_thinner(graded, by_diameter)}"] if width else []
+    causes = [cause for cause in named if cause != _TAPER]
+    parts += [f"narrowed by {', '.join(causes)}"] if causes else []
+    parts += [_TAPER] if _TAPER in named else []
+    return f"{'; '.join(parts)}."
+
+
+def _graded(graded: Measurement) -> str:
+    if graded.name == _AREA:
+        return "area lost"
+    return "antero-posterior diameter lost, its area could not be compared"
+
+
+def _reference(graded: Measurement) -> str:
+    return references(graded) + (", one side only" if "one_sided_reference" in graded.flags else "")
+
+
+def _thinner(graded: Measurement, by_diameter: Measurement) -> str:
+    """', 35 % less than its reference': loss of diameter above what levels vary by, where the area was graded."""
+    lost = by_diameter.value
+    if graded.name != _AREA or lost is None or lost <= NORMAL_UP_TO_PCT:
+        return ""
+    return f", {lost:.0f} % less than its reference"
 
 
 def _healthy(compromise: Measurement) -> str:

@@ -12,6 +12,7 @@ from spinemri.assess.alignment import (
     scoliosis_finding,
     slip_finding,
 )
+from spinemri.assess.canal_grades import canal_grade_findings
 from spinemri.assess.cord import (
     COMPRESSION,
     DISPLACEMENT,
@@ -27,6 +28,8 @@ from spinemri.assess.foramen import KIND as FORAMINAL
 from spinemri.assess.foramen import foraminal_finding
 from spinemri.assess.fracture import KIND as HEIGHT_LOSS
 from spinemri.assess.fracture import height_loss_finding
+from spinemri.assess.ligament import KIND as LIGAMENT
+from spinemri.assess.ligament import ligament_finding
 from spinemri.assess.of_class import KIND as OF_CLASS
 from spinemri.assess.of_class import of_class_finding, without_tumour
 from spinemri.assess.stenosis import KIND as NARROWING
@@ -53,6 +56,7 @@ RULES: tuple[tuple[str, str, Rule], ...] = (
     ("coronal_curvature_estimate", SCOLIOSIS_KIND, scoliosis_finding),
     ("foraminal_height_left", FORAMINAL, foraminal_finding),
     ("foraminal_height_right", FORAMINAL, foraminal_finding),
+    ("posterior_ligament_ratio", LIGAMENT, ligament_finding),
     ("dural_sac_compromise_pct", NARROWING, narrowing_finding),
     ("cord_compression_pct", COMPRESSION, compression_finding),
     ("cord_compression_pct", ESCC, escc_screen),
@@ -66,9 +70,11 @@ def assess(measurements: Iterable[Measurement], suspected: Collection[Level] = (
     """Findings of a study, in the order of the measurements: bodies head to foot, alignment, discs, the sac, the cord.
 
     A normal place yields a finding with certainty ABSENT, so that a report can say what was looked at and was normal;
-    a place that could not be measured yields NOT_ASSESSABLE with the reason in its statement. A level that is
-    ``suspected`` because a lesion there may be tumour gets no class of osteoporotic fracture.
+    a place that could not be measured yields NOT_ASSESSABLE with the reason in its statement; so do, once per region,
+    the grades of the canal that need axial images. A level that is ``suspected`` because a lesion there may be tumour
+    gets no class of osteoporotic fracture.
     """
     by_id = {m.id: m for m in measurements}
     made = (rule(by_id, m) for m in by_id.values() for name, _, rule in RULES if name == m.name)
-    return without_tumour((finding for finding in made if finding is not None), suspected)
+    own = without_tumour((finding for finding in made if finding is not None), suspected)
+    return (*own, *canal_grade_findings(by_id))

@@ -13,11 +13,11 @@ from spinemri.anatomy import Level
 from spinemri.assess.cord import compression_certainty
 from spinemri.assess.fracture import BORDERLINE_WITHIN, FRACTURE_FROM_PCT
 from spinemri.assess.fracture_cause import MALIGNANT_FROM, fracture_causes
+from spinemri.assess.infection import discitis_features
 from spinemri.assess.marrow import SURE_FROM
 from spinemri.assess.stability import UNSTABLE_FROM, sins_scores
 from spinemri.clinical import Answer
 from spinemri.finding import Certainty, Finding, Urgency
-from spinemri.lesion import MarrowChange as Kind
 from spinemri.norms import threshold
 
 if TYPE_CHECKING:
@@ -42,9 +42,11 @@ CAUDA_ABOVE_PCT = threshold("urgency.cauda_equina_above")
 TRANSLATION_FROM_MM = threshold("urgency.cervical_translation_from")
 MEYERDING_2_ABOVE_PCT = threshold("slip.meyerding_1_up_to")
 COLLECTION_FROM_MM3 = threshold("urgency.collection_from")
+ENHANCING_ABOVE_PCT = threshold("urgency.collection_enhancement_above")
 LOWEST_CONUS = Level("L2")  # Saifuddin et al., Spine 1998;23:1452: T12 to L3, seldom below L2
 SOURCE = "flags and triggers: own choice of this project; categories: ACR actionable findings"
 _ONLY_IF = ", only if the fracture is neoplastic"
+_LIMIT = f"a loss of area above {CAUDA_ABOVE_PCT:g} % cannot be excluded"
 _WORDS = {
     CORD: "cord compression",
     CAUDA: "compression of the cauda equina",
@@ -57,10 +59,12 @@ _RULES = {
     CORD: f"ESCC from {ESCC_FROM:g}, or cord diameter reduced by {COMPRESSION_FROM_PCT:g} % or more with CSF beside at "
     f"most {RING_UP_TO:g} of its outline; borderline when the CSF was not measured or a tumour lies in the canal; "
     "whether a change of cord signal is new cannot be told from one study",
-    CAUDA: f"sac area reduced by more than {CAUDA_ABOVE_PCT:g} % below {LOWEST_CONUS}, CSF there is not looked at; "
-    "borderline by diameter alone",
-    COLLECTION: f"epidural part from {COLLECTION_FROM_MM3:g} mm3 on of a lesion that may be discitis and takes up "
-    "contrast agent; not assessable without contrast agent",
+    CAUDA: f"sac area reduced by more than {CAUDA_ABOVE_PCT:g} % below {LOWEST_CONUS} with its whole interval, CSF "
+    "there is not looked at; borderline where only part of the interval lies above, or by diameter alone",
+    COLLECTION: f"epidural part from {COLLECTION_FROM_MM3:g} mm3 on of a lesion with features of discitis (bright "
+    "disc, soft tissue beside a pair across a disc, or discitis named first) that rises by more than "
+    f"{ENHANCING_ABOVE_PCT:g} % after contrast agent; never more than borderline, as neither fluid nor a rim is "
+    "measured; not assessable with less enhancement or without contrast agent",
     UNSTABLE: f"SINS at least {UNSTABLE_FROM} at its lower end (borderline without a tumour-like lesion there), "
     f"new cervical translation from {TRANSLATION_FROM_MM:g} mm, or slip above "
     f"{MEYERDING_2_ABOVE_PCT:g} % beside a fracture-level body",
@@ -116,20 +120,24 @@ def cord_flag(evidence: Evidence) -> Finding:
 
 
 def cauda_flag(evidence: Evidence) -> Finding:
-    """Compression below the conus: by the sac's area, or borderline by its diameter alone."""
+    """Compression below the conus: by the whole interval of the sac's area; by a part or by diameter, borderline."""
     areas, diameters = (
         [m for m in evidence.named(name) if _below_conus(m)]
         for name in ("dural_sac_area_compromise_pct", "dural_sac_compromise_pct")
     )
     if not areas and not diameters:
         return _open(CAUDA, f"narrowing of the sac below {LOWEST_CONUS} was not measured")
-    by_area = [m for m in areas if (m.value or 0.0) > CAUDA_ABOVE_PCT]
+    by_area = [m for m in areas if _range(m)[0] > CAUDA_ABOVE_PCT]
     if by_area:
         return _measured(CAUDA, "area of the sac reduced by {value:.0f} % at {place}", by_area)
     known = {m.place for m in areas}
-    thin = [m for m in diameters if (m.value or 0.0) > CAUDA_ABOVE_PCT and m.place not in known]
+    perhaps = [m for m in areas if _range(m)[1] > CAUDA_ABOVE_PCT]
+    if perhaps:
+        text = "area of the sac reduced by {value:.0f} % at {place}, within its error " + _LIMIT
+        return _measured(CAUDA, text, perhaps, sure=False)
+    thin = [m for m in diameters if _range(m)[1] > CAUDA_ABOVE_PCT and m.place not in known]
     if thin:
-        text = "diameter of the sac reduced by {value:.0f} % at {place}, its area was not measured"
+        text = "diameter of the sac reduced by {value:.0f} % at {place}, its area was not compared: " + _LIMIT
         return _measured(CAUDA, text, thin, sure=False)
     return _calm(CAUDA, f"{len({m.place for m in (*areas, *diameters)})} places measured")
 
@@ -147,22 +155,27 @@ def unstable_flag(evidence: Evidence) -> Finding:
     beside = [m for m in slips if {m.level, m.lower} & broken]
     if beside:
         return _measured(UNSTABLE, "slip of {value:.0f} % at {place}, beside a fracture-level body", beside)
-    new = evidence.clinical.new_translation
     cervical = [m for m in evidence.named("slip_mm") if m.level is not None and m.level.region == "C"]
-    far = [m for m in cervical if abs(m.value or 0.0) >= TRANSLATION_FROM_MM]
-    if far and new is not Answer.NO:
-        text = "translation of {value:.1f} mm at {place}" + (
-            "" if new is Answer.YES else ", not known whether it is new"
-        )
-        return _measured(UNSTABLE, text, far, sure=new is Answer.YES)
+    far = [(m, _new(evidence, m)) for m in cervical if abs(m.value or 0.0) >= TRANSLATION_FROM_MM]
+    text = "translation of {value:.1f} mm at {place}"
+    if surely := [m for m, new in far if new is Answer.YES]:
+        return _measured(UNSTABLE, text, surely)
+    if perhaps := [m for m, new in far if new is Answer.UNKNOWN]:
+        return _measured(UNSTABLE, f"{text}, not known whether it is new", perhaps, sure=False)
     gaps = [f"SINS of {s.level} is not determined ({s.low}-{s.high})" for s in scores if s.high >= UNSTABLE_FROM]
     gaps += [] if evidence.named("slip_mm") else ["slip was not measured"]
     gaps += [] if evidence.searched else ["marrow was not searched"]
     return _open(UNSTABLE, "; ".join(gaps)) if gaps else _calm(UNSTABLE, f"{len(scores)} levels scored")
 
 
+def _new(evidence: Evidence, slip: Measurement) -> Answer:
+    """Whether a slip is new, as the user says of either of its vertebrae."""
+    answers = [evidence.clinical.translation_at(level) for level in slip.levels]
+    return next((answer for answer in (Answer.YES, Answer.NO) if answer in answers), Answer.UNKNOWN)
+
+
 def fracture_flag(evidence: Evidence) -> Finding:
-    """A fracture-level body with malignant features."""
+    """A fracture-level body with malignant features; those that were not measured may be there."""
     broken = [cause for cause in fracture_causes(evidence) if cause.loss_pct >= FRACTURE_FROM_PCT]
     worry = [cause for cause in broken if len(cause.malignant) >= MALIGNANT_FROM]
     if worry:
@@ -175,6 +188,10 @@ def fracture_flag(evidence: Evidence) -> Finding:
     unseen = [str(cause.level) for cause in broken if not cause.searched]
     if unseen:
         return _open(FRACTURE, f"marrow of {', '.join(unseen)} was not searched")
+    untold = [cause for cause in broken if len(cause.malignant) + len(cause.unknown) >= MALIGNANT_FROM]
+    if untold:
+        text = "; ".join(f"{', '.join(cause.unknown)} of {cause.level}" for cause in untold)
+        return _open(FRACTURE, f"not measured: {text}")
     return _calm(FRACTURE, f"{len(broken)} fracture-level bodies")
 
 
@@ -193,27 +210,44 @@ def metastases_flag(evidence: Evidence) -> Finding:
 
 
 def collection_flag(evidence: Evidence) -> Finding:
-    """An epidural mass beside discitis features that takes up contrast agent; its rim is not told from its middle."""
+    """An epidural mass beside features of discitis; whether it is fluid, or enhances at its rim only, is not measured.
+
+    So it is never sure. A mass that takes up more contrast agent than healthy marrow is possibly one; one that does not
+    may still have a thin rim, and nobody can say.
+    """
     if not evidence.searched:
         return _open(COLLECTION, "marrow was not searched")
     masses = [
-        lesion
+        (lesion, features)
         for lesion, signs, entities in evidence.judged
-        if signs.epidural_mm3 >= COLLECTION_FROM_MM3 and any(e.kind is Kind.DISCITIS for e in entities)
+        if signs.epidural_mm3 is None or signs.epidural_mm3 >= COLLECTION_FROM_MM3
+        if (features := discitis_features(lesion, signs, entities)) is not False
     ]
-    bright = [v for v in masses if (evidence.value(f"{v.id}.lesion_enhancement_pct") or 0.0) > 0]
+    sizes = {v.id: evidence.value(f"{v.id}.lesion_epidural_volume") for v, _ in masses}
+    infected = [v for v, features in masses if features and sizes[v.id] is not None]
+    bright = [v for v in infected if (evidence.value(f"{v.id}.lesion_enhancement_pct") or 0.0) > ENHANCING_ABOVE_PCT]
+    untold = "whether it is fluid or enhances at its rim only is not measured"
     if bright:
-        levels = tuple(dict.fromkeys(level for lesion in bright for level in lesion.levels))
-        text = (
-            f"epidural part of a lesion that may be discitis at {', '.join(map(str, levels))} takes up contrast agent"
-        )
-        return _raised(COLLECTION, text, [f"{v.id}.lesion_epidural_volume" for v in bright], levels, sure=False)
-    seen = f"; {masses[0].level} has an epidural part and may be discitis" if masses else ""
+        levels = _levels_of(bright)
+        text = f"epidural mass beside features of discitis at {', '.join(map(str, levels))} takes up contrast agent"
+        ids = [f"{v.id}.lesion_{name}" for v in bright for name in ("epidural_volume", "enhancement_pct")]
+        return _raised(COLLECTION, f"{text}; {untold}", ids, levels, sure=False)
+    where = ", ".join(map(str, _levels_of(infected)))
+    seen = f"; an epidural mass lies beside features of discitis at {where}, {untold}" if infected else ""
     if not any(series.contrast_agent == "given" for series in evidence.used):
         return _open(COLLECTION, f"no series after contrast agent was read{seen}")
-    if any(evidence.value(f"{v.id}.lesion_enhancement_pct") is None for v in masses):
-        return _open(COLLECTION, f"enhancement was not measured{seen}")
-    return _calm(COLLECTION, "no enhancing epidural part beside discitis features")
+    if infected:
+        return _open(COLLECTION, f"no clear uptake of contrast agent was measured{seen}")
+    if masses:
+        where = ", ".join(map(str, _levels_of([v for v, _ in masses])))
+        return _open(COLLECTION, f"whether an epidural mass or features of discitis lie at {where} was not measured")
+    return _calm(COLLECTION, "no epidural mass beside features of discitis")
+
+
+def _range(measurement: Measurement) -> tuple[float, float]:
+    """The 95 % interval, or the value alone."""
+    value = measurement.value or 0.0
+    return measurement.interval or (value, value)
 
 
 def _below_conus(measurement: Measurement) -> bool:

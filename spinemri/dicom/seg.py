@@ -2,13 +2,14 @@
 
 A SEG holds frames only where a segment is drawn, so slices and whole frames may be absent; the grid is the one that its
 frames span, empty where nothing is stored. Segment numbers become voxel values. Overlapping and fractional segments
-have no single value per voxel and are refused.
+have no single value per voxel and are refused; a refusal shows the segments' numbers and labels. The series that a SEG
+refers to is kept: it is the one that was drawn on.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import highdicom
 import numpy as np
@@ -21,18 +22,33 @@ from spinemri.read import named_contrast, read_volume, suffix_of, volume_series
 from spinemri.series import Series
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
 
-def load_labels(path: Path, frame_of: Callable[[str], str | None] = str) -> Image:
-    """The mask of a file; its series says no more than the contrast that a volume file's name states.
+_SHOWN = 30  # segments that a message names
+
+
+class SegObject(NamedTuple):
+    """A SEG's (k, j, i) voxels with segment numbers, its grid, number -> Segment Label, and the series it refers to."""
+
+    voxels: NDArray[np.uint16]
+    geometry: Geometry
+    segments: dict[int, str]
+    series_uid: str | None
+
+
+def load_labels(path: Path, stand_in: Callable[[str], str | None] = str) -> tuple[Image, str]:
+    """The mask of a file, and its segments in words ('' for a volume).
+
+    The mask's series says no more than the contrast that a volume file's name states, or which series a SEG refers to
+    (``series_uid``, '' when that is not known).
 
     Parameters
     ----------
-    frame_of : what stands for a frame of reference in the study that the mask is compared with; None: unknown
+    stand_in : what stands for a UID in the study that the mask is compared with; None: unknown
 
     Raises
     ------
@@ -43,43 +59,52 @@ def load_labels(path: Path, frame_of: Callable[[str], str | None] = str) -> Imag
         raise InputError(f"labels {path.name}: no such file")
     try:
         if suffix_of(path):
-            return read_volume(path, volume_series(path, path.parent, named_contrast(path)))
-        voxels, geometry, _ = load_seg(path)
+            image = read_volume(path, volume_series(path, path.parent, named_contrast(path)))
+            return replace(image, series=image.series.model_copy(update={"series_uid": ""})), ""
+        seg = load_seg(path)
     except SeriesError as error:
         raise InputError(f"labels {path.name}: {error}") from error
-    frame = frame_of(geometry.frame_of_reference_uid) if geometry.frame_of_reference_uid else None
-    return Image(voxels, replace(geometry, frame_of_reference_uid=frame), Series(series_uid=""))
+    known = (seg.geometry.frame_of_reference_uid, seg.series_uid)
+    frame, series = (stand_in(uid) if uid else None for uid in known)
+    grid = replace(seg.geometry, frame_of_reference_uid=frame)
+    return Image(seg.voxels, grid, Series(series_uid=series or "")), _said(seg.segments)
 
 
-def load_seg(path: Path) -> tuple[NDArray[np.uint16], Geometry, dict[int, str]]:
-    """Voxels, grid and segments of a DICOM SEG object.
-
-    Returns
-    -------
-    (k, j, i) voxels that hold segment numbers, the grid with its frame of reference, and number -> Segment Label
+def load_seg(path: Path) -> SegObject:
+    """A DICOM SEG object.
 
     Raises
     ------
     SeriesError
-        No DICOM SEG, segments that overlap or are fractional, or frames that do not form a regular grid.
+        No DICOM SEG, segments that overlap or are fractional, or frames that do not form a regular grid; the message
+        names the segments.
     """
     try:
         with lenient():
             seg = highdicom.seg.segread(path)
     except READ_ERRORS as error:
         raise SeriesError("neither a NIfTI, NRRD or MetaImage volume nor a DICOM SEG object") from error
-    if seg.segmentation_type is highdicom.seg.SegmentationTypeValues.FRACTIONAL:
-        raise SeriesError("a fractional segmentation; expected one value per voxel (BINARY or LABELMAP)")
     names = {int(n): str(seg.get_segment_description(n).segment_label) for n in seg.segment_numbers}
+    if seg.segmentation_type is highdicom.seg.SegmentationTypeValues.FRACTIONAL:
+        text = "a fractional segmentation; expected one value per voxel (BINARY or LABELMAP)"
+        raise SeriesError(f"{text}; {_said(names)}")
     try:
         with lenient():
             volume = seg.get_volume(combine_segments=True, dtype=np.uint16)
         voxels, geometry = np.asarray(volume.array), _geometry(volume)
     except RuntimeError as error:
-        raise SeriesError(f"segments overlap or the frames form no regular grid ({error})") from error
+        raise SeriesError(f"segments overlap or the frames form no regular grid ({error}); {_said(names)}") from error
     except (*READ_ERRORS, GeometryError) as error:
-        raise SeriesError(f"its frames form no regular grid ({error})") from error
-    return voxels, geometry, names
+        raise SeriesError(f"its frames form no regular grid ({error}); {_said(names)}") from error
+    referred = {str(item.SeriesInstanceUID) for item in seg.get("ReferencedSeriesSequence", ())}
+    return SegObject(voxels, geometry, names, referred.pop() if len(referred) == 1 else None)
+
+
+def _said(segments: Mapping[int, str]) -> str:
+    """'segments in the file: 1 'cord', 3 'L5''."""
+    shown = [f"{number} {label!r}" for number, label in list(segments.items())[:_SHOWN]]
+    more = f" … ({len(segments)} in all)" if len(segments) > _SHOWN else ""
+    return f"segments in the file: {', '.join(shown) or 'none'}{more}"
 
 
 def _geometry(volume: highdicom.Volume) -> Geometry:

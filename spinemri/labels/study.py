@@ -1,4 +1,7 @@
-"""Masks of a study: each is laid onto the series it belongs to and takes the place of the network's."""
+"""Masks of a study: each is laid onto the series it belongs to and takes the place of the network's.
+
+Which series that is follows from the masks, never from the order of the files.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,12 @@ import numpy as np
 
 from spinemri.errors import InputError
 from spinemri.labels.convert import from_labels
-from spinemri.labels.place import laid_on, series_of
+from spinemri.labels.place import laid_on, places_of
+from spinemri.labels.schemes import scheme_named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from spinemri.image import Image
     from spinemri.labels.convert import ForeignLabels
@@ -27,11 +32,15 @@ _NEARLY_MM = 60.0
 
 @dataclass(frozen=True, eq=False)
 class LabelFile:
-    """A mask: its voxels, the file's name for messages to the user, and what stands for it in results."""
+    """A mask: its voxels, the file's name for messages to the user, and what stands for it in results.
+
+    ``segments`` says in words which segments a DICOM SEG names; a refusal repeats it.
+    """
 
     image: Image
     name: str
     shown: str
+    segments: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +49,22 @@ class StudyLabels:
 
     by_image: Mapping[int, Anatomy]
     record: Mapping[str, str]
+
+
+def check_files(paths: Sequence[Path], scheme: str | None) -> None:
+    """Whether label files and their scheme can be used, as far as that is known before the work begins.
+
+    Raises
+    ------
+    InputError
+        One is given without the other, the scheme is unknown or cannot be used, or a file is not there.
+    """
+    if bool(paths) != bool(scheme):
+        raise InputError("label files and the scheme of their numbers are given together (--labels, --labels-from)")
+    if scheme and (refusal := scheme_named(scheme).refusal):
+        raise InputError(f"labels, scheme {scheme}: {refusal}")
+    if missing := [path.name for path in paths if not path.is_file()]:
+        raise InputError(f"labels {', '.join(missing)}: no such file")
 
 
 def label_study(
@@ -54,18 +79,15 @@ def label_study(
     Raises
     ------
     InputError
-        A mask cannot be used under the scheme, is implausible, or belongs to no series.
+        A mask cannot be used under the scheme, is implausible, or belongs to no series, or to one of several.
     """
     found: dict[int, Anatomy] = {}
+    places = places_of([(file.image, file.name) for file in files], images)
     lowest = {file: _lowest(file.image) for file in files}
     verified = bool(files)
-    for file in files:
+    for file, (n, told) in zip(files, places, strict=True):
         word = anchor if lowest[file] < min(lowest.values()) + _NEARLY_MM else None
-        labels = from_labels(file.image, scheme, name=file.name, anchor=word)
-        try:
-            n, told = series_of(file.image, images, contrast=file.image.series.contrast, taken=found)
-        except InputError as error:
-            raise InputError(f"labels {file.name}: {error}") from error
+        labels = _read(file, scheme, word)
         segmentation = laid_on(replace(labels.segmentation, made_by=f"{scheme} ({file.shown})"), images[n])
         shown = {structure.level for structure in segmentation.structures.values()}
         names = tuple(a for a in labels.assignments if a.level in shown)
@@ -77,6 +99,13 @@ def label_study(
         "numbering_verified": "yes" if verified else "no",
     }
     return StudyLabels(found, record if files else {})
+
+
+def _read(file: LabelFile, scheme: str, anchor: Anchor | None) -> ForeignLabels:
+    try:
+        return from_labels(file.image, scheme, name=file.name, anchor=anchor)
+    except InputError as error:
+        raise InputError(f"{error}; {file.segments}" if file.segments else str(error)) from error
 
 
 def _origin(labels: ForeignLabels) -> str:

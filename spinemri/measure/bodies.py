@@ -73,7 +73,9 @@ def _shape(
     if vertebra.excluded:
         return Gap(Status.EXCLUDED, vertebra.excluded)
     shape = body_shape(mask, segmentation.geometry, upward, missing.get(vertebra.series_uid, frozenset()))
-    return shape or Gap(Status.NOT_ASSESSABLE, f"the outline of the body of {level} cannot be followed")
+    if shape is None:
+        return Gap(Status.NOT_ASSESSABLE, f"the outline of the body of {level} cannot be followed")
+    return shape.drawn(segmentation.border_sd_mm)
 
 
 def with_sacrum(
@@ -88,7 +90,8 @@ def with_sacrum(
             continue
         up, skipped = upward_by_level(spine)[vertebra.level], missing.get(vertebra.series_uid, frozenset())
         shape = body_shape(segmentation.mask(body), segmentation.geometry, up, skipped)
-        found[vertebra.level] = shape or found[vertebra.level]
+        if shape is not None:
+            found[vertebra.level] = shape.drawn(segmentation.border_sd_mm)
     return found
 
 

@@ -74,10 +74,11 @@ def canal_measurements(
         chosen = [readings[p] for p in places]
         lost = _lost(chosen, sacs, places, excluded)
         for n, place in enumerate(places):
-            pixel_sd = sacs.edge_sd_mm(place.series_uid)
+            uid = place.series_uid
+            pixel_sd = sacs.edge_sd_mm(uid)
             results[place] = [
                 *sac_statements(place, chosen[n], pixel_sd),
-                *cord_statements(place, chosen[n], pixel_sd, sacs.slice_mm(place.series_uid)),
+                *cord_statements(place, chosen[n], (pixel_sd, sacs.border_sd_mm(uid)), sacs.slice_mm(uid)),
                 *compromise_statements(place, chosen[n], [losses[n] for losses in lost], (places, chosen)),
                 *signal_statements(place, chosen[n].plane, signals, _gap(chosen[n].cord)),
             ]

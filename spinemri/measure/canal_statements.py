@@ -1,7 +1,8 @@
 """What was read of sac and cord at one place, as measurements with intervals, or with the reason why there are none.
 
 The standard deviations are those of the pixels and of the distance of slices, as found on simulated spines whose masks
-are true (``docs/accuracy.md``); what a network draws wrong is not in them.
+are true (``docs/accuracy.md``); to the cord's area comes how well its border was drawn. What a network draws wrong
+beyond that is not in them.
 """
 
 from __future__ import annotations
@@ -57,16 +58,23 @@ def sac_statements(place: Place, reading: CanalReading, sd: float) -> list[Measu
     return [m.model_copy(update={"flags": (*plane.flags, *off)}) for m in (stated, area)]
 
 
-def cord_statements(place: Place, reading: CanalReading, sd: float, slice_mm: float) -> list[Measurement]:
-    """Diameter, area, share of the sac, fluid around and displacement of the cord."""
+def cord_statements(place: Place, reading: CanalReading, sd: tuple[float, float], slice_mm: float) -> list[Measurement]:
+    """Diameter, area, share of the sac, fluid around and displacement of the cord.
+
+    Parameters
+    ----------
+    sd : standard deviations, mm, of a length between two edges as the pixels give it, and of where a border was drawn
+    """
     here, cord = replace(place, kind=StructureKind.CORD), reading.cord
     if isinstance(cord, Gap):
         return [here.absent(name, cord) for name in CORD_NAMES]
-    ap_sd = float(np.hypot(sd, _CORD_AP_PER_SLICE * slice_mm))
+    ap_sd = float(np.hypot(sd[0], _CORD_AP_PER_SLICE * slice_mm))
+    drawn = sd[1] * math.sqrt(4 * math.pi / cord.area) if cord.area else 0.0  # outline of a circle of that area / it
+    area_sd = math.hypot(_CORD_AREA_SD, drawn)
     every, share = (0.0, math.inf), (0.0, 1.0)
     values = {
-        "cord_area": (cord.area, _CORD_AREA_SD * (cord.area or 0.0), _NO_AREA, every),
-        "occupation_ratio": (cord.occupation, _CORD_AREA_SD * (cord.occupation or 0.0), _NO_AREA, share),
+        "cord_area": (cord.area, area_sd * (cord.area or 0.0), _NO_AREA, every),
+        "occupation_ratio": (cord.occupation, area_sd * (cord.occupation or 0.0), _NO_AREA, share),
         "csf_ring_fraction": (cord.ring, _RING_SD, _NO_RING, share),
         "cord_shift_mm": (cord.shift, _SHIFT_SD_MM, _ALONE, (-math.inf, math.inf)),
     }

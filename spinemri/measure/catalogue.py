@@ -49,6 +49,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("cord_area", "mm2", "area of the cord perpendicular to the sac's centre line"),
     Measure("occupation_ratio", "1", "area of the cord / area of the thecal sac"),
     Measure("csf_ring_fraction", "1", "share of the cord's front and back edge with visible fluid"),
+    Measure("sas_obliteration", "1", "share of the space between sac and cord lost against the nearest normal levels"),
     Measure("cord_shift_mm", "mm", "the cord's centre behind where it would run between the levels above and below"),
     Measure("cord_t2_ratio", "1", "T2w signal of the cord / what the patient's own cord leads one to expect there"),
     Measure("cord_t2_length_mm", "mm", "length of the stretch of raised T2w signal of the cord that reaches here"),
@@ -74,8 +75,10 @@ MEASURES: tuple[Measure, ...] = (
     Measure("endplate_depression_inferior_mm", "mm", "depth of the lower endplate below the chord of its corners"),
     Measure("disc_height", "mm", "mean of the anterior, middle and posterior distance of the endplates beside a disc"),
     Measure("disc_height_index", "1", "disc height / mean height of the adjacent bodies"),
+    Measure("posterior_disc_height", "mm", "distance of the endplates beside a disc at the posterior wall"),
     Measure("disc_bulge_mm", "mm", "posterior margin of the disc behind the line of the posterior endplate corners"),
     Measure("disc_signal_to_csf", "1", "T2w signal of the middle of a disc / of CSF beside it"),
+    Measure("posterior_ligament_ratio", "1", "signal between two spinous processes on STIR or T2w-FS / of muscle"),
     Measure(
         "foraminal_height_left", "mm", "left neural foramen: lower border of the upper pedicle to the lower pedicle"
     ),

@@ -1,15 +1,17 @@
-"""Height, height index and bulge of every disc, in the disc's own frame.
+"""Height, posterior height, height index and bulge of every disc, in the disc's own frame.
 
 Height: the mean of the anterior, middle and posterior distance between the facing points of the two endplates
-(`vertebra`), along the mean of their normals. Height index: that height / the mean height of the adjacent bodies, each
-the mean of its anterior, middle and posterior height (Masuda et al., Spine 2005;30:5-14); a body that lost 15 % of its
-height or more does not count unless there is no other, and S1 never does. Bulge: how far the posterior margin of the
-disc's mask lies behind the line that joins the posterior corners of the two endplates, the furthest of the medians over
-the slices within 4.5 mm of the midline, at 15 to 85 % of the way between the corners; below 0 where it lies in front.
+(`vertebra`), along the mean of their normals. Posterior height: the last of these three, 5 % of the depth inside the
+wall. Height index: the mean height / the mean height of the adjacent bodies, each the mean of its anterior, middle and
+posterior height (Masuda et al., Spine 2005;30:5-14); a body that lost 15 % of its height or more does not count unless
+there is no other, and S1 never does. Bulge: how far the posterior margin of the disc's mask lies behind the line that
+joins the posterior corners of the two endplates, the furthest of the medians over the slices within 4.5 mm of the
+midline, at 15 to 85 % of the way between the corners; below 0 where it lies in front.
 
 Known failure: a Schmorl node makes the disc higher than a reader would say; a mask of the disc that leaves out an
 extruded fragment hides it; osteophytes at the posterior corners hide a bulge; one beside the midline is not seen.
-Networks draw the posterior corner of S1 several millimetres off: the interval of a bulge at L5-S1 counts that.
+Networks draw the posterior corner of S1 several millimetres off: the intervals of bulge and posterior height at L5-S1
+count that.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from spinemri.spine import Spine
 
 NAMES = ("disc_height", "disc_height_index", "disc_bulge_mm")
+POSTERIOR = "posterior_disc_height"
 _BETWEEN = (0.15, 0.85)
 _STEP_MM = 1.0
 _FACING = 0.5
@@ -78,7 +81,7 @@ def disc_places(spine: Spine) -> Iterator[Place]:
 def disc_measurements(
     spine: Spine, shapes: Shapes, walls: Walls, losses: Mapping[Level, HeightLoss | None], masks: DiscMasks
 ) -> list[Measurement]:
-    """Height, height index and bulge of every disc, head to foot.
+    """Height, height index, bulge and posterior height of every disc, head to foot.
 
     Parameters
     ----------
@@ -91,10 +94,11 @@ def disc_measurements(
         upper, lower = (_shape(shapes, level) for level in (place.level, place.lower))
         if isinstance(upper, Gap) or isinstance(lower, Gap):
             gap = upper if isinstance(upper, Gap) else lower
-            found += [place.absent(name, gap) for name in NAMES if isinstance(gap, Gap)]
+            found += [place.absent(name, gap) for name in (*NAMES, POSTERIOR) if isinstance(gap, Gap)]
             continue
         height = _height(place, upper, lower)
         found += [height, _index(place, height, shapes, losses), _bulge(place, (upper, lower), walls, (spine, masks))]
+        found.append(_posterior(place, upper, lower))
     return found
 
 
@@ -109,11 +113,28 @@ def _shape(shapes: Shapes, level: Level | None) -> BodyShape | Gap:
 def _height(place: Place, upper: BodyShape, lower: BodyShape) -> Measurement:
     normal = unit(upper.inferior_normal + lower.superior_normal)
     heights = (upper.lower - lower.upper) @ normal
-    sd = threshold("interval.disc_height") * max(upper.pixel_mm, lower.pixel_mm)
+    pixel = max(upper.pixel_mm, lower.pixel_mm)
+    sd = float(np.hypot(threshold("interval.disc_height") * pixel, max(upper.edges_sd_mm, lower.edges_sd_mm)))
     middle = (upper.lower[1] + lower.upper[1]) / 2
     half = float(heights.mean()) / 2 * normal
     stated = place.measured(NAMES[0], float(heights.mean()), sd, np.stack([middle + half, middle - half]))
     return stated.model_copy(update={"flags": tuple(dict.fromkeys((*upper.flags, *lower.flags)))})
+
+
+def _posterior(place: Place, upper: BodyShape, lower: BodyShape) -> Measurement:
+    """The distance of the two endplates at the posterior wall; 0 where their masks overlap there."""
+    normal = unit(upper.inferior_normal + lower.superior_normal)
+    height = max(float((upper.lower[2] - lower.upper[2]) @ normal), 0.0)
+    pixel = max(upper.pixel_mm, lower.pixel_mm)
+    sd = float(np.hypot(threshold(f"interval.{POSTERIOR}") * pixel, _sacral_sd(place)))
+    middle, half = (upper.lower[2] + lower.upper[2]) / 2, height / 2 * normal
+    stated = place.measured(POSTERIOR, height, sd, np.stack([middle + half, middle - half]), (0.0, np.inf))
+    return stated.model_copy(update={"flags": tuple(dict.fromkeys((*upper.flags, *lower.flags)))})
+
+
+def _sacral_sd(place: Place) -> float:
+    """What the posterior corner of S1 adds to an error beside it, mm."""
+    return threshold("interval.sacral_corner") / 2 if place.lower and place.lower.region == "S" else 0.0
 
 
 def _index(place: Place, height: Measurement, shapes: Shapes, losses: Mapping[Level, HeightLoss | None]) -> Measurement:
@@ -161,8 +182,8 @@ def _bulge(
     at = int(np.nanargmax(furthest))
     height = float(edges[at] + edges[at + 1]) / 2
     ends = line.to_patient([[0.0, 0.0, height], [0.0, furthest[at], height]])
-    sacral = threshold("interval.sacral_corner") / 2 if place.lower and place.lower.region == "S" else 0.0
-    sd = float(np.hypot(threshold("interval.disc_bulge") * max(body.pixel_mm for body in bodies), sacral))
+    pixel = max(body.pixel_mm for body in bodies)
+    sd = float(np.hypot(threshold("interval.disc_bulge") * pixel, _sacral_sd(place)))
     return place.measured(NAMES[2], float(furthest[at]), sd, ends).model_copy(update={"series_uid": uid})
 
 

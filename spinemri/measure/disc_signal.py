@@ -13,6 +13,7 @@ than its nucleus. An echo time far from 100 ms changes the ratio: compare examin
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from spinemri.geometry import Geometry
     from spinemri.image import Image
     from spinemri.measure.frame import Frame
     from spinemri.segmentation import Segmentation
@@ -46,6 +48,7 @@ THIN = "thin_disc"
 NO_T2 = Gap(Status.NOT_ASSESSABLE, "no T2w series shows this disc")
 _DEPTH, _WIDTH = 0.5, 1 / 3  # shares of the disc that count as its middle
 _REACH_MM = 15.0
+_BESIDE_MM = 45.0  # from a disc's edge to the far side of the sac, and more
 _CSF_PERCENTILE = 80.0
 _FEW = 12
 
@@ -74,21 +77,23 @@ def disc_signals(spine: Spine, images: Sequence[Image], segmentations: Mapping[s
 
 def _signal(place: Place, up: NDArray[np.float64], image: Image, segmentation: Segmentation) -> Measurement | Gap:
     """The ratio in one image, or why there is none."""
-    disc = segmentation.mask(Structure(StructureKind.DISC, place.level, place.lower))
-    if not disc.any():
+    whole = segmentation.mask(Structure(StructureKind.DISC, place.level, place.lower))
+    if not whole.any():
         return NO_T2
-    grid = segmentation.geometry
-    across = grid.axis_along(0)
-    allowed = np.ones(disc.shape, dtype=bool)
-    if across == 0:
+    allowed = np.ones(whole.shape, dtype=bool)
+    if segmentation.geometry.axis_along(0) == 0:
         allowed[[*image.missing_slices]] = False
+    box = _around(whole, segmentation.geometry)
+    disc, allowed, intensities = whole[box], allowed[box], image.voxels[box]
+    grid = _part(segmentation.geometry, box)
+    segmentation = replace(segmentation, voxels=segmentation.voxels[box], geometry=grid)
     places = grid.to_patient(np.argwhere(disc))
     if image.near_seam(places.mean(axis=0)):
         return Gap(Status.EXCLUDED, f"within {SEAM_MARGIN_MM:.0f} mm of a seam of a composed series")
     frame = frame_from(places.mean(axis=0), up, left_axis(grid))
     middle = _middle(disc & allowed, segmentation, frame, frame.to_local(places))
     fluid = _fluid(middle, segmentation, frame)
-    values = [np.asarray(image.voxels[mask], dtype=np.float64) for mask in (middle, fluid & allowed)]
+    values = [np.asarray(intensities[mask], dtype=np.float64) for mask in (middle, fluid & allowed)]
     if min(len(v) for v in values) < _FEW:
         which = "disc" if len(values[0]) < _FEW else "CSF beside it"
         return Gap(Status.NOT_ASSESSABLE, f"too few voxels of the {which} on T2w")
@@ -101,6 +106,21 @@ def _signal(place: Place, up: NDArray[np.float64], image: Image, segmentation: S
     inner = ndimage.binary_erosion(disc, in_plane(grid))
     flags = () if (middle & inner).any() else (THIN,)
     return stated.model_copy(update={"series_uid": image.series.series_uid, "flags": flags})
+
+
+def _around(disc: Mask, grid: Geometry) -> tuple[slice, ...]:
+    """The part of a grid that holds a disc and the sac beside it."""
+    reach = [0 if axis == grid.axis_along(0) else int(_BESIDE_MM / mm) for axis, mm in enumerate(grid.spacing)]
+    spans = [np.flatnonzero(disc.any(axis=tuple(b for b in range(3) if b != a))) for a in range(3)]
+    pairs = zip(spans, reach, strict=True)
+    return tuple(slice(max(0, int(span[0]) - more), int(span[-1]) + 1 + more) for span, more in pairs)
+
+
+def _part(grid: Geometry, box: tuple[slice, ...]) -> Geometry:
+    """The grid of a part of an array."""
+    x, y, z = (float(v) for v in grid.to_patient([part.start for part in box]))
+    k, j, i = (len(range(*part.indices(n))) for part, n in zip(box, grid.shape, strict=True))
+    return replace(grid, shape=(k, j, i), origin=(x, y, z))
 
 
 def _middle(disc: Mask, segmentation: Segmentation, frame: Frame, local: NDArray[np.float64]) -> Mask:

@@ -189,7 +189,8 @@ def _depression(place: Place, shape: BodyShape, *, upper: bool) -> Measurement:
     lowest = int(np.nanargmin(heights))
     along = float((edges[lowest] + edges[lowest + 1]) / 2)
     ends = frame.to_patient([[0.0, along, 0.0], [0.0, along, heights[lowest]]])
-    return place.measured(name, -float(heights[lowest]), threshold("interval.endplate_depression"), ends)
+    sd = float(np.hypot(threshold("interval.endplate_depression") * shape.pixel_mm, shape.edges_sd_mm))
+    return place.measured(name, -float(heights[lowest]), sd, ends)
 
 
 def _expected_wall(height: NDArray[np.float64], behind: NDArray[np.float64]) -> NDArray[np.float64]:

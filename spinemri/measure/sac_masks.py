@@ -88,6 +88,11 @@ class SacMasks:
         """Standard deviation of a length between two edges that the pixels alone give; 0 without a series."""
         return _EDGE_SD_VOXELS * self.pixel_mm(uid)
 
+    def border_sd_mm(self, uid: str | None) -> float:
+        """Standard deviation of where a border was drawn; 0 without a series."""
+        segmentation = self.segmentations.get(uid or "")
+        return 0.0 if segmentation is None else segmentation.border_sd_mm
+
     def _size_mm(self, uid: str | None, world_axis: int) -> float:
         segmentation = self.segmentations.get(uid or "")
         grid = None if segmentation is None else segmentation.geometry

@@ -4,6 +4,10 @@ A corner is where the endplate meets the anterior or posterior wall moved inward
 osteophyte on the rim is not measured; the endplate there is a parabola through all of it, shifted and tilted onto the
 4 to 22 % of depth next to that wall. The mid-points lie half-way between the corners, on the middle 24 % of the depth.
 A cervical body is only 15 mm deep: both stretches are widened to a few voxels there, for a line needs points.
+
+Where a slice gives no points so, it is read once more as that of a badly broken body: an endplate may be dented deeper
+than a ledge is high, and a wall that leans by more than 20 degrees carries a fragment: its line then has the direction
+of the other wall and lies on its foremost third.
 """
 
 from __future__ import annotations
@@ -33,6 +37,9 @@ _NOISE_VOXELS = 0.35
 _PLATE_BAND = 0.25  # fraction of the height
 _DENT_MM = 1.5
 _MIN_PICK_GAP = 0.08  # fraction of the depth
+_FACING_BROKEN = 0.45  # an endplate that is dented deeply is steep at its rims
+_STEEPEST_WALL = 0.36  # mm per mm; beyond it, a wall's line follows a fragment
+_FOREMOST = 30  # percent of a wall's points that lie in front of its line where a fragment lies behind it
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,26 +60,37 @@ def slice_points(outline: Contour, frame: Frame, pixel_mm: float) -> SlicePoints
     frame : the body's axes as far as they are known; the superior axis within about 35 degrees
     pixel_mm : voxel size within the slice
     """
+    found = _slice_points(outline, frame, pixel_mm, broken=False)
+    return found or _slice_points(outline, frame, pixel_mm, broken=True)
+
+
+def _slice_points(outline: Contour, frame: Frame, pixel_mm: float, *, broken: bool) -> SlicePoints | None:
     local = frame.to_local(outline.points)
     facing = outline.normals @ np.stack([frame.posterior, frame.superior], axis=1)
     outer = local[:, 2] * facing[:, 1] > 0  # the upper endplate lies above the centre, the lower one below
-    plates = [outer & (sign * facing[:, 1] > FACING) for sign in (1, -1)]
+    least = _FACING_BROKEN if broken else FACING
+    plates = [outer & (sign * facing[:, 1] > least) for sign in (1, -1)]
     if min(np.count_nonzero(p) for p in plates) < 2 * MIN_POINTS:
         return None
     top, bottom = (float(np.median(local[p, 2])) for p in plates)
-    plates = [p & _near_line(local, p, _PLATE_BAND * (top - bottom), pixel_mm) for p in plates]
-    walls = []
+    if not broken:
+        plates = [p & _near_line(local, p, _PLATE_BAND * (top - bottom), pixel_mm) for p in plates]
+    walls, points = [], []
     for sign in (-1, 1):
         band = np.abs(local[:, 2] - (top + bottom) / 2) < 0.36 * (top - bottom)
         wall = band & (sign * facing[:, 0] > FACING) & (sign * local[:, 1] > 0)
         if np.count_nonzero(wall) < MIN_POINTS:
             return None
         walls.append(robust_line(local[wall, 2], local[wall, 1], _NOISE_VOXELS * pixel_mm))
+        points.append(local[wall, 1:])
+    if broken and abs(walls[1][1]) > _STEEPEST_WALL:
+        slope = float(np.clip(walls[0][1], -_STEEPEST_WALL, _STEEPEST_WALL))
+        walls[1] = float(np.percentile(points[1][:, 0] - slope * points[1][:, 1], _FOREMOST)), slope
     found = [_plate_points(local[p, 1:], walls, pixel_mm, sign) for p, sign in zip(plates, (1, -1), strict=True)]
     if any(f is None for f in found):
         return None
-    points = np.stack([f[0] for f in found if f is not None])
-    return SlicePoints(points, float(np.median(local[:, 0])), any(f[1] for f in found if f is not None))
+    six = np.stack([f[0] for f in found if f is not None])
+    return SlicePoints(six, float(np.median(local[:, 0])), any(f[1] for f in found if f is not None))
 
 
 def _near_line(

@@ -15,8 +15,10 @@ from spinemri.measure.canal import canal_measurements
 from spinemri.measure.disc import DiscMasks, disc_measurements
 from spinemri.measure.disc_signal import disc_signals
 from spinemri.measure.foramen import foraminal_measurements
+from spinemri.measure.ligaments import ligament_measurements
 from spinemri.measure.posterior_wall import posterior_walls, wall_measurements
 from spinemri.measure.sac_masks import SacMasks
+from spinemri.measure.subarachnoid import subarachnoid_measurements
 from spinemri.measure.volume_loss import volume_losses
 
 if TYPE_CHECKING:
@@ -24,21 +26,33 @@ if TYPE_CHECKING:
 
     from spinemri.image import Image
     from spinemri.measurement import Measurement
+    from spinemri.quality import SeriesQuality
     from spinemri.segmentation import Segmentation
     from spinemri.spine import Spine
 
 _NO_SAC_REFERENCE_PCT = 20.0
-_ORDER = {StructureKind.DISC: 1, StructureKind.THECAL_SAC: 2, StructureKind.CORD: 3}
+_ORDER = {
+    StructureKind.DISC: 1,
+    StructureKind.POSTERIOR_ELEMENTS: 1,
+    StructureKind.THECAL_SAC: 2,
+    StructureKind.CORD: 3,
+}
 
 
-def measure(spine: Spine, images: Sequence[Image], segmentations: Sequence[Segmentation]) -> tuple[Measurement, ...]:
-    """All measurements of a study, bodies first, then discs, the thecal sac and the cord, each from head to foot.
+def measure(
+    spine: Spine,
+    images: Sequence[Image],
+    segmentations: Sequence[Segmentation],
+    quality: Sequence[SeriesQuality] = (),
+) -> tuple[Measurement, ...]:
+    """All measurements of a study: bodies first, then discs and ligaments, sac and cord, each from head to foot.
 
     Parameters
     ----------
     spine : which vertebrae there are and which series shows each of them, and the sac, best
-    images : the loaded series; only their missing slices and seams matter here, and those are not measured
+    images : the loaded series
     segmentations : masks on their series' own grids, found by ``series_uid``
+    quality : of the series: signal is not read where fat suppression failed
 
     Returns
     -------
@@ -47,10 +61,13 @@ def measure(spine: Spine, images: Sequence[Image], segmentations: Sequence[Segme
     """
     by_uid = {s.series_uid: s for s in segmentations}
     frames = {v.level: _frame(by_uid.get(v.series_uid)) for v in spine.vertebrae}
+    suppression = {q.series_uid: q.check("fat_suppression") for q in quality}
     found: list[Measurement] = []
     for frame in dict.fromkeys(frames.values()):
         here = tuple(v for v in spine.vertebrae if frames[v.level] == frame)
-        found += _in_one_frame(spine.model_copy(update={"vertebrae": here}), images, by_uid)
+        part = spine.model_copy(update={"vertebrae": here})
+        found += _in_one_frame(part, images, by_uid)
+        found += ligament_measurements(part, images, by_uid, suppression)
     composed = {image.series.series_uid: image for image in images if image.series.composed}
     stated = [_flagged(m, composed) for m in found]
     return tuple(sorted(stated, key=lambda m: _ORDER.get(m.kind, 0)))
@@ -82,7 +99,8 @@ def _in_one_frame(
     discs += foraminal_measurements(spine, whole, images, DiscMasks(segmentations, missing))
     aligned = alignment_measurements(spine, shapes, losses, segmentations, missing)
     sacs = SacMasks(segmentations, images, missing)
-    return [*bodies, *aligned, *discs, *canal_measurements(spine, shapes, sacs, images, deformed)]
+    canal = canal_measurements(spine, shapes, sacs, images, deformed)
+    return [*bodies, *aligned, *discs, *canal, *subarachnoid_measurements(canal, deformed)]
 
 
 def _flagged(measurement: Measurement, composed: Mapping[str, Image]) -> Measurement:

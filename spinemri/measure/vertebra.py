@@ -18,6 +18,7 @@ import numpy as np
 from spinemri.measure.contour import contour, main_component
 from spinemri.measure.frame import Frame, frame_from, left_axis, robust_line
 from spinemri.measure.six_points import FACING, INSET, MIN_POINTS, SlicePoints, slice_points
+from spinemri.norms import threshold
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
 COLUMNS = ("anterior", "middle", "posterior")
 _MOST_SLICES = 9
-_EDGE_SD_VOXELS = 0.41  # sqrt(2 / 12): two uniform edges
+_HEIGHT_SD = threshold("interval.body_height")
+_RIM_SD_MM = threshold("interval.anterior_rim")
 _PLATE_REACH_MM = 4.0
 _WALL = (0.06, 0.45)  # of the endplate's length: how far from it a wall is followed
 
@@ -43,13 +45,14 @@ class BodyShape:
     frame : the body's own axes; origin at its centre
     upper, lower : (3, 3) LPS mm; rows are anterior, middle, posterior
     heights : (3,) mm, anterior, middle, posterior
-    sd : (3,) mm, from the voxel size and from the spread over slices
+    sd : (3,) mm, from the voxel size, the spread over slices, the rounded anterior rim, and ``border_sd_mm``
     superior_normal, inferior_normal : unit vectors towards the head, normal to the chord of each endplate
     corners : (2, 2, 3) LPS mm; upper and lower endplate, each carried on to the anterior and the posterior wall
     slices : how many slices were measured
     flags : 'lateral_cut' (the stack ends within the body), 'focal_dent' (a dent such as a Schmorl node at a mid-point)
     outline : edge of the body in those slices
     pixel_mm : voxel size along the superior axis
+    border_sd_mm : how far the border of the mask lies from the true one, standard deviation
     """
 
     frame: Frame
@@ -64,6 +67,17 @@ class BodyShape:
     flags: tuple[str, ...] = ()
     outline: tuple[Contour, ...] = ()
     pixel_mm: float = 1.0
+    border_sd_mm: float = 0.0
+
+    @property
+    def edges_sd_mm(self) -> float:
+        """Standard deviation of a length between two borders of masks that the drawing of both adds."""
+        return float(np.sqrt(2) * self.border_sd_mm)
+
+    def drawn(self, border_sd_mm: float) -> BodyShape:
+        """The same of a mask whose border is that uncertain."""
+        sd = np.hypot(self.sd, np.sqrt(2) * border_sd_mm)
+        return replace(self, sd=sd, border_sd_mm=border_sd_mm)
 
 
 def touches_field_edge(mask: NDArray[np.bool_], geometry: Geometry) -> bool:
@@ -267,7 +281,7 @@ def _combined(frame: Frame, measured: list[SlicePoints], pixel_mm: float, flags:
     normals = [frame.turned(-float(slope), 0.0).superior for slope in slopes]
     dent = ("focal_dent",) if np.mean([m.dent for m in measured]) >= 0.5 else ()
     upper, lower = (frame.to_patient(np.insert(end, 0, 0.0, axis=1)) for end in (centre + half, centre - half))
-    sd = np.hypot(_EDGE_SD_VOXELS * pixel_mm, spread)
+    sd = np.hypot(np.hypot(_HEIGHT_SD * pixel_mm, spread), [_RIM_SD_MM, 0.0, 0.0])
     ends = points[:, [0, 2]] + INSET / (1 - 2 * INSET) * (points[:, [0, 2]] - points[:, [2, 0]])
     corners = frame.to_patient(np.insert(ends, 0, 0.0, axis=-1))
     said, count = (*flags, *dent), len(stack)

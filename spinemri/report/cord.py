@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from spinemri.finding import Certainty
 from spinemri.measurement import BELOW_THE_CORD
-from spinemri.report import phrases
-from spinemri.report.sentences import Section, Sentence, ids, level_ranges
+from spinemri.report import cord_phrases as words
+from spinemri.report.sentences import Section, Sentence, ids, place_ranges
 from spinemri.report.tables import measured, named
 
 if TYPE_CHECKING:
@@ -26,7 +26,11 @@ COMPRESSION, DISPLACEMENT, SIGNAL, ESCC = "cord_compression", "cord_displacement
 _KINDS = (ESCC, COMPRESSION, DISPLACEMENT, SIGNAL)
 _TONES = {Certainty.PRESENT: "abnormal", Certainty.BORDERLINE: "borderline"}
 _AP, _PCT, _RATIO = "cord_ap", "cord_compression_pct", "cord_t2_ratio"
-NAMES = (_AP, "cord_area", "occupation_ratio", "csf_ring_fraction", "cord_shift_mm", _PCT, _RATIO, "cord_t2_length_mm")
+_SPACE = "sas_obliteration"
+NAMES = (
+    _AP, "cord_area", "occupation_ratio", "csf_ring_fraction", _SPACE, "cord_shift_mm", _PCT, _RATIO,
+    "cord_t2_length_mm",
+)  # fmt: skip
 
 
 def is_cord(finding: Finding) -> bool:
@@ -40,25 +44,38 @@ def cord_section(analysis: Analysis) -> Section | None:
     if not any(m.reason == BELOW_THE_CORD or m.value is not None for m in here):
         return None
     sentences = *_found(analysis), *cord_absence(analysis), *_end(analysis), *_missing(here)
-    return Section(phrases.CORD, sentences)
+    return Section(words.CORD, sentences)
 
 
 def cord_absence(analysis: Analysis) -> Iterator[Sentence]:
     """How far compression was excluded and the signal is normal; or that it is not known."""
     compared, signals = measured(named(analysis, _PCT)), measured(named(analysis, _RATIO))
     for kind, found, phrase, nothing in (
-        (COMPRESSION, compared, phrases.CORD_NOT_COMPRESSED, phrases.CORD_COMPRESSION_NONE),
-        (SIGNAL, signals, phrases.CORD_SIGNAL_NORMAL, phrases.CORD_SIGNAL_NONE),
+        (COMPRESSION, compared, words.CORD_NOT_COMPRESSED, words.CORD_COMPRESSION_NONE),
+        (SIGNAL, signals, words.CORD_SIGNAL_NORMAL, words.CORD_SIGNAL_NONE),
     ):
         said = [f for f in analysis.findings if f.kind == kind]
         normal = [f for f in said if f.certainty is Certainty.ABSENT]
         if normal:
             count = f"{len(normal)} other" if any(f.certainty in _TONES for f in said) else str(len(normal))
-            text = phrase.format(count=count, levels=_levels(analysis, normal))
+            text = phrase.format(count=count, levels=_levels(analysis, normal, said))
             yield Sentence(text, tuple(f.id for f in normal))
         elif not found and said:
             reasons = _commonest(m for m in named(analysis, _sure(kind)) if m.reason != BELOW_THE_CORD)
             yield Sentence(nothing.format(reasons="; ".join(reasons)), tuple(f.id for f in said), "limit")
+
+
+def axial_grades(analysis: Analysis) -> Iterator[Sentence]:
+    """One sentence: the grades that need axial T2w images, and the space around the cord that Kang's also rests on."""
+    found = [f for f in analysis.findings if f.kind in words.AXIAL_GRADES]
+    if not found:
+        return
+    evidence = [m for f in found for id_ in f.evidence if (m := analysis.measurement(id_)) is not None]
+    space = next((m for m in evidence if m.name == _SPACE and m.value is not None), None)
+    lost = "" if space is None else words.SPACE_LOST.format(value=100 * max(_value(space), 0.0), place=space.place)
+    names = ", ".join(words.AXIAL_GRADES[f.kind] for f in found)
+    ids_ = (*(f.id for f in found), *((space.id,) if space is not None else ()))
+    yield Sentence(words.AXIAL_GRADES_MISSING.format(names=names, lost=lost), ids_, "limit")
 
 
 def _commonest(missing: Iterable[Measurement]) -> list[str]:
@@ -77,8 +94,10 @@ def _found(analysis: Analysis) -> Iterator[Sentence]:
                 yield Sentence(finding.statement, (finding.id, *finding.evidence), _TONES[finding.certainty])
 
 
-def _levels(analysis: Analysis, findings: Sequence[Finding]) -> str:
-    return level_ranges([level for f in findings for level in f.levels], analysis.spine.levels)
+def _levels(analysis: Analysis, normal: Sequence[Finding], said: Sequence[Finding]) -> str:
+    """Where findings say that nothing is wrong, broken where another of their kind says something else."""
+    own = [f.levels for f in normal]
+    return place_ranges(own, [f.levels for f in said if f.levels not in own], analysis.spine.levels)
 
 
 def _end(analysis: Analysis) -> Iterator[Sentence]:
@@ -86,11 +105,12 @@ def _end(analysis: Analysis) -> Iterator[Sentence]:
     widths = measured(named(analysis, _AP))
     if widths:
         low, high = min(widths, key=_value), max(widths, key=_value)
-        yield Sentence(phrases.CORD_RANGE.format(low=low.value, high=high.value, count=len(widths)), ids(widths))
+        size = {"low": low.value, "high": high.value, "place": low.place}
+        yield Sentence(words.CORD_RANGE.format(**size, count=len(widths)), ids(widths))
     below = [m for m in named(analysis, _AP) if m.reason == BELOW_THE_CORD]
     if widths and below:
         last = max(widths, key=_order)
-        yield Sentence(phrases.CORD_END.format(place=last.place), (last.id, min(below, key=_order).id))
+        yield Sentence(words.CORD_END.format(place=last.place), (last.id, min(below, key=_order).id))
 
 
 def _missing(here: Sequence[Measurement]) -> Iterator[Sentence]:
@@ -98,13 +118,13 @@ def _missing(here: Sequence[Measurement]) -> Iterator[Sentence]:
     gaps: dict[tuple[str, str], list[Measurement]] = {}
     for m in here:
         if m.value is None and m.reason != BELOW_THE_CORD and m.name in (_AP, _PCT) and _level(m).region != "S":
-            gaps.setdefault((m.reason, phrases.CORD_WHAT[m.name]), []).append(m)
+            gaps.setdefault((m.reason, words.CORD_WHAT[m.name]), []).append(m)
     alone = {m.place for m in here if m.name == _AP and m.value is None}
     for (reason, what), found in gaps.items():
         kept = [m for m in found if m.name == _AP or m.place not in alone]
         if kept:
             places = ", ".join(dict.fromkeys(m.place for m in kept))
-            yield Sentence(phrases.CORD_MISSING.format(places=places, what=what, reason=reason), ids(kept), "limit")
+            yield Sentence(words.CORD_MISSING.format(places=places, what=what, reason=reason), ids(kept), "limit")
 
 
 def _level(measurement: Measurement) -> Level:

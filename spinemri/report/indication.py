@@ -34,12 +34,18 @@ def _sentences(clinical: Clinical) -> Iterator[Sentence]:
         yield Sentence(words.ASKED.format(items=items), _CLINICAL)
     answers = {name: str(getattr(clinical, name) or "") for name in words.ANSWERS}
     stated = [
-        words.ANSWER.format(name=words.ANSWERS[name], value=_plain(value))
+        words.ANSWER.format(name=words.ANSWERS[name], value=f"{_plain(value)}{_places(clinical, name)}")
         for name, value in answers.items()
         if value not in words.UNANSWERED
     ]
     if stated:
         yield Sentence(words.STATED.format(items=", ".join(stated)), _CLINICAL)
+
+
+def _places(clinical: Clinical, name: str) -> str:
+    """' (L1, L2)': the levels that the user named for an answer."""
+    levels = clinical.levels_of(name)
+    return f" ({', '.join(map(str, levels))})" if levels else ""
 
 
 def _plain(value: str) -> str:

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 from spinemri.finding import Certainty, Urgency
 from spinemri.norms import threshold
+from spinemri.report import cord_phrases as words
 from spinemri.report import phrases
 from spinemri.report.alignment import alignment_section, is_alignment
-from spinemri.report.cord import cord_absence, cord_section, is_cord
+from spinemri.report.cord import axial_grades, cord_absence, cord_section, is_cord
 from spinemri.report.discs import disc_impression, disc_section, is_disc
 from spinemri.report.examination import examination, technique
 from spinemri.report.foramina import foramen_impression, foramen_section, is_foraminal
 from spinemri.report.indication import indication
+from spinemri.report.ligaments import is_ligament, ligament_impression, ligament_section
 from spinemri.report.marrow import (
     is_marrow_finding,
     marrow_absence,
@@ -36,7 +38,7 @@ from spinemri.report.oncology import (
     protocol_impression,
     urgent_section,
 )
-from spinemri.report.sentences import Section, Sentence, ids, level_ranges
+from spinemri.report.sentences import Section, Sentence, ids, level_ranges, place_ranges
 from spinemri.report.statements import (
     HEIGHT_LOSS_KIND,
     NARROWING_KIND,
@@ -46,7 +48,7 @@ from spinemri.report.statements import (
     sac_place,
     said_with_height_loss,
 )
-from spinemri.report.tables import HEIGHT_LOSS, SAC_AP, SAC_COMPROMISE, measured, named
+from spinemri.report.tables import HEIGHT_LOSS, SAC_AP, measured, named, sac_losses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -105,13 +107,13 @@ def reported_findings(analysis: Analysis) -> tuple[Finding, ...]:
     """Findings that are present or borderline, as the impression orders them: urgency, certainty, kind, size, level.
 
     Those that judge others (flags, scores, causes) are told by ``oncology.py``, discs by ``discs.py``, foramina by
-    ``foramina.py``.
+    ``foramina.py``, ligaments by ``ligaments.py``.
     """
     kinds = [*phrases.KINDS]
     worry = {f"{lesion.id}.": -n for n, lesion in enumerate(analysis.lesions)}
 
     def order(finding: Finding) -> tuple[int, int, int, float, int, str]:
-        size: float = max((_size(analysis, id_) for id_ in finding.evidence), default=0.0)
+        size = next((size for id_ in finding.evidence if (size := _size(analysis, id_)) is not None), 0.0)
         if is_marrow_finding(finding):  # lesions keep their order
             size = next((n for id_, n in worry.items() if finding.id.startswith(id_)), 0)
         rank = min((level.rank for level in finding.levels), default=0)
@@ -120,9 +122,8 @@ def reported_findings(analysis: Analysis) -> tuple[Finding, ...]:
         return urgency, certainty, kind, -size, rank, finding.id
 
     worth = (f for f in analysis.findings if f.certainty in _REPORTED and f.grade != _NO_GRADE)
-    own = (
-        f for f in worth if not (is_oncologic(f) or is_disc(f) or is_foraminal(f) or said_with_height_loss(analysis, f))
-    )
+    elsewhere = (is_oncologic, is_disc, is_foraminal, is_ligament)
+    own = (f for f in worth if not (any(told(f) for told in elsewhere) or said_with_height_loss(analysis, f)))
     return tuple(sorted(own, key=order))
 
 
@@ -149,16 +150,17 @@ def _absence_evidence(analysis: Analysis, measurements: Sequence[Measurement]) -
     return tuple(by_evidence.get(m.id, m.id) for m in measurements)
 
 
-def _size(analysis: Analysis, measurement_id: str) -> float:
+def _size(analysis: Analysis, measurement_id: str) -> float | None:
+    """A percentage; the first of a finding's evidence is what was graded."""
     measurement = analysis.measurement(measurement_id)
-    return measurement.value or 0.0 if measurement and measurement.unit == "%" else 0.0
+    return measurement.value if measurement and measurement.unit == "%" else None
 
 
 def _regions(analysis: Analysis) -> Iterator[Section]:
     """Marrow, alignment, then per region: what was found, normal heights, the width of the sac, what is missing."""
     own = (is_marrow_finding, is_alignment, is_cord)
     reported = [f for f in reported_findings(analysis) if not any(told(f) for told in own)]
-    sections = marrow_section, alignment_section, disc_section, cord_section, foramen_section
+    sections = marrow_section, alignment_section, disc_section, cord_section, foramen_section, ligament_section
     yield from (part for section in sections if (part := section(analysis)) is not None)
     for region, title in phrases.REGIONS.items():
         here = [m for m in analysis.measurements if m.level and m.level.region == region]
@@ -208,6 +210,7 @@ def _impression(analysis: Analysis, reported: Sequence[Finding]) -> Iterator[Sen
     yield from _sac_absence(analysis, narrowings)
     yield from disc_impression(analysis)
     yield from foramen_impression(analysis)
+    yield from ligament_impression(analysis)
     yield from cord_absence(analysis)
     yield from marrow_absence(analysis)
     yield from protocol_impression(analysis)
@@ -223,7 +226,8 @@ def _deciding(analysis: Analysis, findings: Iterable[str]) -> list[Measurement]:
 def _lesser(compromise: Measurement, finding: Finding) -> str:
     borderline = finding.certainty is Certainty.BORDERLINE
     grade = phrases.SAC_LESSER_BORDERLINE.format(grade=finding.grade) if borderline else finding.grade
-    return phrases.SAC_LESSER_ITEM.format(place=sac_place(compromise), value=compromise.value, grade=grade)
+    what = phrases.SAC_WHAT[compromise.name]
+    return phrases.SAC_LESSER_ITEM.format(place=sac_place(compromise), value=compromise.value, what=what, grade=grade)
 
 
 def _ungraded(analysis: Analysis, reported: Sequence[Finding]) -> Iterator[Sentence]:
@@ -235,16 +239,18 @@ def _ungraded(analysis: Analysis, reported: Sequence[Finding]) -> Iterator[Sente
 
 
 def _sac_absence(analysis: Analysis, narrowings: Sequence[Finding]) -> Iterator[Sentence]:
-    widths, compromises = measured(named(analysis, SAC_AP)), measured(named(analysis, SAC_COMPROMISE))
+    widths, compromises = measured(named(analysis, SAC_AP)), sac_losses(analysis)
     said = {id_ for f in narrowings for id_ in f.evidence}
     normal = [m for m in compromises if (m.value or 0.0) <= NARROWING_REPORTED_PCT and m.id not in said]
     if not widths:
         yield Sentence(phrases.SAC_NONE, ids(named(analysis, SAC_AP)), "limit")
     elif normal:
-        order = analysis.spine.levels
-        levels = level_ranges([v for m in normal for v in (m.level, m.lower) if v], order)
+        others = [m.levels for m in named(analysis, SAC_AP)]
+        levels = place_ranges([m.levels for m in normal], others, analysis.spine.levels)
         phrase = phrases.SAC_OTHERS if len(compromises) > len(normal) else phrases.SAC_NORMAL
-        text = phrase.format(limit=NARROWING_REPORTED_PCT, count=len(normal), levels=levels)
+        kinds = [*dict.fromkeys(m.name for m in normal)]
+        what = phrases.SAC_WHAT[kinds[0]] if len(kinds) == 1 else phrases.SAC_WHAT_BOTH
+        text = phrase.format(limit=NARROWING_REPORTED_PCT, what=what, count=len(normal), levels=levels)
         yield Sentence(text, _absence_evidence(analysis, normal))
     elif not compromises:
         narrowest = min(widths, key=lambda m: (m.value or 0.0, m.place))
@@ -253,8 +259,9 @@ def _sac_absence(analysis: Analysis, narrowings: Sequence[Finding]) -> Iterator[
 
 
 def _not_assessed(analysis: Analysis) -> Iterator[Sentence]:
-    items = (*(() if cord_section(analysis) else (phrases.CORD_ITEM,)), *phrases.NOT_ASSESSED_ITEMS)
+    items = (*(() if cord_section(analysis) else (words.CORD_ITEM,)), *phrases.NOT_ASSESSED_ITEMS)
     yield Sentence(phrases.NOT_ASSESSED_LINE.format(items="; ".join(items)), tone="limit")
+    yield from axial_grades(analysis)
     yield from marrow_not_assessed(analysis)
     if any(f.kind == HEIGHT_LOSS_KIND for f in reported_findings(analysis)):
         limits = phrases.HEIGHT_LOSS_SHAPE if fractures_judged(analysis) else phrases.HEIGHT_LOSS_LIMITS

@@ -1,6 +1,6 @@
 """Every sentence and heading of the text and HTML reports: a translation is this file again, in another language.
 
-Words on marrow and its lesions stand in ``marrow_phrases``.
+Words on marrow and its lesions stand in ``marrow_phrases``, those on the cord in ``cord_phrases``.
 
 Wording follows three rules: a number has its unit and its level; what was not looked at is said to be so; and the
 absence of a finding is stated only as far as it was measured, never as "no fracture" or "no stenosis".
@@ -134,34 +134,36 @@ NO_OTHER_HEIGHT_LOSS_ONE = "No height loss of {threshold:.0f} % or more in the o
 HEIGHTS_NONE = "Height loss could not be measured at any level."
 MID_BODY = "{level} mid-body"
 SAC = "{place}: thecal sac {value:.1f} mm AP{compromise}{grade}{borderline}."
-SAC_COMPROMISE = ", {value:.0f} % narrower than its reference ({references})"
+SAC_COMPROMISE = ", {value:.0f} % of its {what} lost against its reference ({references})"
+SAC_WHAT = {"dural_sac_area_compromise_pct": "area", "dural_sac_compromise_pct": "AP diameter"}
+SAC_WHAT_BOTH = "area (of its AP diameter where the area was not compared)"
 SAC_LESSER = "Lesser narrowing of the thecal sac: {items}."
-SAC_LESSER_ITEM = "{place} {value:.0f} % ({grade})"
+SAC_LESSER_ITEM = "{place} {value:.0f} % of its {what} ({grade})"
 SAC_LESSER_BORDERLINE = "{grade}, borderline"
 SAC_RANGE = "Thecal sac {low:.1f} to {high:.1f} mm AP at the {count} places measured, narrowest at {place}."
 SAC_ONE = "Thecal sac {low:.1f} mm AP at {place}, the one place measured."
 SAC_NORMAL = (
-    "Thecal sac not more than {limit:.0f} % narrower than its reference at the {count} places compared ({levels})."
+    "Thecal sac: not more than {limit:.0f} % of its {what} lost against its reference at the {count} places compared "
+    "({levels})."
 )
 SAC_OTHERS = (
-    "Elsewhere ({levels}) the thecal sac is not more than {limit:.0f} % narrower than its reference ({count} places)."
+    "Elsewhere ({levels}) the thecal sac has lost not more than {limit:.0f} % of its {what} against its reference "
+    "({count} places)."
 )
 SAC_NO_REFERENCE = "Narrowest thecal sac {value:.1f} mm AP at {place}; no reference to judge it by."
 SAC_NONE = "The width of the thecal sac could not be measured."
 ALIGNMENT = "Alignment"
 NO_SLIP = "No slip that reaches the limit; discs measured: {count} ({levels})."
 NO_OTHER_SLIP = "No other slip that reaches the limit; other discs measured: {count} ({levels})."
-CORD = "Spinal cord"
-CORD_ITEM = "spinal cord (none was found)"
-CORD_NOT_COMPRESSED = "No compression of the cord at {count} places compared ({levels})."
-CORD_COMPRESSION_NONE = "Whether the cord is compressed was not measured: {reasons}."
-CORD_SIGNAL_NORMAL = "T2w signal of the cord normal at {count} places ({levels})."
-CORD_SIGNAL_NONE = "T2w signal of the cord not assessable: {reasons}."
-CORD_RANGE = "Cord {low:.1f} to {high:.1f} mm AP at the {count} places measured."
-CORD_END = "The cord ends below {place}."
-CORD_WHAT = {"cord_ap": "cord", "cord_compression_pct": "loss of cord diameter"}
-CORD_MISSING = "{places}: {what} not measured ({reason})."
 
+LIGAMENTS = "Posterior ligaments"
+LIGAMENTS_RAISED = (
+    "Signal between the spinous processes raised against muscle: {items}: oedema or degeneration; an injury of the "
+    "complex is not proved."
+)
+LIGAMENT_ITEM = "{place} {value:.1f} times"
+LIGAMENTS_NORMAL = "Signal between the spinous processes not raised: {places}."
+LIGAMENTS_MISSING = "Posterior ligaments not assessed: {items}."
 FORAMINA = "Neural foramina"
 FORAMINA_NORMAL = "Neural foramina not narrow: {places}."
 FORAMINA_DOUBTFUL = "Neural foramina perhaps narrow: {items}."
@@ -209,7 +211,7 @@ NOTHING_MEASURED = "Nothing could be measured in this examination."
 NOT_ASSESSED_ITEMS = (
     "nerve roots and cauda equina beyond the width of the sac",
     "lateral recesses, and nerve roots in the neural foramina",
-    "disc herniation, ligaments and facet joints",
+    "disc herniation, facet joints, and ligaments beyond the signal between the spinous processes",
     "posterior elements, and stability beyond the components of SINS",
     "soft tissues",
 )
@@ -232,13 +234,15 @@ DISCLAIMER_TEXT = (
     "treatment. Absence of a statement is not evidence of absence."
 )
 
+PDF_FOOT = "{use} Study {study}."
+PDF_PAGE = "Page {number} of {count}"
 TABLE_HEADERS = (
     "Level", "Ha", "Hm", "Hp", "Loss %", "Reference", "Sac body", "Sac disc", "Narrowing %", "Series", "Remark",
 )  # fmt: skip
 TABLE_NOTE = (
     "Ha, Hm, Hp: anterior, middle, posterior body height, mm. Loss: largest of the three against the reference levels. "
-    "Sac: AP width of the thecal sac in mm at mid-body and at the disc below. Narrowing: of the sac against its "
-    "reference, the worse of the two places."
+    "Sac: AP width of the thecal sac in mm at mid-body and at the disc below. Narrowing: area of the sac lost "
+    "against its reference (AP width where the area was not compared), the worse of the two places."
 )
 NOT_MEASURED = "not measured"
 CUT = "cut by the field of view"
@@ -294,6 +298,7 @@ PAGE = {
     "software": "Software",
     "model": "Model",
     "checksum": "Model SHA-256",
+    "norms": "Norms SHA-256",
     "device": "Device",
     "created": "Made",
     "libraries": "Libraries",

@@ -13,8 +13,18 @@ from spinemri.report import phrases
 from spinemri.report.cord import NAMES as CORD_NAMES
 from spinemri.report.foramina import NAMES as FORAMEN_NAMES
 from spinemri.report.lesion_values import is_marrow
+from spinemri.report.ligaments import NAME as LIGAMENT_NAME
 from spinemri.report.sentences import Sentence, ids, level_ranges
-from spinemri.report.tables import COLUMN_LOSSES, HEIGHT_LOSS, HEIGHTS, RATIOS, SAC_AP, SAC_COMPROMISE, position
+from spinemri.report.tables import (
+    COLUMN_LOSSES,
+    HEIGHT_LOSS,
+    HEIGHTS,
+    RATIOS,
+    SAC_AP,
+    SAC_COMPROMISE,
+    position,
+    sac_loss,
+)
 
 HEIGHT_LOSS_KIND = "vertebral_height_loss"
 OF_KIND = "of_class"
@@ -25,7 +35,7 @@ _FOLLOWING = (  # missing where something else is, and said with it, or in a sec
     "dural_sac_front_indent_mm", "dural_sac_back_indent_mm", *CORD_NAMES,
     "crush_ratio_above", "crush_ratio_below", "wedge_ratio_z", "volume_loss_pct", "retropulsion_mm",
     "posterior_wall_fraction", "endplate_depression_superior_mm", "endplate_depression_inferior_mm",
-    "disc_height", "disc_height_index", "disc_bulge_mm", *FORAMEN_NAMES,
+    "disc_height", "disc_height_index", "disc_bulge_mm", "posterior_disc_height", *FORAMEN_NAMES, LIGAMENT_NAME,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -81,11 +91,12 @@ def sac_place(measurement: Measurement) -> str:
 
 
 def sac_compromise_text(analysis: Analysis, width: Measurement) -> str:
-    """', 42 % narrower than its reference (…)', or nothing when it has none."""
-    compromise = _sibling(analysis, width, SAC_COMPROMISE)
+    """', 42 % of its area lost against its reference (…)', or nothing when nothing was compared."""
+    compromise = sac_loss(lambda name: _sibling(analysis, width, name))
     if compromise is None or compromise.value is None:
         return ""
-    return phrases.SAC_COMPROMISE.format(value=compromise.value, references=_references(compromise))
+    what = phrases.SAC_WHAT[compromise.name]
+    return phrases.SAC_COMPROMISE.format(value=compromise.value, what=what, references=_references(compromise))
 
 
 def missing_sentences(measurements: Iterable[Measurement], spine: Sequence[Level]) -> list[Sentence]:

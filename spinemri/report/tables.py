@@ -16,7 +16,7 @@ from spinemri.measurement import Status, minimal_detectable_change
 from spinemri.report import phrases
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from spinemri.analysis import Analysis
     from spinemri.anatomy import Level
@@ -28,6 +28,7 @@ COLUMN_LOSSES = ("height_loss_anterior_pct", "height_loss_middle_pct", "height_l
 HEIGHT_LOSS = "height_loss_pct"
 SAC_AP = "dural_sac_ap"
 SAC_COMPROMISE = "dural_sac_compromise_pct"
+SAC_AREA_COMPROMISE = "dural_sac_area_compromise_pct"
 RATIOS = ("wedge_ratio", "biconcavity_ratio")
 
 COLUMNS = (
@@ -46,6 +47,8 @@ COLUMNS = (
     "id",
     "flags",
 )
+NUMBERS = ("value", "interval_low", "interval_high", "detectable_change")
+"""Columns that hold numbers in the unit of their row."""
 
 
 @dataclass(frozen=True)
@@ -117,20 +120,24 @@ def not_measured_in(analysis: Analysis, vertebra: Vertebra) -> str:
     return "; ".join(phrases.NOT_MEASURED_IN.format(label=label, reason=reason) for label, reason in told)
 
 
-def measurements_csv(analysis: Analysis) -> str:
-    """The long table as text; decimal point, comma separated, ``;`` within a cell, an empty cell means none."""
+def measurement_rows(analysis: Analysis) -> Iterator[tuple[str | float | None, ...]]:
+    """The long table under ``COLUMNS``, head to foot; numbers as measured, None for none, ``;`` within a cell."""
     labels = series_labels(analysis)
+    for m in sorted(analysis.measurements, key=lambda m: (position(m), m.id)):
+        references = ";".join(str(level) for level in m.reference_levels)
+        cells = (analysis.study, m.place or m.kind.value, m.name, m.value, m.unit, m.status.value, m.reason)
+        interval = (*(m.interval or (None, None)), minimal_detectable_change(m))
+        yield (*cells, *interval, references, labels.get(m.series_uid or "", ""), m.id, ";".join(m.flags))
+
+
+def measurements_csv(analysis: Analysis) -> str:
+    """The long table as text; decimal point, comma separated, an empty cell means none."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for m in sorted(analysis.measurements, key=lambda m: (position(m), m.id)):
-        low, high = m.interval or (None, None)
-        place = m.place or m.kind.value
-        references = ";".join(str(level) for level in m.reference_levels)
-        series = labels.get(m.series_uid or "", "")
-        cells = (analysis.study, place, m.name, number(m.value, m.unit), m.unit, m.status.value, m.reason)
-        interval = number(low, m.unit), number(high, m.unit), number(minimal_detectable_change(m), m.unit)
-        writer.writerow((*cells, *interval, references, series, m.id, ";".join(m.flags)))
+    for row in measurement_rows(analysis):
+        unit = str(row[COLUMNS.index("unit")])
+        writer.writerow(number(cell, unit) if isinstance(cell, float) or cell is None else cell for cell in row)
     return text.getvalue()
 
 
@@ -145,7 +152,7 @@ def _row(analysis: Analysis, vertebra: Vertebra) -> LevelRow:
     body = _finder(m for m in here if m.kind is StructureKind.VERTEBRAL_BODY)
     at_body = _finder(m for m in here if m.kind is StructureKind.THECAL_SAC and m.lower is None)
     at_disc = _finder(m for m in here if m.kind is StructureKind.THECAL_SAC and m.lower is not None)
-    compromises = [m for m in (at_body(SAC_COMPROMISE), at_disc(SAC_COMPROMISE)) if m is not None]
+    compromises = [m for m in (sac_loss(at_body), sac_loss(at_disc)) if m is not None]
     return LevelRow(
         vertebra=vertebra,
         heights=(body(HEIGHTS[0]), body(HEIGHTS[1]), body(HEIGHTS[2])),
@@ -154,6 +161,21 @@ def _row(analysis: Analysis, vertebra: Vertebra) -> LevelRow:
         sac_at_disc=at_disc(SAC_AP),
         compromise=max(compromises, key=lambda m: -1.0 if m.value is None else m.value, default=None),
     )
+
+
+def sac_loss(find: Callable[[str], Measurement | None]) -> Measurement | None:
+    """The loss of the sac at one place that its narrowing is graded by: of area, or of AP where that has no value."""
+    area, diameter = find(SAC_AREA_COMPROMISE), find(SAC_COMPROMISE)
+    return area if area is not None and area.value is not None else diameter
+
+
+def sac_losses(analysis: Analysis) -> tuple[Measurement, ...]:
+    """Those of every place that have a value, head to foot."""
+    places: dict[str, list[Measurement]] = {}
+    for m in named(analysis, SAC_COMPROMISE, SAC_AREA_COMPROMISE):
+        places.setdefault(m.place, []).append(m)
+    chosen = (sac_loss(_finder(found)) for found in places.values())
+    return measured(m for m in chosen if m is not None)
 
 
 def _finder(measurements: Iterable[Measurement]) -> Callable[[str], Measurement | None]:

@@ -39,8 +39,10 @@ def together(*measurements):
     return {m.id: m for m in measurements}
 
 
-def epidural(volume, level="C5"):
-    return made("lesion_epidural_volume", volume, kind=StructureKind.LESION, level=Level(level), lower=None)
+def epidural(volume, level="C5", kind="tumour-like"):
+    """The part in the canal of a lesion that was called so."""
+    one = made("lesion_epidural_volume", volume, kind=StructureKind.LESION, level=Level(level), lower=None)
+    return one.model_copy(update={"flags": (f"kind:{kind}",)})
 
 
 @pytest.mark.parametrize(
@@ -167,6 +169,11 @@ def test_no_tumour_in_the_canal_no_screen(volume, screened):
     assert escc_screen(together(epidural(volume, "T5")), compression(30.0)) is None
 
 
+@pytest.mark.parametrize("kind", ["discitis-osteomyelitis", "typical haemangioma", "Modic 1"])
+def test_what_is_no_tumour_is_not_screened_as_one(kind):
+    assert escc_screen(together(epidural(400.0, kind=kind)), compression(30.0)) is None
+
+
 def test_below_the_cord_there_is_no_screen():
     ended = made("cord_ap", None, reason=BELOW_THE_CORD)
     assert escc_screen(together(epidural(400.0), ended), compression(None)) is None
@@ -209,10 +216,18 @@ def test_the_most_dangerous_cause_comes_first_and_stands_in_the_finding():
     assert compression_finding(all_, compression(5.0)).cause == ""
 
 
-@pytest.mark.parametrize(("volume", "certainty"), [(19.9, Certainty.ABSENT), (20.0, Certainty.PRESENT)])
-def test_a_tumour_in_the_canal_presses_though_fluid_is_seen(volume, certainty):
+@pytest.mark.parametrize(
+    ("volume", "kind", "certainty"),
+    [
+        (19.9, "tumour-like", Certainty.ABSENT),
+        (20.0, "tumour-like", Certainty.PRESENT),
+        (20.0, "discitis-osteomyelitis", Certainty.PRESENT),
+        (300.0, "Modic 1", Certainty.ABSENT),
+    ],
+)
+def test_a_tumour_or_abscess_in_the_canal_presses_though_fluid_is_seen(volume, kind, certainty):
     sac_loss = made("dural_sac_compromise_pct", 5.0, kind=StructureKind.THECAL_SAC)
-    known = together(made("csf_ring_fraction", 0.9), sac_loss, epidural(volume))
+    known = together(made("csf_ring_fraction", 0.9), sac_loss, epidural(volume, kind=kind))
     found = compression_finding(known, compression(30.0))
     assert found.certainty is certainty
     assert ("nothing presses" in found.statement) is (certainty is Certainty.ABSENT)

@@ -55,7 +55,8 @@ CASES = [  # height, AP, share of fat
     ((14.9, 6.0, 0.09), PRESENT, "moderate"),
     ((14.9, 6.0, 0.07), PRESENT, "severe"),
     ((12.0, 2.0, 0.02), PRESENT, "severe"),
-    ((14.9, 2.9, None), PRESENT, "mild"),
+    ((14.9, 2.9, None), BORDERLINE, "mild"),
+    ((12.0, 1.0, None), BORDERLINE, "mild"),
     ((15.1, 2.9, None), BORDERLINE, "mild"),
     ((15.1, 3.1, None), ABSENT, "none"),
     ((14.9, None, 0.07), PRESENT, "severe"),
@@ -70,19 +71,23 @@ def test_category_on_both_sides_of_each_limit(values, certainty, grade):
 
 @pytest.mark.parametrize("sd", [0.001, 0.8, 3.0])
 def test_grade_certainty_and_statement_agree_and_one_criterion_is_never_enough(sd):
-    for height, ap, fat in product((12.0, 15.0, 18.0), (2.0, 3.0, 6.0, None), (0.02, 0.15, 0.2, 0.4)):
+    for height, ap, fat in product((12.0, 15.0, 18.0), (2.0, 3.0, 6.0, None), (0.02, 0.15, 0.2, 0.4, None)):
+        if ap is None and fat is None:
+            continue
         found = foramen(height, ap, fat, sd=sd)
-        speaking = (height <= 15) + (ap is not None and ap < 3) + (fat < 0.2)
+        speaking = (height <= 15) + (ap is not None and ap < 3) + (fat is not None and fat < 0.2)
         assert (found.grade == "none") is (found.certainty is ABSENT) is ("no narrowing" in found.statement)
         assert ("perhaps" in found.statement) is (found.certainty is BORDERLINE)
-        little_fat_alone = speaking == 1 and 0.08 <= fat < 0.2
+        little_fat_alone = speaking == 1 and fat is not None and 0.08 <= fat < 0.2
+        assert ("fat was not seen" in found.statement) is (fat is None and speaking > 0)
+        assert fat is not None or found.certainty is not PRESENT
         assert (found.certainty is ABSENT) is (speaking == 0 or little_fat_alone)
         assert speaking >= 2 or found.certainty is not PRESENT
 
 
 @pytest.mark.parametrize(("sd", "certainty"), [(0.4, PRESENT), (0.6, BORDERLINE)])
 def test_an_interval_that_reaches_its_limit_does_not_count_in_full(sd, certainty):
-    found = foramen(14.0, 2.0, None, sd=sd)
+    found = foramen(14.0, 2.0, 0.4, sd=sd)
     assert found.certainty is certainty
     assert found.grade == "mild"
 
@@ -145,7 +150,8 @@ def lesion(name, value, *, level="L5", number=1, flags=()):
     ],
 )
 def test_tumour_narrows_the_foramen_that_it_reaches(volume, flag, level, named):
-    found = foramen(12.0, 2.0, 0.02, lesion("foraminal_volume", volume, level=level, flags=(flag,)))
+    flags = (flag, "kind:tumour-like")
+    found = foramen(12.0, 2.0, 0.02, lesion("foraminal_volume", volume, level=level, flags=flags))
     assert (found.cause == "tumour in the foramen") is named
     assert ("lesion-1.lesion_foraminal_volume" in found.evidence) is named
 
@@ -172,6 +178,26 @@ def test_causes_on_both_sides_of_each_limit(name, limit, above, cause):
         one = made(name, limit + step)
         found = foraminal_causes({one.id: one}, made("foraminal_height_left", 12.0), "left")
         assert found == (((cause, one.id),) if (step > 0) is above else ())
+
+
+@pytest.mark.parametrize(("disc", "low"), [(4.0, True), (4.1, False), (None, False)])
+def test_a_disc_that_is_low_behind_is_evidence_and_a_cause_but_makes_no_narrowing(disc, low):
+    behind = made("posterior_disc_height", disc)
+    found = foramen(14.9, 2.9, 0.05, behind)
+    assert (behind.id in found.evidence) is low
+    assert ("posterior disc height 4.0 mm" in found.statement) is low
+    assert (found.cause == "loss of disc height") is low
+    assert (found.certainty, found.grade) == (PRESENT, "severe")
+    wide = foramen(18.0, 6.0, 0.4, behind)
+    assert (wide.certainty, wide.cause) == (ABSENT, "")
+    assert behind.id not in wide.evidence
+
+
+def test_a_low_disc_is_named_once():
+    discs = (made("posterior_disc_height", 2.0), made("disc_height", 3.0))
+    found = foramen(14.9, 2.9, 0.05, *discs)
+    assert found.cause == "loss of disc height"
+    assert {disc.id for disc in discs} <= {*found.evidence}
 
 
 def test_retropulsion_of_either_body_narrows():

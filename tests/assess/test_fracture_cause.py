@@ -93,6 +93,28 @@ def test_fat_in_the_fractured_body_is_no_feature():
 
 
 @pytest.mark.parametrize(
+    ("name", "feature"),
+    [
+        ("convex_posterior_border", "convex posterior border"),
+        ("pedicle_left", "pedicle or arch involved"),
+        ("epidural_volume", "epidural mass"),
+        ("prevertebral_volume", "paraspinal mass"),
+    ],
+)
+def test_a_malignant_feature_that_was_not_measured_is_neither_there_nor_absent(name, feature):
+    assert with_signs().category == BENIGN
+    found = with_signs(**{name: None})
+    assert (found.malignant, found.unknown, found.category) == ((), (feature,), INDETERMINATE)
+    (said,) = fracture_cause_findings(study(loss("L3", 30.0), *of_lesion(**{name: None}), lesions=(OEDEMA,)))
+    assert f"not measured: {feature}" in said.statement
+
+
+def test_a_wall_of_which_nobody_knows_whether_it_is_convex_is_no_retropulsed_fragment():
+    signs = {"body_share_pct": 90.0, "convex_posterior_border": None}
+    assert cause(at("L3", "retropulsion_mm", 4.0, "mm"), *of_lesion(**signs)).benign == ()
+
+
+@pytest.mark.parametrize(
     ("share", "spared"), [(74.9, True), (75.0, False), (None, False)]
 )  # fmt: skip
 def test_normal_marrow_is_spared_below_three_quarters(share, spared):

@@ -4,19 +4,34 @@ from __future__ import annotations
 
 import pytest
 
+from spinemri.anatomy import Level, StructureKind
 from spinemri.assess.infection import cause_finding, causes, infection_raised
 from spinemri.finding import Certainty
 from spinemri.lesion import MarrowChange as Kind
+from spinemri.measurement import Measurement, Status
 from tests.assess.studies import lesion, loss, of_lesion, screen, study
 
 PAIR = (lesion("L3"), lesion("L4", 2, z=-32.0))
 
 
-def mirrored(ratio=2.0, kinds=(Kind.TUMOUR, Kind.TUMOUR), **said):
+def mirrored(ratio=2.0, kinds=(Kind.TUMOUR, Kind.TUMOUR), extent=None, **said):
     """Lesions on both sides of L3-L4, each taking up 40 % of its endplate."""
     lesions = (lesion("L3", kind=kinds[0]), lesion("L4", 2, kinds[1], z=-32.0))
-    shared = {"disc": "L3-L4", "disc_signal_ratio": ratio, "endplate_contact_pct": 40.0}
-    return study(*of_lesion(1, **shared), *of_lesion(2, "L4", **shared), lesions=lesions, clinical=said)
+    shared = {"disc": "L3-L4", "disc_signal_ratio": ratio, "endplate_contact_pct": 40.0} | (extent or {})
+    measured = [*of_lesion(1, **shared), *of_lesion(2, "L4", **shared)]
+    return study(*measured, *(silent() if ratio is None else ()), lesions=lesions, clinical=said)
+
+
+def silent():
+    """The signal of L3-L4, which both lesions touch and no series shows."""
+    name = "lesion_disc_signal_ratio"
+    return [
+        Measurement(
+            id=f"lesion-{n}.{name}", name=name, kind=StructureKind.LESION, level=Level(level), unit="1",
+            status=Status.NOT_ASSESSABLE, reason="no series shows it", flags=("disc:L3-L4",),
+        )
+        for n, level in ((1, "L3"), (2, "L4"))
+    ]  # fmt: skip
 
 
 def judged(evidence):
@@ -44,6 +59,60 @@ def test_a_disc_is_involved_from_its_limit_on_and_one_that_was_not_measured_says
     spared = "discs beside lesions not bright" in found["infection"].speaks_against
     assert spared is (ratio is not None and not bright)
     assert ("disc beside a lesion spared" in found["tumour"].speaks_for) is (ratio is not None and not bright)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "beside", "raised"),
+    [(1.0, 0.0, False), (1.49, 59.9, False), (1.0, 60.0, True), (1.5, 0.0, True), (None, 0.0, False)],
+)
+def test_a_pair_across_a_disc_that_is_not_bright_raises_infection_only_with_soft_tissue(ratio, beside, raised):
+    evidence = mirrored(ratio, extent={"paraspinal_volume": beside})
+    found = judged(evidence)
+    assert infection_raised(evidence) is raised
+    assert ("two neighbouring vertebrae at one disc" in found["infection"].speaks_for) is raised
+    assert ("infection" in cause_finding(evidence).grade) is raised
+    assert "tumour" in cause_finding(evidence).grade
+    dark = "soft tissue beside a disc that is not bright"
+    assert (dark in found["infection"].speaks_for) is (raised and ratio == 1.0)
+
+
+@pytest.mark.parametrize(("extent", "untold"), [({}, True), ({"paraspinal_volume": 90.0}, False)])
+def test_without_the_discs_signal_infection_cannot_be_told(extent, untold):
+    said = cause_finding(mirrored(None, extent=extent))
+    words = "not measured: signal of the disc at L3, L4, so that infection there cannot be told"
+    assert (words in said.statement) is untold
+    assert "not bright" not in said.statement.replace("a disc that is not bright", "")
+    alone = cause_finding(mirrored(None, (Kind.MODIC_1, Kind.MODIC_1)))
+    assert alone.certainty is Certainty.NOT_ASSESSABLE
+    assert "cannot be told from degenerative change" in alone.statement
+    assert [str(level) for level in alone.levels] == ["L3", "L4"]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "discitis", "raised"), [(1.0, 1.0, True), (1.0, 0.5, False), (None, 1.0, True), (1.5, 0.5, True)]
+)
+def test_discitis_named_by_the_network_counts_unless_a_dark_disc_says_degeneration(ratio, discitis, raised):
+    shares = {"shares": {Kind.DISCITIS: discitis, Kind.MODIC_1: 1 - discitis}}
+    measured = mirrored(ratio)
+    lesions = tuple(v.model_copy(update=shares) for v in measured.lesions)
+    assert infection_raised(study(*measured.measurements.values(), lesions=lesions)) is raised
+
+
+def test_what_was_not_measured_of_a_tumour_is_listed_and_counts_for_nothing():
+    known = judged(study(*of_lesion(), lesions=(lesion(),)))["tumour"]
+    gaps = dict.fromkeys(("pedicle_left", "convex_posterior_border", "epidural_volume"))
+    found = judged(study(*of_lesion(**gaps), lesions=(lesion(),)))["tumour"]
+    assert (known.speaks_for, known.speaks_against) == (found.speaks_for, found.speaks_against)
+    assert known.not_measured == ()
+    assert found.not_measured == ("pedicle or arch involved", "convex posterior border", "epidural mass")
+    assert "not measured: pedicle or arch involved" in found.text
+
+
+def test_a_pair_that_may_be_one_is_no_sign_and_is_listed():
+    shared = {"disc": "L3-L4", "disc_signal_ratio": 1.0, "endplate_contact_pct": None}
+    found = judged(study(*of_lesion(1, **shared), *of_lesion(2, "L4", **shared), lesions=PAIR))["infection"]
+    assert found.not_measured == ("whether two neighbouring vertebrae face one disc",)
+    assert "no two neighbouring vertebrae at one disc" not in found.speaks_against
 
 
 def test_a_lesion_away_from_discs_speaks_against_infection():

@@ -27,7 +27,9 @@ PLAIN = Signs(
     others=0,
     contrasts=PAIR,
 )
-ENDPLATE = (Kind.MODIC_1, Kind.MODIC_2, Kind.MODIC_3, Kind.DISCITIS)
+DEGENERATIVE = (Kind.MODIC_1, Kind.MODIC_2, Kind.MODIC_3)
+ENDPLATE = (*DEGENERATIVE, Kind.DISCITIS)
+UNKNOWN = dict.fromkeys(("bulge_mm", "pedicle", "epidural_mm3", "soft_tissue_mm3", "contact_pct"))
 NO_SPREAD = "no convex border, pedicle or soft-tissue involvement"
 
 
@@ -96,21 +98,66 @@ def test_when_nothing_reaches_a_tenth_the_largest_is_named():
 # a mirror pair, discs, fat
 
 
-def test_a_mirror_pair_raises_endplate_processes_above_tumour():
-    for kind in ENDPLATE:
+@pytest.mark.parametrize("disc", [{"disc_ratio": 1.0}, {"disc_ratio": None}, {"disc_ratio": 2.0}])
+def test_a_mirror_pair_raises_degeneration_above_tumour_and_infection_only_beside_a_bright_disc(disc):
+    for kind in ENDPLATE if disc["disc_ratio"] == 2.0 else DEGENERATIVE:
         shares = {Kind.TUMOUR: 0.75, kind: 0.25}
         assert first(judged(shares)) is Kind.TUMOUR
-        found = judged(shares, mirror=True)
+        found = judged(shares, mirror=True, **disc)
         assert first(found) is kind
         assert found[kind].weight > 4 * found[Kind.TUMOUR].weight
         assert "mirror pair across a disc" in found[kind].speaks_for
 
 
 def test_a_mirror_pair_that_the_network_did_not_see_brings_endplate_processes_in():
-    found = judged({Kind.TUMOUR: 1.0}, mirror=True)
+    for ratio in (1.49, None):
+        found = judged({Kind.TUMOUR: 1.0}, mirror=True, disc_ratio=ratio)
+        assert set(found) == {Kind.TUMOUR, *DEGENERATIVE}
+    found = judged({Kind.TUMOUR: 1.0}, mirror=True, disc_ratio=1.5)
     assert set(found) == {Kind.TUMOUR, *ENDPLATE}
     assert "mirror pair across a disc" in found[Kind.TUMOUR].speaks_against
     assert set(judged({Kind.TUMOUR: 1.0})) == {Kind.TUMOUR}
+
+
+@pytest.mark.parametrize(
+    ("signs", "infection"),
+    [
+        ({"disc_ratio": 1.5}, True),
+        ({"disc_ratio": 1.49}, False),
+        ({"disc_ratio": 1.49, "soft_tissue_mm3": 59.9}, False),
+        ({"disc_ratio": 1.49, "soft_tissue_mm3": 60.0}, True),
+        ({"disc_ratio": 1.49, "soft_tissue_mm3": None}, None),
+        ({"disc_ratio": None}, None),
+        ({"disc_ratio": None, "soft_tissue_mm3": 60.0}, True),
+    ],
+)
+def test_a_pair_across_a_disc_that_is_not_bright_is_degenerative_unless_soft_tissue_lies_beside_it(signs, infection):
+    shares = {Kind.DISCITIS: 0.5, Kind.MODIC_1: 0.5}
+    assert replace(PLAIN, mirror=True, **signs).infection is infection
+    found = judged(shares, mirror=True, **signs)
+    weight = 1.0 if infection else 0.25 if infection is None else 0.0625
+    apart = found[Kind.DISCITIS].weight / found[Kind.MODIC_1].weight if Kind.DISCITIS in found else 0.0
+    bright = 3.0 if signs["disc_ratio"] == 1.5 else 1.0
+    assert apart == pytest.approx(weight * bright if weight > 0.1 else 0.0, rel=0.02)
+    favours, against = evidence(Kind.DISCITIS, mirror=True, **signs)
+    assert ("mirror pair across a disc" in favours) is bool(infection)
+    assert ("disc not bright" in against) is (signs["disc_ratio"] == 1.49)
+    assert ("disc not bright" in found[Kind.MODIC_1].speaks_for) is (signs["disc_ratio"] == 1.49)
+    assert ("disc bright" in found[Kind.MODIC_1].speaks_against) is (signs["disc_ratio"] == 1.5)
+
+
+@pytest.mark.parametrize(
+    ("signs", "words"),
+    [
+        ({"mirror": True}, ("signal of the disc, so that infection cannot be told",)),
+        ({"mirror": True, "soft_tissue_mm3": 90.0}, ("signal of the disc",)),
+        ({"touches_disc": True}, ("signal of the disc",)),
+        ({"touches_disc": True, "disc_ratio": 1.0}, ()),
+        ({}, ()),
+    ],
+)
+def test_a_disc_without_a_signal_is_told(signs, words):
+    assert replace(PLAIN, **signs).not_measured == words
 
 
 def test_a_mirror_pair_says_nothing_about_the_other_kinds():
@@ -334,6 +381,27 @@ def test_what_lies_beyond_the_body_speaks_for_tumour_and_against_benign_kinds(si
     assert against == ()  # abscesses lie there too
 
 
+@pytest.mark.parametrize("name", ["bulge_mm", "pedicle", "epidural_mm3", "soft_tissue_mm3"])
+def test_an_extent_that_was_not_measured_speaks_neither_for_nor_against(name):
+    words = {
+        "bulge_mm": "posterior border",
+        "pedicle": "pedicles and arch",
+        "epidural_mm3": "part in the canal",
+        "soft_tissue_mm3": "soft tissue beside the spine",
+    }
+    signs = {"t1": None, "stir": None, name: None}
+    for kind in (Kind.TUMOUR, Kind.SCLEROTIC, Kind.FRACTURE_OEDEMA, Kind.PAGET):
+        assert evidence(kind, **signs) == ((), ())
+    assert NO_SPREAD in evidence(Kind.TUMOUR)[1]
+    assert replace(PLAIN, **signs).not_measured == (words[name],)
+
+
+@pytest.mark.parametrize("kind", ENDPLATE)
+def test_contact_that_was_not_measured_leaves_open_whether_there_is_a_pair(kind):
+    assert evidence(kind, t1=None, stir=None, mirror=None, contact_pct=None) == ((), ())
+    assert replace(PLAIN, contact_pct=None).not_measured == ("endplate contact",)
+
+
 @pytest.mark.parametrize(("others", "said"), [(0, False), (1, True)])
 def test_further_lesions_speak_for_tumour(others, said):
     assert ("further lesions" in evidence(Kind.TUMOUR, others=others)[0]) is said
@@ -402,13 +470,24 @@ def test_what_was_not_measured_is_no_sign():
     gaps = measurements(t1_to_marrow=None, stir_to_marrow=None, disc_signal_ratio=None, endplate_contact_pct=None)
     for values in (gaps, {}):
         found = signs_of(lesion(), [lesion()], values)
-        assert found == replace(PLAIN, t1=None, stir=None)
+        assert found == replace(PLAIN, t1=None, stir=None, **UNKNOWN)
+        assert len(found.not_measured) == 5
 
 
 @pytest.mark.parametrize(("volume", "involved"), [(59.9, False), (60.0, True)])
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_a_pedicle_is_involved_beyond_the_error_of_two_masks(volume, involved, side):
-    assert signs_of(lesion(), [], measurements(**{f"pedicle_{side}": volume})).pedicle is involved
+    other = {f"pedicle_{'right' if side == 'left' else 'left'}": 0.0}
+    assert signs_of(lesion(), [], measurements(**{f"pedicle_{side}": volume}, **other)).pedicle is involved
+    alone = signs_of(lesion(), [], measurements(**{f"pedicle_{side}": volume})).pedicle
+    assert alone is (True if involved else None)
+
+
+@pytest.mark.parametrize(("volume", "known"), [(59.9, None), (60.0, 60.0)])
+def test_soft_tissue_of_which_a_part_was_not_measured_counts_from_its_limit_on(volume, known):
+    assert signs_of(lesion(), [], measurements(paraspinal_volume=volume)).soft_tissue_mm3 == known
+    both = measurements(paraspinal_volume=volume, prevertebral_volume=0.0)
+    assert signs_of(lesion(), [], both).soft_tissue_mm3 == volume
 
 
 def test_further_lesions_are_tumour_like_ones_of_other_vertebrae():
@@ -428,7 +507,7 @@ def touching(number: int, disc: str, ratio: float | None = 1.0) -> dict[str, Mea
 
 def mirror(
     one: Lesion, other: Lesion | None = None, contacts=(30.0, 30.0), discs=("L3-L4", "L3-L4"), ratio=1.0
-) -> bool:
+) -> bool | None:
     values: dict[str, Measurement] = {}
     for number, (contact, disc) in enumerate(zip(contacts, discs, strict=True), start=1):
         values |= measurements(number, endplate_contact_pct=contact) | touching(number, disc, ratio)
@@ -451,10 +530,25 @@ def test_lesions_that_touch_different_discs_or_none_are_no_mirror_pair(discs):
 
 
 @pytest.mark.parametrize(
-    ("contacts", "found"), [((19.9, 19.9), False), ((20.0, 0.0), True), ((0.0, 20.0), True), ((None, None), False)]
+    ("contacts", "found"),
+    [
+        ((19.9, 19.9), False),
+        ((20.0, 0.0), True),
+        ((0.0, 20.0), True),
+        ((None, 20.0), True),
+        ((None, 19.9), None),
+        ((None, None), None),
+    ],
 )
 def test_one_of_a_mirror_pair_takes_up_a_fifth_of_its_endplate(contacts, found):
     assert mirror(UPPER, LOWER, contacts) is found
+
+
+def test_whether_lesions_touch_one_disc_may_not_be_known():
+    values = measurements(endplate_contact_pct=30.0) | measurements(2, endplate_contact_pct=30.0)
+    assert signs_of(UPPER, [UPPER, LOWER], values).mirror is None
+    assert signs_of(UPPER, [UPPER, LOWER], values | touching(2, "")).mirror is False
+    assert signs_of(UPPER, [UPPER], values).mirror is False
 
 
 @pytest.mark.parametrize(("apart", "found"), [(49.0, True), (51.0, False)])
@@ -492,6 +586,6 @@ def replaced_id(one: Lesion, number: int) -> Lesion:
     return one.model_copy(update={"id": f"lesion-{number}"})
 
 
-@pytest.mark.parametrize(("contact", "found"), [(19.9, False), (20.0, True)])
+@pytest.mark.parametrize(("contact", "found"), [(19.9, False), (20.0, True), (None, None)])
 def test_a_lesion_in_both_vertebrae_is_its_own_mirror_pair(contact, found):
     assert mirror(lesion(levels=("L3", "L4")), contacts=(contact, 30.0)) is found

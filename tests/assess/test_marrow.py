@@ -279,6 +279,7 @@ def test_the_sentence_of_a_lesion_names_level_size_side_signal_extent_and_what_i
     said = sentence(
         lesion(), diameter=21.6, body_share_pct=31.4, t1_to_marrow=0.46, stir_to_marrow=2.11, t2_to_marrow=None,
         convex_posterior_border=3.4, pedicle_left=210.0, epidural_volume=1140.0, paraspinal_volume=450.0,
+        endplate_contact_pct=4.0,
     )  # fmt: skip
     assert said == (
         "L3: 22 mm marrow change on the left, 31 % of the body of L3, T1w 0.5 × marrow, STIR 2.1 × marrow, "
@@ -292,7 +293,10 @@ def test_the_sentence_of_a_lesion_names_level_size_side_signal_extent_and_what_i
 
 def test_a_lesion_of_which_nothing_could_be_measured_still_has_its_place():
     said = sentence(lesion(side="", shares={Kind.INFARCT: 1.0}))
-    assert said == "L3: marrow change. Favours bone infarct."
+    assert said == (
+        "L3: marrow change. Favours bone infarct. Not measured: posterior border, pedicles and arch, part in the "
+        "canal, soft tissue beside the spine, endplate contact."
+    )
 
 
 @pytest.mark.parametrize(
@@ -339,8 +343,14 @@ def test_a_lesion_of_one_sequence_is_said_to_be_unconfirmed(seen_in, said):
 
 
 def test_what_speaks_against_the_first_entity_is_said():
-    said = sentence(lesion(shares={Kind.TUMOUR: 1.0}), t1_to_marrow=0.5, stir_to_marrow=0.5)
+    confined = dict.fromkeys(
+        ("convex_posterior_border", "pedicle_left", "pedicle_right", "epidural_volume", "paraspinal_volume",
+         "prevertebral_volume"), 0.0,
+    )  # fmt: skip
+    said = sentence(lesion(shares={Kind.TUMOUR: 1.0}), t1_to_marrow=0.5, stir_to_marrow=0.5, **confined)
     assert "Favours tumour-like; against: STIR dark, no convex border, pedicle or soft-tissue involvement" in said
+    unmeasured = sentence(lesion(shares={Kind.TUMOUR: 1.0}), t1_to_marrow=0.5, stir_to_marrow=0.5)
+    assert "Favours tumour-like; against: STIR dark; not" in unmeasured
     sclerotic = sentence(lesion(shares={Kind.SCLEROTIC: 1.0}), t1_to_marrow=0.5, stir_to_marrow=0.5)
     assert "Favours sclerotic (T1w dark, STIR dark)" in sclerotic
 

@@ -72,7 +72,17 @@ def test_pain_comes_from_the_clinician(said, expected):
     ],
 )
 def test_the_bone_lesion_comes_from_ct(said, expected):
-    assert points(bone_lesion(Clinical(bone_quality=said))) == expected
+    found = bone_lesion(Clinical(bone_quality=said), L3)
+    assert points(found) == expected
+    assert ("without a level, for the whole spine" in found.reason) is (said is not None)
+
+
+def test_bone_quality_of_one_level_says_nothing_of_another():
+    said = Clinical(bone_quality="lytic", bone_quality_levels=("L1",))
+    assert points(bone_lesion(said, Level("L1"))) == (2, 2, Source.USER)
+    assert bone_lesion(said, Level("L1")).reason == "lytic on CT, given by the user for L1"
+    assert points(bone_lesion(said, L3)) == (0, 2, Source.UNKNOWN)
+    assert bone_lesion(said, L3).reason == "needs CT; lytic was given by the user for L1"
 
 
 # alignment
@@ -95,6 +105,30 @@ def test_the_bone_lesion_comes_from_ct(said, expected):
 )
 def test_alignment_needs_slips_on_both_sides_and_an_earlier_study(slips, said, expected):
     assert points(alignment(study(*slips, clinical=said), L3)) == expected
+
+
+@pytest.mark.parametrize(
+    ("slips", "said", "here", "elsewhere"),
+    [
+        (BOTH, {"de_novo_deformity": "yes"}, (2, 2, Source.USER), (0, 2, Source.UNKNOWN)),
+        (BOTH, {"de_novo_deformity": "no"}, (0, 0, Source.USER), (0, 2, Source.UNKNOWN)),
+        ((), {"de_novo_deformity": "yes"}, (2, 4, Source.UNKNOWN), (0, 4, Source.UNKNOWN)),
+        (BOTH, {"new_translation": "yes"}, (4, 4, Source.USER), (0, 2, Source.UNKNOWN)),
+        ((), {"new_translation": "yes"}, (4, 4, Source.USER), (0, 4, Source.UNKNOWN)),
+    ],
+)
+def test_a_deformity_or_translation_of_one_level_says_nothing_of_another(slips, said, here, elsewhere):
+    (key,) = said
+    for level, expected in (("L3", here), ("L1", elsewhere)):
+        found = alignment(study(*slips, clinical=said | {f"{key}_levels": (level,)}), L3)
+        assert points(found) == expected
+        assert ("given by the user for L3" in found.reason) is (level == "L3")
+
+
+def test_a_deformity_without_a_level_is_said_to_be_taken_for_the_whole_spine():
+    for slips in (BOTH, ()):
+        found = alignment(study(*slips, clinical={"de_novo_deformity": "yes"}), L3)
+        assert "new deformity, given by the user without a level, for the whole spine" in found.reason
 
 
 def test_a_slip_within_its_error_leaves_alignment_open():

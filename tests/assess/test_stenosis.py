@@ -25,6 +25,13 @@ def compromise(value, sd=2.0, **changes):
     return made.model_copy(update=changes)
 
 
+def area(value, sd=2.0, **changes):
+    """The same place's loss of area."""
+    name = "dural_sac_area_compromise_pct"
+    made = compromise(value, sd, id=f"L4-L5.{name}", name=name, **changes)
+    return {made.id: made}
+
+
 def diameter(value):
     made = Measurement(id="L4-L5.dural_sac_ap", name="dural_sac_ap", value=value, unit="mm", **AT)
     return {made.id: made}
@@ -65,14 +72,52 @@ def test_mild_narrowing_where_the_sac_tapers_may_be_normal(value, certainty):
     assert ("taper" in found.statement) is ("taper" in found.cause) is (certainty is Certainty.BORDERLINE)
 
 
-def test_statement_names_place_percent_reference_and_millimetres():
+def test_statement_names_place_percent_of_what_reference_and_millimetres():
     found = narrowing_finding(diameter(8.23), compromise(38.0))
     assert found.statement == (
-        "L4-L5: moderate narrowing of the thecal sac, 38 % (reference L3-L4, L5-S1); antero-posterior 8.2 mm "
-        "(healthy canal: L1-L2 15.6, L5-S1 11.6 mm; Chatha et al. 2011 (n = 100))."
+        "L4-L5: moderate narrowing of the thecal sac, 38 % of its antero-posterior diameter lost, its area could not "
+        "be compared (reference L3-L4, L5-S1); antero-posterior 8.2 mm (healthy canal: L1-L2 15.6, L5-S1 11.6 mm; "
+        "Chatha et al. 2011 (n = 100))."
     )
     assert found.at_disc
     assert found.evidence == ("L4-L5.dural_sac_compromise_pct", "L4-L5.dural_sac_ap")
+
+
+def test_the_area_is_graded_where_it_was_compared_and_the_diameter_stands_beside_it():
+    found = narrowing_finding({**diameter(8.23), **area(53.0)}, compromise(31.0))
+    assert (found.grade, found.certainty) == ("moderate", Certainty.PRESENT)
+    assert found.statement == (
+        "L4-L5: moderate narrowing of the thecal sac, 53 % of its area lost (reference L3-L4, L5-S1); antero-posterior "
+        "8.2 mm (healthy canal: L1-L2 15.6, L5-S1 11.6 mm; Chatha et al. 2011 (n = 100)), 31 % less than its reference."
+    )
+    assert found.evidence == (
+        "L4-L5.dural_sac_area_compromise_pct", "L4-L5.dural_sac_compromise_pct", "L4-L5.dural_sac_ap"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("by_area", "by_diameter", "graded"),
+    [(14.9, 40.0, "none"), (70.0, 12.0, "severe"), (None, 40.0, "moderate"), (20.0, None, "mild"), (None, None, "")],
+)
+def test_area_before_diameter_whichever_has_a_value(by_area, by_diameter, graded):
+    found = narrowing_finding({**diameter(9.0), **area(by_area)}, compromise(by_diameter))
+    assert found.grade == graded
+    assert ("area lost" in found.statement) is (by_area is not None)
+    assert ("could not be compared" in found.statement) is (by_area is None and by_diameter is not None)
+    lost = by_area is not None and (by_diameter or 0) > 15
+    assert ("less than its reference" in found.statement) is lost
+    assert len(set(found.evidence)) == len(found.evidence)
+
+
+@pytest.mark.parametrize(("value", "certainty"), [(18.9, Certainty.BORDERLINE), (19.1, Certainty.PRESENT)])
+def test_the_interval_that_counts_is_that_of_the_area(value, certainty):
+    assert narrowing_finding(area(value), compromise(60.0, sd=0.1)).certainty is certainty
+
+
+def test_the_taper_counts_for_the_area_too():
+    found = narrowing_finding({**diameter(9.0), **area(30.0, flags=("tapering_sac",))}, compromise(5.0))
+    assert found.certainty is Certainty.BORDERLINE
+    assert found.cause == "perhaps the normal taper of the sac"
 
 
 def test_small_diameter_alone_is_never_called_narrowing():
@@ -85,12 +130,18 @@ def test_small_diameter_alone_is_never_called_narrowing():
 def test_one_sided_reference_and_mid_body_are_said():
     changed = compromise(20.0, flags=("one_sided_reference",), lower=None, reference_levels=(Level("L3"),))
     statement = narrowing_finding(diameter(11.0), changed).statement
-    assert statement.startswith("L4 mid-body: mild narrowing of the thecal sac, 20 % (reference L3, one side only)")
+    assert statement.startswith("L4 mid-body: mild narrowing of the thecal sac, 20 % of its antero-posterior diameter")
+    assert "(reference L3, one side only)" in statement
 
 
 def test_region_without_a_norm_says_so():
     thoracic = compromise(40.0, level=Level("T8"), lower=Level("T9"))
-    assert "no accepted healthy range" in narrowing_finding({}, thoracic).statement
+    size = diameter(8.0)["L4-L5.dural_sac_ap"].model_copy(update={"id": "T8-T9.dural_sac_ap"})
+    assert "8.0 mm (no accepted healthy range" in narrowing_finding({size.id: size}, thoracic).statement
+
+
+def test_without_millimetres_none_are_said():
+    assert "antero-posterior" not in narrowing_finding(area(40.0), compromise(40.0)).statement
 
 
 def test_place_that_could_not_be_measured():

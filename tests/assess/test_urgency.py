@@ -34,8 +34,8 @@ PRESENT, BORDERLINE, ABSENT, OPEN = (
 )
 
 
-def sac(place, name, value):
-    return at(place, name, value, kind=SAC)
+def sac(place, name, value, interval=None):
+    return at(place, name, value, kind=SAC, interval=interval)
 
 
 def test_every_flag_is_there_and_only_a_raised_one_is_urgent():
@@ -112,6 +112,27 @@ def test_the_cauda_is_compressed_by_area_or_perhaps_by_diameter(area, diameter, 
     assert cauda_flag(study(*known)).certainty is certainty
 
 
+AREA, DIAMETER = "dural_sac_area_compromise_pct", "dural_sac_compromise_pct"
+
+
+@pytest.mark.parametrize(
+    ("name", "interval", "certainty"),
+    [
+        (AREA, (67.1, 80.0), PRESENT),
+        (AREA, (66.9, 80.0), BORDERLINE),
+        (AREA, (55.0, 67.1), BORDERLINE),
+        (AREA, (55.0, 67.0), ABSENT),
+        (DIAMETER, (67.1, 80.0), BORDERLINE),
+        (DIAMETER, (55.0, 67.1), BORDERLINE),
+        (DIAMETER, (55.0, 67.0), ABSENT),
+    ],
+)
+def test_the_cauda_is_surely_compressed_only_with_the_whole_interval_of_the_area(name, interval, certainty):
+    found = cauda_flag(study(sac("L4-L5", name, sum(interval) / 2, interval)))
+    assert found.certainty is certainty
+    assert ("cannot be excluded" in found.statement) is (certainty is BORDERLINE)
+
+
 @pytest.mark.parametrize(
     ("place", "certainty"),
     [("L1-L2", OPEN), ("L2", OPEN), ("L2-L3", PRESENT), ("L3", PRESENT), ("L5-S1", PRESENT), ("V3-V4", OPEN)],
@@ -167,6 +188,14 @@ def test_a_new_cervical_translation_is_unstable(value, new, certainty):
     assert unstable_flag(study(slip("C4-C5", value), clinical={"new_translation": new})).certainty is certainty
 
 
+@pytest.mark.parametrize(
+    ("levels", "certainty"), [(["C4", "C5"], PRESENT), (["C6", "C7"], BORDERLINE), (["C5", "C6"], PRESENT)]
+)
+def test_a_translation_is_new_where_the_user_says_so_and_elsewhere_unknown(levels, certainty):
+    said = {"new_translation": "yes", "new_translation_levels": levels}
+    assert unstable_flag(study(slip("C4-C5", 3.6), clinical=said)).certainty is certainty
+
+
 def test_a_lumbar_slip_alone_is_not():
     assert unstable_flag(study(slip("L4-L5", 9.0), clinical={"new_translation": "yes"})).certainty is ABSENT
 
@@ -208,6 +237,14 @@ def test_a_fracture_whose_marrow_nobody_searched_leaves_the_flag_open():
     assert fracture_flag(study()).certainty is OPEN
 
 
+def test_malignant_features_that_were_not_measured_leave_the_flag_open():
+    one = of_lesion(pedicle_left=80.0)
+    known = [m for m in one if m.name != "lesion_epidural_volume"]
+    found = fracture_flag(study(loss("L3", 40.0), *known, lesions=(lesion(),)))
+    assert (found.certainty, "epidural mass" in found.statement) == (OPEN, True)
+    assert fracture_flag(study(loss("L3", 19.9), *known, lesions=(lesion(),))).certainty is ABSENT
+
+
 # unexpected metastases
 
 
@@ -246,19 +283,40 @@ AFTER = (series(Contrast.T1W_POST, agent="given"),)
 @pytest.mark.parametrize(
     ("epidural", "enhancement", "used", "certainty"),
     [
-        (60.0, 30.0, AFTER, BORDERLINE),
-        (59.9, 30.0, AFTER, ABSENT),
-        (60.0, -2.0, AFTER, ABSENT),
+        (60.0, 40.1, AFTER, BORDERLINE),
+        (60.0, 40.0, AFTER, OPEN),
+        (60.0, 5.0, AFTER, OPEN),
+        (60.0, -2.0, AFTER, OPEN),
+        (59.9, 90.0, AFTER, ABSENT),
         (60.0, None, AFTER, OPEN),
         (60.0, None, (), OPEN),
         (0.0, None, (), OPEN),
+        (None, 90.0, AFTER, OPEN),
     ],
 )
-def test_a_collection_needs_contrast_agent(epidural, enhancement, used, certainty):
+def test_a_collection_needs_an_epidural_mass_that_clearly_takes_up_contrast_agent(
+    epidural, enhancement, used, certainty
+):
     known = of_lesion(epidural_volume=epidural, enhancement_pct=enhancement)
     found = collection_flag(study(*known, lesions=(lesion(kind=Kind.DISCITIS),), used=used))
     assert found.certainty is certainty
-    assert ("L3 has an epidural part" in found.statement) is (certainty is OPEN and epidural > 0)
+    mass = "at L3, whether it is fluid or enhances at its rim only is not measured"
+    assert (mass in found.statement) is (certainty is OPEN and bool(epidural))
+    assert ("is not measured" in found.statement) is bool(epidural and epidural >= 60)
+
+
+@pytest.mark.parametrize(
+    ("disc", "beside", "certainty"),
+    [(1.49, 0.0, ABSENT), (1.5, 0.0, BORDERLINE), (1.0, 60.0, BORDERLINE), (1.0, None, OPEN), (None, 0.0, OPEN)],
+)
+def test_a_collection_needs_features_of_discitis_and_not_only_its_name_in_a_differential(disc, beside, certainty):
+    shared = {
+        "disc": "L3-L4", "disc_signal_ratio": disc, "endplate_contact_pct": 40.0, "epidural_volume": 90.0,
+        "enhancement_pct": 80.0, "paraspinal_volume": beside,
+    }  # fmt: skip
+    lesions = (lesion("L3"), lesion("L4", 2, z=-32.0))
+    known = (*of_lesion(1, **shared), *of_lesion(2, "L4", **shared))
+    assert collection_flag(study(*known, lesions=lesions, used=AFTER)).certainty is certainty
 
 
 def test_a_tumour_with_an_epidural_part_is_no_collection():

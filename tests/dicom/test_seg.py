@@ -78,8 +78,9 @@ def points_of(voxels, geometry, value):
 @pytest.mark.parametrize("omit", [True, False])
 def test_every_labelled_voxel_is_where_it_was_drawn(tmp_path, omit):
     masks = sparse()
-    voxels, geometry, names = load_seg(write_seg(tmp_path, masks, omit_empty_frames=omit))
+    voxels, geometry, names, series = load_seg(write_seg(tmp_path, masks, omit_empty_frames=omit))
     assert names == {1: "cord", 2: "L5", 3: "L1"}
+    assert series == "1.2.826.0.1.1.2"
     assert geometry.frame_of_reference_uid == GRID.frame_of_reference_uid
     assert sorted(np.unique(voxels).tolist()) == [0, 1, 2, 3]
     for n, mask in enumerate(masks, start=1):
@@ -91,7 +92,7 @@ def test_every_labelled_voxel_is_where_it_was_drawn(tmp_path, omit):
 
 
 def test_the_grid_is_that_of_the_stored_frames(tmp_path):
-    _, geometry, _ = load_seg(write_seg(tmp_path, sparse()))
+    geometry = load_seg(write_seg(tmp_path, sparse())).geometry
     assert geometry.shape == (4, *GRID.shape[1:])  # slices 1 to 4, the empty third among them
 
 
@@ -103,7 +104,7 @@ def test_a_label_map_keeps_numbers_that_do_not_follow_each_other(tmp_path):
         generate_uid(), 9, generate_uid(), 1, "test", "test", "1", "1",
     )  # fmt: skip
     seg.save_as(tmp_path / "mask.dcm")
-    found, geometry, names = load_seg(tmp_path / "mask.dcm")
+    found, geometry, names, _ = load_seg(tmp_path / "mask.dcm")
     assert {n: names[n] for n in (1, 41)} == {1: "cord", 41: "L1"}
     expected = GRID.to_patient(np.argwhere(voxels == 41))
     assert np.abs(np.sort(points_of(found, geometry, 41), axis=0) - np.sort(expected, axis=0)).max() < 0.01
@@ -112,10 +113,34 @@ def test_a_label_map_keeps_numbers_that_do_not_follow_each_other(tmp_path):
 def test_a_mask_that_overlaps_or_is_fractional_is_refused(tmp_path):
     masks = sparse()
     masks[1] = masks[1] | masks[0]
-    with pytest.raises(SeriesError, match="overlap"):
+    named = "segments in the file: 1 'cord', 2 'L5', 3 'L1'$"
+    with pytest.raises(SeriesError, match=f"overlap.*; {named}"):
         load_seg(write_seg(tmp_path / "a", masks))
-    with pytest.raises(SeriesError, match="fractional"):
+    with pytest.raises(SeriesError, match=f"fractional.*; {named}"):
         load_seg(write_seg(tmp_path / "b", sparse(), kind="FRACTIONAL"))
+
+
+def test_a_mask_whose_frames_lie_askew_is_refused_with_its_segments(tmp_path):
+    path = write_seg(tmp_path, sparse())
+    seg = pydicom.dcmread(path)
+    for n, frame in enumerate(seg.PerFrameFunctionalGroupsSequence):
+        x, y, z = frame.PlanePositionSequence[0].ImagePositionPatient
+        frame.PlanePositionSequence[0].ImagePositionPatient = [x, y, z + 0.7 * n * n]
+    seg.save_as(path)
+    with pytest.raises(InputError, match=r"^labels mask\.dcm: .*; segments in the file: 1 'cord', 2 'L5', 3 'L1'$"):
+        load_labels(path)
+
+
+@pytest.mark.parametrize(("count", "series"), [(0, None), (1, "1.2.826.0.1.1.2"), (2, None)])
+def test_a_mask_that_refers_to_no_series_or_several_names_none(tmp_path, count, series):
+    path = write_seg(tmp_path, sparse())
+    seg = pydicom.dcmread(path)
+    (one,) = seg.ReferencedSeriesSequence
+    other = pydicom.Dataset()
+    other.SeriesInstanceUID = "1.2.3"
+    seg.ReferencedSeriesSequence = [one, other][:count]
+    seg.save_as(path)
+    assert load_seg(path).series_uid == series
 
 
 def test_a_file_that_is_no_mask_is_refused_by_its_name(tmp_path):
@@ -130,13 +155,18 @@ def test_a_file_that_is_no_mask_is_refused_by_its_name(tmp_path):
 
 
 def test_a_label_file_is_read_whatever_its_format(tmp_path):
-    seg = load_labels(write_seg(tmp_path, sparse()), {GRID.frame_of_reference_uid: "token"}.get)
+    path = write_seg(tmp_path, sparse())
+    seg, segments = load_labels(path, {GRID.frame_of_reference_uid: "token", "1.2.826.0.1.1.2": "series"}.get)
     assert seg.geometry.frame_of_reference_uid == "token"
+    assert seg.series.series_uid == "series"
+    assert load_labels(path, {}.get)[0].series.series_uid == ""
+    assert segments == "segments in the file: 1 'cord', 2 'L5', 3 'L1'"
     assert seg.series.contrast is Contrast.OTHER
     voxels = np.zeros(GRID.shape, dtype=np.uint16)
     voxels[2, 3:5, 4:9] = 41
     write_nifti(voxels, GRID, tmp_path / "sub-1_T2w_seg.nii.gz")
-    nifti = load_labels(tmp_path / "sub-1_T2w_seg.nii.gz")
+    nifti, segments = load_labels(tmp_path / "sub-1_T2w_seg.nii.gz")
+    assert (nifti.series.series_uid, segments) == ("", "")
     assert nifti.series.contrast is Contrast.T2W
     assert nifti.geometry.frame_of_reference_uid is None
     assert sorted(np.unique(nifti.voxels).tolist()) == [0, 41]

@@ -15,22 +15,12 @@ from spinemri.spine import LevelAssignment, LevelBasis, Spine, Vertebra
 from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis.labels import LabelVolume, paint
 from spinemri.synthesis.signal import PROTOCOLS, signal_table
-from spinemri.synthesis.subject import Fracture, Pathology, SacNarrowing, Subject, sample_subject
+from spinemri.synthesis.subject import Fracture, Fragment, Pathology, SacNarrowing, Subject, sample_subject
 from spinemri.synthesis.tissue import Tissue
 
 LAYERS = 1
 SPACING = (3.6, 0.9, 0.9)
 STRETCHES = ((sizes.L1 - 4, sizes.S1), (sizes.T1 + 3, sizes.L1), (sizes.C3, sizes.T1 + 3))  # lumbar, thoracic, neck
-
-
-@dataclass(frozen=True)
-class Fragment:
-    """Bone pushed out behind a body's posterior wall between two shares of its height (0 lower, 1 upper endplate)."""
-
-    index: int
-    millimetres: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +29,11 @@ class Person:
     volume: LabelVolume
     geometry: Geometry
     shown: range
-    fragment: Fragment | None = None
+
+    @property
+    def broken(self):
+        """The only fracture."""
+        return self.subject.pathology.fractures[0]
 
     @property
     def names(self):
@@ -68,40 +62,23 @@ def person(seed, *, broken=True, stretch=None, variation=0.8):
     first, last = STRETCHES[int(rng.choice(3, p=[0.6, 0.25, 0.15])) if stretch is None else stretch]
     bodies = range(first, last + 1)
     index = int(rng.choice(bodies[2:-2]))
-    fragment, pathology = None, Pathology()
+    pathology = Pathology()
     if broken:
         loss = float(rng.uniform(0.2, 0.6))
         shape = [(loss, 0.5 * loss, 0.03), (0.2 * loss, loss, 0.0), (loss, loss, 0.8 * loss)][int(rng.integers(3))]
         disc = int(rng.choice([i for i in bodies[1:-1] if i not in (index - 1, index)]))
         narrowing = SacNarrowing(disc, float(rng.uniform(0.2, 0.5)), float(rng.uniform(4, 6)))
-        pathology = Pathology((Fracture(index, *shape),), (narrowing,) if rng.random() < 0.7 else ())
-        low = float(rng.uniform(0, 0.75))
+        narrowings = (narrowing,) if rng.random() < 0.7 else ()
+        low, fragment = float(rng.uniform(0, 0.75)), None
         if rng.random() < 0.6:
-            fragment = Fragment(index, float(rng.uniform(2, 5)), low, min(low + float(rng.uniform(0.15, 0.4)), 1.0))
+            fragment = Fragment(float(rng.uniform(2, 5)), low, min(low + float(rng.uniform(0.15, 0.4)), 1.0))
+        pathology = Pathology((Fracture(index, *shape, fragment),), narrowings)
     subject = sample_subject(rng, pathology, variation=variation)
     waist = subject.waist.mean() + variation * (subject.waist - subject.waist.mean())
     subject = replace(subject, waist=waist.astype(np.float32))
     axes = _axes(subject, bodies, rng)
     volume = paint(subject, axes, rng)
-    if fragment:
-        push_out(volume, subject, fragment)
-    return Person(subject, volume, _geometry(axes, rng), bodies, fragment)
-
-
-def push_out(volume, subject, fragment):
-    """Paint a fragment into a volume: the wall moved backwards, 20 mm wide."""
-    n = fragment.index
-    up, front = subject.axes(n)
-    x, z, a = (np.asarray(axis, dtype=np.float64) for axis in volume.axes)
-    da, dz = a[None] - subject.centre[n, 0], z[:, None] - subject.centre[n, 1]
-    u, v = da * up[0] + dz * up[1], da * front[0] + dz * front[1]
-    low, high = (subject.endplate(n, 0.0, 1.0, superior=s) for s in (False, True))
-    share = (u - low) / (high - low)
-    behind = -subject.depth[n] / 2 - v
-    plane = (share >= fragment.low) & (share <= fragment.high) & (behind > -3) & (behind < fragment.millimetres)
-    where = plane[None] & (np.abs(x - subject.midline[n]) < 10)[:, None, None]
-    volume.tissue[where] = int(Tissue.MARROW)
-    volume.level[where] = n + 1
+    return Person(subject, volume, _geometry(axes, rng), bodies)
 
 
 def _axes(subject, bodies, rng):

@@ -43,40 +43,35 @@ def true_values(who, found):
         index = sizes.LEVELS.index(m.level)
         references = tuple(sizes.LEVELS.index(v) for v in m.reference_levels)
         if m.name == "retropulsion_mm":
-            values[m.id] = true_retropulsion(who, index, references)
+            values[m.id] = truth_discs.retropulsion(who.subject, index, *references)
         elif m.name == "disc_height_index":
             values[m.id] = truth_discs.height_index(who.subject, index, references)
     return values
 
 
-def true_retropulsion(who, index, references):
-    above, below = references
-    found = truth_discs.retropulsion(who.subject, index, above, below)
-    fragment = who.fragment
-    if fragment is None or fragment.index != index:
-        return found
-    up, front = who.subject.axes(index)
-    low, high = (float(who.subject.endplate(index, 0.0, 1.0, superior=s)) for s in (False, True))
-    heights = np.array([[low + share * (high - low)] for share in (fragment.low, fragment.high)])
-    back = who.subject.depth[index] / 2 + fragment.millimetres
-    points = who.subject.centre[index] + heights * up - back * front
-    line = [truth_discs.corner(who.subject, n, superior=s) for n, s in ((below, True), (above, False))]
-    return max(found, float(truth_discs.behind(points, *line).max()))
-
-
 @pytest.fixture(scope="module")
 def errors():
-    """Name -> (measured, true, whether the interval holds the true value) over twelve people."""
+    """Name -> (measured, true, whether the interval holds the true value) over twelve people.
+
+    A fragment shifts its body's posterior point: crush ratios of that body are not among them.
+    """
     rows = {}
     for seed in SEEDS:
         who = person(seed, variation=0.4)
         found = measured(who)
         for id_, value in true_values(who, found).items():
             m = found[id_]
-            if m.value is not None:
+            pushed = who.broken.fragment is not None and sizes.LEVELS[who.broken.index] in neighbourhood(m)
+            if m.value is not None and not (pushed and m.name.startswith("crush_ratio")):
                 inside = m.interval[0] <= value <= m.interval[1]
                 rows.setdefault(m.name, []).append((m.value, value, inside))
     return {name: np.array(values) for name, values in rows.items()}
+
+
+def neighbourhood(m):
+    """The level of a measurement of a body and the two beside it."""
+    at = sizes.LEVELS.index(m.level)
+    return sizes.LEVELS[at - 1 : at + 2]
 
 
 @pytest.mark.parametrize(
@@ -102,17 +97,18 @@ def test_mean_absolute_error_over_random_people(errors, name, limit):
 
 @pytest.fixture(scope="module")
 def broken():
-    who = next(w for seed in range(500, 520) if (w := person(seed, stretch=0)).fragment and w.fragment.millimetres > 3)
+    people = (person(seed, stretch=0) for seed in range(500, 520))
+    who = next(w for w in people if w.broken.fragment and w.broken.fragment.millimetres > 3)
     return who, measured(who)
 
 
 def test_a_fragment_is_a_displaced_share_of_the_wall_and_a_healthy_wall_has_none(broken):
     who, found = broken
-    level = sizes.NAMES[who.fragment.index]
+    level, fragment = sizes.NAMES[who.broken.index], who.broken.fragment
     shares = {
         m.level.name: m.value for m in found.values() if m.name == "posterior_wall_fraction" and m.value is not None
     }
-    assert shares.pop(level) == pytest.approx(who.fragment.high - who.fragment.low, abs=0.15)
+    assert shares.pop(level) == pytest.approx(fragment.high - fragment.low, abs=0.15)
     assert max(shares.values()) <= 0.05
     assert found[f"{level}.retropulsion_mm"].value > 2
     assert len(found[f"{level}.retropulsion_mm"].reference_levels) == 2
@@ -120,7 +116,7 @@ def test_a_fragment_is_a_displaced_share_of_the_wall_and_a_healthy_wall_has_none
 
 def test_a_broken_body_is_no_reference_of_its_neighbours(broken):
     who, found = broken
-    level = sizes.LEVELS[who.fragment.index]
+    level = sizes.LEVELS[who.broken.index]
     used = [v for m in found.values() if m.name in ("retropulsion_mm", "volume_loss_pct") for v in m.reference_levels]
     assert used
     assert level not in used
@@ -142,7 +138,7 @@ def test_wedge_z_exists_only_where_a_norm_was_published(broken):
     body = found["L1.wedge_ratio_z"]
     heights = truth.heights(who.subject, sizes.L1)
     row = norm("wedge_ratio", "L1")
-    if who.fragment.index != sizes.L1:
+    if who.broken.index != sizes.L1:
         assert body.value == pytest.approx((heights["anterior"] / heights["posterior"] - row.value) / row.sd, abs=0.6)
     assert "no published wedge ratio" in found["L4.wedge_ratio_z"].reason
 

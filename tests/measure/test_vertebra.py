@@ -8,8 +8,10 @@ from scipy import ndimage
 
 from spinemri.anatomy import Level
 from spinemri.geometry import Geometry
+from spinemri.measure.bodies import body_shapes
 from spinemri.measure.frame import upward_directions
 from spinemri.measure.vertebra import body_shape, superior_endplate, touches_field_edge
+from spinemri.norms import threshold
 from tests.measure.phantom import cervical, lumbar
 
 GRIDS = [(4.0, 0.9, 0.8), (3.3, 1.0, 1.0), (4.4, 0.6, 0.65), (1.0, 1.01, 0.99)]
@@ -185,8 +187,18 @@ def test_millimetres_do_not_depend_on_where_the_patient_lies(turn, shift):
 def test_interval_is_at_least_the_voxel_error():
     phantom = lumbar()
     shape = shapes_of(phantom, phantom.segment(phantom.grid((4.0, 1.0, 1.0))), ["L3"])["L3"]
-    assert (shape.sd >= 0.4).all()
-    assert (shape.sd < 1.0).all()
+    assert (shape.sd >= 0.18).all()
+    assert (shape.sd < 0.6).all()
+
+
+def test_an_interval_counts_how_well_both_borders_were_drawn():
+    phantom = lumbar()
+    segmentation = phantom.segment(phantom.grid((4.0, 1.0, 1.0)))
+    exact, drawn = replace(segmentation, border_sd_mm=0.0), replace(segmentation, border_sd_mm=0.5)
+    shapes = [body_shapes(phantom.spine(), {s.series_uid: s}, {})[Level("L3")] for s in (exact, drawn)]
+    assert shapes[0].heights == pytest.approx(shapes[1].heights)
+    assert shapes[1].sd ** 2 - shapes[0].sd ** 2 == pytest.approx([2 * 0.25] * 3)
+    assert segmentation.border_sd_mm == threshold("interval.mask_border")
 
 
 def test_missing_slices_are_not_measured():

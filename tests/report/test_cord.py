@@ -49,9 +49,9 @@ def normal(places=PLACES[:4], reason=BELOW_THE_CORD):
 def test_a_normal_cord_is_said_to_be_normal_as_far_as_it_was_seen(case):
     section = cord_section(with_cord(case, *normal()))
     assert [s.text for s in section.sentences] == [
-        "No compression of the cord at 4 places compared (T11-L1).",
-        "T2w signal of the cord normal at 4 places (T11-L1).",
-        "Cord 7.0 to 7.0 mm AP at the 4 places measured.",
+        "No compression of the cord at 4 places compared (T11 to T12-L1).",
+        "T2w signal of the cord normal at 4 places (T11 to T12-L1).",
+        "Cord 7.0 to 7.0 mm AP at the 4 places measured, narrowest at T11.",
         "The cord ends below T12-L1.",
     ]
 
@@ -92,4 +92,36 @@ def test_beside_a_compressed_place_the_normal_ones_are_the_other_ones(case):
     squeezed = made("T11-T12", "cord_compression_pct", 35.0)
     rest = [m for m in normal() if m.id != squeezed.id]
     said = [s.text for s in cord_absence(with_cord(case, *rest, squeezed))]
-    assert said[0] == "No compression of the cord at 3 other places compared (T11-L1)."
+    assert said[0] == "No compression of the cord at 3 other places compared (T11, T12 to T12-L1)."
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(2.0, "5 places compared (T11 to L1)"), (12.0, "4 other places compared (T11 to T11-T12, T12-L1 to L1)"),
+     (None, "4 places compared (T11 to T11-T12, T12-L1 to L1)")],
+)  # fmt: skip
+def test_a_range_breaks_at_a_place_that_is_borderline_or_not_assessable(case, value, told):
+    """The place between is T12 mid-body; both discs beside it are normal."""
+    other = made("T12", "cord_compression_pct", value)
+    rest = [m for m in normal(PLACES[:5]) if m.id != other.id]
+    said = [s.text for s in cord_absence(with_cord(case, *rest, other))]
+    assert said[0] == f"No compression of the cord at {told}."
+
+
+def test_grades_that_need_axial_images_share_one_sentence(case):
+    def said(*measurements):
+        sentences = narrate(with_cord(case, *measurements)).not_assessed.sentences
+        return [s.text for s in sentences if "axial T2w" in s.text]
+
+    lumbar = [made(place, "dural_sac_area", 120.0) for place in ("L3-L4", "L4-L5")]
+    neck = [made(place, "dural_sac_area", 120.0) for place in ("C4-C5", "C5-C6")]
+    space = [made("C4-C5", "sas_obliteration", 0.2), made("C5-C6", "sas_obliteration", 0.62)]
+    assert said() == []
+    assert said(*lumbar) == [
+        "Grades of the canal not assessable, no axial T2w images were read: Schizas (lumbar), Lee (lumbar)."
+    ]
+    (both,) = said(*lumbar, *neck, *space)
+    assert both == (
+        "Grades of the canal not assessable, no axial T2w images were read: Schizas (lumbar), Lee (lumbar), "
+        "Kang (cervical); on sagittal images at most 62 % of the space around the cervical cord is lost (C5-C6)."
+    )

@@ -8,7 +8,7 @@ import pytest
 
 from spinemri.assess.case import Facts, assess_case
 from spinemri.assess.stability import TUMOUR
-from spinemri.clinical import Clinical
+from spinemri.clinical import WITH_LEVELS, Clinical
 from spinemri.finding import Certainty, Finding, Urgency
 from spinemri.report import oncology_phrases as words
 from spinemri.report import phrases
@@ -177,4 +177,12 @@ def test_without_an_answer_the_indication_is_not_given(case):
 
 
 def test_every_answer_has_a_name():
-    assert {"indication", "question", *words.ANSWERS} == set(Clinical.model_fields)
+    levels = {f"{key}_levels" for key in WITH_LEVELS}
+    assert {"indication", "question", *words.ANSWERS, *levels} == set(Clinical.model_fields)
+
+
+def test_the_levels_of_an_answer_are_printed_with_it(lesion_case):
+    said = Clinical(bone_quality="lytic", bone_quality_levels=("L1", "L3"), new_translation="no")
+    assert texts(narrate(judged(lesion_case.analysis, said)).indication) == [
+        "Stated by the user: lesion on CT lytic (L1, L3), new translation no."
+    ]

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from spinemri.anatomy import Level
+from spinemri.assess import assess
 from spinemri.finding import Certainty, Urgency
 from spinemri.report import phrases, tables
 from spinemri.report.narrative import narrate
-from spinemri.report.sentences import level_ranges
+from spinemri.report.sentences import level_ranges, place_ranges
 from spinemri.report.text import to_text
 from spinemri.spine import Spine
 
@@ -51,10 +52,37 @@ def test_the_fracture_is_stated_with_level_number_interval_heights_and_reference
 
 
 def test_narrowing_is_stated_in_millimetres_and_percent_and_never_as_stenosis(case):
-    assert "L2-L3: thecal sac 6.4 mm AP, 54 % narrower than its reference (L1-L2, L3-L4); moderate." in impression(
-        case.analysis
-    )
+    assert (
+        "L2-L3: thecal sac 6.4 mm AP, 54 % of its AP diameter lost against its reference (L1-L2, L3-L4); moderate."
+    ) in impression(case.analysis)
     assert "stenosis" not in to_text(case.analysis)
+
+
+def with_areas(analysis, values):
+    """The analysis with losses of the sac's area, which its rules grade."""
+    added = tuple(
+        m.model_copy(update={"id": f"{m.place}.{tables.SAC_AREA_COMPROMISE}", "name": tables.SAC_AREA_COMPROMISE,
+                             "value": values[m.place]})
+        for m in analysis.measurements if m.name == tables.SAC_COMPROMISE and m.place in values
+    )  # fmt: skip
+    measurements = (*analysis.measurements, *added)
+    others = tuple(f for f in analysis.findings if f.kind != "thecal_sac_narrowing")
+    made = tuple(f for f in assess(measurements) if f.kind == "thecal_sac_narrowing")
+    return changed(analysis, measurements=measurements, findings=(*others, *made))
+
+
+def test_narrowing_by_area_says_so_in_findings_impression_and_table(case):
+    analysis = with_areas(case.analysis, {"L2-L3": 70.4, "L4-L5": 30.0, "L5": 2.0})
+    said = impression(analysis)
+    text = "L2-L3: thecal sac 6.4 mm AP, 70 % of its area lost against its reference (L1-L2, L3-L4); severe."
+    assert text in said
+    assert any(s.startswith("Lesser narrowing of the thecal sac: L4-L5 30 % of its area (mild)") for s in said)
+    both = "of its area (of its AP diameter where the area was not compared) against its reference (12 places)."
+    assert any(s.startswith("Elsewhere (") and s.endswith(both) for s in said)
+    found = [s.text for s in every_sentence(analysis)]
+    assert any("severe narrowing of the thecal sac, 70 % of its area lost" in s for s in found)
+    rows = {str(row.level): row.compromise for row in tables.level_rows(analysis)}
+    assert (rows["L2"].value, rows["L4"].value, rows["L5"].value) == (70.4, 30.0, 4.0)
 
 
 def test_absence_is_stated_only_as_far_as_it_was_measured(case):
@@ -97,7 +125,10 @@ def test_equivocal_and_lesser_findings_are_gathered_in_one_line_each(case):
 
     said = impression(changed(case.analysis, findings=tuple(map(regrade, case.analysis.findings))))
     assert "Equivocal height loss, below fracture level: L5 6 %." in said
-    lesser = "Lesser narrowing of the thecal sac: L4-L5 4 % (mild, borderline), T12 mid-body 3 % (mild, borderline)."
+    lesser = (
+        "Lesser narrowing of the thecal sac: L4-L5 4 % of its AP diameter (mild, borderline), "
+        "T12 mid-body 3 % of its AP diameter (mild, borderline)."
+    )
     assert lesser in said
     assert "No height loss of 20 % or more in the other 3 vertebrae measured (T12, L2-L3)." in said
 
@@ -154,6 +185,39 @@ def test_nothing_seen_is_reported_without_claims(case):
 def test_levels_are_joined_in_the_order_of_this_spine(names, told):
     spine = [Level(name) for name in ("T11", "T12", "L1", "L2", "L3", "L4", "L5", "L6", "S1")]
     assert level_ranges([Level(name) for name in names.split()], spine) == told
+
+
+@pytest.mark.parametrize(
+    ("places", "others", "told"),
+    [
+        ("T12 T12-L1 L1 L1-L2", "", "T12 to L1-L2"),
+        ("T12 T12-L1 L1-L2", "L1", "T12 to T12-L1, L1-L2"),
+        ("L1-L2 T12 T12-L1", "L1", "T12 to T12-L1, L1-L2"),
+        ("T12-L1 L1-L2 L2-L3", "", "T12-L1 to L2-L3"),
+        ("T12-L1 L2-L3", "L1-L2", "T12-L1, L2-L3"),
+        ("T12 L2", "", "T12, L2"),
+        ("L5-S1", "L5 S1", "L5-S1"),
+        ("T11 L1", "T11-L1", "T11, L1"),
+        ("", "L1", ""),
+    ],
+)
+def test_places_are_joined_but_never_across_one_of_which_something_else_is_said(places, others, told):
+    def read(names):
+        return [tuple(map(Level, name.split("-"))) for name in names.split()]
+
+    spine = [Level(name) for name in ("T11", "T12", "L1", "L2", "L3", "L4", "L5", "L6", "S1")]
+    assert place_ranges(read(places), read(others), spine) == told
+
+
+def test_the_range_of_a_wide_sac_breaks_at_a_narrow_place_and_at_one_that_was_not_compared(case):
+    gap = {"value": None, "interval": None, "status": "not_assessable", "reason": "no normal level"}
+    measurements = [
+        m.model_validate({**m.model_dump(), **gap}) if m.id == f"L4.{tables.SAC_COMPROMISE}" else m
+        for m in case.analysis.measurements
+    ]
+    assert any(s.startswith("Elsewhere (T11 to L2, L3 to L5-S1) the") for s in impression(case.analysis))
+    said = impression(changed(case.analysis, measurements=tuple(measurements)))
+    assert any(s.startswith("Elsewhere (T11 to L2, L3 to L3-L4, L4-L5 to L5-S1) the") for s in said)
 
 
 def test_a_missing_level_of_a_variant_spine_does_not_break_a_range():

@@ -1,0 +1,74 @@
+"""Grades of the canal that are read on axial T2w images: never given, only named, with what sagittal images show.
+
+Schizas and Lee (lumbar) rest on the fluid and the roots in the axial section of the sac, Kang (cervical) on the space
+around the cord, the cord's shape and its signal. Axial series are not read, so each of them is not assessable once per
+region. Of Kang's three inputs the worst values stand beside it; together they are no grade.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spinemri.finding import Certainty, Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from spinemri.measurement import Measurement
+
+SCHIZAS, LEE, KANG = "schizas_grade", "lee_grade", "kang_grade"
+NO_AXIAL_T2 = "no axial T2w images were read"
+_SAC, _SPACE = "dural_sac_area", "sas_obliteration"
+_KANG_PARTS = {
+    _SPACE: ("space around the cord {value:.0f} % lost at {place}", 100.0),
+    "cord_compression_pct": ("cord {value:.0f} % thinner at {place}", 1.0),
+    "cord_t2_ratio": ("T2w signal of the cord {value:.1f} times the patient's own at {place}", 1.0),
+}
+_OF = {
+    SCHIZAS: ("L", "Schizas grade of the lumbar canal", "Schizas et al., Spine 2010;35:1919"),
+    LEE: ("L", "Lee grade of the lumbar canal", "Lee et al., Skeletal Radiol 2011;40:1033"),
+    KANG: ("C", "Kang grade of the cervical canal", "Kang et al., AJR 2011;197:W134"),
+}
+RULE = "read on axial T2w images: without them not assessable, never a grade from sagittal ones"
+
+
+def canal_grade_findings(measurements: Mapping[str, Measurement]) -> tuple[Finding, ...]:
+    """One finding per system whose region is seen: not assessable, with what was measured of its inputs."""
+    made = (_finding(kind, [*measurements.values()]) for kind in _OF)
+    return tuple(finding for finding in made if finding is not None)
+
+
+def _finding(kind: str, measurements: Sequence[Measurement]) -> Finding | None:
+    region, name, source = _OF[kind]
+    here = [m for m in measurements if m.level is not None and m.level.region == region]
+    sac = [m for m in here if m.name == _SAC]
+    if not sac:
+        return None
+    worst = [m for part in _KANG_PARTS if (m := _most(here, part)) is not None] if kind == KANG else []
+    said = "; ".join(_part(m) for m in worst)
+    return Finding(
+        id=kind,
+        kind=kind,
+        levels=tuple(dict.fromkeys(m.level for m in sac if m.level is not None)),
+        certainty=Certainty.NOT_ASSESSABLE,
+        statement=f"{name} not assessable: {NO_AXIAL_T2}{f'; at most: {said}' if said else ''}.",
+        evidence=tuple(m.id for m in (worst or _narrowest(sac))),
+        rule=RULE,
+        source=source,
+    )
+
+
+def _most(measurements: Sequence[Measurement], name: str) -> Measurement | None:
+    known = [m for m in measurements if m.name == name and m.value is not None]
+    return max(known, key=lambda m: m.value or 0.0, default=None)
+
+
+def _part(measurement: Measurement) -> str:
+    text, factor = _KANG_PARTS[measurement.name]
+    return text.format(value=max((measurement.value or 0.0) * factor, 0.0), place=measurement.place)
+
+
+def _narrowest(sac: Sequence[Measurement]) -> list[Measurement]:
+    """The smallest section of the sac, else the first place of the region."""
+    known = [m for m in sac if m.value is not None]
+    return [min(known, key=lambda m: m.value or 0.0)] if known else [sac[0]]

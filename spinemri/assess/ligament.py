@@ -1,0 +1,61 @@
+"""Raised signal of the posterior ligaments: oedema or degeneration, which are not told apart; never a torn ligament.
+
+The signal between two spinous processes counts as raised from twice that of muscle with the whole 95 % interval, and as
+borderline while the interval reaches below. No publication gives a limit; what is raised may be a sprain, a bursa
+between processes that rub, wear, or a tear. That a signal is not raised does not show that the ligaments are whole.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spinemri.assess.places import located, why_missing
+from spinemri.finding import Certainty, Finding
+from spinemri.norms import source_of, threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from spinemri.measurement import Measurement
+
+KIND = "posterior_ligament_signal"
+RAISED_FROM = threshold("ligament.raised_from")
+RULE = (
+    f"signal between the spinous processes on STIR or fat-suppressed T2w from {RAISED_FROM:g} times that of muscle "
+    "raised; borderline while its 95 % interval reaches below"
+)
+UNPROVED = "oedema or degeneration; an injury of the complex is not proved"
+
+
+def ligament_finding(_: Mapping[str, Measurement], ratio: Measurement) -> Finding:
+    """The finding between two neighbours, from the place's ``posterior_ligament_ratio``."""
+    certainty = ligament_certainty(ratio)
+    return Finding(
+        **located(ratio, KIND),
+        grade={Certainty.ABSENT: "not raised", Certainty.NOT_ASSESSABLE: ""}.get(certainty, "raised"),
+        certainty=certainty,
+        statement=_statement(ratio, certainty),
+        evidence=(ratio.id,),
+        rule=RULE,
+        source=source_of("ligament.raised_from"),
+    )
+
+
+def ligament_certainty(ratio: Measurement) -> Certainty:
+    """Whether the signal is raised."""
+    if ratio.value is None:
+        return Certainty.NOT_ASSESSABLE
+    if ratio.value < RAISED_FROM:
+        return Certainty.ABSENT
+    unsure = ratio.interval is not None and ratio.interval[0] < RAISED_FROM
+    return Certainty.BORDERLINE if unsure else Certainty.PRESENT
+
+
+def _statement(ratio: Measurement, certainty: Certainty) -> str:
+    if ratio.value is None:
+        return f"{ratio.place}: posterior ligaments {why_missing(ratio)}: {ratio.reason}."
+    size = f"{ratio.value:.1f} times muscle"
+    if certainty is Certainty.ABSENT:
+        return f"{ratio.place}: signal between the spinous processes not raised ({size})."
+    perhaps = "perhaps " if certainty is Certainty.BORDERLINE else ""
+    return f"{ratio.place}: signal between the spinous processes {perhaps}raised, {size}: {UNPROVED}."
