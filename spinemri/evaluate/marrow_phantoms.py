@@ -17,13 +17,13 @@ from spinemri.image import Image
 from spinemri.lesion import MarrowChange as Kind
 from spinemri.series import Contrast
 from spinemri.synthesis.acquire import acquire_signal
-from spinemri.synthesis.canvas import smooth_noise
 from spinemri.synthesis.changes import substance_signal
 from spinemri.synthesis.labels import paint
 from spinemri.synthesis.marrow_changes import SURE, Changes, grown, laid_down
 from spinemri.synthesis.random_subject import field_axes, random_pathology
 from spinemri.synthesis.signal import PROTOCOLS, mixed_signal, signal_table
 from spinemri.synthesis.subject import Pathology, sample_subject
+from spinemri.synthesis.texture import smooth_noise
 from spinemri.synthesis.tissue import MARROWS, RELAXATION, Relaxation, Tissue, class_of_tissue
 from spinemri.synthesis.vertebra_grid import find_vertebrae
 

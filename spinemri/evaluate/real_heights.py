@@ -15,7 +15,8 @@ import numpy as np
 from spinemri.anatomy import Level, Structure, StructureKind
 from spinemri.evaluate.cases import load_image, load_truth
 from spinemri.evaluate.instances import levels_upward
-from spinemri.evaluate.measurements import Compared, whole_bodies
+from spinemri.evaluate.measured_people import whole_bodies
+from spinemri.evaluate.measurements import Compared
 from spinemri.evaluate.real import segment_image
 from spinemri.measure.bodies import body_measurements, body_shapes, losses_of
 from spinemri.norms import threshold

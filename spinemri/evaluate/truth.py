@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spinemri.geometry import Geometry
+    from spinemri.synthesis.grids import PaintedGrid
     from spinemri.synthesis.labels import LabelVolume
 
 _DISC_BELOW = 101  # level value of the disc below vertebra 0; bone of vertebra 0 is 1
@@ -29,14 +30,30 @@ def true_segmentation(volume: LabelVolume, geometry: Geometry, series_uid: str) 
     geometry : slices to the left, rows downwards, columns backwards
     series_uid : the series whose grid this is
     """
-    table, structures = _meanings()
-    fine = table[class_of_tissue()[volume.tissue], volume.level]
-    parts = tuple(have // wanted for have, wanted in zip(fine.shape, geometry.shape, strict=True))
-    blocks = fine[tuple(slice(n * part) for n, part in zip(geometry.shape, parts, strict=True))]
-    blocks = blocks.reshape([n for pair in zip(geometry.shape, parts, strict=True) for n in pair])
-    voxels = _most_common(blocks.transpose(0, 2, 4, 1, 3, 5).reshape(*geometry.shape, -1))[:, ::-1, ::-1]
+    return _named(_filling(volume.tissue, volume.level, geometry.shape)[:, ::-1, ::-1], geometry, series_uid)
+
+
+def true_grid(painted: PaintedGrid, series_uid: str) -> Segmentation:
+    """Named structures of a person painted for an image of any orientation, on the image's grid."""
+    geometry = painted.sampling.geometry
+    return _named(_filling(painted.tissue, painted.level, geometry.shape), geometry, series_uid)
+
+
+def _named(voxels: NDArray[np.uint8], geometry: Geometry, series_uid: str) -> Segmentation:
+    _, structures = _meanings()
     present = {int(v): structures[int(v)] for v in np.unique(voxels) if v}
-    return Segmentation(np.ascontiguousarray(voxels), geometry, present, series_uid, "truth by construction")
+    made_by = "truth by construction"
+    return Segmentation(np.ascontiguousarray(voxels), geometry, present, series_uid, made_by, border_sd_mm=0.0)
+
+
+def _filling(tissue: NDArray[np.uint8], level: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Label value that fills most of each voxel of a grid, from the tissue and level of its equal parts."""
+    table, _ = _meanings()
+    fine = table[class_of_tissue()[tissue], level]
+    parts = tuple(have // wanted for have, wanted in zip(fine.shape, shape, strict=True))
+    blocks = fine[tuple(slice(n * part) for n, part in zip(shape, parts, strict=True))]
+    blocks = blocks.reshape([n for pair in zip(shape, parts, strict=True) for n in pair])
+    return _most_common(blocks.transpose(0, 2, 4, 1, 3, 5).reshape(*shape, -1))
 
 
 def _meanings() -> tuple[NDArray[np.uint8], dict[int, Structure]]:

@@ -10,7 +10,16 @@ import numpy as np
 from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis.appearance import sample_appearance
 from spinemri.synthesis.labels import LabelVolume, paint
-from spinemri.synthesis.subject import Fracture, MarrowLesion, Pathology, SacNarrowing, Subject, sample_subject, stack
+from spinemri.synthesis.subject import (
+    Fracture,
+    Fragment,
+    MarrowLesion,
+    Pathology,
+    SacNarrowing,
+    Subject,
+    sample_subject,
+    stack,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +28,7 @@ if TYPE_CHECKING:
 
     from spinemri.synthesis.shapes import Template
 
+_BURST_FROM, _PUSHED = 0.1, 0.5  # posterior loss from which a fragment is pushed back, and the share of such
 _CENTRES = {2: 0.2, 9: 0.08, 13: 0.08, 19: 0.14, 21: 0.18, 23: 0.32}  # level in the middle of the field: probability
 
 
@@ -46,6 +56,18 @@ def _random_fracture(rng: np.random.Generator, index: int) -> Fracture:
         "crush": (loss, loss, loss * float(rng.uniform(0.6, 1))),
     }
     return Fracture(index, *shapes[str(rng.choice(list(shapes), p=[0.55, 0.25, 0.2]))])
+
+
+def with_fragments(pathology: Pathology, rng: np.random.Generator) -> Pathology:
+    """The pathology with a fragment pushed back by half of the fractures that lowered the posterior wall too."""
+    return replace(pathology, fractures=tuple(_with_fragment(fracture, rng) for fracture in pathology.fractures))
+
+
+def _with_fragment(fracture: Fracture, rng: np.random.Generator) -> Fracture:
+    chance, low, tall, back = rng.uniform((0, 0, 0.25, 2), (1, 0.6, 0.4, 6))
+    if fracture.posterior < _BURST_FROM or chance > _PUSHED:
+        return fracture
+    return replace(fracture, fragment=Fragment(float(back), float(low), float(low + tall)))
 
 
 def random_volume(

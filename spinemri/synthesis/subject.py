@@ -23,6 +23,15 @@ _THINNEST = 1.2  # mm, least height of a disc at either rim
 
 
 @dataclass(frozen=True)
+class Fragment:
+    """Bone pushed ``millimetres`` behind a posterior wall between two shares of its height, 0 at its lower end."""
+
+    millimetres: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Fracture:
     """Loss of height of one body, as fractions of its intact anterior, middle and posterior height."""
 
@@ -30,6 +39,7 @@ class Fracture:
     anterior: float
     middle: float
     posterior: float
+    fragment: Fragment | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Alignment of random people in their true masks: near the truth, and as near as each interval says.
 
-As ``spinemri.evaluate.measurements``, but only bodies are painted: many people take seconds.
+As ``spinemri.evaluate.measured_people``, but only bodies are painted: many people take seconds.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spinemri.evaluate.measurements import MIDDLES, Compared, oblique_grid, turned, whole_bodies
+from spinemri.evaluate.measured_people import MIDDLES, oblique_grid, turned, whole_bodies
+from spinemri.evaluate.measurements import Compared
 from spinemri.evaluate.truth import true_segmentation
 from spinemri.measure.alignment import alignment_measurements
 from spinemri.measure.bodies import body_shapes, losses_of
