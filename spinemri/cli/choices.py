@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from spinemri.errors import InputError
 from spinemri.series import Contrast
+
+if TYPE_CHECKING:
+    from spinemri.synthesis.acquisitions import Acquisition
 
 
 def contrast_named(text: str | None) -> Contrast | None:
@@ -16,3 +21,14 @@ def contrast_named(text: str | None) -> Contrast | None:
     except KeyError:
         allowed = ", ".join(contrast.value for contrast in Contrast)
         raise InputError(f"contrast {text!r}: expected one of {allowed}") from None
+
+
+def acquisition_named(text: str) -> Acquisition:
+    """The acquisition of this name, whatever its case. Raises InputError for an unknown name."""
+    from spinemri.synthesis.acquisitions import Acquisition
+
+    try:
+        return Acquisition(text.lower())
+    except ValueError:
+        allowed = ", ".join(known.value for known in Acquisition)
+        raise InputError(f"acquisition {text!r}: expected one of {allowed}") from None

@@ -43,14 +43,15 @@ class StudyHeader:
     patient_sex: str = "F"
 
 
-def write_series(image: Image, folder: Path, header: StudyHeader) -> tuple[Path, ...]:
+def write_series(image: Image, folder: Path, header: StudyHeader, first: int = 0) -> tuple[Path, ...]:
     """Write one file per slice into ``folder`` and return the paths in slice order.
 
     Parameters
     ----------
-    image : unsigned integers up to 4095 (k, j, i), sagittal slices along k
+    image : unsigned integers up to 4095 (k, j, i), slices along k
     folder : made when absent
     header : patient and study attributes
+    first : images of the same series that were written before: its other stacks
 
     Raises
     ------
@@ -63,9 +64,9 @@ def write_series(image: Image, folder: Path, header: StudyHeader) -> tuple[Path,
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for k in range(image.geometry.shape[0]):
-        dataset = _attributes(image, k, header)
+        dataset = _attributes(image, k, header, first + k)
         dataset.PixelData = np.ascontiguousarray(voxels[k], dtype="<u2").tobytes()
-        path = folder / f"IM{k + 1:04d}.dcm"
+        path = folder / f"IM{first + k + 1:04d}.dcm"
         pydicom.dcmwrite(path, dataset, enforce_file_format=True)
         paths.append(path)
     return tuple(paths)
@@ -76,13 +77,13 @@ def _uid(*parts: object) -> UID:
     return UID("2.25." + str(int(hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()[:30], 16)))
 
 
-def _attributes(image: Image, k: int, header: StudyHeader) -> Dataset:
+def _attributes(image: Image, k: int, header: StudyHeader, number: int) -> Dataset:
     series, geometry = image.series, image.geometry
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = MRImageStorage
-    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = _uid(series.series_uid, k)
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = _uid(series.series_uid, number)
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = _uid(series.study_uid), _uid(series.series_uid)
     dataset.FrameOfReferenceUID = _uid(geometry.frame_of_reference_uid)
     dataset.PatientName = dataset.PatientID = header.patient_id
@@ -94,7 +95,7 @@ def _attributes(image: Image, k: int, header: StudyHeader) -> Dataset:
     dataset.AcquisitionTime = dataset.SeriesTime = f"{hours % 24:02d}{minutes:02d}00"
     dataset.Modality, dataset.Manufacturer, dataset.MagneticFieldStrength = "MR", "spinemri", series.field_strength_t
     dataset.BodyPartExamined, dataset.PatientPosition = series.region, "HFS"
-    dataset.SeriesNumber, dataset.AcquisitionNumber, dataset.InstanceNumber = series.number, 1, k + 1
+    dataset.SeriesNumber, dataset.AcquisitionNumber, dataset.InstanceNumber = series.number, 1, number + 1
     dataset.SeriesDescription = dataset.ProtocolName = series.description
     _pulse_sequence(dataset, image)
     _pixels(dataset, image, k)
@@ -105,7 +106,8 @@ def _pulse_sequence(dataset: Dataset, image: Image) -> None:
     series = image.series
     inverted, dixon = series.inversion_time_ms is not None, series.contrast in _DIXON_TYPE
     dataset.ScanningSequence = "GR" if dixon else ["SE", "IR"] if inverted else "SE"
-    dataset.SequenceVariant, dataset.MRAcquisitionType = "SP" if dixon else "SK", "2D"
+    dataset.SequenceVariant = "SP" if dixon else "SK"
+    dataset.MRAcquisitionType = "3D" if len(set(image.geometry.spacing)) == 1 else "2D"
     dataset.ScanOptions = "FS" if series.contrast in (Contrast.T2W_FS, Contrast.T1W_POST) else ""
     dataset.RepetitionTime, dataset.EchoTime = series.repetition_time_ms, series.echo_time_ms
     if inverted:

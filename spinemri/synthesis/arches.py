@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.synthesis import morphometry as sizes
+from spinemri.synthesis.joints import paint_joints
 from spinemri.synthesis.shapes import FAR, Template
 from spinemri.synthesis.solids import solid_depth
 from spinemri.synthesis.tissue import Tissue
@@ -97,6 +98,8 @@ def paint_arches(
         joint = (np.minimum(depth, before) > -_JOINT_DEEP) & (np.abs(depth - before) < style.joint_mm) & free
         canvas.paint(window, joint, Tissue.FACET, 0)
         np.maximum(before, depth, out=before)
+    if canvas.field is not None:
+        paint_joints(canvas, subject, canal, style.templates)
 
 
 def _frame(

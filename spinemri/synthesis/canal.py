@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spinemri.synthesis import morphometry as sizes
+from spinemri.synthesis.fragments import sac_limit
+from spinemri.synthesis.joints import paint_flava
 from spinemri.synthesis.tissue import Tissue
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 _FROM_THE_FRONT = 0.6  # share of a narrowing that disc takes from the front; ligament takes the rest from behind
 _LEAST_LOSS = 0.4  # mm; narrowing below this is not painted
+_LEAST_LEFT = 0.5  # mm of the sac that a fragment leaves
 _DURA_GAP = 1.0  # mm between the posterior wall and the sac above L5
 _DURA_RING = 1.2  # squared radius of the sac with its dura
 SAC_TISSUES = (Tissue.CSF, Tissue.CORD, Tissue.NERVE_ROOT)
@@ -56,7 +60,7 @@ class CanalStyle:
 
 
 def sac_profile(subject: Subject, curve: Curve) -> SacProfile:
-    """AP diameter of the thecal sac as a function of s, with every narrowing of the subject."""
+    """AP diameter of the thecal sac as a function of s, with every narrowing and every fragment of the subject."""
     knots = curve.middle[: sizes.S1 + 2]
     diameter = curve.along(knots, subject.sac_depth[: sizes.S1 + 2])
     for index in range(sizes.L1, sizes.L5 + 1):  # posterior fat pads between the laminae
@@ -70,7 +74,11 @@ def sac_profile(subject: Subject, curve: Curve) -> SacProfile:
     taper = np.clip((end - curve.s) / 30, 0, 1) ** 0.6
     border_shift = np.interp(curve.s, [curve.bottom[sizes.L5 - 1], curve.top[sizes.S1], end], [0, 2.0, 4.0])
     border = -(_DURA_GAP + border_shift + _FROM_THE_FRONT * (wide - diameter))
-    return SacProfile(diameter * taper, border, (wide - diameter) * taper, end)
+    kept, lost, limit = diameter * taper, (wide - diameter) * taper, sac_limit(subject, curve)
+    if limit is not None:
+        pushed = np.maximum(border - limit, 0.0)
+        kept, border = np.maximum(kept - pushed, np.minimum(kept, _LEAST_LEFT)), border - pushed
+    return SacProfile(kept, border, lost, end)
 
 
 def sac_half_width(subject: Subject, curve: Curve, profile: SacProfile) -> Array:
@@ -107,9 +115,9 @@ def paint_canal(
     centre = -(depth / 2 + 0.5)
     ring = ((canvas.f - centre) / (depth / 2)) ** 2 + (canvas.x / (width / 2)) ** 2
     behind = np.clip(-(canvas.f - centre) / (depth / 2), 0, 1)
-    lumbar = np.clip((canvas.s_plane - curve.top[sizes.L1]) / 60, 0, 1)[None]
+    lumbar = np.clip((canvas.s_plane - curve.top[sizes.L1]) / 60, 0, 1)
     ring = ring + np.float32(rng.uniform(0.2, 0.6)) * lumbar * behind * np.abs(canvas.x) / (width / 2)
-    span = ((canvas.s_plane > curve.top[0] - 45) & (canvas.s_plane < curve.bottom[sizes.S1 + 3]))[None]
+    span = (canvas.s_plane > curve.top[0] - 45) & (canvas.s_plane < curve.bottom[sizes.S1 + 3])
     canal = (ring < 1) & span
     canvas.tissue[(ring < (style.ligament if style else 1.35)) & span] = int(Tissue.LIGAMENT)
     canvas.tissue[canal] = int(Tissue.EPIDURAL_FAT)
@@ -119,11 +127,13 @@ def paint_canal(
     middle = border - diameter / 2
     half_width = canvas.profile(sac_half_width(subject, curve, profile))
     radius = ((canvas.f - middle) / np.maximum(diameter / 2, 0.05)) ** 2 + (canvas.x / half_width) ** 2
-    within = span & (canvas.s_plane < profile.end_s)[None]
+    within = span & (canvas.s_plane < profile.end_s)
     sac = (radius < 1) & within
     dura = (1 + 2 * style.dura_mm / np.maximum(diameter, 3)) ** 2 if style else _DURA_RING
     canvas.tissue[(radius < dura) & canal & within] = int(Tissue.DURA)
     canvas.tissue[sac] = int(Tissue.CSF)
+    if canvas.field is not None:
+        paint_flava(canvas, subject, ring)
     _paint_narrowing(canvas, subject, profile, within & ~sac)
     _paint_cord(canvas, subject, rng, (middle, radius), style.cord_exponent if style else 2)
     _paint_roots(canvas, subject, rng, sac, profile)
@@ -142,9 +152,11 @@ def _paint_narrowing(canvas: Canvas, subject: Subject, profile: SacProfile, free
     where &= free & (lost > _LEAST_LOSS)
     front = where & (canvas.f > border - diameter / 2)
     canvas.tissue[where] = int(Tissue.LIGAMENT)
+    if canvas.field is not None:  # nor is there fat beside a narrowed sac
+        canvas.tissue[free & (lost > _LEAST_LOSS) & (canvas.tissue == int(Tissue.EPIDURAL_FAT))] = int(Tissue.LIGAMENT)
     for narrowing in subject.pathology.narrowings:
         near = np.abs(canvas.s_plane - disc_s(canvas.curve, narrowing.index)) < subject.disc[narrowing.index] / 2 + 1
-        disc = front & near[None]
+        disc = front & near
         canvas.tissue[disc] = int(Tissue.ANNULUS)
         canvas.level[disc] = 101 + narrowing.index
 
@@ -161,9 +173,8 @@ def _paint_cord(
     cap, cwd, off = (canvas.profile(values) for values in (depth, width, shift))
     along, across = (canvas.f - middle - off) / np.maximum(cap / 2, 0.05), canvas.x / np.maximum(cwd / 2, 0.05)
     inside = np.abs(along) ** exponent + np.abs(across) ** exponent < 1 if exponent != 2 else along**2 + across**2 < 1
-    canvas.tissue[inside & (radius < 0.92) & (canvas.tissue == int(Tissue.CSF)) & (canvas.s_plane < tip)[None]] = int(
-        Tissue.CORD
-    )
+    inside &= (radius < 0.92) & (canvas.tissue == int(Tissue.CSF)) & (canvas.s_plane < tip)
+    canvas.tissue[inside] = int(Tissue.CORD)
 
 
 def _paint_roots(
@@ -171,15 +182,13 @@ def _paint_roots(
 ) -> None:
     curve = canvas.curve
     tip = float(np.interp(subject.conus_index, np.arange(sizes.COUNT), curve.middle))
-    window = canvas.window((tip - 35, profile.end_s), (-30.0, 3.0))
+    window = canvas.drawn_window((tip - 35, profile.end_s), (-30.0, 3.0))
     if window is None:
         return
     s = canvas.s[window]
-    half = canvas.profile(profile.diameter)[:, window[1], window[2]] / 2
-    middle = canvas.profile(profile.anterior_border)[:, window[1], window[2]] - half
-    wide = (
-        canvas.along_levels(subject.canal_width)[:, window[1], window[2]] / 2 * np.float32(subject.sac_width_fraction)
-    )
+    half = canvas.cut(canvas.profile(profile.diameter), window) / 2
+    middle = canvas.cut(canvas.profile(profile.anterior_border), window) - half
+    wide = canvas.cut(canvas.along_levels(subject.canal_width), window) / 2 * np.float32(subject.sac_width_fraction)
     f, x = canvas.f[window] - middle, canvas.x[window]
     roots = np.zeros(s.shape, dtype=bool)
     for _ in range(int(rng.integers(8, 26))):
@@ -190,8 +199,34 @@ def _paint_roots(
         df = f - (start[0] + (end[0] - start[0]) * way) * half
         dx = x - (start[1] + (end[1] - start[1]) * way) * wide
         roots |= (df**2 + dx**2 < rng.uniform(0.4, 1.1) ** 2) & (s < leaves)
+    if canvas.field is not None:
+        ends = float(canvas.curve.bottom[sizes.L1]), profile.end_s
+        roots |= _thin_roots(deepcopy(rng), (s, f / np.maximum(half, 0.05), x / wide), (half, wide), ends)
     roots &= sac[window] & (canvas.tissue[window] == int(Tissue.CSF)) & (s > tip - 20)
     canvas.paint(window, roots, Tissue.NERVE_ROOT)
+
+
+def _thin_roots(
+    rng: np.random.Generator, place: tuple[Field, Field, Field], half: tuple[Field, Field], ends: tuple[float, float]
+) -> NDArray[np.bool_]:
+    """Further roots of the cauda equina, which settle in a crescent in the back of the sac; sagittal stacks lack them.
+
+    Parameters
+    ----------
+    place : s in mm, and f and x as shares of the sac's half diameters ``half``
+    ends : s between which the roots leave, the outermost first
+    """
+    s, f, x = place
+    found = np.zeros(s.shape, dtype=bool)
+    for side in (-1, 1):
+        for share in np.linspace(0.06, 0.8, 9) + rng.uniform(-0.03, 0.03, 9):
+            back = -float(rng.uniform(0.5, 0.78)) * np.sqrt(1 - 0.75 * share**2)
+            leaves = ends[1] + (ends[0] - ends[1]) * share + rng.uniform(-8, 8)
+            out = share + 0.25 * np.clip(1 - (leaves - s) / 40, 0, 1)
+            radius = float(rng.uniform(0.35, 0.6))
+            away = ((f - back) * half[0]) ** 2 + ((x - side * out) * half[1]) ** 2
+            found |= (away < radius**2) & (s < leaves)
+    return found
 
 
 def _paint_rootlets(canvas: Canvas, subject: Subject, rng: np.random.Generator, profile: SacProfile) -> None:
@@ -200,7 +235,7 @@ def _paint_rootlets(canvas: Canvas, subject: Subject, rng: np.random.Generator, 
     for index in range(1, sizes.L1):
         ends = disc_s(curve, index) - 3
         starts = ends - rng.uniform(3, 9) - 1.2 * max(index - sizes.C7, 0)
-        window = canvas.window((starts - 2, ends + 3), (-22.0, 3.0))
+        window = canvas.drawn_window((starts - 2, ends + 3), (-22.0, 3.0))
         if window is None:
             continue
         s, x = canvas.s[window], canvas.x[window]
@@ -232,6 +267,24 @@ def paint_foramina(canvas: Canvas, subject: Subject) -> None:
             continue
         s, f = canvas.s[window] - bottom + 1, canvas.f[window]
         ax = np.abs(canvas.x[window]) - subject.canal_width[index] / 2
-        fat = (ax > -1) & (ax < 9) & (((f + 4) / 5) ** 2 + (s / 7) ** 2 < 1) & np.isin(canvas.tissue[window], free)
+        opening = ((f + 4) / 5) ** 2 + (s / 7) ** 2
+        if canvas.field is not None:  # rounded off at the side
+            opening = opening + np.clip((ax - 2) / 7, 0, None) ** 3
+        fat = (ax > -1) & (ax < 9) & (opening < 1) & np.isin(canvas.tissue[window], free)
         canvas.paint(window, fat, Tissue.FORAMINAL_FAT)
         canvas.paint(window, fat & ((f + 3) ** 2 + (s + 2) ** 2 < 6.5), Tissue.GANGLION)
+    if canvas.field is not None:
+        _paint_vertebral_arteries(canvas, subject)
+
+
+def _paint_vertebral_arteries(canvas: Canvas, subject: Subject) -> None:
+    """Through the transverse foramina of C2 to C6."""
+    window = canvas.window((float(canvas.curve.top[0]), float(canvas.curve.bottom[sizes.C7 - 1])), (-10.0, 12.0))
+    if window is None:
+        return
+    half = canvas.cut(canvas.along_levels(subject.canal_width), window) / 2
+    s = canvas.cut(canvas.s_plane, window)
+    inside = (s > canvas.curve.top[0]) & (s < canvas.curve.bottom[sizes.C7 - 1])
+    away = np.hypot(np.abs(canvas.x[window]) - half - 5 * subject.scale, canvas.f[window] - 2)
+    canvas.paint(window, inside & (away < 2.9), Tissue.FORAMINAL_FAT, 0)
+    canvas.paint(window, inside & (away < 2.2), Tissue.AORTA)

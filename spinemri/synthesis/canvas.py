@@ -1,7 +1,9 @@
 """The grid on which a subject is painted, with the coordinates every structure is described in.
 
-Arrays are (x, z, a) = (left-right, superior, anterior), mm in the subject's own plane coordinates. Besides the plane,
-each pixel has curvilinear coordinates along the posterior walls: ``s`` from head to foot and ``f`` to anterior.
+``x`` (left-right), ``z`` (superior) and ``a`` (anterior) are mm in the subject's own coordinates; besides them each
+voxel has curvilinear coordinates along the posterior walls: ``s`` from head to foot and ``f`` to anterior. Structures
+are described in these alone, so a canvas may have any orientation: sagittal layers are arrays (x, z, a), any other grid
+keeps the axes of its image.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
 
 from spinemri.synthesis import morphometry as sizes
+from spinemri.synthesis.texture import Texture
 from spinemri.synthesis.tissue import Tissue
 
 if TYPE_CHECKING:
@@ -25,9 +28,11 @@ if TYPE_CHECKING:
     from spinemri.synthesis.subject import Subject
 
     Field = NDArray[np.floating]
+    Axes = tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]
     Window = tuple[slice, slice, slice]
 
 STEP = 0.5  # mm between samples of the curve
+_MANY = 2_000_000  # points of the plane looked up one by one
 _ABOVE, _BELOW = 90.0, 25.0  # mm the curve goes on over the dens and under S5
 
 
@@ -79,25 +84,17 @@ def posterior_curve(subject: Subject) -> Curve:
     return Curve(line, s, angle, top, middle, bottom)
 
 
-def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], steps: tuple[float, ...]) -> Field:
-    """Smooth random field of unit scale; ``steps`` are the voxels between independent values on each axis."""
-    coarse = [max(2, int(np.ceil(n / step)) + 1) for n, step in zip(shape, steps, strict=True)]
-    field: Field = rng.standard_normal(coarse).astype(np.float32)
-    for axis, (n, c) in enumerate(zip(shape, coarse, strict=True)):
-        place = np.linspace(0, c - 1, n, dtype=np.float32)[:, None]
-        weights = np.clip(1 - np.abs(place - np.arange(c, dtype=np.float32)), 0, 1)
-        field = np.moveaxis(np.tensordot(weights, field, axes=(1, axis)), 0, axis)
-    return np.ascontiguousarray(field)
-
-
 @dataclass(frozen=True, eq=False)
 class Canvas:
-    """Label arrays being painted (x, z, a), and the coordinates of their voxels.
+    """Label arrays being painted, and the coordinates of their voxels; all have three axes.
 
     ``tissue`` holds Tissue values; ``level`` holds 1 + index for bone of a vertebra, 101 + index for the disc below.
-    ``s`` and ``f`` (x, z, a) are curvilinear, ``a`` and ``z`` plane coordinates; both carry a small smooth
-    displacement when the subject is roughened. ``x`` is measured from the subject's midline. ``slack`` is how many mm
-    ``s`` and ``f`` differ at most from their values in the midline because the spine leans sideways or is twisted.
+    ``s`` and ``f`` are curvilinear, ``a`` and ``z`` plane coordinates; both carry a small smooth displacement when the
+    subject is roughened. ``x`` is measured from the subject's midline. ``s_plane``, ``f_plane`` and ``nearest`` (index
+    of the nearest point of the curve) are those of the midline; they have length 1 along an axis on which they do not
+    vary. ``slack`` is how many mm ``s`` and ``f`` differ at most from their values in the midline because the spine
+    leans sideways or is twisted. ``texture`` draws what is random; ``field`` (s, f) is the plane of the field that it
+    belongs to, None when that is the canvas itself.
     """
 
     tissue: NDArray[np.uint8]
@@ -111,26 +108,48 @@ class Canvas:
     f_plane: Field
     nearest: NDArray[np.intp]
     curve: Curve
-    pixel: tuple[float, float, float]
+    texture: Texture
     slack: float = 0.0
+    field: tuple[Field, Field] | None = None
 
     def profile(self, values: NDArray[np.floating]) -> Field:
-        """A profile sampled on the curve, looked up for every pixel of the plane: (1, z, a)."""
-        found: Field = values.astype(np.float32)[self.nearest][None]
+        """A profile sampled on the curve, looked up for every pixel of the plane; shaped like ``s_plane``."""
+        found: Field = values.astype(np.float32)[self.nearest]
         return found
 
     def along_levels(self, values: NDArray[np.floating]) -> Field:
-        """A per-level table, interpolated along the curve for every pixel of the plane: (1, z, a)."""
+        """A per-level table, interpolated along the curve for every pixel of the plane; shaped like ``s_plane``."""
         return self.profile(np.interp(self.curve.s, self.curve.middle, values))
+
+    def noise(self, rng: np.random.Generator, grain_mm: tuple[float, float, float]) -> Field:
+        """Smooth random field of unit scale over the canvas; ``grain_mm`` between independent values on x, z, a."""
+        return self.texture.noise(rng, grain_mm)
 
     def window(self, s_range: tuple[float, float], f_range: tuple[float, float]) -> Window | None:
         """Smallest block that holds a curvilinear range, or None when it is out of the field."""
-        inside = (self.s_plane > s_range[0] - self.slack) & (self.s_plane < s_range[1] + self.slack)
-        inside &= (self.f_plane > f_range[0] - self.slack) & (self.f_plane < f_range[1] + self.slack)
-        rows, columns = np.nonzero(inside.any(axis=1))[0], np.nonzero(inside.any(axis=0))[0]
-        if not rows.size:
-            return None
-        return slice(None), slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        inside = _within((self.s_plane, self.f_plane), (s_range, f_range), self.slack)
+        sides = []
+        for axis, length in enumerate(inside.shape):
+            held = np.flatnonzero(inside.any(axis=tuple(n for n in range(3) if n != axis)))
+            if not held.size:
+                return None
+            sides.append(slice(None) if length == 1 else slice(int(held[0]), int(held[-1]) + 1))
+        return sides[0], sides[1], sides[2]
+
+    def drawn_window(self, s_range: tuple[float, float], f_range: tuple[float, float]) -> Window | None:
+        """The same for something whose looks are drawn at random; None when the texture's field does not show it.
+
+        It may be empty: then the numbers have to be drawn, so that the rest of the person stays the same.
+        """
+        own = self.window(s_range, f_range)
+        if self.field is None:
+            return own
+        shown = _within(self.field, (s_range, f_range), self.slack).any()
+        return (own or (slice(0, 0),) * 3) if shown else None
+
+    def cut(self, plane: Field, window: Window) -> Field:
+        """The part of a field shaped like ``s_plane`` that belongs to a window."""
+        return plane[tuple(w if n > 1 else slice(None) for w, n in zip(window, plane.shape, strict=True))]
 
     def paint(self, window: Window, where: NDArray[np.bool_], tissue: Tissue, level: int | None = None) -> None:
         """Set a tissue (and level) where a mask over ``window`` is True."""
@@ -139,49 +158,85 @@ class Canvas:
             self.level[window][where] = level
 
 
+def _within(
+    plane: tuple[Field, Field], ranges: tuple[tuple[float, float], tuple[float, float]], slack: float
+) -> NDArray[np.bool_]:
+    inside = np.ones(plane[0].shape, dtype=bool)
+    for values, (low, high) in zip(plane, ranges, strict=True):
+        inside &= (values > low - slack) & (values < high + slack)
+    return inside
+
+
 def blank_canvas(
-    subject: Subject,
-    axes: tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]],
-    rng: np.random.Generator,
-    roughness_mm: float = 0.0,
+    subject: Subject, axes: Axes, rng: np.random.Generator, roughness_mm: float = 0.0, points: Axes | None = None
 ) -> Canvas:
-    """Canvas for a subject on regular axes.
+    """Canvas for a subject.
 
     Parameters
     ----------
-    axes : coordinates (x, z, a) in mm; each evenly spaced
+    axes : coordinates (x, z, a) in mm, each evenly spaced, of the field in which the person's random looks are drawn
+    rng : with the same state and axes it is the same person, whatever the points
     roughness_mm : standard deviation of a smooth displacement of everything that is painted
+    points : coordinates x, z, a in mm of the voxels, three axes each, of length 1 where they do not vary; None for the
+        voxels of the field itself, as an array (x, z, a)
     """
-    x, z, a = axes
-    shape = (len(x), len(z), len(a))
-    pixel = tuple(float(abs(v[1] - v[0])) for v in axes)
+    texture = Texture(axes, points)
+    shape = texture.shape
+    x, z, a = points or _spread(axes)
     curve = posterior_curve(subject)
-    plane = np.stack(np.meshgrid(a, z, indexing="xy"), axis=-1)
-    _, nearest = cKDTree(curve.points).query(plane.reshape(-1, 2))
-    offset = plane.reshape(-1, 2) - curve.points[nearest]
-    angle = curve.angle[nearest]
-    down = offset[:, 0] * np.sin(angle) - offset[:, 1] * np.cos(angle)
-    front = offset[:, 0] * np.cos(angle) + offset[:, 1] * np.sin(angle)
-    s_plane = (curve.s[nearest] + down).reshape(shape[1:]).astype(np.float32)
-    f_plane = front.reshape(shape[1:]).astype(np.float32)
-    steps = (15.0 / pixel[0], 11.0 / pixel[1], 11.0 / pixel[2])
-    rough = [smooth_noise(rng, shape, steps) * roughness_mm if roughness_mm else np.float32(0) for _ in range(3)]
-    midline = np.interp(curve.s, curve.middle, subject.midline)[nearest].reshape(shape[1:]).astype(np.float32)
+    nearest, s_plane, f_plane = _curvilinear(curve, a, z)
+    rough = [texture.noise(rng, (15, 11, 11)) * roughness_mm if roughness_mm else np.float32(0) for _ in range(3)]
+    midline = np.interp(curve.s, curve.middle, subject.midline)[nearest].astype(np.float32)
     zeros = np.zeros(shape, dtype=np.float32)
     return Canvas(
         tissue=np.full(shape, int(Tissue.SOFT), dtype=np.uint8),
         level=np.zeros(shape, dtype=np.uint8),
         a=zeros + a.astype(np.float32) + rough[0],
-        z=zeros + z.astype(np.float32)[:, None] + rough[1],
-        x=zeros + x.astype(np.float32)[:, None, None] - midline + rough[2],
-        s=s_plane[None] - rough[1] + zeros,
-        f=f_plane[None] + rough[0] + zeros,
+        z=zeros + z.astype(np.float32) + rough[1],
+        x=zeros + x.astype(np.float32) - midline + rough[2],
+        s=s_plane - rough[1] + zeros,
+        f=f_plane + rough[0] + zeros,
         s_plane=s_plane,
         f_plane=f_plane,
-        nearest=nearest.reshape(shape[1:]),
+        nearest=nearest,
         curve=curve,
-        pixel=(pixel[0], pixel[1], pixel[2]),
+        texture=texture,
+        field=_curvilinear(curve, *reversed(_spread(axes)[1:]))[1:] if points else None,
     )
+
+
+def _spread(axes: Axes) -> Axes:
+    """Axes x, z, a as arrays that broadcast to (x, z, a)."""
+    x, z, a = axes
+    return x[:, None, None], z[None, :, None], a[None, None, :]
+
+
+def _curvilinear(
+    curve: Curve, a: NDArray[np.floating], z: NDArray[np.floating]
+) -> tuple[NDArray[np.intp], Field, Field]:
+    """Index of the nearest point of the curve, s and f of points of the plane."""
+    a, z = np.broadcast_arrays(a, z)
+    plane = np.stack([a, z], axis=-1).reshape(-1, 2)
+    nearest = _nearest(curve, plane)
+    offset = plane - curve.points[nearest]
+    angle = curve.angle[nearest]
+    down = offset[:, 0] * np.sin(angle) - offset[:, 1] * np.cos(angle)
+    front = offset[:, 0] * np.cos(angle) + offset[:, 1] * np.sin(angle)
+    s = (curve.s[nearest] + down).reshape(a.shape).astype(np.float32)
+    return nearest.reshape(a.shape), s, front.reshape(a.shape).astype(np.float32)
+
+
+def _nearest(curve: Curve, plane: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Index of the nearest point of the curve; of very many points (an oblique volume) from a table of the plane."""
+    tree = cKDTree(curve.points)
+    if len(plane) <= _MANY:
+        return np.asarray(tree.query(plane)[1])
+    low = plane.min(axis=0)
+    rows, columns = np.ceil((plane.max(axis=0) - low) / STEP).astype(int) + 1
+    table = np.stack(np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij"), axis=-1) * STEP + low
+    found = tree.query(table.reshape(-1, 2))[1].reshape(rows, columns)
+    place = np.rint((plane - low) / STEP).astype(int)
+    return np.asarray(found[place[:, 0], place[:, 1]])
 
 
 def leaning(canvas: Canvas, subject: Subject, twist: NDArray[np.floating]) -> Canvas:

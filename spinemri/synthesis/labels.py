@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinemri.synthesis import arches, bones, canal, posterior, surroundings
+from spinemri.synthesis import arches, bones, canal, fragments, posterior, surroundings
 from spinemri.synthesis.canvas import blank_canvas, leaning
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def painted(
     canal.paint_foramina(canvas, subject)
     keep = canvas.tissue[in_canal]
     bones.paint_bodies(canvas, subject, style)
+    fragments.paint_fragments(canvas, subject, style.cortex_mm)
     bones.paint_discs(canvas, subject, style)
     bones.paint_sacrum(canvas, subject, in_canal)
     bones.paint_upper_neck(canvas, subject, in_canal)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.lesion import MarrowChange as Kind
-from spinemri.synthesis.canvas import smooth_noise
+from spinemri.synthesis.texture import smooth_noise
 from spinemri.synthesis.rare_deposits import GROWTHS
 
 if TYPE_CHECKING:

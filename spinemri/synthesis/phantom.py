@@ -1,9 +1,11 @@
 """A synthetic study of one person with known truth: sagittal lumbar images, T1, STIR and T2 unless asked otherwise,
-with a fracture, a marrow lesion and a narrowed thecal sac. Parametric anatomy only.
+with a fracture, a marrow lesion and a narrowed thecal sac. Parametric anatomy only. Axial, coronal and isotropic images
+show the same person; the sagittal ones do not depend on them.
 """
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,47 +14,66 @@ import numpy as np
 from spinemri.errors import InputError
 from spinemri.geometry import Geometry
 from spinemri.image import Image
-from spinemri.series import Contrast, Plane, Series
+from spinemri.series import Contrast
 from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis import truth as truths
 from spinemri.synthesis.acquire import acquire
+from spinemri.synthesis.acquisitions import Acquisition
+from spinemri.synthesis.grids import Person, Placement
 from spinemri.synthesis.labels import LabelVolume, paint
+from spinemri.synthesis.phantom_grids import grid_series, lumbar_series
 from spinemri.synthesis.signal import PROTOCOLS, signal_table
 from spinemri.synthesis.subject import Fracture, MarrowLesion, Pathology, SacNarrowing, Subject, sample_subject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from enum import StrEnum
 
     from numpy.typing import NDArray
 
+    from spinemri.synthesis.grids import PaintedGrid
+
 CONTRASTS = (Contrast.T1W, Contrast.STIR, Contrast.T2W)
-"""Of a phantom when nothing else is asked for."""
+"""Of the sagittal images when nothing else is asked for; all others are T2w."""
 
 _SLICES, _ROWS, _COLUMNS = 15, 320, 208
 _PIXEL, _SPACING, _THICKNESS = 0.9375, 4.0, 3.6  # mm
 _LAYERS, _FINE = 3, 2  # layers painted per slice, fine pixels per pixel
 _RIM_SHARE = 0.98  # loss where heights are measured, inset from the anterior rim, as a share of the loss at the rim
+_FIRST = 2  # series number
 _FRACTURED = range(sizes.T12, sizes.L1 + 3)
 
 
 @dataclass(frozen=True, eq=False)
 class Phantom:
-    """Images of a synthetic study, the subject they show, its truth as JSON-ready values, and what was painted."""
+    """Images of a synthetic study, the subject they show, its truth as JSON-ready values, and what was painted.
+
+    ``volume`` was painted for the sagittal images; ``grids`` holds what was painted for each other stack, under the
+    label of the first series that shows it.
+    """
 
     images: tuple[Image, ...]
     subject: Subject
     truth: dict[str, Any]
     volume: LabelVolume
+    grids: dict[str, PaintedGrid]
 
 
-def make_phantom(seed: int, *, height_loss_pct: float = 35.0, contrasts: Sequence[Contrast] = CONTRASTS) -> Phantom:
+def make_phantom(
+    seed: int,
+    *,
+    height_loss_pct: float = 35.0,
+    contrasts: Sequence[Contrast] | None = None,
+    acquisitions: Sequence[Acquisition] = (Acquisition.SAGITTAL,),
+) -> Phantom:
     """A synthetic lumbar study.
 
     Parameters
     ----------
     seed : 0 or more; the same seed gives the same pixels
     height_loss_pct : anterior height that the fractured vertebra lost, 0 to 70
-    contrasts : one series each, numbered from 2
+    contrasts : one series each of every acquisition; None for CONTRASTS sagittally and T2w otherwise
+    acquisitions : in any order; series are numbered from 2, sagittal ones first
 
     Raises
     ------
@@ -61,21 +82,35 @@ def make_phantom(seed: int, *, height_loss_pct: float = 35.0, contrasts: Sequenc
     """
     if seed < 0 or not 0 <= height_loss_pct <= 70:
         raise InputError(f"phantom: seed {seed}, height loss {height_loss_pct} %: expected seed >= 0 and 0 to 70 %")
-    unknown = [contrast.value for contrast in contrasts if contrast not in PROTOCOLS]
-    if unknown or len(contrasts) == 0 or len(set(contrasts)) < len(contrasts):
-        able = ", ".join(contrast.value for contrast in PROTOCOLS)
-        found = ", ".join(contrast.value for contrast in contrasts) or "none"
-        raise InputError(f"phantom: contrasts {found}: expected one or more of {able}, each once")
+    _check_choice("contrasts", CONTRASTS if contrasts is None else contrasts, tuple(PROTOCOLS))
+    _check_choice("acquisitions", acquisitions, tuple(Acquisition))
     rng = np.random.default_rng([seed, 20])
     pathology = _pathology(rng, height_loss_pct / 100 / _RIM_SHARE)
     subject = sample_subject(rng, pathology, variation=0.8)
-    axes = _axes(subject)
+    axes, before = _axes(subject), deepcopy(rng)
     volume = paint(subject, axes, rng)
-    geometry = _geometry(axes, rng, seed)
-    images = tuple(
-        _image(volume, contrast, number, geometry, seed) for number, contrast in enumerate(contrasts, start=2)
-    )
-    return Phantom(images, subject, _truth(subject, volume, geometry, seed), volume)
+    geometry, placement = _geometry(axes, rng, seed)
+    person = Person(subject, axes, before, placement, geometry.frame_of_reference_uid)
+    images: list[Image] = []
+    if Acquisition.SAGITTAL in acquisitions:
+        images += [_image(volume, c, n, geometry, seed) for n, c in enumerate(contrasts or CONTRASTS, start=_FIRST)]
+    truth = _truth(subject, volume, geometry, seed)
+    grids: dict[str, PaintedGrid] = {}
+    for acquisition in [known for known in Acquisition if known in acquisitions and known is not Acquisition.SAGITTAL]:
+        number = max((image.series.number or 0 for image in images), default=_FIRST - 1) + 1
+        made = grid_series(person, acquisition, contrasts or (Contrast.T2W,), (seed, number))
+        images += made.images
+        grids |= made.grids
+        if made.slices:
+            truth["axial_slices"] = made.slices
+    return Phantom(tuple(images), subject, truth, volume, grids)
+
+
+def _check_choice(name: str, chosen: Sequence[StrEnum], able: Sequence[StrEnum]) -> None:
+    if len(chosen) == 0 or len(set(chosen)) < len(chosen) or not set(chosen) <= set(able):
+        found = ", ".join(value.value for value in chosen) or "none"
+        known = ", ".join(value.value for value in able)
+        raise InputError(f"phantom: {name} {found}: expected one or more of {known}, each once")
 
 
 def _pathology(rng: np.random.Generator, loss: float) -> Pathology:
@@ -102,21 +137,25 @@ def _axes(subject: Subject) -> tuple[NDArray[np.floating], NDArray[np.floating],
     return x + midline, z, a
 
 
-def _geometry(axes: tuple[NDArray[np.floating], ...], rng: np.random.Generator, seed: int) -> Geometry:
-    """Slightly oblique grid: slices to the left, rows to inferior, columns to posterior."""
+def _geometry(
+    axes: tuple[NDArray[np.floating], ...], rng: np.random.Generator, seed: int
+) -> tuple[Geometry, Placement]:
+    """Slightly oblique grid (slices to the left, rows to inferior, columns to posterior), and how the person lies."""
     x, z, a = axes
     turn = _rotation(rng.uniform(-4, 4, 3))
     first = np.array([x[:_LAYERS].mean(), -a[-_FINE:].mean(), z[-_FINE:].mean()])
     centre = np.array([x.mean(), -a.mean(), z.mean()])
-    origin = turn @ (first - centre) + np.array([0.0, 20.0, -60.0])
+    shift = np.array([0.0, 20.0, -60.0])
+    origin = turn @ (first - centre) + shift
     direction = turn @ np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
-    return Geometry(
+    grid = Geometry(
         (_SLICES, _ROWS, _COLUMNS),
         (_SPACING, _PIXEL, _PIXEL),
         (float(origin[0]), float(origin[1]), float(origin[2])),
         tuple(direction.ravel().tolist()),
         f"2.25.{7000 + seed}.9",
     )
+    return grid, Placement(turn, shift - turn @ centre)
 
 
 def _rotation(degrees: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -130,27 +169,10 @@ def _rotation(degrees: NDArray[np.floating]) -> NDArray[np.floating]:
 
 def _image(volume: LabelVolume, contrast: Contrast, number: int, geometry: Geometry, seed: int) -> Image:
     rng = np.random.default_rng([seed, number])
-    protocol = PROTOCOLS[contrast]
-    table = signal_table(protocol, rng, jitter=0.5)
+    table = signal_table(PROTOCOLS[contrast], rng, jitter=0.5)
     voxels = acquire(volume, table, rng, sub=(_LAYERS, _FINE), snr=float(rng.uniform(22, 34)))
-    series = Series(
-        series_uid=f"2.25.{7000 + seed}.{number}",
-        study_uid=f"2.25.{7000 + seed}",
-        frame_of_reference_uid=geometry.frame_of_reference_uid,
-        number=number,
-        description=f"sag {contrast.value}",
-        contrast=contrast,
-        plane=Plane.SAGITTAL,
-        region="LSPINE",
-        shape=geometry.shape,
-        spacing=geometry.spacing,
-        slice_thickness_mm=_THICKNESS,
-        repetition_time_ms=protocol.repetition_time,
-        echo_time_ms=protocol.echo_time,
-        inversion_time_ms=protocol.inversion_time,
-        field_strength_t=1.5,
-    )
-    return Image(voxels, geometry, series)
+    facts = lumbar_series(contrast, number, geometry, seed)
+    return Image(voxels, geometry, facts.model_copy(update={"slice_thickness_mm": _THICKNESS}))
 
 
 def _to_patient(volume: LabelVolume, geometry: Geometry, a: float, z: float, x: float) -> list[float]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.synthesis import morphometry as sizes
+from spinemri.synthesis.joints import paint_joints
 from spinemri.synthesis.tissue import Tissue
 
 if TYPE_CHECKING:
@@ -72,8 +73,10 @@ def paint_posterior_elements(canvas: Canvas, subject: Subject, style: BoneStyle,
         bone = (inside > 0) & ~canal[window]
         canvas.paint(window, bone, Tissue.POSTERIOR_MARROW, index + 1)
         canvas.paint(window, bone & (inside < style.cortex_mm), Tissue.POSTERIOR_CORTEX)
-        if index > 0:
+        if index > 0 and (canvas.field is None or index <= sizes.T12):
             _paint_facet_gap(canvas, arch, window)
+    if canvas.field is not None:
+        paint_joints(canvas, subject, canal)
 
 
 def _arch(canvas: Canvas, subject: Subject, style: BoneStyle, index: int, window: Window) -> _Arch:

@@ -1,6 +1,7 @@
 """Everything around the spine: organs, vessels, lungs, muscle, fat, skin, ribs and the skull base.
 
-None of it is measured; it is varied on purpose, so that a network learns what is not spine.
+None of it is measured; it is varied on purpose, so that a network learns what is not spine. Sagittal stacks are narrow;
+for all other grids ``torso.py`` draws what they show at the sides.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from spinemri.synthesis import morphometry as sizes
-from spinemri.synthesis.canvas import smooth_noise
+from spinemri.synthesis import torso
+from spinemri.synthesis.texture import smooth_noise
 from spinemri.synthesis.tissue import Tissue
 
 if TYPE_CHECKING:
@@ -21,9 +23,7 @@ if TYPE_CHECKING:
 
 def paint_surroundings(canvas: Canvas, subject: Subject, rng: np.random.Generator, *, scalloped: bool = False) -> None:
     """Paint all tissue that is not spine; call it first. ``scalloped`` fits the psoas to bodies and discs."""
-    shape, px = canvas.tissue.shape, canvas.pixel
-    coarse = smooth_noise(rng, shape, (8 / px[0], 26 / px[1], 7 / px[2]))
-    fine = smooth_noise(rng, shape, (5 / px[0], 10 / px[1], 3 / px[2]))
+    coarse, fine = canvas.noise(rng, (8, 26, 7)), canvas.noise(rng, (5, 10, 3))
     depth, width = canvas.along_levels(subject.depth), canvas.along_levels(subject.width)
     _paint_organs(canvas, rng, canvas.f > depth + 2 + 2 * np.abs(coarse))
     _paint_chest(canvas, rng, depth, width, coarse)
@@ -34,34 +34,37 @@ def paint_surroundings(canvas: Canvas, subject: Subject, rng: np.random.Generato
     if scalloped:
         _paint_scalloped_psoas(canvas, subject, rng, depth, coarse)
     _paint_vessels(canvas, subject, rng, depth)
-    _paint_back(canvas, subject, rng, (coarse, fine))
-    _paint_ribs(canvas, subject)
+    wide = torso.flanks(canvas, rng) if canvas.field else None
+    _paint_back(canvas, subject, rng, (coarse, fine), coarse if wide is None else wide.even)
+    if wide is None:
+        _paint_ribs(canvas, subject)
+    else:
+        torso.paint_torso(canvas, subject, wide)
 
 
 def _paint_organs(canvas: Canvas, rng: np.random.Generator, where: np.ndarray) -> None:
     """Cells of random tissue in front of the spine."""
-    shape, px = canvas.tissue.shape, canvas.pixel
-    extent = np.array(shape) * px
+    field = canvas.texture
+    extent = np.array(field.whole) * field.pixel
     count = int(rng.integers(25, 60) * max(1.0, extent[1] / 300))
     seeds = rng.uniform(0, 1, (count, 3)) * extent
     kinds = rng.integers(int(Tissue.ORGAN_0), int(Tissue.ORGAN_7) + 1, count)
-    steps = [max(1, round(2.0 / p)) for p in px]
+    steps = [max(1, round(2.0 / p)) for p in field.pixel]
     grid = np.stack(
-        np.meshgrid(*(np.arange(0, n, k) * p for n, k, p in zip(shape, steps, px, strict=True)), indexing="ij"), -1
+        np.meshgrid(
+            *(np.arange(0, n, k) * p for n, k, p in zip(field.whole, steps, field.pixel, strict=True)), indexing="ij"
+        ),
+        -1,
     )
     for axis in (1, 2):
         grid[..., axis] += smooth_noise(rng, grid.shape[:3], (6, 9, 9)) * rng.uniform(3, 9)
     _, cell = cKDTree(seeds).query(grid.reshape(-1, 3))
-    block = kinds[cell].astype(np.uint8).reshape(grid.shape[:3])
-    for axis, step in enumerate(steps):
-        block = block.repeat(step, axis)
-    canvas.tissue[where] = block[: shape[0], : shape[1], : shape[2]][where]
+    canvas.tissue[where] = field.blocks(kinds[cell].astype(np.uint8).reshape(grid.shape[:3]), steps)[where]
 
 
 def _paint_chest(canvas: Canvas, rng: np.random.Generator, depth: Field, width: Field, coarse: Field) -> None:
-    chest = ((canvas.s_plane > canvas.curve.top[sizes.T1] + 5) & (canvas.s_plane < canvas.curve.bottom[sizes.T12 - 1]))[
-        None
-    ]
+    curve, s = canvas.curve, canvas.s_plane
+    chest = (s > curve.top[sizes.T1] + 5) & (s < curve.bottom[sizes.T12 - 1])
     ax = np.abs(canvas.x)
     if rng.random() < 0.85:
         side = chest & (ax > width / 2 + rng.uniform(3, 14) + 3 * coarse) & (canvas.f > -20)
@@ -75,17 +78,17 @@ def _paint_psoas(canvas: Canvas, rng: np.random.Generator, depth: Field, width: 
     curve = canvas.curve
     grow = np.clip(
         (canvas.s_plane - curve.middle[sizes.T12]) / (curve.middle[sizes.L5] - curve.middle[sizes.T12]), 0, 1
-    )[None]
+    )
     thick = (6 + 32 * grow) * np.float32(rng.uniform(0.8, 1.2))
     gap = np.float32(rng.uniform(0.0, 1.5))
     ax = np.abs(canvas.x) - width / 2 - gap
     inside = (ax > 0) & (ax < thick + 2 * coarse) & (canvas.f > -8) & (canvas.f < depth * 0.95 + 4 * coarse)
-    lumbar = (canvas.s_plane > curve.middle[sizes.T12])[None]
+    lumbar = canvas.s_plane > curve.middle[sizes.T12]
     wrap = (ax > -1) & (ax < thick + 4) & (canvas.f > -10) & (canvas.f < depth + 8) & lumbar
     canvas.tissue[wrap] = int(Tissue.PREVERTEBRAL)
     canvas.tissue[inside & lumbar] = int(Tissue.MUSCLE)
     for index in range(sizes.L1, sizes.S1):
-        row = canvas.window((curve.middle[index] - 3, curve.middle[index] + 3), (-5.0, 45.0))
+        row = canvas.drawn_window((curve.middle[index] - 3, curve.middle[index] + 3), (-5.0, 45.0))
         if row is not None and rng.random() < 0.7:
             near = np.abs(canvas.s[row] - curve.middle[index]) < 1.3
             canvas.paint(row, near & (ax[row] > -1) & (ax[row] < 2.5), Tissue.VENA_CAVA)
@@ -112,7 +115,7 @@ def _paint_scalloped_psoas(
     out = ((ax / (width / 2)) ** exponent + forward**exponent) ** np.float32(1 / exponent) * (width / 2) - width / 2
     gap = rng.uniform(-0.5, 1.0) + hollow * rng.uniform(-2.0, 2.5)
     beside = (ax > 0.62 * width / 2) & (canvas.f > -rng.uniform(2, 9)) & (canvas.f < depth * rng.uniform(0.75, 1.05))
-    beside &= ((canvas.s_plane > curve.middle[sizes.T12]) & (canvas.s_plane < curve.middle[sizes.S1]))[None]
+    beside &= (canvas.s_plane > curve.middle[sizes.T12]) & (canvas.s_plane < curve.middle[sizes.S1])
     border = thick + 2 * coarse
     canvas.tissue[beside & (out > -4) & (out < border + rng.uniform(1, 6))] = int(Tissue.PREVERTEBRAL)
     canvas.tissue[beside & (out > -4) & (out < gap)] = int(Tissue.FORAMINAL_FAT)
@@ -123,7 +126,7 @@ def _paint_scalloped_psoas(
     if rng.random() < 0.5:
         canvas.tissue[beside & (np.abs(out - border) < 0.7)] = int(Tissue.LIGAMENT)
     for index in range(sizes.L1, sizes.S1):
-        row = canvas.window((curve.middle[index] - 4, curve.middle[index] + 4), (-8.0, 48.0))
+        row = canvas.drawn_window((curve.middle[index] - 4, curve.middle[index] + 4), (-8.0, 48.0))
         if row is not None and rng.random() < 0.8:
             near = np.abs(canvas.s[row] - curve.middle[index] - rng.uniform(-2, 2)) < rng.uniform(0.8, 1.8)
             canvas.paint(row, near & (out[row] > -4) & (out[row] < rng.uniform(0.5, 3.5)), Tissue.VENA_CAVA)
@@ -138,14 +141,16 @@ def _paint_vessels(canvas: Canvas, subject: Subject, rng: np.random.Generator, d
 
     aorta = tube(rng.uniform(8, 13) * g, rng.uniform(2, 14), 3)
     span = (s > curve.top[sizes.T1 + 3]) & (s < curve.bottom[sizes.L5 - 1] + rng.uniform(-10, 10))
-    canvas.tissue[aorta & span[None]] = int(Tissue.AORTA)
+    canvas.tissue[aorta & span] = int(Tissue.AORTA)
     cava = tube(rng.uniform(7, 12) * g, -rng.uniform(8, 16), 3)
-    canvas.tissue[cava & ((s > curve.top[sizes.T1 + 9]) & (s < curve.bottom[sizes.L5]))[None]] = int(Tissue.VENA_CAVA)
+    canvas.tissue[cava & (s > curve.top[sizes.T1 + 9]) & (s < curve.bottom[sizes.L5])] = int(Tissue.VENA_CAVA)
     airway = tube(rng.uniform(6, 10), 0.0, rng.uniform(12, 22))
-    canvas.tissue[airway & (s < curve.top[sizes.T1 + 5])[None]] = int(Tissue.TRACHEA)
+    canvas.tissue[airway & (s < curve.top[sizes.T1 + 5])] = int(Tissue.TRACHEA)
 
 
-def _paint_back(canvas: Canvas, subject: Subject, rng: np.random.Generator, textures: tuple[Field, Field]) -> None:
+def _paint_back(
+    canvas: Canvas, subject: Subject, rng: np.random.Generator, textures: tuple[Field, Field], ripple: Field
+) -> None:
     """Back muscles with fat streaks, interspinous tissue, subcutaneous fat, skin and air; the front of the neck."""
     coarse, fine = textures
     curve, s = canvas.curve, canvas.s_plane
@@ -156,7 +161,7 @@ def _paint_back(canvas: Canvas, subject: Subject, rng: np.random.Generator, text
     hump = canvas.profile(
         np.interp(curve.s, [curve.s[0], curve.top[0] - 25, curve.top[2], curve.top[5]], [22, 20, 12, 0])
     )
-    fascia = fascia + hump + 2 * coarse - 0.02 * ax**1.5
+    fascia = fascia + hump + 2 * ripple - 0.02 * ax**1.5
     knots = [
         curve.s[0],
         curve.top[0],
@@ -174,14 +179,14 @@ def _paint_back(canvas: Canvas, subject: Subject, rng: np.random.Generator, text
     canvas.tissue[back] = int(Tissue.MUSCLE)
     canvas.tissue[back & (0.8 * coarse + 0.6 * fine > rng.uniform(1.0, 2.2))] = int(Tissue.MUSCLE_FAT)
     between = (ax < rng.uniform(2.5, 5)) & (canvas.f < -depth - 2) & (canvas.f > -fascia + 1)
-    between &= ((s > curve.top[0] - 10) & (s < curve.bottom[-1]))[None]
+    between &= (s > curve.top[0] - 10) & (s < curve.bottom[-1])
     canvas.tissue[between] = int(Tissue.INTERSPINOUS)
     canvas.tissue[between & (fine + 0.5 * coarse > 0.9)] = int(Tissue.LIGAMENT)
     canvas.tissue[canvas.f < -fascia] = int(Tissue.SUBCUTANEOUS_FAT)
     canvas.tissue[canvas.f < -(fascia + skin)] = int(Tissue.AIR)
     if rng.random() < 0.5:
-        neck = (s < curve.bottom[5])[None]
-        front = canvas.along_levels(subject.depth) + rng.uniform(35, 75) + 6 * coarse
+        neck = s < curve.bottom[5]
+        front = canvas.along_levels(subject.depth) + rng.uniform(35, 75) + 6 * ripple
         canvas.tissue[neck & (canvas.f > front - 8)] = int(Tissue.SUBCUTANEOUS_FAT)
         canvas.tissue[neck & (canvas.f > front)] = int(Tissue.AIR)
 

@@ -1,7 +1,8 @@
 """True diameters and areas of the sac and of the cord, by construction, under the names and ids that ``measure`` uses.
 
-Both are ellipses across the curve through the posterior walls. The cord is left out where the sac may flatten it, for
-how much of it then remains depends on where in the sac it lies, and near its tip.
+Both are ellipses across the curve through the posterior walls; the smallest within 3 mm along it counts. The cord is
+left out where the sac may flatten it, for how much of it then remains depends on where in the sac it lies, and near its
+tip.
 """
 
 from __future__ import annotations
@@ -20,23 +21,25 @@ if TYPE_CHECKING:
 _ASIDE_MM = 2.0  # furthest that a cord lies from the sac's middle
 _INSIDE = 0.95  # of the sac's diameter is open to the cord
 _LEAST_MM = 4.0  # a thinner cord is about to end
+_WINDOW_MM = 3.0
 
 
 def canal(subject: Subject, curve: Curve, shown: list[int]) -> list[dict[str, Any]]:
     """Records of the sac's diameter and area and of the cord's, at every mid-body and disc of the vertebrae shown."""
     profile = sac_profile(subject, curve)
     half, (depth, width) = sac_half_width(subject, curve, profile), cord_size(subject, curve)
+    areas, cord_areas = np.pi / 2 * profile.diameter * half, np.pi / 4 * depth * width
     records = []
     for place, s in _places(curve, shown).items():
-        ap, across, cord, cord_width = (
-            float(np.interp(s, curve.s, values)) for values in (profile.diameter, half, depth, width)
+        near = np.abs(curve.s - s) <= _WINDOW_MM
+        ap, area_of_sac, cord, area = (
+            float(values[near].min()) for values in (profile.diameter, areas, depth, cord_areas)
         )
         records += [
             _record(place, "dural_sac_ap", ap, "mm"),
-            _record(place, "dural_sac_area", np.pi / 2 * ap * across, "mm2"),
+            _record(place, "dural_sac_area", area_of_sac, "mm2"),
         ]
         if cord > _LEAST_MM and cord + 2 * _ASIDE_MM < _INSIDE * ap:
-            area = np.pi / 4 * cord * cord_width
             records += [_record(place, "cord_ap", cord, "mm"), _record(place, "cord_area", area, "mm2")]
     return records
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.spatial import cKDTree
 
+from spinemri.norms import threshold
 from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis.canal import disc_s, sac_profile
-from spinemri.synthesis.truth import INSET, heights
+from spinemri.synthesis.fragments import curvilinear, fragment_face, half_width, wall_ends
+from spinemri.synthesis.truth import INSET, height_loss, heights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +28,8 @@ _COLUMNS = (1 - INSET, 0.5, INSET)
 _MARGIN = np.arange(-4.0, 9.0, 0.05)  # mm behind the line of the corners that are looked at
 _ALONG = np.linspace(0.15, 0.85, 29)
 _LEAST_LOSS = 0.4  # as painted
+_INTACT_BELOW_PCT = threshold("height_loss.equivocal_from")
+_REACH = 3  # levels within which an intact body is looked for
 
 
 def endplate_points(subject: Subject, index: int, *, superior: bool, columns: tuple[float, ...] = _COLUMNS) -> Array:
@@ -64,10 +67,19 @@ def behind(points: Array, lower: Array, upper: Array) -> Array:
 
 
 def retropulsion(subject: Subject, index: int, above: int, below: int) -> float:
-    """Largest distance of a body's straight wall behind the line between the corners of two others, mm."""
+    """Largest distance of a body's wall or fragment behind the line between the corners of two others, mm."""
     ends = np.stack([corner(subject, index, superior=superior) for superior in (True, False)])
+    ends = np.concatenate([ends, fragment_face(subject, index)])
     line = corner(subject, below, superior=True), corner(subject, above, superior=False)
     return float(behind(ends, *line).max())
+
+
+def references(subject: Subject, index: int, shown: list[int]) -> tuple[int, int] | None:
+    """The nearest intact bodies (below C2, S1 included) above and below, within three levels; None without both."""
+    whole = [n for n in shown if n == sizes.S1 or (n > 0 and height_loss(subject, n) < _INTACT_BELOW_PCT)]
+    above = [n for n in whole if index - _REACH <= n < index]
+    below = [n for n in whole if index < n <= index + _REACH]
+    return (above[-1], below[0]) if above and below else None
 
 
 def endplate_depression(subject: Subject, index: int, *, superior: bool) -> float:
@@ -94,14 +106,25 @@ def bulge(subject: Subject, curve: Curve, index: int) -> float:
 
 
 def volume_loss(subject: Subject, index: int) -> float:
-    """Volume that a fracture took from a body, percent; the outline in plan is a superellipse of exponent 2.6."""
+    """Volume that a fracture took from a body, percent; the outline in plan is a superellipse of exponent 2.6.
+
+    What a fragment adds behind the wall counts.
+    """
     t, x = np.meshgrid(np.linspace(0, 1, 81), np.linspace(-1, 1, 81))
     inside = np.abs(2 * t - 1) ** 2.6 + np.abs(x) ** 2.6 < 1
     rho2 = ((2 * t - 1) ** 2 + x**2)[inside]
     t = t[inside]
     now = subject.endplate(index, t, rho2, superior=True) - subject.endplate(index, t, rho2, superior=False)
     before = now + subject.height_lost(index, t, rho2)
-    return float(100 * (1 - now.sum() / before.sum()))
+    cell = float(subject.depth[index] * subject.width[index]) / 80**2
+    return float(100 * (1 - (now.sum() + _fragment_volume(subject, index) / cell) / before.sum()))
+
+
+def _fragment_volume(subject: Subject, index: int) -> float:
+    fragment, (low, high) = subject.loss(index).fragment, wall_ends(subject, index)
+    if fragment is None:
+        return 0.0
+    return 2 * half_width(subject, index) * fragment.millimetres * (fragment.high - fragment.low) * (high - low)
 
 
 def measurements(subject: Subject, curve: Curve, shown: list[int]) -> list[dict[str, Any]]:
@@ -113,6 +136,8 @@ def measurements(subject: Subject, curve: Curve, shown: list[int]) -> list[dict[
         for superior, side in ((True, "superior"), (False, "inferior")):
             depth = endplate_depression(subject, index, superior=superior)
             records.append(_record(level, f"endplate_depression_{side}_mm", depth, "mm"))
+        if around := references(subject, index, shown):
+            records.append(_record(level, "retropulsion_mm", retropulsion(subject, index, *around), "mm"))
         if index - 1 in shown:
             ratio = heights(subject, index)["posterior"] / heights(subject, index - 1)["posterior"]
             records.append(_record(level, "crush_ratio_above", ratio, "1"))
@@ -145,7 +170,7 @@ def _narrowing(subject: Subject, curve: Curve, index: int, points: Array) -> NDA
     """Whether points lie in the disc that narrows the sac from the front, as it is painted."""
     if all(n.index != index for n in subject.pathology.narrowings):
         return np.zeros(points.shape[:-1], dtype=bool)
-    s, f = _curvilinear(curve, points)
+    s, f = curvilinear(curve, points)
     profile = sac_profile(subject, curve)
     lost, border, diameter = (
         np.interp(s, curve.s, values) for values in (profile.lost, profile.anterior_border, profile.diameter)
@@ -157,20 +182,10 @@ def _narrowing(subject: Subject, curve: Curve, index: int, points: Array) -> NDA
 
 
 def _in_sac(subject: Subject, curve: Curve, points: Array) -> NDArray[np.bool_]:
-    s, f = _curvilinear(curve, points)
+    s, f = curvilinear(curve, points)
     profile = sac_profile(subject, curve)
     border, diameter = (np.interp(s, curve.s, v) for v in (profile.anterior_border, profile.diameter))
     return np.asarray((f < border) & (f > border - diameter))
-
-
-def _curvilinear(curve: Curve, points: Array) -> tuple[Array, Array]:
-    """Coordinates s and f of points (..., 2) in (a, z)."""
-    _, nearest = cKDTree(curve.points).query(points.reshape(-1, 2))
-    offset = points.reshape(-1, 2) - curve.points[nearest]
-    angle = curve.angle[nearest]
-    s = curve.s[nearest] + offset[:, 0] * np.sin(angle) - offset[:, 1] * np.cos(angle)
-    f = offset[:, 0] * np.cos(angle) + offset[:, 1] * np.sin(angle)
-    return s.reshape(points.shape[:-1]), f.reshape(points.shape[:-1])
 
 
 def _record(place: str, name: str, value: float, unit: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from spinemri.synthesis.canvas import smooth_noise
+from spinemri.synthesis.texture import smooth_noise
 from spinemri.synthesis.tissue import BODY, DISC
 
 if TYPE_CHECKING:
