@@ -35,15 +35,16 @@ _REGIONS = (
 )
 
 
-def describe(frames: Sequence[Frame], stack: int, stacks: int, first_plain: str) -> Series:
+def describe(stacks: Sequence[Sequence[Frame]], stack: int, first_plain: str) -> Series:
     """Header facts of one stack.
 
     Parameters
     ----------
-    frames : image planes of the stack, in any order
-    stack, stacks : index of this stack and number of stacks in its DICOM series
+    stacks : all stacks of a DICOM series, the image planes of each in any order
+    stack : index of the one to describe
     first_plain : time of the first series of the study without contrast agent; empty when there is none
     """
+    frames = stacks[stack]
     ordered = _spatial_order(frames)
     first = ordered[0]
     facts = first.sequence
@@ -52,7 +53,8 @@ def describe(frames: Sequence[Frame], stack: int, stacks: int, first_plain: str)
     time = min((f.time for f in frames if f.time), default="")
     contrast, reason, agent = classify(facts, after_plain=bool(first_plain) and time > first_plain)
     geometry = arrangement.geometry if arrangement else None
-    facts_for_rules = Stack(ordered, geometry, stacks)
+    planes = {plane_of(other[0].plane)[0] for other in stacks}
+    facts_for_rules = Stack(ordered, geometry, len(stacks), len(planes))
     plane, obliquity = plane_of(first.plane)
     return Series(
         series_uid=first.series_uid,

@@ -80,11 +80,14 @@ _SCOUT_SLICES, _SCOUT_THICKNESS_MM, _SCOUT_FIELD_MM = 3, 7.0, 350.0
 
 @dataclass(frozen=True)
 class Stack:
-    """What the rules look at: the frames of one stack, their grid when they form one, and the series' size."""
+    """What the rules look at: the frames of one stack, their grid when they form one, and of the whole series how many
+    stacks it has and in how many planes (sagittal, coronal, axial) they lie.
+    """
 
     frames: Sequence[Frame]
     geometry: Geometry | None
     stacks_in_series: int
+    planes_in_series: int
 
     @property
     def first(self) -> Frame:
@@ -133,7 +136,8 @@ def _scout(stack: Stack) -> bool:
 
 
 def _three_planes(stack: Stack) -> bool:
-    return stack.stacks_in_series >= 3 and stack.slices <= _SCOUT_SLICES
+    """Few slices in each of three planes; several blocks of one plane, each angled along a disc, are no localizer."""
+    return stack.planes_in_series >= 3 and stack.slices <= _SCOUT_SLICES
 
 
 REFUSALS: tuple[tuple[str, Callable[[Stack], bool]], ...] = (

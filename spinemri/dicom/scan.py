@@ -166,7 +166,7 @@ def _study(frames: Sequence[Frame]) -> Study:
     series: list[Series] = []
     for uid, (number, remark) in _numbered(by_series).items():
         stacks = split([replace(frame, number=number) for frame in by_series[uid]])
-        described = [describe(stack, index, len(stacks), first_plain) for index, stack in enumerate(stacks)]
+        described = [describe(stacks, index, first_plain) for index in range(len(stacks))]
         series.extend(s.model_copy(update={"warnings": (*s.warnings, *remark)}) for s in described)
     first = frames[0]
     return Study(

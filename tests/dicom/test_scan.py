@@ -13,6 +13,7 @@ from spinemri.convert import reordered_grid
 from spinemri.dicom.load import load
 from spinemri.dicom.scan import scan
 from spinemri.errors import InputError
+from spinemri.geometry import Geometry
 from spinemri.series import Contrast, Plane
 from tests.dicom.series_builder import SeriesWriter, item, sagittal_geometry, unlike_voxels
 
@@ -265,6 +266,18 @@ def test_three_plane_localizer_is_refused(tmp_path: Path):
     stacks = stacks_of(tmp_path)
     assert len(stacks) == 3
     assert all("localizer" in (s.refusal or "") for s in stacks)
+
+
+def test_three_angled_axial_blocks_of_three_slices_are_no_localizer(tmp_path: Path):
+    for n, degrees in enumerate((-15.0, 0.0, 20.0)):
+        tilt = np.deg2rad(degrees)
+        rows, normal = (0.0, np.cos(tilt), np.sin(tilt)), (0.0, -np.sin(tilt), np.cos(tilt))
+        columns = np.stack([normal, rows, (1.0, 0.0, 0.0)], axis=1)
+        grid = Geometry((3, 12, 14), (4.0, 0.9, 0.7), (0.0, 0.0, 40.0 * n), tuple(columns.ravel().tolist()))
+        names = {"SeriesDescription": None, "ProtocolName": None}
+        SeriesWriter(tmp_path / str(n), header=names).classic(grid, unlike_voxels(grid))
+    stacks = stacks_of(tmp_path)
+    assert [(s.plane, s.shape, s.refusal) for s in stacks] == [(Plane.AXIAL, (3, 12, 14), None)] * 3
 
 
 def test_enhanced_stacks_echoes_and_times_are_split(tmp_path: Path):

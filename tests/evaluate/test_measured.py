@@ -121,3 +121,12 @@ def test_bars_of_fractures_are_kept_at_their_limit() -> None:
 def test_a_whole_spine_has_its_24_vertebrae() -> None:
     person = whole_spine(0)
     assert len(whole_bodies(person.segmentation("1.2")).vertebrae) == 24
+
+
+@pytest.mark.parametrize("seed", [9028, 9032])  # biconcave by 57 %; crushed by 64 % with a fragment
+def test_a_badly_broken_body_is_measured_and_called(seed: int) -> None:
+    broken = [body for body in score_fractures(seed) if body.kind]
+    assert broken
+    for body in broken:
+        assert body.called
+        assert body.found == pytest.approx(body.true, abs=12)
