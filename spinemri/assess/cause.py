@@ -35,7 +35,7 @@ _LEAVE_BONE = (Kind.DISCITIS, Kind.HAEMANGIOMA, Kind.ATYPICAL_HAEMANGIOMA, Kind.
 _IN_CANAL_MM3, _EXPANSION_MM = threshold("cause.epidural_volume"), threshold("cause.expansion")
 _RETROPULSION_MM = threshold("cause.retropulsion")
 _BULGE_MM, _FROM_BEHIND = threshold("cause.disc_bulge"), threshold("cause.from_behind")
-_IN_FORAMEN_MM3, _LOW_DISC_MM = threshold("cause.foraminal_volume"), threshold("cause.disc_height")
+_IN_FORAMEN_MM3, LOW_DISC_MM = threshold("cause.foraminal_volume"), threshold("foramen.posterior_disc_up_to")
 
 
 def with_kinds(
@@ -102,8 +102,8 @@ def _foraminal(measurements: Mapping[str, Measurement], narrowed: Measurement, s
         if _value(lesion) >= _EXPANSION_MM and pedicle is not None and _value(pedicle) > 0:
             yield EXPANSION, lesion.id
     yield from _of_bone_and_disc(measurements, narrowed)
-    height = measurements.get(f"{narrowed.place}.disc_height")
-    if height is not None and height.value is not None and height.value <= _LOW_DISC_MM:
+    height = measurements.get(f"{narrowed.place}.posterior_disc_height")
+    if height is not None and height.value is not None and height.value <= LOW_DISC_MM:
         yield LOW_DISC, height.id
 
 

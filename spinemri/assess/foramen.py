@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from spinemri.assess.cause import LIGAMENT, LOW_DISC, foraminal_causes
+from spinemri.assess.cause import LIGAMENT, LOW_DISC_MM, foraminal_causes
 from spinemri.assess.places import why_missing
 from spinemri.finding import Certainty, Finding
 from spinemri.norms import source_of, threshold
@@ -25,14 +25,13 @@ if TYPE_CHECKING:
 
 KIND = "foraminal_narrowing"
 HEIGHT_UP_TO_MM, AP_BELOW_MM = threshold("foramen.height_up_to"), threshold("foramen.ap_below")
-DISC_UP_TO_MM = threshold("foramen.posterior_disc_up_to")
 PRESERVED_FROM, LOST_BELOW = threshold("foramen.fat_preserved_from"), threshold("foramen.fat_lost_below")
 RULE = (
     f"criteria: perineural fat on T1w partly lost below {100 * PRESERVED_FROM:g} % of the area, lost below "
     f"{100 * LOST_BELOW:g} %; height up to {HEIGHT_UP_TO_MM:g} mm; AP below {AP_BELOW_MM:g} mm. None: no criterion, or "
     "fat partly lost alone; severe: fat lost and a size; moderate: fat partly lost and a size, or fat lost alone; "
     "mild: a size alone. Present when two criteria speak with their whole 95 % interval and fat was seen, borderline "
-    f"otherwise; not assessable with fewer than two measured. A posterior disc height up to {DISC_UP_TO_MM:g} mm is "
+    f"otherwise; not assessable with fewer than two measured. A posterior disc height up to {LOW_DISC_MM:g} mm is "
     "evidence beside it"
 )
 SOURCE = (
@@ -119,7 +118,7 @@ def _fat_seen(fat: Measurement | None) -> bool:
 def _low_disc(measurements: Mapping[str, Measurement], height: Measurement) -> Measurement | None:
     """The posterior height of the disc in front of a foramen, where it is small."""
     disc = measurements.get(f"{height.place}.posterior_disc_height")
-    return disc if disc is not None and disc.value is not None and disc.value <= DISC_UP_TO_MM else None
+    return disc if disc is not None and disc.value is not None and disc.value <= LOW_DISC_MM else None
 
 
 def _low(height: Measurement) -> _Criterion:
@@ -162,10 +161,7 @@ def _causes(
 ) -> tuple[tuple[str, str], ...]:
     """What narrows it; where nothing else does and it is shallow, ligament or joints behind it."""
     height, ap = sizes
-    low = _low_disc(measurements, height)
     found = foraminal_causes(measurements, height, side)
-    if low is not None and not any(cause == LOW_DISC for cause, _ in found):
-        found = (*found, (LOW_DISC, low.id))
     behind = ((LIGAMENT, ap.id),) if ap is not None and _shallow(ap).speaks else ()
     return found or behind
 

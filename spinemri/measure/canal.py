@@ -20,6 +20,7 @@ from spinemri.measure.planes import CanalPlane, canal_planes
 from spinemri.measure.sac import Diameter, area_within, compromises, diameter_at
 from spinemri.measure.sac_masks import NO_SAC, SacMasks
 from spinemri.measurement import Measurement, Status
+from spinemri.norms import threshold
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -98,7 +99,7 @@ def _lost(
     cords = [r.cord.diameter.value if isinstance(r.cord, CordSection) else None for r in readings]
     ending = [n for n, r in enumerate(readings) if isinstance(r.cord, CordSection) and r.cord.to_end < TAPER_MM]
     known = [a for r in readings if (a := r.area) is not None]
-    area_sd = 0.05 * float(np.median(known)) if known else 0.0
+    area_sd = threshold("interval.sac_area") * float(np.median(known)) if known else 0.0
     return (
         compromises(diameters, sd, excluded),
         compromises([r.area for r in readings], area_sd, excluded),
