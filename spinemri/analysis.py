@@ -81,6 +81,12 @@ class Analysis(BaseModel):
         """Series that were segmented and measured."""
         return tuple(record.series for record in self.series if record.used)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: urgent findings, impression, table of levels."""
+        from spinemri.report.notebook import as_html
+
+        return as_html(self)
+
 
 def token(text: str, key: bytes, length: int = 16) -> str:
     """Salted token (hexadecimal) that stands for an identifier; the same text and key give the same token."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spinemri.analysis import Analysis
@@ -18,9 +18,22 @@ class Case:
     ``images[n]`` and ``segmentations[n]`` belong together and to ``analysis.used_series()[n]``. Their ``series_uid``
     is the one used in ``analysis`` (a token when identifiers are not kept). ``lesion_masks`` outline the lesions of
     ``analysis.lesions`` on the grids of the series they name; voxel values are the lesions' ``label``.
+    ``images[n].series.files`` are the files that an image came from, whatever its UID has become.
     """
 
     analysis: Analysis
     images: tuple[Image, ...]
     segmentations: tuple[Segmentation, ...]
     lesion_masks: tuple[Segmentation, ...] = ()
+
+    def view(self, label: str | None = None) -> Any:
+        """An interactive view of one series in a notebook: see ``report.notebook.view``, which says what it needs."""
+        from spinemri.report.notebook import view
+
+        return view(self, label)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: urgent findings, impression, table of levels."""
+        from spinemri.report.notebook import as_html
+
+        return as_html(self.analysis)

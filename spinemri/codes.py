@@ -3,11 +3,16 @@
 SNOMED CT codes are those of the DICOM code dictionary and are checked against it by the tests; none is typed from
 memory. The dictionary has no T13, L6 or S1 to S5, no L5-L6 disc, no thecal sac and no disc in general: a vertebra
 without a code of its own is a generic vertebra, whose level the label must say; the others get a code in the private
-scheme ``99SPINEMRI``.
+scheme ``99SPINEMRI``. ``codes.csv`` has the codes of measurements and findings and the words of a structured report;
+``docs/dicom_codes.md`` shows them to readers.
 """
 
 from __future__ import annotations
 
+import csv
+import hashlib
+from importlib import resources
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from spinemri.anatomy import StructureKind
@@ -139,9 +144,46 @@ def site_code(structure: Structure) -> Code | None:
     """
     if structure.level is None:
         return None
-    if structure.lower is None:
-        code = vertebra_code(structure.level)
-        return None if code == VERTEBRA else code
-    values = _DISCS.get(structure.place)
-    meaning = f"Level of {structure.level}/{structure.lower} intervertebral disc"
-    return Code(values[1], "SCT", meaning) if values else None
+    code = level_code(structure.level, structure.lower)
+    return None if code.scheme == PRIVATE_SCHEME else code
+
+
+def level_code(level: Level, lower: Level | None = None) -> Code:
+    """The place of a vertebra, or of the plane through a disc; private where the dictionary has none (L6, S1, V3 …)."""
+    if lower is None:
+        code = vertebra_code(level)
+        return code if code != VERTEBRA else Code(f"LEVEL_{level}", PRIVATE_SCHEME, f"{level} vertebra")
+    values, meaning = _DISCS.get(f"{level}-{lower}"), f"Level of {level}/{lower} intervertebral disc"
+    return Code(values[1], "SCT", meaning) if values else Code(f"LEVEL_{level}_{lower}", PRIVATE_SCHEME, meaning)
+
+
+def _read_table() -> dict[tuple[str, str], Code]:
+    text = resources.files("spinemri").joinpath("codes.csv").read_text(encoding="utf-8")
+    return {
+        (row["of"], row["name"]): Code(row["value"], row["scheme"], row["meaning"])
+        for row in csv.DictReader(text.splitlines())
+    }
+
+
+TABLE = MappingProxyType(_read_table())
+"""('measurement', 'finding' or 'word', name) -> code."""
+
+
+def measurement_code(name: str) -> Code:
+    """What is measured, by ``Measurement.name``. A name without a row gets a code made from it."""
+    return TABLE.get(("measurement", name)) or _made_from(name)
+
+
+def finding_code(kind: str) -> Code:
+    """What is stated, by ``Finding.kind``. A kind without a row gets a code made from it."""
+    return TABLE.get(("finding", kind)) or _made_from(kind)
+
+
+def word(name: str) -> Code:
+    """A word of a structured report, such as 'present'. Raises KeyError if there is none."""
+    return TABLE["word", name]
+
+
+def _made_from(name: str) -> Code:
+    value = hashlib.blake2b(name.encode(), digest_size=6).hexdigest().upper()
+    return Code(f"X{value}", PRIVATE_SCHEME, name.replace("_", " ")[:64])

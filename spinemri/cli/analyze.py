@@ -45,6 +45,13 @@ def command(
     quality: Annotated[
         bool, typer.Option("--quality", help="Read every stack twice, left and right exchanged: slower, steadier.")
     ] = False,
+    formats: Annotated[
+        str | None,
+        typer.Option(
+            help="What to write: json,html,txt,csv,nifti unless you say so; also pdf, fhir, parquet, or all. Only when "
+            "asked for (dicom-seg, dicom-sr, rtstruct, all): DICOM objects, which carry the patient's identity."
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier result in the output folder.")
     ] = False,
@@ -57,9 +64,10 @@ def command(
     from spinemri.cli.choices import contrast_named
     from spinemri.cli.token_key import token_key as read_key
     from spinemri.clinical import read_clinical
-    from spinemri.report.write import check_writable
+    from spinemri.report.write import check_sources, check_writable, formats_named
 
     check_writable(out, overwrite=overwrite)
+    wanted = formats_named(formats)
     said = read_clinical(clinical) if clinical else None
     key = None if keep_identifiers else read_key(token_key, out)
     from spinemri.pipeline import Networks, Options, default_predictor, finish, infer, lesion_predictor, read_study
@@ -71,12 +79,14 @@ def command(
     options = Options(patient, contrast_named(contrast), anchor, keep_identifiers, key, said, masks, labels_from)
     with progress_bar() as update:
         loaded = read_study(folder, options, update)
+        check_sources(wanted, loaded.images)
         anatomy = None if labels_only else default_predictor(model, device, threads, quality=quality)
         networks = Networks(anatomy, None if no_lesions else lesion_predictor(lesion_model, device))
         case = finish(loaded, infer(loaded, networks, options, update), networks, options, update)
-        write(case, out, overwrite=overwrite)
+        write(case, out, formats=wanted, overwrite=overwrite)
     _summary(case.analysis)
-    stdout.print(f"report: {Path(out.resolve().name) / 'report.html'}", markup=False)
+    main = "report.html" if "html" in wanted else "report.json"
+    stdout.print(f"report: {Path(out.resolve().name) / main}", markup=False)
 
 
 def _summary(analysis: Analysis) -> None:

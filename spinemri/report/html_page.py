@@ -1,76 +1,48 @@
 """``report.html``: one file that opens offline, in light or dark, on paper or on a phone.
 
-Everything is inside the file: styles, pictures as data URIs, no script, no request. jinja2 escapes every text, since
-series descriptions and reasons come from outside.
+Everything is inside the file: styles, pictures as data URIs, one script, no request. The file's own policy lets it run
+that script and nothing else, and load nothing. jinja2 escapes every text, since series descriptions and reasons come
+from outside. Without scripts the page shows the middle of every series and every table.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import re
 from collections import Counter
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from spinemri import plot
 from spinemri.measurement import Status
-from spinemri.report import marrow_phrases, phrases
+from spinemri.report import marrow_phrases, page_phrases, phrases
 from spinemri.report.examination import alignment_pairs, pair_names
 from spinemri.report.figure import sagittal_figure
-from spinemri.report.lesions import lesion_section, marks
-from spinemri.report.marrow import is_marrow_finding
-from spinemri.report.narrative import narrate, reported_findings
-from spinemri.report.tables import level_rows, measured_in, not_measured_in
-from spinemri.report.text import cell, references, remark
+from spinemri.report.lesions import lesion_section
+from spinemri.report.narrative import narrate
+from spinemri.report.page_places import place_of, start
+from spinemri.report.page_review import review_groups, review_identity
+from spinemri.report.page_tables import grid_text, page_row, page_shift
+from spinemri.report.spine_map import map_key, spine_map
+from spinemri.report.tables import level_rows
+from spinemri.report.viewer import viewer_document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from spinemri.analysis import Analysis
     from spinemri.case import Case
-    from spinemri.report.lesions import Mark
-    from spinemri.report.tables import LevelRow
-    from spinemri.series import Series
-    from spinemri.spine import VertebraAlignment
 
-ALIGNMENT_LIMIT_MM = 2.0
-
-
-@dataclass(frozen=True)
-class PageRow:
-    """One row of the table of levels, ready to print."""
-
-    level: str
-    colour: str
-    marks: tuple[Mark, ...]
-    numbering: str
-    heights: tuple[str, ...]
-    loss: str
-    loss_bar: float
-    loss_tone: str
-    references: str
-    sac_at_body: str
-    sac_at_disc: str
-    compromise: str
-    sac_tone: str
-    measured_in: str
-    not_measured_in: str
-    remark: str
-
-
-@dataclass(frozen=True)
-class PageShift:
-    """One row of the table of matches between two series."""
-
-    level: str
-    shift: str
-    bar: float
-    tone: str
-    rotation: str
-    handling: str
+_STYLES = ("report.css", "spine.css", "viewer.css", "lesions.css", "review.css", "print.css")
+_SCRIPT = "report.js"
+_PRINTED_CARDS = 4  # of lesions: more would not leave a report of four pages; the table holds all of them
+_POLICY = (
+    "default-src 'none'; img-src data:; script-src '{script}'; style-src '{style}'; style-src-attr 'unsafe-inline'; "
+    "base-uri 'none'; form-action 'none'"
+)
 
 
 def write_html(case: Case, folder: Path) -> None:
@@ -82,7 +54,7 @@ def to_html(case: Case) -> str:
     """The page as text."""
     analysis = case.analysis
     shown = zip(analysis.used_series(), case.images, case.segmentations, strict=True)
-    losses = [row.height_loss for row in level_rows(analysis)]
+    style, script = "".join(map(_source, _STYLES)), _source(_SCRIPT)
     return (
         _environment()
         .get_template("report.html")
@@ -90,33 +62,69 @@ def to_html(case: Case) -> str:
             analysis=analysis,
             phrases=phrases,
             words=phrases.PAGE,
+            page_words=page_phrases,
             marrow_words=marrow_phrases,
-            lesions=lesion_section(case),
-            narrative=narrate(analysis),
-            urgent=any(s.tone == "urgent" for s in narrate(analysis).urgent.sentences),
+            policy=_POLICY.format(script=_checksum(script), style=_checksum(style)),
+            style=style,
+            script=script,
+            data=_embedded(_script_data(case)),
             figures=[sagittal_figure(case, series, image, mask) for series, image, mask in shown],
-            rows=[_page_row(analysis, row) for row in level_rows(analysis)],
-            measured_count=sum(m is not None and m.status is Status.MEASURED for m in losses),
-            matches=[
-                (pair_names(analysis, pair[0]), [_page_shift(a) for a in pair]) for pair in alignment_pairs(analysis)
-            ],
-            grids={record.series.series_uid: grid_text(record.series) for record in analysis.series},
-            skipped=Counter(skipped.reason for skipped in analysis.skipped).most_common(),
+            lesions=lesion_section(case),
+            printed_cards=_PRINTED_CARDS,
+            **_told(analysis),
         )
     )
-
-
-def grid_text(series: Series) -> str:
-    """'15 × 0.9 × 0.9 × 4.4 mm': number of slices and voxel size."""
-    if series.shape is None or series.spacing is None:
-        return phrases.EMPTY
-    slice_mm, row_mm, column_mm = series.spacing
-    return f"{series.shape[0]} × ({row_mm:.2g} × {column_mm:.2g} × {slice_mm:.3g} mm)"
 
 
 def unbroken(text: str) -> str:
     """Text whose numbers stay on one line with their units."""
     return re.sub(r"(?<=\d) (?=(?:%|mm|ms|T)(?!\w))", "\u00a0", text)
+
+
+def _told(analysis: Analysis) -> dict[str, object]:
+    """What the page says in words, maps and tables."""
+    narrative, rows = narrate(analysis), level_rows(analysis)
+    losses = [row.height_loss for row in rows]
+    spine = spine_map(analysis)
+    return {
+        "narrative": narrative,
+        "impression": [(sentence, place_of(analysis, sentence)) for sentence in narrative.impression.sentences],
+        "urgent": any(s.tone == "urgent" for s in narrative.urgent.sentences),
+        "spine_rows": spine,
+        "spine_key": map_key(spine),
+        "rows": [page_row(analysis, row) for row in rows],
+        "measured_count": sum(m is not None and m.status is Status.MEASURED for m in losses),
+        "matches": [(pair_names(analysis, p[0]), [page_shift(a) for a in p]) for p in alignment_pairs(analysis)],
+        "grids": {record.series.series_uid: grid_text(record.series) for record in analysis.series},
+        "skipped": Counter(skipped.reason for skipped in analysis.skipped).most_common(),
+        "review": review_groups(analysis),
+    }
+
+
+def _script_data(case: Case) -> dict[str, object]:
+    """What the script is handed: the viewer's slices, the words it shows, and which analysis a review is of."""
+    words = {"viewer": page_phrases.VIEWER, "review": page_phrases.REVIEW, "sort": page_phrases.SORT}
+    facts = {"words": words, "start": start(case.analysis), "review": review_identity(case.analysis)}
+    return {**facts, **viewer_document(case)}
+
+
+def _embedded(document: object) -> str:
+    """JSON inside a script element: no character in it can end the element or begin a comment."""
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _checksum(source: str) -> str:
+    """What a Content-Security-Policy calls an inline style or script by."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode('ascii')}"
+
+
+def _source(name: str) -> str:
+    """A template's text as it stands."""
+    loader = _environment().loader
+    return "" if loader is None else loader.get_source(_environment(), name)[0]
 
 
 @cache
@@ -130,48 +138,3 @@ def _environment() -> Environment:
     )
     environment.filters["unbroken"] = unbroken
     return environment
-
-
-def _page_row(analysis: Analysis, row: LevelRow) -> PageRow:
-    tones = dict(_tones(analysis))
-    assignment = row.vertebra.assignment
-    basis = phrases.BASIS_SHORT.get(assignment.basis.value, assignment.basis.value)
-    loss = row.height_loss.value if row.height_loss and row.height_loss.value is not None else 0.0
-    return PageRow(
-        level=str(row.level),
-        colour=plot.level_colour(row.level),
-        marks=marks(analysis).get(str(row.level), ()),
-        numbering=f"{basis}, {100 * assignment.confidence:.0f} %",
-        heights=tuple(cell(m, 1) for m in row.heights),
-        loss=cell(row.height_loss, 0),
-        loss_bar=round(min(max(loss, 0.0), 100.0), 1),
-        loss_tone=tones.get(row.height_loss.id, "") if row.height_loss else "",
-        references=references(row),
-        sac_at_body=cell(row.sac_at_body, 1),
-        sac_at_disc=cell(row.sac_at_disc, 1),
-        compromise=cell(row.compromise, 0),
-        sac_tone=tones.get(row.compromise.id, "") if row.compromise else "",
-        measured_in=measured_in(analysis, row.vertebra),
-        not_measured_in=not_measured_in(analysis, row.vertebra),
-        remark=remark(row),
-    )
-
-
-def _tones(analysis: Analysis) -> Iterator[tuple[str, str]]:
-    """Measurement ids that a reported finding rests on, and how to show them."""
-    for finding in reversed([f for f in reported_findings(analysis) if not is_marrow_finding(f)]):
-        tone = "borderline" if finding.certainty.value == "borderline" else "abnormal"
-        yield from ((id_, tone) for id_ in finding.evidence)
-
-
-def _page_shift(alignment: VertebraAlignment) -> PageShift:
-    residual, rotation = alignment.residual_mm, alignment.rotation_deg
-    handling = phrases.ALIGNMENT_WORD.get(alignment.status, alignment.status)
-    return PageShift(
-        level=str(alignment.level),
-        shift=phrases.EMPTY if residual is None else f"{residual:.1f} mm",
-        bar=round(min((residual or 0.0) / 5.0, 1.0) * 100, 1),
-        tone="abnormal" if (residual or 0.0) > ALIGNMENT_LIMIT_MM or alignment.status != "aligned" else "",
-        rotation=phrases.EMPTY if rotation is None else f"{rotation:.1f}°",
-        handling=f"{handling}: {alignment.reason}" if alignment.reason else handling,
-    )

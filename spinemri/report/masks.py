@@ -136,7 +136,7 @@ def _entry(code: Code) -> CodeEntry:
 def _named_masks(case: Case) -> Iterator[tuple[str, Series, Segmentation]]:
     """File name, series and mask of the anatomy of every used series."""
     pairs = list(zip(case.analysis.used_series(), case.segmentations, strict=True))
-    names = _file_names("segmentation", [series for series, _ in pairs])
+    names = file_names("segmentation", [series for series, _ in pairs])
     yield from ((name, *pair) for name, pair in zip(names, pairs, strict=True))
 
 
@@ -146,17 +146,17 @@ def _named_lesion_masks(case: Case) -> Iterator[tuple[str, Series, Segmentation]
     if any(mask.series_uid not in by_uid for mask in case.lesion_masks):
         raise OutputError("a mask of lesions belongs to no used series; expected the series_uid of one")
     pairs = [(by_uid[mask.series_uid], mask) for mask in case.lesion_masks]
-    names = _file_names("lesions", [series for series, _ in pairs])
+    names = file_names("lesions", [series for series, _ in pairs])
     yield from ((name, *pair) for name, pair in zip(names, pairs, strict=True))
 
 
-def _file_names(first: str, series: Sequence[Series]) -> Iterator[str]:
+def file_names(first: str, series: Sequence[Series], suffix: str = ".nii.gz") -> Iterator[str]:
     """'segmentation_3.nii.gz'; a second series with the same label gets a running number."""
     seen: dict[str, int] = {}
     for one in series:
         seen[one.label] = seen.get(one.label, 0) + 1
-        suffix = "" if seen[one.label] == 1 else f"_{seen[one.label]}"
-        yield f"{first}_{one.label}{suffix}.nii.gz"
+        number = "" if seen[one.label] == 1 else f"_{seen[one.label]}"
+        yield f"{first}_{one.label}{number}{suffix}"
 
 
 def _merged_structures(case: Case) -> dict[int, Structure]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from spinemri.analysis import Analysis
     from spinemri.case import Case
+    from spinemri.lesion import Lesion
     from spinemri.measurement import Measurement
     from spinemri.report.sentences import Section, Sentence
     from spinemri.report.tables import LevelRow
@@ -94,6 +95,22 @@ def references(row: LevelRow) -> str:
     return ", ".join(str(level) for level in levels) or phrases.EMPTY
 
 
+def level_cells(analysis: Analysis, row: LevelRow) -> list[str]:
+    """One row of the table of levels, under ``phrases.TABLE_HEADERS``."""
+    heights = [cell(m, 1) for m in row.heights]
+    sac = [cell(row.sac_at_body, 1), cell(row.sac_at_disc, 1), cell(row.compromise, 0)]
+    series = measured_in(analysis, row.vertebra)
+    return [str(row.level), *heights, cell(row.height_loss, 0), references(row), *sac, series, remark(row)]
+
+
+def lesion_cells(analysis: Analysis, lesion: Lesion) -> list[str]:
+    """One row of the table of lesions, under ``marrow_phrases.TABLE_HEADERS``."""
+    values = values_of(analysis, lesion)
+    numbers = [cell(values.get(name), 0) for name in (DIAMETER, VOLUME, BODY_SHARE)]
+    place = place_text(analysis, lesion)
+    return [lesion.id, place, *numbers, f"{100 * lesion.probability:.0f}", kinds_text(lesion)]
+
+
 def _body(section: Section, *, numbered: bool) -> Iterator[str]:
     for count, sentence in enumerate(section.sentences, start=1):
         text = f"{sentence.text} {evidence_text(sentence)}".strip()
@@ -111,7 +128,7 @@ def _wrapped(text: str, indent: str) -> list[str]:
 
 
 def _table(analysis: Analysis) -> Iterator[str]:
-    rows = [list(phrases.TABLE_HEADERS), *(_cells(analysis, row) for row in level_rows(analysis))]
+    rows = [list(phrases.TABLE_HEADERS), *(level_cells(analysis, row) for row in level_rows(analysis))]
     if len(rows) == 1:
         yield f"  {phrases.NOTHING_MEASURED}"
         return
@@ -124,11 +141,7 @@ def _lesion_table(analysis: Analysis) -> Iterator[str]:
     if not analysis.lesions:
         return
     rows = [list(marrow_phrases.TABLE_HEADERS)]
-    for lesion in analysis.lesions:
-        values = values_of(analysis, lesion)
-        numbers = [cell(values.get(name), 0) for name in (DIAMETER, VOLUME, BODY_SHARE)]
-        place = place_text(analysis, lesion)
-        rows.append([lesion.id, place, *numbers, f"{100 * lesion.probability:.0f}", kinds_text(lesion)])
+    rows += [lesion_cells(analysis, lesion) for lesion in analysis.lesions]
     yield from ("", f"  {marrow_phrases.TABLE_TITLE}")
     yield from _columns(rows)
     yield from _wrapped(marrow_phrases.TABLE_NOTE, "  ")
@@ -143,10 +156,3 @@ def _columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
         yield from textwrap.wrap(
             f"{head}  {row[-1]}", 2 * WIDTH, drop_whitespace=False, subsequent_indent=" " * (len(head) + 2)
         )
-
-
-def _cells(analysis: Analysis, row: LevelRow) -> list[str]:
-    heights = [cell(m, 1) for m in row.heights]
-    sac = [cell(row.sac_at_body, 1), cell(row.sac_at_disc, 1), cell(row.compromise, 0)]
-    series = measured_in(analysis, row.vertebra)
-    return [str(row.level), *heights, cell(row.height_loss, 0), references(row), *sac, series, remark(row)]

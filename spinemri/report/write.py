@@ -1,7 +1,8 @@
 """The result folder: written beside its place and renamed into it at the end, so it is complete or absent.
 
 ``report.json`` is always written: it is the document that the other formats are made from, and what tells a former
-result from any other folder. A folder that holds anything else is never replaced.
+result from any other folder. A folder that holds anything else is never replaced. DICOM objects carry the identity of
+the patient, whatever stands for it elsewhere: they are written only when they are asked for.
 """
 
 from __future__ import annotations
@@ -16,15 +17,23 @@ from typing import TYPE_CHECKING
 
 from spinemri.errors import OutputError
 from spinemri.report.csv_files import write_csv
+from spinemri.report.dicom_seg import write_seg
+from spinemri.report.dicom_source import NOT_DICOM
+from spinemri.report.dicom_sr import write_sr
+from spinemri.report.fhir import write_fhir
 from spinemri.report.html_page import write_html
 from spinemri.report.json_file import FILE_NAME, write_json
 from spinemri.report.masks import write_masks
+from spinemri.report.pdf import write_pdf
+from spinemri.report.rtstruct import write_rtstruct
+from spinemri.report.table_files import write_parquet
 from spinemri.report.text import write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from spinemri.case import Case
+    from spinemri.image import Image
 
 WRITERS: dict[str, Callable[[Case, Path], None]] = {
     "json": write_json,
@@ -32,8 +41,18 @@ WRITERS: dict[str, Callable[[Case, Path], None]] = {
     "txt": write_text,
     "csv": write_csv,
     "nifti": write_masks,
+    "pdf": write_pdf,
+    "fhir": write_fhir,
+    "parquet": write_parquet,
+    "dicom-seg": write_seg,
+    "dicom-sr": write_sr,
+    "rtstruct": write_rtstruct,
 }
 """Format name -> function that writes its files into a folder."""
+DEFAULT_FORMATS = ("json", "html", "txt", "csv", "nifti")
+"""What is written when nobody asks for anything else."""
+WITH_IDENTITY = ("dicom-seg", "dicom-sr", "rtstruct")
+"""Formats that carry the identity of the patient, and need a study that came from DICOM."""
 
 _OUR_FILES = (
     "report.json",
@@ -43,6 +62,14 @@ _OUR_FILES = (
     "lesions.csv",
     "segmentation.json",
     "lesions.json",
+    "report.pdf",
+    "report.fhir.json",
+    "measurements.parquet",
+    "measurements.dcm",
+)
+_OUR_NAMES = (  # beginning and end
+    *(("segmentation_", ".nii.gz"), ("lesions_", ".nii.gz")),
+    *(("segmentation_", ".dcm"), ("lesions_", ".dcm"), ("contours_", ".dcm")),
 )
 
 
@@ -52,16 +79,18 @@ def write(case: Case, out: Path | str, *, formats: Collection[str] | None = None
     Parameters
     ----------
     out : folder to make; it may exist when it is empty
-    formats : names from ``WRITERS``; all when None. ``report.json`` is written in any case.
+    formats : names from ``WRITERS``; those of ``DEFAULT_FORMATS`` when None. ``report.json`` is written in any case.
     overwrite : replace ``out`` when it holds an earlier result and nothing else
 
     Raises
     ------
     OutputError
-        If a format is unknown, or ``out`` exists with content, or cannot be written. Nothing is left behind then.
+        If a format is unknown or needs a study that came from DICOM, or ``out`` exists with content, or cannot be
+        written. Nothing is left behind then.
     """
     out = Path(out)
     wanted = _chosen(formats)
+    check_sources(wanted, case.images)
     check_writable(out, overwrite=overwrite)
     with _writing_beside(out) as folder:
         for name in wanted:
@@ -89,6 +118,27 @@ def check_writable(out: Path, *, overwrite: bool = False) -> None:
         raise OutputError(f"output {_shown(out)}: cannot be written ({_said(error)})") from error
 
 
+def formats_named(text: str | None) -> tuple[str, ...]:
+    """Names of formats in 'json,html'; every format there is for 'all', the default ones for None.
+
+    Raises
+    ------
+    OutputError
+        If a format is unknown.
+    """
+    names = None if text is None else [name.strip().lower() for name in text.split(",") if name.strip()]
+    return tuple(_chosen(WRITERS if names and "all" in names else names))
+
+
+def check_sources(formats: Collection[str], images: Iterable[Image]) -> None:
+    """Raise OutputError in one line when a format needs a study that came from DICOM and a series did not."""
+    asked = [name for name in WITH_IDENTITY if name in formats]
+    foreign = [image.series.label for image in images if image.series.source != "dicom"]
+    if asked and foreign:
+        others = ", ".join(name for name in WRITERS if name not in WITH_IDENTITY)
+        raise OutputError(f"format {', '.join(asked)}: series {foreign[0]} {NOT_DICOM}; expected some of {others}")
+
+
 def is_result(folder: Path) -> bool:
     """Whether a folder holds a result of ``write`` and nothing else."""
     try:
@@ -96,15 +146,16 @@ def is_result(folder: Path) -> bool:
         document = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    ours = all(name in _OUR_FILES or _is_mask(name) for name in names)
+    ours = all(map(_is_ours, names))
     return ours and isinstance(document, dict) and {"schema_version", "provenance", "spine"} <= document.keys()
 
 
 def _chosen(formats: Collection[str] | None) -> list[str]:
-    unknown = sorted(set(formats or ()) - WRITERS.keys())
+    wanted = {*(DEFAULT_FORMATS if formats is None else formats), "json"}
+    unknown = sorted(wanted - WRITERS.keys())
     if unknown:
         raise OutputError(f"format {', '.join(map(repr, unknown))}: expected some of {', '.join(WRITERS)}")
-    return [name for name in WRITERS if formats is None or name in formats or name == "json"]
+    return [name for name in WRITERS if name in wanted]
 
 
 def _check_replaceable(out: Path, *, overwrite: bool) -> None:
@@ -153,8 +204,8 @@ def _move_into_place(folder: Path, target: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def _is_mask(name: str) -> bool:
-    return name.startswith(("segmentation_", "lesions_")) and name.endswith(".nii.gz")
+def _is_ours(name: str) -> bool:
+    return name in _OUR_FILES or any(name.startswith(first) and name.endswith(last) for first, last in _OUR_NAMES)
 
 
 def _shown(out: Path) -> str:

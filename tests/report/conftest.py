@@ -6,6 +6,7 @@ import pytest
 
 from spinemri.report.write import write
 from tests.report import cases
+from tests.report.three_planes import three_planes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,3 +36,9 @@ def lesion_result(lesion_case: Case, tmp_path_factory: pytest.TempPathFactory) -
 def result(case: Case, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with every format."""
     return write(case, tmp_path_factory.mktemp("out") / "result")
+
+
+@pytest.fixture(scope="session")
+def three_plane_case() -> Case:
+    """One spine in a sagittal, a coronal and an axial series."""
+    return three_planes()

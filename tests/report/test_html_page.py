@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 import re
+import time
 
 import pytest
 
 from spinemri.report.figure import lines_to_draw
+from spinemri.report.html_page import to_html
 from tests.report import cases
 from tests.report.pages import Page
 
@@ -25,13 +29,34 @@ def page(source):
 
 def test_the_page_is_one_small_file_that_asks_for_nothing(source, page):
     assert len(source.encode()) < 5_000_000
-    assert not {"script", "link", "iframe", "object", "embed", "base", "form"} & {tag for tag, _ in page.elements}
+    assert not {"link", "iframe", "object", "embed", "base", "form", "img"} & {tag for tag, _ in page.elements}
     for _, attributes in page.elements:
         for name in ("src", "href", "action", "srcset"):
             assert attributes.get(name, "data:").startswith(("data:", "#"))
     style = source[source.index("<style>") : source.index("</style>")]
     assert "url(" not in style
     assert "@import" not in style
+
+
+def test_the_policy_names_the_one_script_and_the_one_style_by_their_checksums(source, page):
+    (policy,) = [m["content"] for m in page.all("meta") if m.get("http-equiv") == "Content-Security-Policy"]
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    assert rules["img-src"] == "data:"
+    assert page.all("script") == [{"type": "application/json", "id": "report-data"}, {}]
+    for tag in ("script", "style"):
+        ((text,), rule) = re.findall(rf"<{tag}>(.*?)</{tag}>", source, re.DOTALL), rules[f"{tag}-src"]
+        assert rule == f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+    for rule in ("connect-src", "unsafe-eval", "http", "*"):
+        assert rule not in policy
+
+
+def test_what_the_script_is_handed_is_json_that_cannot_leave_its_element(source):
+    (text,) = re.findall(r'<script type="application/json" id="report-data">(.*?)</script>', source, re.DOTALL)
+    assert not set("<>&\u2028\u2029") & set(text)
+    document = json.loads(text)
+    assert [len(series["slices"]) for series in document["series"]] == [13, 11]
+    assert document["review"]["analysis"]["study"] == "6c1fd0a9b2e84431"
 
 
 def test_text_from_headers_is_shown_and_never_run(source, page):
@@ -73,8 +98,7 @@ def test_tables_have_captions_and_headers_with_a_scope(source, page):
 
 
 def test_every_control_has_a_label_and_every_region_a_name(page):
-    labelled = {label["for"] for label in page.all("label")}
-    assert {control["id"] for control in page.all("input")} == labelled
+    assert page.controls_without_a_label() == []
     ids = {attributes["id"] for _, attributes in page.elements if "id" in attributes}
     for _, attributes in page.elements:
         if "aria-labelledby" in attributes:
@@ -97,6 +121,21 @@ def test_numbers_stay_with_their_units(page):
     assert "1.3 × 1.1\u00a0mm in plane" in text
 
 
+def test_three_series_are_written_in_two_seconds(three_plane_case):
+    start = time.process_time()
+    to_html(three_plane_case)
+    assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize("mode", [0, 1])
+@pytest.mark.parametrize("kind", ["fracture", "lesion", "narrowing", "other", "benign"])
+def test_marks_of_the_map_stand_out(source, mode, kind):
+    """What is no text needs a contrast of 3 (WCAG 1.4.11)."""
+    themes = re.findall(r":root \{(.*?)\}", source, re.DOTALL)
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", themes[mode]))
+    assert contrast(colours[kind], colours["paper"]) >= 3
+
+
 def test_light_dark_and_paper_have_styles(source):
     for rule in ("prefers-color-scheme: dark", "@media print", "max-width: 800px", ":focus-visible"):
         assert rule in source
@@ -109,8 +148,12 @@ def test_light_dark_and_paper_have_styles(source):
 def test_colours_have_enough_contrast(source, mode, ink, paper):
     themes = re.findall(r":root \{(.*?)\}", source, re.DOTALL)
     colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", themes[mode]))
-    light, dark = sorted((luminance(colours[ink]), luminance(colours[paper])), reverse=True)
-    assert (light + 0.05) / (dark + 0.05) >= 4.5
+    assert contrast(colours[ink], colours[paper]) >= 4.5
+
+
+def contrast(first, second):
+    light, dark = sorted((luminance(first), luminance(second)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
 
 
 def luminance(colour):

@@ -114,18 +114,18 @@ def test_a_level_with_a_lesion_is_marked_in_the_table_and_in_the_picture_of_the_
 def test_every_link_leads_somewhere(page):
     ids = {attributes["id"] for _, attributes in page.elements if "id" in attributes}
     links = [a["href"] for a in page.all("a")]
-    assert len(links) == 4
+    assert [link for link in links if "lesion-" in link].count("#lesion-1") == 3  # map, table of levels, of lesions
     assert {link.removeprefix("#") for link in links} <= ids
 
 
 def test_the_page_asks_for_nothing_and_keeps_its_form(page):
-    assert not {"script", "link", "iframe", "object", "embed", "base", "form"} & {tag for tag, _ in page.elements}
+    assert not {"link", "iframe", "object", "embed", "base", "form", "img"} & {tag for tag, _ in page.elements}
     for _, attributes in page.elements:
         for name in ("src", "href", "action", "srcset"):
             assert attributes.get(name, "data:").startswith(("data:", "#"))
     assert len(page.all("caption")) == len(page.all("table")) == 4
     assert all(header.get("scope") in ("col", "row", "colgroup") for header in page.all("th"))
-    assert {control["id"] for control in page.all("input")} == {label["for"] for label in page.all("label")}
+    assert page.controls_without_a_label() == []
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     for _, attributes in page.elements:
@@ -140,7 +140,7 @@ def test_a_statement_is_shown_and_never_run(lesion_case):
     page = parsed(source)
     assert cases.XSS not in source
     assert cases.XSS in "".join(page.text)
-    assert not page.all("script")
+    assert len(page.all("script")) == 2
     assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
 
 

@@ -1,0 +1,302 @@
+"""Measurements and findings as a DICOM Comprehensive 3D SR of template TID 1500, UNVERIFIED and PRELIMINARY.
+
+A vertebra and a lesion are a group of TID 1411 that refers to its segment in the SEG objects; a disc level, the canal
+and what concerns the whole study are groups of TID 1501. Only a named person verifies a report, so this one never is.
+The SEG objects are written with it: a reference to an object that is nowhere is worse than none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import highdicom
+import numpy as np
+from highdicom.coding_schemes import CodingSchemeIdentificationItem
+from highdicom.sr import (
+    AlgorithmIdentification,
+    DeviceObserverIdentifyingAttributes,
+    FindingSite,
+    MeasurementReport,
+    MeasurementsAndQualitativeEvaluations,
+    ObservationContext,
+    ObserverContext,
+    ReferencedSegment,
+    SourceImageForMeasurementGroup,
+    SourceSeriesForSegmentation,
+    TrackingIdentifier,
+    VolumetricROIMeasurementsAndQualitativeEvaluations,
+)
+from pydicom.dataset import Dataset
+from pydicom.sr.codedict import codes
+from pydicom.uid import SegmentationStorage
+
+from spinemri.anatomy import Level, Structure, StructureKind
+from spinemri.codes import (
+    ABNORMAL_STRUCTURE,
+    ANATOMICAL_STRUCTURE,
+    LESION,
+    PRIVATE_SCHEME,
+    level_code,
+    structure_code,
+    word,
+)
+from spinemri.measurement import Status
+from spinemri.report.dicom_items import measured, not_assessed, stated, tracking
+from spinemri.report.dicom_seg import (
+    algorithm_of,
+    dicom_code,
+    seg_objects,
+    tracking_uid,
+    write_seg_object,
+)
+from spinemri.report.dicom_source import UTF8, all_items, dated, evidence, lenient, read_sources, uid_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from spinemri.analysis import Analysis, Provenance
+    from spinemri.case import Case
+    from spinemri.codes import Code
+    from spinemri.finding import Finding
+    from spinemri.lesion import Lesion
+    from spinemri.measurement import Measurement
+    from spinemri.report.dicom_seg import Segment, SegObject
+    from spinemri.report.dicom_source import Source
+
+    Group = MeasurementsAndQualitativeEvaluations | VolumetricROIMeasurementsAndQualitativeEvaluations
+
+FILE_NAME = "measurements.dcm"
+SERIES_NUMBER = 9001
+_LEAST_OF_REGION = 3  # vertebrae from which a region counts as examined
+_BODY = StructureKind.VERTEBRAL_BODY
+
+
+class Place(NamedTuple):
+    """What a group is about; a lesion's id where it is about one, nothing at all where it is about the study."""
+
+    kind: StructureKind | None = None
+    level: Level | None = None
+    lower: Level | None = None
+    lesion: str = ""
+
+    def __str__(self) -> str:
+        levels = "-".join(str(v) for v in (self.level, self.lower) if v is not None)
+        return self.lesion or " ".join(filter(None, ((self.kind or "study").replace("_", " "), levels)))
+
+
+@dataclass
+class _Group:
+    """What is said of one place."""
+
+    measurements: list[Measurement] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class _Context:
+    """What the groups refer to."""
+
+    analysis: Analysis
+    sources: dict[str, Source]
+    objects: tuple[SegObject, ...]
+    key: str
+
+
+def write_sr(case: Case, folder: Path) -> None:
+    """Write ``measurements.dcm``, and the SEG objects that it refers to where they are not in the folder yet.
+
+    Raises
+    ------
+    OutputError
+        A series did not come from DICOM, or its files cannot be read any more.
+    """
+    analysis, sources = case.analysis, read_sources(case)
+    objects = seg_objects(case, sources)
+    for one in objects:
+        if not (folder / one.file).exists():
+            write_seg_object(one, analysis.provenance, folder)
+    of_series = {mask.series_uid: source for mask, source in zip(case.segmentations, sources, strict=True)}
+    context = _Context(analysis, of_series, objects, _key(analysis, sources, objects))
+    with lenient():
+        report = _document(context)
+        for item in all_items(report):
+            if "ContinuityOfContent" in item:
+                item.ContinuityOfContent = "SEPARATE"  # items are entries of their own, no running text
+        dated(report, analysis.provenance.created)
+        report.save_as(folder / FILE_NAME)
+
+
+def groups_of(analysis: Analysis) -> dict[Place, _Group]:
+    """Measurements and findings by place; a finding goes where its first measurement stands, if that is its place."""
+    groups: dict[Place, _Group] = defaultdict(_Group)
+    place_of = {m.id: _place(m) for m in analysis.measurements}
+    for m in analysis.measurements:
+        groups[place_of[m.id]].measurements.append(m)
+    for finding in analysis.findings:
+        prefix = finding.id.split(".")[0]
+        near = [place_of[id_] for id_ in finding.evidence if id_ in place_of and id_.split(".")[0] == prefix]
+        groups[near[0] if near else Place()].findings.append(finding)
+    return dict(groups) or {Place(): _Group()}
+
+
+def _place(m: Measurement) -> Place:
+    lesion = m.id.split(".")[0] if m.kind is StructureKind.LESION else ""
+    return Place(m.kind, m.level, m.lower, lesion)
+
+
+def _document(context: _Context) -> highdicom.sr.Comprehensive3DSR:
+    provenance = context.analysis.provenance
+    groups = [_group(place, group, context) for place, group in groups_of(context.analysis).items()]
+    content = MeasurementReport(
+        observation_context=_observer(provenance),
+        procedure_reported=[dicom_code(code) for code in _procedures(context.analysis)],
+        imaging_measurements=groups,
+        title=codes.DCM.ImagingMeasurementReport,
+    )
+    images = {one.SOPInstanceUID: one for source in context.sources.values() for one in evidence(source)}
+    return highdicom.sr.Comprehensive3DSR(
+        evidence=[*images.values(), *(_seg_evidence(one) for one in context.objects)],
+        content=content[0],
+        series_instance_uid=uid_of("SR series", context.key),
+        series_number=SERIES_NUMBER,
+        sop_instance_uid=uid_of("SR instance", context.key),
+        instance_number=1,
+        manufacturer=provenance.software,
+        manufacturer_model_name=provenance.software,
+        software_versions=provenance.version,
+        series_description=f"{provenance.software} measurements",
+        is_complete=True,
+        is_final=False,
+        is_verified=False,
+        specific_character_set=UTF8,
+        coding_schemes=[
+            CodingSchemeIdentificationItem(
+                PRIVATE_SCHEME, name=f"{provenance.software} codes, docs/dicom_codes.md", version=provenance.version
+            )
+        ],
+    )
+
+
+def _observer(provenance: Provenance) -> ObservationContext:
+    device = DeviceObserverIdentifyingAttributes(
+        uid=uid_of("device", provenance.software, provenance.version),
+        name=provenance.software,
+        manufacturer_name=provenance.software,
+        model_name=f"{provenance.software} {provenance.version}",
+    )
+    observer = ObserverContext(observer_type=codes.DCM.Device, observer_identifying_attributes=device)
+    return ObservationContext(observer_device_context=observer)
+
+
+def _procedures(analysis: Analysis) -> list[Code]:
+    """The regions that were examined; 'spine' when the levels do not say."""
+    regions = [level.region for level in analysis.spine.levels]
+    found = [region for region in "CTL" if regions.count(region) >= _LEAST_OF_REGION]
+    return [word(f"report of {region}") for region in found] or [word("report")]
+
+
+def _group(place: Place, group: _Group, context: _Context) -> Group:
+    """TID 1411 where the place has a segment and is a vertebra or a lesion, else TID 1501."""
+    lesion = next((one for one in context.analysis.lesions if one.id == place.lesion), None)
+    segment = _segment(place, lesion, context)
+    source = _source_of(group, context)
+    frame = None if segment or source is None else source.geometry.frame_of_reference_uid
+    values = [m for m in group.measurements if m.status is Status.MEASURED]
+    gaps = [m for m in group.measurements if m.status is not Status.MEASURED]
+    common: dict[str, Any] = {
+        **_meaning(place),
+        "measurements": [measured(m, context.key, frame) for m in values],
+        "qualitative_evaluations": [*map(not_assessed, gaps), *map(stated, group.findings)],
+    }
+    if segment:
+        return _of_segment(*segment, common, context.analysis.provenance)
+    images = _images(values, source) if source else None
+    name = tracking(context.key, str(place))
+    return MeasurementsAndQualitativeEvaluations(tracking_identifier=name, source_images=images, **common)
+
+
+def _meaning(place: Place) -> dict[str, Any]:
+    """Category, type and site of what a group is about."""
+    if place.kind is None:
+        return {"finding_sites": [FindingSite(dicom_code(word("spine")))]}
+    structure = Structure(place.kind, place.level, place.lower)
+    lesion = place.kind is StructureKind.LESION
+    sites = [FindingSite(dicom_code(level_code(place.level, place.lower)))] if place.level else None
+    return {
+        "finding_category": dicom_code(ABNORMAL_STRUCTURE if lesion else ANATOMICAL_STRUCTURE),
+        "finding_type": dicom_code(LESION if lesion else structure_code(structure)),
+        "finding_sites": sites,
+    }
+
+
+def _segment(place: Place, lesion: Lesion | None, context: _Context) -> tuple[SegObject, Segment] | None:
+    """The segment that a vertebra or a lesion has in the series that is measured."""
+    if lesion:
+        found = [(one, s) for one in context.objects for s in one.segments if s.lesion == lesion]
+        return found[0] if found else None
+    vertebra = context.analysis.spine.vertebra(place.level) if place.level else None
+    if place.kind is not _BODY or place.lower is not None or vertebra is None:
+        return None
+    for one in context.objects:
+        segment = one.segment_of(Structure(_BODY, place.level))
+        if segment and one.mask.series_uid == vertebra.series_uid:
+            return one, segment
+    return None
+
+
+def _of_segment(
+    one: SegObject, segment: Segment, common: dict[str, Any], provenance: Provenance
+) -> VolumetricROIMeasurementsAndQualitativeEvaluations:
+    name, version, checksum = algorithm_of(one.mask.made_by, provenance)
+    parameters = [f"model sha256={checksum}"] if checksum else None
+    return VolumetricROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=TrackingIdentifier(uid=tracking_uid(one, segment), identifier=segment.name),
+        referenced_segment=ReferencedSegment(
+            SegmentationStorage,
+            one.sop_uid,
+            segment.number,
+            source_series=SourceSeriesForSegmentation(one.source.series_uid),
+        ),
+        algorithm_id=AlgorithmIdentification(name, version, parameters, codes.DCM.ArtificialIntelligence),
+        **common,
+    )
+
+
+def _source_of(group: _Group, context: _Context) -> Source | None:
+    """The series that a group's values were measured in."""
+    return next((context.sources[m.series_uid] for m in group.measurements if m.series_uid in context.sources), None)
+
+
+def _images(values: list[Measurement], source: Source) -> list[SourceImageForMeasurementGroup]:
+    """The slices that the measured points lie on; the middle one of the series when there are no points."""
+    points = np.array([point for m in values for point in m.points]).reshape(-1, 3)
+    present = np.array(source.present)
+    wanted = source.geometry.to_index(points)[:, 0] if len(points) else np.array([present[len(present) // 2]])
+    nearest = sorted({int(present[np.abs(present - k).argmin()]) for k in wanted})
+    images = [one for k in nearest if (one := source.slices[k]) is not None]
+    return [
+        SourceImageForMeasurementGroup(
+            one.sop_class_uid, one.sop_instance_uid, [one.frame] if one.frame is not None else None
+        )
+        for one in images
+    ]
+
+
+def _seg_evidence(one: SegObject) -> Dataset:
+    made = Dataset()
+    made.update(one.source.header)
+    made.SOPClassUID, made.SOPInstanceUID = SegmentationStorage, one.sop_uid
+    made.SeriesInstanceUID = uid_of("SEG series", one.key)
+    return made
+
+
+def _key(analysis: Analysis, sources: tuple[Source, ...], objects: tuple[SegObject, ...]) -> str:
+    """Checksum of what the report says and rests on, without what differs between two equal runs."""
+    said = [m.model_dump(mode="json", exclude={"series_uid"}) for m in analysis.measurements]
+    said += [finding.model_dump(mode="json") for finding in analysis.findings]
+    images = [(one.sop_instance_uid, one.frame) for source in sources for one in source.images]
+    made = (analysis.provenance.version, analysis.provenance.norms_sha256, [one.key for one in objects])
+    return hashlib.sha256(repr((images, said, made)).encode()).hexdigest()

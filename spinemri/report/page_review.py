@@ -1,0 +1,102 @@
+"""What a reader can judge in the page: every level name, every lesion, every finding that the report states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from spinemri.anatomy import STANDARD_LEVELS, Level
+from spinemri.finding import Certainty
+from spinemri.report import marrow_phrases, phrases
+from spinemri.report import page_phrases as words
+from spinemri.report.lesion_values import DIAMETER, LESION_KIND, place_text, quantity, values_of
+from spinemri.report.page_places import finding_place
+from spinemri.report.statements import finding_sentence
+from spinemri.review import REVIEW_VERSION, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from spinemri.analysis import Analysis
+
+_JUDGED = (Certainty.PRESENT, Certainty.BORDERLINE)
+_NO_GRADE = "none"
+_NOT_JUDGED = (LESION_KIND, "protocol_gap", "lesion_count")  # the lesion itself is judged; the others are no findings
+
+
+@dataclass(frozen=True)
+class ReviewItem:
+    """One thing to judge: id, short title, what the software says, and where it lies in the images ('' nowhere)."""
+
+    id: str
+    title: str
+    text: str
+    place: str
+
+
+@dataclass(frozen=True)
+class ReviewGroup:
+    """Things of one kind; ``levels`` are those that a correction may choose from, none where it takes no level."""
+
+    target: str
+    title: str
+    items: tuple[ReviewItem, ...]
+    levels: tuple[str, ...]
+
+
+def review_groups(analysis: Analysis) -> tuple[ReviewGroup, ...]:
+    """Levels, lesions and findings, each in the order of the report; kinds of which there is nothing are left out."""
+    levels = _all_levels(analysis)
+    groups = (
+        ReviewGroup(Target.LEVEL, words.REVIEW["levels"], tuple(_levels(analysis)), levels),
+        ReviewGroup(Target.LESION, words.REVIEW["lesions"], tuple(_lesions(analysis)), levels),
+        ReviewGroup(Target.FINDING, words.REVIEW["findings"], tuple(_findings(analysis)), ()),
+    )
+    return tuple(group for group in groups if group.items)
+
+
+def review_identity(analysis: Analysis) -> dict[str, object]:
+    """The beginning of an exported review: which analysis was read."""
+    made = analysis.provenance
+    identity = {
+        "study": analysis.study,
+        "software": made.software,
+        "version": made.version,
+        "created": made.created,
+    }
+    return {"review_version": REVIEW_VERSION, "analysis": identity}
+
+
+def _all_levels(analysis: Analysis) -> tuple[str, ...]:
+    """Every level that a vertebra may have: the standard ones, the variants, and what this spine has."""
+    true = [level for level in analysis.spine.levels if not level.is_relative]
+    return tuple(str(level) for level in sorted({*STANDARD_LEVELS, Level("T13"), Level("L6"), Level("S2"), *true}))
+
+
+def _levels(analysis: Analysis) -> Iterator[ReviewItem]:
+    for vertebra in analysis.spine.vertebrae:
+        basis = phrases.BASIS.get(vertebra.assignment.basis.value, vertebra.assignment.basis.value)
+        text = words.REVIEW["level_text"].format(basis=basis, confidence=100 * vertebra.assignment.confidence)
+        yield ReviewItem(str(vertebra.level), str(vertebra.level), text, str(vertebra.level))
+
+
+def _lesions(analysis: Analysis) -> Iterator[ReviewItem]:
+    for lesion in analysis.lesions:
+        size = quantity(values_of(analysis, lesion).get(DIAMETER))
+        text = words.REVIEW["lesion_text"].format(
+            place=place_text(analysis, lesion),
+            size=f"{marrow_phrases.LESION_SIZE.format(size=size)}" if size else "",
+            probability=100 * lesion.probability,
+        )
+        yield ReviewItem(lesion.id, lesion.id, text, lesion.id)
+
+
+def _findings(analysis: Analysis) -> Iterator[ReviewItem]:
+    for finding in analysis.findings:
+        if finding.certainty not in _JUDGED or finding.grade == _NO_GRADE or finding.kind in _NOT_JUDGED:
+            continue
+        kind = words.FINDING_KINDS.get(finding.kind, phrases.KINDS.get(finding.kind, finding.kind.replace("_", " ")))
+        where = "-".join(map(str, finding.levels)) if len(finding.levels) <= 2 else ""
+        title = f"{where} {kind} {finding.side}".strip()
+        text = finding_sentence(analysis, finding, detailed=True).text
+        yield ReviewItem(finding.id, title, text, finding_place(analysis, finding))
