@@ -40,7 +40,8 @@ _loaded: list[object] = []
 def main() -> None:
     """Run, fit, write."""
     options = _options()
-    plan = [*runs("healthy", options.people, tuning=True), *runs("kinds", options.people, tuning=True)]
+    healthy = options.healthy or options.people  # they decide the operating point: a rare false alarm needs many
+    plan = [*runs("healthy", healthy, tuning=True), *runs("kinds", options.people, tuning=True)]
     for sequences in SEQUENCES:
         plan += runs("tumours", options.people // 2, tuning=True, sequences=sequences)
     if options.data.is_dir():
@@ -50,8 +51,8 @@ def main() -> None:
     calibration = fit(scores)
     recalibrated = [_with(calibration, score) for score in scores]
     # real people as they are count as a group of their own: simulated ones are many and easy
-    healthy = [[s for r, s in zip(plan, recalibrated, strict=True) if r.what == what] for what in ("healthy", "clean")]
-    point = max(*(operating_point(group, _ALLOWED) for group in healthy if group), _LEAST_POINT)
+    groups = [[s for r, s in zip(plan, recalibrated, strict=True) if r.what == what] for what in ("healthy", "clean")]
+    point = max(*(operating_point(group, _ALLOWED) for group in groups if group), _LEAST_POINT)
     limits = {}
     for sequences in SEQUENCES:
         key = "+".join(sorted((CHANNEL_OF[c] for c in sequences), key=CHANNELS.index))
@@ -137,6 +138,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data")
     parser.add_argument("--people", type=int, default=40, help="synthetic people per set")
+    parser.add_argument("--healthy", type=int, help="synthetic people without a change; as --people when not given")
     parser.add_argument("--images", type=int, default=10, help="images with implants per real person")
     parser.add_argument("--jobs", type=int, default=2)
     return parser.parse_args()

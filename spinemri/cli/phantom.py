@@ -22,7 +22,7 @@ def command(
     acquisition: Annotated[
         list[str] | None,
         typer.Option(
-            help="sagittal, axial, coronal or isotropic; repeat it for several of the same person. [sagittal]"
+            help="Sagittal, axial, coronal or isotropic; repeat it for several of the same person. [sagittal]"
         ),
     ] = None,
 ) -> None:

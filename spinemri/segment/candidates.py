@@ -32,7 +32,7 @@ SUSPECT = 0.35
 LEAST_BENIGN_MM3 = 200.0
 """Smaller spots of fat or oedema have no consequence and are many: they are not reported."""
 
-_CHANGED = 0.35  # probability of any change from which a voxel belongs to a lesion
+_CHANGED = 0.2  # probability of any change from which a voxel belongs to a lesion
 _PART = 0.25  # share of a lesion from which another kind in it is a lesion of its own
 _PART_MM3 = 250.0
 _TOUCHING = ndimage.generate_binary_structure(3, 2)

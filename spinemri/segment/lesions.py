@@ -14,6 +14,7 @@ import numpy as np
 from spinemri.anatomy import Structure, StructureKind
 from spinemri.lesion import Lesion, MarrowScreen
 from spinemri.segment.candidates import KINDS, SUSPICIOUS, find_candidates, reported, told_apart
+from spinemri.segment.lesion_contrast import stand_out
 from spinemri.segment.lesion_input import CHANNELS, lesion_input
 from spinemri.segmentation import Segmentation
 from spinemri.series import Contrast
@@ -132,10 +133,13 @@ def candidates_in(seen: LesionInput, segmentation: Segmentation, predictor: Lesi
     """Every candidate of a reference series, whether or not it reaches an operating point, largest first."""
     found = find_candidates(predictor.predict(seen), float(np.prod(seen.geometry.spacing)), predictor.model)
     found = told_apart(found, seen.volume.numpy(), predictor.model)
+    levels = [_main_level(c.mask, seen, segmentation) for c in found]
+    unlike = stand_out([c.mask for c in found], [seen.levels.index(level) for level in levels], seen)
     return [
         replace(candidate, seen_in=seen.contrasts.get(level, ()))
-        for candidate, level in ((c, _main_level(c.mask, seen, segmentation)) for c in found)
-        if _in_assessed(candidate, seen, segmentation)
+        for candidate, level, stands_out in zip(found, levels, unlike, strict=True)
+        if stands_out
+        and _in_assessed(candidate, seen, segmentation)
         and not _cut_off(candidate, level, seen, segmentation)
         and not _in_ala(candidate, level, segmentation, seen)
     ]

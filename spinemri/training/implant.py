@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from spinemri.synthesis.canvas import smooth_noise
 from spinemri.synthesis.changes import substance_signal
 from spinemri.synthesis.marrow_changes import trabeculae
 from spinemri.synthesis.signal import mixed_signal, signal_table
+from spinemri.synthesis.texture import smooth_noise
 from spinemri.synthesis.tissue import BACKGROUND, BODY, CORD, DISC, POSTERIOR, SAC, SACRUM, Tissue
 from spinemri.training.marrow_scenes import (
     protocols_of,
@@ -28,9 +28,10 @@ from spinemri.training.marrow_scenes import (
     random_marrow,
     without_invisible,
 )
+from spinemri.training.marrow_textures import woven
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -77,14 +78,21 @@ class RealScene:
 
 
 def implanted(
-    scene: RealScene, size: tuple[int, int, int], rng: np.random.Generator
+    scene: RealScene,
+    size: tuple[int, int, int],
+    rng: np.random.Generator,
+    textures: Sequence[NDArray[np.float32]] = (),
 ) -> tuple[dict[str, torch.Tensor], NDArray[np.uint8], NDArray[np.uint8]]:
-    """Images per channel with implants, classes and kinds of a random part (slices, rows, columns) of a real scene."""
+    """Images per channel with implants, classes and kinds of a random part (slices, rows, columns) of a real scene.
+
+    ``textures`` are patterns of marrow of further bodies to weave in, see ``training.marrow_textures``.
+    """
     part = _cut(scene, size, rng)
     spacing = (part.slice_mm, 1.0, 1.0)
+    pattern = np.exp(woven((part.classes, part.levels), spacing, textures, rng))
     changes = random_changes((part.classes, part.levels), spacing, rng)
     marrow = random_marrow(rng)
-    images = {name: varied(image, rng) for name, image in part.images.items()}
+    images = {name: varied(image * pattern, rng) for name, image in part.images.items()}
     if rng.random() < _RECAST:
         names = [name for name in random_channels(rng) if name in ("T1w", "STIR", "T2w")] or ["T1w"]
         source = next(iter(images.values()))

@@ -14,8 +14,8 @@ import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from spinemri.segment.lesion_input import ANATOMY, CHANNELS, relative_to_marrow
-from spinemri.synthesis.canvas import smooth_noise
 from spinemri.synthesis.marrow_changes import UNKNOWN
+from spinemri.synthesis.texture import smooth_noise
 from spinemri.synthesis.tissue import BODY, CLASS_OF, COUNT, Tissue, class_of_tissue
 from spinemri.training.implant import implanted
 from spinemri.training.marrow_scenes import (
@@ -26,6 +26,7 @@ from spinemri.training.marrow_scenes import (
     random_scene_size,
     render_channels,
 )
+from spinemri.training.marrow_textures import textures_of, woven
 from spinemri.training.synthetic import cut_patch
 from spinemri.training.volumes import VolumeShelf
 
@@ -43,6 +44,7 @@ _LAYERS = 2  # thin layers per slice
 _WANDER = 25.0, 14.0  # mm from the spine to the middle of a scene
 _SHELF, _FRESH = 16, 0.3  # volumes in memory; share of the samples before which one is exchanged
 _REAL = 0.5  # share of samples with a real background
+_FAT_OF_PATTERN = 0.4  # change of the fat fraction per unit of a pattern of T2-weighted signal: fat is bright
 _LOST = 0.3  # of the changes are partly missing from the body's mask
 
 
@@ -94,17 +96,23 @@ def synthetic_sample(
     size: tuple[int, int, int],
     rng: np.random.Generator,
     channels: Sequence[str] | None = None,
+    textures: Sequence[NDArray[np.float32]] = (),
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """A scene of so many slices, rows and columns of a painted volume with arrays tissue and level (x, z, a)."""
+    """A scene of so many slices, rows and columns of a painted volume with arrays tissue and level (x, z, a).
+
+    ``textures`` are patterns of real marrow to weave in, see ``training.marrow_textures``.
+    """
     count, rows, columns = size
     patch = cut_patch(volume, rng, (rows, columns), count, _WANDER)
     tissue, level = patch.tissue.transpose(2, 0, 1), patch.level.transpose(2, 0, 1)
     tissue = np.where(tissue == int(Tissue.LESION), int(Tissue.MARROW), tissue).astype(np.uint8)
     classes = _CLASSES[np.minimum(tissue, COUNT)]
     names = tuple(channels or random_channels(rng))
-    changes = random_changes((classes, level), (patch.layer_mm, 1.0, 1.0), rng)
+    spacing = (patch.layer_mm, 1.0, 1.0)
+    changes = random_changes((classes, level), spacing, rng)
     marrow = random_marrow(rng)
-    scene = Scene(tissue, level, changes, marrow, int(rng.integers(2**31)), _LAYERS)
+    patterns = _FAT_OF_PATTERN * woven((classes, level), spacing, textures, rng)
+    scene = Scene(tissue, level, changes, marrow, int(rng.integers(2**31)), _LAYERS, patterns)
     images, visible = render_channels(scene, names, rng)
     kinds = _of_slices(visible)
     inside = torch.from_numpy(patch.inside)
@@ -139,6 +147,7 @@ class MarrowSamples(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
     def __init__(self, folder: Path, real: Sequence[Sequence[RealScene]] = (), batch: int = 1, seed: int = 0) -> None:
         self.shelf, self.batch, self.seed = VolumeShelf(folder, _SHELF, _FRESH), batch, seed
         self.real = tuple(tuple(scenes) for scenes in real if scenes)
+        self.textures = [pattern for scenes in self.real for scene in scenes for pattern in textures_of(scene)]
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Batches for ever, image (batch, channels, ...) and kinds (batch, ...); each loader worker draws its own."""
@@ -152,6 +161,6 @@ class MarrowSamples(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
 
     def _sample(self, size: tuple[int, int, int], rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         if not self.real or rng.random() >= _REAL:
-            return synthetic_sample(self.shelf.draw(rng), size, rng)
+            return synthetic_sample(self.shelf.draw(rng), size, rng, textures=self.textures)
         scenes = self.real[rng.integers(len(self.real))]
-        return sample_of(*implanted(scenes[rng.integers(len(scenes))], size, rng), rng)
+        return sample_of(*implanted(scenes[rng.integers(len(scenes))], size, rng, self.textures), rng)

@@ -16,10 +16,10 @@ import torch
 from spinemri.lesion import MarrowChange as Kind
 from spinemri.segment.lesion_input import CHANNELS
 from spinemri.series import Contrast
-from spinemri.synthesis.canvas import smooth_noise
 from spinemri.synthesis.changes import substance_signal
 from spinemri.synthesis.marrow_changes import KINDS, SURE, UNKNOWN, Changes, grown, kind_map, laid_down
 from spinemri.synthesis.signal import PROTOCOLS, mixed_signal, signal_table
+from spinemri.synthesis.texture import smooth_noise
 from spinemri.synthesis.tissue import COUNT, MARROWS, RELAXATION, Relaxation, Tissue
 from spinemri.synthesis.vertebra_grid import find_vertebrae
 from spinemri.training.contrasts import texture_amplitudes, varied_protocol
@@ -103,6 +103,8 @@ class Scene:
     person: int
     layers: int
     """Layers per slice."""
+    fat_change: Field | None = None
+    """Deviation of the marrow's fat fraction (layers, rows, columns) beyond its random mottle."""
 
 
 def render_channels(
@@ -114,6 +116,8 @@ def render_channels(
     marrow = np.isin(scene.tissue, [int(t) for t in MARROWS])
     mottle = smooth_noise(rng, scene.tissue.shape, (6, 9, 9)) + 0.6 * smooth_noise(rng, scene.tissue.shape, (3, 4, 4))
     mottle = mottle * marrow * float(rng.uniform(0.2, 1)) * _MOTTLE
+    if scene.fat_change is not None:
+        mottle = mottle + scene.fat_change * marrow
     per_level = rng.normal(0, rng.uniform(0, 0.07), 256)
     depth = torch.from_numpy(np.append(texture_amplitudes(rng), 0).astype(np.float32))
     texture = depth[torch.from_numpy(scene.tissue.transpose(1, 2, 0).astype(np.int64))]

@@ -112,10 +112,17 @@ def cropped(one: tuple[Image, Segmentation], rows: slice, uid: str, whole=LEVELS
     return Image(voxels, grid, facts), replace(masks, voxels=labels, geometry=grid, structures=named, series_uid=uid)
 
 
+def showing(picture: Image, truths) -> Image:
+    """The image with its lesions 40 % darker than the marrow around them."""
+    inside = np.any([truth.inside(points_of(picture.geometry)) for truth in truths], axis=0)
+    return replace(picture, voxels=np.where(inside, 0.6, 1.0).astype(np.float32) * picture.voxels)
+
+
 def look(*truths: Spot, shown=None, alignments=(), column=None, model=MODEL):
     shown = shown or [series(), series(Contrast.STIR, OTHER)]
     predictor = TruePredictor(truths, model)
     images, masks = zip(*shown, strict=True)
+    images = [showing(one, truths) for one in images] if truths else images
     return find_lesions(column or spine(), images, masks, alignments, predictor)
 
 
