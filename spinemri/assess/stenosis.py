@@ -34,8 +34,9 @@ MODERATE_UP_TO_PCT = threshold("narrowing.moderate_up_to")
 RULE = (
     "loss of sac area (of mid-sagittal diameter where the area was not compared) against the nearest normal levels: up "
     "to 15 % none, mild up to one third, moderate up to two thirds, severe above; borderline when the 95 % interval of "
-    "a loss above 15 % reaches 15 %, or when mild where the sac tapers (L5-S1)"
+    "a loss above 15 % reaches 15 %, when mild where the sac tapers (L5-S1), or when area is lost and diameter is not"
 )
+_ONLY_WIDTH = "its diameter is not less, and sagittal slices show its width coarsely"
 TAPERING = "tapering_sac"
 """Flag of a measurement where the healthy sac is narrower than at its reference."""
 SOURCE = (
@@ -53,17 +54,26 @@ def thirds_grade(compromise_pct: float) -> str:
     return "moderate" if compromise_pct <= MODERATE_UP_TO_PCT else "severe"
 
 
-def narrowing_certainty(compromise: Measurement) -> Certainty:
+def narrowing_certainty(compromise: Measurement, by_diameter: Measurement | None = None) -> Certainty:
     """Whether narrowing is present: absent up to 15 %, so that grade 'none' and ABSENT always go together.
 
-    Above, borderline when the 95 % interval still reaches 15 % or when the sac's own taper may explain it.
+    Above, borderline when its 95 % interval still reaches 15 %, when the sac's taper may explain it, or when area is
+    lost and the diameter there (``by_diameter``) is not: then it is the width that is less, which few sagittal slices
+    show, and which differs between regions in health.
     """
     if compromise.value is None:
         return Certainty.NOT_ASSESSABLE
     if compromise.value <= NORMAL_UP_TO_PCT:
         return Certainty.ABSENT
     unsure = compromise.interval is not None and compromise.interval[0] <= NORMAL_UP_TO_PCT
-    return Certainty.BORDERLINE if unsure or _may_taper(compromise) else Certainty.PRESENT
+    doubtful = unsure or _may_taper(compromise) or _of_width(compromise, by_diameter)
+    return Certainty.BORDERLINE if doubtful else Certainty.PRESENT
+
+
+def _of_width(graded: Measurement, by_diameter: Measurement | None) -> bool:
+    """Whether an area is lost where the diameter is not."""
+    lost = by_diameter.value if by_diameter is not None and graded.name == _AREA else None
+    return lost is not None and lost <= NORMAL_UP_TO_PCT and (graded.value or 0.0) > NORMAL_UP_TO_PCT
 
 
 def _may_taper(compromise: Measurement) -> bool:
@@ -88,7 +98,7 @@ def narrowing_finding(measurements: Mapping[str, Measurement], by_diameter: Meas
         **located(graded, KIND),
         grade="" if graded.value is None else thirds_grade(graded.value),
         cause=", ".join(named),
-        certainty=narrowing_certainty(graded),
+        certainty=narrowing_certainty(graded, by_diameter),
         statement=_statement(graded, by_diameter, diameter, tuple(named)),
         evidence=tuple(dict.fromkeys((graded.id, *known, *(id_ for _, id_ in causes)))),
         rule=RULE,
@@ -105,7 +115,7 @@ def _statement(
         known = f" ({width})" if width else ""
         return f"{place}: narrowing of the thecal sac {why_missing(graded)}{known}: {graded.reason}."
     grade = thirds_grade(graded.value)
-    borderline = "borderline " if narrowing_certainty(graded) is Certainty.BORDERLINE else ""
+    borderline = "borderline " if narrowing_certainty(graded, by_diameter) is Certainty.BORDERLINE else ""
     what = f"{'no' if grade == 'none' else borderline + grade} narrowing of the thecal sac"
     lost = f"{max(graded.value, 0.0):.0f} % of its {_graded(graded)} (reference {_reference(graded)})"
     parts = [f"{place}: {what}, {lost}"]
@@ -114,6 +124,7 @@ def _statement(
     causes = [cause for cause in named if cause != _TAPER]
     parts += [f"narrowed by {', '.join(causes)}"] if causes else []
     parts += [_TAPER] if _TAPER in named else []
+    parts += [_ONLY_WIDTH] if _of_width(graded, by_diameter) else []
     return f"{'; '.join(parts)}."
 
 

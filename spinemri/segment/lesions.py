@@ -38,7 +38,7 @@ _SAME_LEVEL = 0.2  # share of a lesion in a further vertebra from which that ver
 _EDGE_MM = 4.0  # a change so near the border of the field reaches it
 _NEIGHBOURS, _SHOWN = 2, 0.5  # whole bodies that a cut one is compared with, and the share of their size
 _NO_SHARE = 0.005
-_MOSTLY = 0.5
+_MOSTLY, _IN_BONE = 0.5, 0.25
 _BONES = (StructureKind.VERTEBRAL_BODY, StructureKind.POSTERIOR_ELEMENTS)
 _NO_ALAE = "of the sacrum only the body of S1 was searched, not the alae"
 _NO_T1 = "no T1w: lesions are not confirmed on a second sequence, and diffuse change cannot be told"
@@ -180,10 +180,15 @@ def _in_ala(candidate: Candidate, level: Level, segmentation: Segmentation, seen
 
 
 def _in_assessed(candidate: Candidate, seen: LesionInput, segmentation: Segmentation) -> bool:
-    """Whether most of a candidate's bone is of vertebrae that are looked at here: not of one cut or seen elsewhere."""
+    """Whether a candidate is of bone, and most of that of vertebrae looked at here: not of one cut or seen elsewhere.
+
+    A quarter in bone is enough, for masks of bone are ragged where a lesion is; without bone it may be anything.
+    """
     counts = _bone_by_level(candidate.mask, seen, segmentation)
     here = sum(n for level, n in counts.items() if level in seen.levels)
-    return not counts or here >= _MOSTLY * sum(counts.values())
+    sacrum = [v for v, known in segmentation.structures.items() if known.kind is StructureKind.SACRUM]
+    bone = sum(counts.values()) + int(np.isin(seen.labels[candidate.mask], sacrum).sum())
+    return bone >= _IN_BONE * candidate.mask.sum() and here >= _MOSTLY * sum(counts.values())
 
 
 def _lesion(candidate: Candidate, seen: LesionInput, segmentation: Segmentation, number: int) -> Lesion:

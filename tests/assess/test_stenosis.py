@@ -151,3 +151,14 @@ def test_place_that_could_not_be_measured():
     assert found.statement == (
         "L4-L5: narrowing of the thecal sac not assessable (antero-posterior 11.0 mm): no normal level."
     )
+
+
+@pytest.mark.parametrize(("thin", "certainty"), [(15.0, Certainty.BORDERLINE), (15.1, Certainty.PRESENT)])
+def test_lost_area_without_lost_diameter_is_doubtful(thin, certainty):
+    found = narrowing_finding(area(45.0), compromise(thin))
+    assert found.certainty is certainty
+    assert ("width coarsely" in found.statement) is (certainty is Certainty.BORDERLINE)
+
+
+def test_lost_area_is_as_sure_as_its_interval_where_the_diameter_was_not_compared():
+    assert narrowing_finding(area(45.0), compromise(None)).certainty is Certainty.PRESENT
