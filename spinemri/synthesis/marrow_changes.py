@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.lesion import MarrowChange as Kind
-from spinemri.synthesis.texture import smooth_noise
 from spinemri.synthesis.rare_deposits import GROWTHS
+from spinemri.synthesis.texture import smooth_noise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
