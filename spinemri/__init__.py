@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from spinemri.analysis import Analysis
     from spinemri.anatomy import Level, Structure, StructureKind
+    from spinemri.batch.run import analyze_many
     from spinemri.case import Case
     from spinemri.dicom.load import load
     from spinemri.dicom.scan import scan
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from spinemri.pipeline import analyze, read_study, segment
     from spinemri.report.write import write
     from spinemri.segmentation import Segmentation
-    from spinemri.series import Inventory, Series, Study
+    from spinemri.series import Series, Study
 
     __version__: str
 
@@ -35,7 +36,6 @@ __all__ = [
     "Finding",
     "Geometry",
     "Image",
-    "Inventory",
     "Level",
     "Measurement",
     "Segmentation",
@@ -44,6 +44,7 @@ __all__ = [
     "StructureKind",
     "Study",
     "analyze",
+    "analyze_many",
     "load",
     "measure",
     "read_study",
@@ -58,7 +59,6 @@ _HOME = {
     "Finding": "finding",
     "Geometry": "geometry",
     "Image": "image",
-    "Inventory": "series",
     "Level": "anatomy",
     "Measurement": "measurement",
     "Segmentation": "segmentation",
@@ -67,6 +67,7 @@ _HOME = {
     "StructureKind": "anatomy",
     "Study": "series",
     "analyze": "pipeline",
+    "analyze_many": "batch.run",
     "load": "dicom.load",
     "measure": "measure.study",
     "read_study": "pipeline",

@@ -1,0 +1,274 @@
+"""Studies one after the other in one process: while the network reads one, the next is loaded and the last is written.
+
+Each step has a thread of its own, and a bounded number of studies is in memory. pydicom is told to be lenient for the
+whole process, so loading and writing files exclude each other. What a study raises is its outcome; only an output
+folder that is full or read-only ends the run.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+import traceback
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Lock as Mutex
+from typing import TYPE_CHECKING
+
+from spinemri import __version__
+from spinemri.batch import store
+from spinemri.dicom.scan import relative_name
+from spinemri.errors import InputError, OutputError, SpineMRIError
+from spinemri.norms import NORMS_SHA256
+from spinemri.pipeline import finish, infer, read_study
+from spinemri.report.write import DEFAULT_FORMATS, check_sources, write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from spinemri.analysis import Analysis
+    from spinemri.batch.lock import Lock
+    from spinemri.batch.sources import Source
+    from spinemri.dicom.study import LoadedStudy
+    from spinemri.pipeline import Networks, Options, Reading
+
+    Seen = tuple[LoadedStudy, Reading]
+    Written = tuple[Analysis, dict[str, float]]
+
+AHEAD = 4  # studies in a process at one time: one in each step and one waiting
+UNCHANGED, ELSEWHERE = "unchanged", "elsewhere"
+_FILES = Mutex()
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is done with every study; it goes to other processes, so ``load`` must be a function of a module.
+
+    Parameters
+    ----------
+    load : makes the networks, once in each process
+    options : for every study; with a ``token_key`` unless identifiers are kept
+    out : folder of the results; None writes nothing and hands the analyses out
+    formats : what is written of each study
+    force : do studies again that are done
+    """
+
+    load: Callable[[], Networks]
+    options: Options
+    out: Path | None = None
+    formats: tuple[str, ...] = DEFAULT_FORMATS
+    force: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """How one study ended.
+
+    ``status`` is 'done', 'failed', 'unchanged' (done by an earlier run) or 'elsewhere' (another run works on it);
+    ``analysis`` is there when nothing is written.
+    """
+
+    id: str
+    status: str
+    stage: str = ""
+    error: str = ""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    analysis: Analysis | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Steps:
+    """The networks, and the three threads that studies pass through."""
+
+    job: Job
+    networks: Networks
+    reading: ThreadPoolExecutor
+    seeing: ThreadPoolExecutor
+    writing: ThreadPoolExecutor
+
+    def read(self, source: Source) -> LoadedStudy:
+        if source.fault:
+            raise InputError(source.fault)
+        with _FILES, _folder_of(source) as folder:
+            return _at_home(read_study(folder, self.job.options))
+
+    def see(self, read: Future[LoadedStudy]) -> Seen:
+        loaded = read.result()
+        check_sources(self.job.formats if self.job.out else (), loaded.images)
+        return loaded, infer(loaded, self.networks, self.job.options)
+
+    def write(self, name: str, seen: Future[Seen]) -> Written:
+        case = finish(*seen.result(), self.networks, self.job.options)
+        start = time.perf_counter()
+        if self.job.out is not None:
+            with _FILES:
+                write(case, store.result_folder(self.job.out, name), formats=self.job.formats, overwrite=True)
+        return case.analysis, {**case.analysis.provenance.seconds, "write": time.perf_counter() - start}
+
+
+@dataclass(frozen=True, eq=False)
+class _Flight:
+    """A study on its way: what each step gives, or raises."""
+
+    source: Source
+    key: str
+    lock: Lock | None
+    read: Future[LoadedStudy]
+    seen: Future[Seen]
+    written: Future[Written]
+
+    def land(self) -> None:
+        """Let other processes have it."""
+        if self.lock is not None:
+            self.lock.release()
+
+
+def line(sources: Iterable[Source], job: Job) -> Iterator[Outcome]:
+    """Outcomes in the order of the sources.
+
+    Raises
+    ------
+    ModelError
+        The networks cannot be loaded.
+    OutputError
+        The output folder is full or read-only.
+    """
+    networks = job.load()
+    settings = _settings(job, networks)
+    flights: deque[_Flight | Outcome] = deque()
+    with ExitStack() as stack:
+        stack.callback(_landed, flights)
+        steps = _Steps(job, networks, ThreadPoolExecutor(1), ThreadPoolExecutor(1), ThreadPoolExecutor(1))
+        for thread in (steps.writing, steps.seeing, steps.reading):
+            stack.callback(thread.shutdown, cancel_futures=True)
+        for source in sources:
+            flights.append(_started(source, steps, settings))
+            if len(flights) == AHEAD:
+                yield _ended(flights, job)
+        while flights:
+            yield _ended(flights, job)
+
+
+def _landed(flights: deque[_Flight | Outcome]) -> None:
+    """Let other processes have what a run that ends early leaves."""
+    for flight in flights:
+        if isinstance(flight, _Flight):
+            flight.land()
+
+
+def _settings(job: Job, networks: Networks) -> dict[str, object]:
+    """Everything besides the files that a result depends on."""
+    models = [(n.model.name, n.model.sha256) for n in (networks.anatomy, networks.lesions) if n is not None]
+    options, formats = repr(job.options), sorted(job.formats)
+    return {"version": __version__, "norms": NORMS_SHA256, "models": models, "options": options, "formats": formats}
+
+
+def _started(source: Source, steps: _Steps, settings: Mapping[str, object]) -> _Flight | Outcome:
+    """The study on its way; or its outcome, when there is nothing to do."""
+    out, key, lock = steps.job.out, "", None
+    if out is not None:
+        try:
+            lock = store.lock_of(out, source.id)
+        except OSError as error:
+            raise store.not_written(out, error) from error
+        if lock is None:
+            return Outcome(source.id, ELSEWHERE)
+        key = store.key_of(source, settings)
+        if not steps.job.force and store.is_done(out, source.id, key):
+            lock.release()
+            return Outcome(source.id, UNCHANGED)
+    read = steps.reading.submit(steps.read, source)
+    seen = steps.seeing.submit(steps.see, read)
+    return _Flight(source, key, lock, read, seen, steps.writing.submit(steps.write, source.id, seen))
+
+
+def _ended(flights: deque[_Flight | Outcome], job: Job) -> Outcome:
+    """The oldest study's outcome, recorded; waits for it."""
+    first = flights[0]
+    if isinstance(first, _Flight):
+        outcome = _outcome(first, job)
+        first.land()
+    else:
+        outcome = first
+    flights.popleft()
+    return outcome
+
+
+def _outcome(flight: _Flight, job: Job) -> Outcome:
+    out = job.out
+    steps: tuple[tuple[str, Future[LoadedStudy] | Future[Seen] | Future[Written]], ...]
+    steps = ("read", flight.read), ("segment", flight.seen), ("measure", flight.written)
+    for stage, step in steps:
+        error = step.exception()
+        if error is not None:
+            return _failed(flight, "write" if isinstance(error, OutputError) else stage, error, job)
+    analysis, seconds = flight.written.result()
+    if out is None:
+        return Outcome(flight.source.id, store.DONE, seconds=seconds, analysis=analysis)
+    store.save(out, store.record_of(flight.source.id, flight.key, analysis, seconds), analysis)
+    return Outcome(flight.source.id, store.DONE, seconds=seconds)
+
+
+def _failed(flight: _Flight, stage: str, error: BaseException, job: Job) -> Outcome:
+    out = job.out
+    if out is not None and isinstance(error, OutputError) and isinstance(error.__cause__, OSError):
+        raise store.not_written(out, error.__cause__) from error
+    name, told = flight.source.id, _told(error)
+    if not flight.source.files and not job.options.keep_identifiers:
+        told = _without_names(told, flight.source.base)
+    if out is not None:
+        store.save(out, store.Record(id=name, key=flight.key, status=store.FAILED, stage=stage, error=told), None)
+    return Outcome(name, store.FAILED, stage, told)
+
+
+def _told(error: BaseException) -> str:
+    """An error in one line that holds no path and no identifier; an unexpected one by its place in the program."""
+    if isinstance(error, SpineMRIError):
+        return " ".join(str(error).split())
+    if isinstance(error, MemoryError):
+        return "not enough memory for this study"
+    if isinstance(error, OSError):
+        return f"a file cannot be read ({error.strerror or type(error).__name__})"
+    places = traceback.extract_tb(error.__traceback__)
+    where = f" in {Path(places[-1].filename).name}, line {places[-1].lineno}" if places else ""
+    return f"unexpected {type(error).__name__}{where}; please report this"
+
+
+def _without_names(told: str, base: Path) -> str:
+    """A message without names of folders and files, which are patients' names as often as not."""
+    names = [base.name, *(relative_name(path, base) for path in base.rglob("*"))]
+    told = told.removeprefix(f"{base.name}: ")
+    for name in sorted(names, key=len, reverse=True):
+        told = told.replace(f" in {name}", " in …")
+    return told
+
+
+@contextmanager
+def _folder_of(source: Source) -> Iterator[Path]:
+    """A folder that holds the study and nothing else: links, since other studies may lie among its files."""
+    if not source.files:
+        yield source.base
+        return
+    with tempfile.TemporaryDirectory(prefix="spinemri-") as temporary:
+        folder = Path(temporary, "study")
+        for path in source.files:
+            link = folder / path.relative_to(source.base)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                link.symlink_to(path)
+            except OSError:  # a drive or user without symbolic links
+                shutil.copy2(path, link)
+        yield folder
+
+
+def _at_home(loaded: LoadedStudy) -> LoadedStudy:
+    """The study with the files themselves in place of the links, which are gone when it is written."""
+    images = []
+    for image in loaded.images:
+        files = tuple(f.model_copy(update={"path": f.path.resolve()}) for f in image.series.files)
+        images.append(replace(image, series=image.series.model_copy(update={"files": files})))
+    return replace(loaded, images=tuple(images))

@@ -1,0 +1,120 @@
+"""Many studies: ``run`` writes them into a folder with tables and can be repeated, ``analyze_many`` hands them out."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spinemri.batch import store
+from spinemri.batch.crew import crew
+from spinemri.batch.line import Job, Outcome, line
+from spinemri.batch.sources import as_source, find_sources
+from spinemri.batch.tables import write_tables
+from spinemri.pipeline import Networks, Options, default_predictor, load_networks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from spinemri.analysis import Analysis
+    from spinemri.batch.sources import Source
+
+_LOG = logging.getLogger("spinemri.batch")  # warnings are not safe between threads
+_PATIENCE_S = 10.0  # between two writings of the tables
+_SHARE = 20.0  # or longer, so that writing them takes at most a twentieth of the time
+
+
+def analyze_many(
+    sources: Path | str | Iterable[Path | str],
+    load: Callable[[], Networks] | None = None,
+    options: Options | None = None,
+    *,
+    workers: int = 1,
+    failed: Callable[[Outcome], None] | None = None,
+) -> Iterator[Analysis]:
+    """Analyses of many studies, one after the other as they are ready; nothing is written.
+
+    Parameters
+    ----------
+    sources : a folder in which every study is found, a BIDS data set, a CSV file with a column ``path``; or several
+        folders and files that are one study each
+    load : makes the networks; the bundled ones on the best device when None. With several workers a function of a
+        module, called in each.
+    options : for every study
+    workers : processes; 1 is this one, in which loading, the network and measuring overlap
+    failed : told of every study that fails, which yields nothing; when None the log is
+
+    Raises
+    ------
+    InputError
+        There is no study.
+    ModelError
+        The networks cannot be loaded.
+    """
+    options = options or Options()
+    if not options.keep_identifiers and options.token_key is None:
+        options = replace(options, token_key=secrets.token_bytes(32))
+    if isinstance(sources, Path | str):
+        found: Iterable[Source] = find_sources(Path(sources), options)
+    else:
+        found = [as_source(path, options) for path in dict.fromkeys(map(Path, sources))]
+    threads = 1 if workers > 1 else None
+    job = Job(load or partial(load_networks, "auto", threads), options)
+    for outcome in outcomes(found, job, workers):
+        if outcome.analysis is not None:
+            yield outcome.analysis
+        elif failed is not None:
+            failed(outcome)
+        else:
+            _LOG.warning("study %s failed (%s): %s", outcome.id, outcome.stage, outcome.error)
+
+
+def outcomes(sources: Iterable[Source], job: Job, workers: int = 1, threads: int | None = None) -> Iterator[Outcome]:
+    """Outcomes of studies: from this process, or from ``workers`` others with ``threads`` (1 when None) each."""
+    return line(sources, job) if workers == 1 else crew(sources, job, workers, threads or 1)
+
+
+def run(
+    sources: Iterable[Source], job: Job, out: Path, workers: int = 1, threads: int | None = None
+) -> Iterator[Outcome]:
+    """Outcomes of studies whose results are written below ``out``; the tables follow from time to time and at the end.
+
+    Parameters
+    ----------
+    sources : from ``find_sources``
+    job : its ``out`` is the argument here
+    workers, threads : as of ``outcomes``
+
+    Raises
+    ------
+    ModelError
+        The networks cannot be loaded.
+    OutputError
+        The folder is full or read-only; what was done before is kept.
+    """
+    store.prepare(out)
+    written, took = time.monotonic(), 0.0
+    try:
+        for outcome in outcomes(sources, replace(job, out=out), workers, threads):
+            yield outcome
+            if time.monotonic() - written > max(_PATIENCE_S, _SHARE * took):
+                took = _tables_written(out)
+                written = time.monotonic()
+    finally:
+        _tables_written(out)
+
+
+def networks(device: str, threads: int | None, *, lesions: bool) -> Networks:
+    """The bundled networks on a device, that for lesions when it is wanted. Raises ModelError as ``load_networks``."""
+    return load_networks(device, threads) if lesions else Networks(default_predictor(None, device, threads))
+
+
+def _tables_written(out: Path) -> float:
+    """Seconds that it took."""
+    start = time.monotonic()
+    write_tables(out)
+    return time.monotonic() - start

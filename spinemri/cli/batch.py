@@ -1,0 +1,149 @@
+"""``spinemri batch``: many studies into one folder of results, tables and failures; run again to go on."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spinemri.cli.console import err, progress_bar, warning
+from spinemri.cli.console import out as stdout
+from spinemri.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from spinemri.batch.line import Outcome
+    from spinemri.batch.sources import Source
+    from spinemri.pipeline import Options
+
+
+def command(
+    root: Annotated[
+        Path, typer.Argument(help="Folder with studies in any layout, BIDS data set, or CSV file (path, id).")
+    ],
+    out: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; an earlier run in it goes on.")],
+    workers: Annotated[int, typer.Option(min=1, help="Processes, each with one thread and its own networks.")] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 …")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of each process.")] = None,
+    formats: Annotated[
+        str | None, typer.Option(help="What to write of each study, as analyze: json,html,txt,csv,nifti; all …")
+    ] = None,
+    include: Annotated[
+        list[str] | None, typer.Option(help="Only studies whose place below ROOT fits this glob; repeatable.")
+    ] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="Not these; repeatable.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many studies.")] = None,
+    contrast: Annotated[str | None, typer.Option(help="Contrast of volume files whose name does not say it.")] = None,
+    no_lesions: Annotated[bool, typer.Option("--no-lesions", help="Do not look for marrow lesions.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list the studies: name of the result, place below ROOT.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Do studies again that are done.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when a study failed.")] = False,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Print one JSON object per event.")] = False,
+    keep_identifiers: Annotated[
+        bool, typer.Option("--keep-identifiers", help="Name results by place and write UIDs instead of salted tokens.")
+    ] = False,
+    token_key: Annotated[Path | None, typer.Option(help="File with the salt of the tokens; made when absent.")] = None,
+) -> None:
+    """Analyse every study below a folder; go on where an earlier run ended, and report what failed and why."""
+    from spinemri.batch.sources import chosen
+    from spinemri.cli.choices import contrast_named
+    from spinemri.cli.token_key import token_key as read_key
+    from spinemri.pipeline import Options
+    from spinemri.report.write import formats_named
+
+    wanted = formats_named(formats)
+    key = None if keep_identifiers else read_key(token_key, out)
+    options = Options(contrast=contrast_named(contrast), keep_identifiers=keep_identifiers, token_key=key)
+    sources = chosen(_found(root, options), include or (), exclude or ())[:limit]
+    if not sources:
+        raise InputError("no study fits --include and --exclude")
+    if dry_run:
+        _list(sources, log_json=log_json)
+        return
+    from functools import partial
+
+    from spinemri.batch.line import Job
+    from spinemri.batch.run import networks, run
+
+    load = partial(networks, device, threads or (1 if workers > 1 else None), lesions=not no_lesions)
+    job = Job(load, options, formats=wanted, force=force)
+    count: Counter[str] = Counter()
+    with _shown(len(sources), log_json=log_json) as show:
+        for outcome in run(sources, job, out, workers, threads):
+            count[outcome.status] += 1
+            show(outcome, count)
+    _summary(count, out, log_json=log_json)
+    if strict and count["failed"]:
+        raise typer.Exit(1)
+
+
+def _found(root: Path, options: Options) -> tuple[Source, ...]:
+    from spinemri.batch.sources import find_sources
+
+    with progress_bar() as update:
+        return find_sources(root, options, lambda done, total: update("reading headers", done, total))
+
+
+def _list(sources: Sequence[Source], *, log_json: bool) -> None:
+    for source in sources:
+        facts = {"event": "study", "id": source.id, "place": source.place, "fault": source.fault}
+        line = json.dumps(facts) if log_json else "\t".join(filter(None, (source.id, source.place, source.fault)))
+        typer.echo(line)
+
+
+@contextmanager
+def _shown(total: int, *, log_json: bool) -> Iterator[Callable[[Outcome, Counter[str]], None]]:
+    """A callback for every outcome: a live line on a terminal, else a line each, as text or JSON."""
+    if log_json or not err.is_terminal:
+        yield lambda outcome, count: _log(outcome, count, total, log_json=log_json)
+        return
+    from rich import progress
+
+    columns = (
+        progress.TextColumn("studies"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("{task.fields[rate]} [red]{task.fields[failed]}[/]"),
+        progress.TimeElapsedColumn(),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=err, transient=True) as bars:
+        task = bars.add_task("studies", total=total, rate="", failed="")
+
+        def update(outcome: Outcome, count: Counter[str]) -> None:
+            if outcome.status == "failed":
+                warning(f"study {outcome.id} failed ({outcome.stage}): {outcome.error}")
+            worked, spent = count["done"] + count["failed"], bars.tasks[0].elapsed or 0.0
+            rate = f"{3600 * worked / spent:.0f} an hour" if worked and spent else ""
+            failed = f"{count['failed']} failed" if count["failed"] else ""
+            bars.update(task, advance=1, rate=rate, failed=failed)
+
+        yield update
+
+
+def _log(outcome: Outcome, count: Counter[str], total: int, *, log_json: bool) -> None:
+    spent = round(sum(outcome.seconds.values()), 1)
+    number = count.total()
+    if log_json:
+        facts = {"event": outcome.status, "id": outcome.id, "number": number, "of": total, "seconds": spent}
+        failure = {"stage": outcome.stage, "error": outcome.error} if outcome.error else {}
+        typer.echo(json.dumps({**facts, **failure}))
+        return
+    told = f" ({outcome.stage}): {outcome.error}" if outcome.error else f" in {spent} s" if spent else ""
+    err.print(f"{number} of {total}: study {outcome.id} {outcome.status}{told}", markup=False)
+
+
+def _summary(count: Counter[str], out: Path, *, log_json: bool) -> None:
+    if log_json:
+        typer.echo(json.dumps({"event": "end", **dict(sorted(count.items()))}))
+        return
+    listed = ", ".join(f"{number} {status}" for status, number in sorted(count.items()))
+    stdout.print(f"studies: {listed}", markup=False)
+    stdout.print(f"overview: {Path(out.resolve().name) / 'index.html'}", markup=False)

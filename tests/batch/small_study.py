@@ -1,0 +1,106 @@
+"""Small studies of one true column, as DICOM, and the networks that know it: what many of them need is seconds.
+
+The networks are made by functions of this module, so that other processes can make them as well.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pydicom
+
+from spinemri.batch.line import Job
+from spinemri.dicom.write import StudyHeader, write_series
+from spinemri.image import Image
+from spinemri.pipeline import Networks, Options
+from spinemri.segment.model import load_model
+from spinemri.series import Contrast, Plane, Series
+from tests.columns import TrueColumn
+from tests.synthetic_study import TruePredictor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from spinemri.segment.predictor import ClassMap
+
+KEY = b"0123456789abcdef"
+OPTIONS = Options(token_key=KEY)
+COLUMN = TrueColumn(("L4", "L5", "S1"))
+GRID = COLUMN.grid(spacing=(7.0, 2.2, 2.1), half_width_mm=20.0)
+BRIGHTNESS = np.array([90, 420, 300, 500, 1500, 700, 420])  # of the classes in a T2w image
+
+
+@cache
+def true_classes() -> np.ndarray:
+    return COLUMN.on(GRID)[0]
+
+
+def true_networks() -> Networks:
+    return Networks(TruePredictor(true_classes(), GRID, load_model()))
+
+
+@dataclass(frozen=True, eq=False)
+class Deadly:
+    """A network that is killed over one study, as the system does when memory ends, while ``alive`` does not say so."""
+
+    truth: TruePredictor
+    brightness: int
+
+    model = property(lambda self: self.truth.model)
+    device = "cpu"
+
+    def predict(self, image: Image) -> ClassMap:
+        if int(image.voxels.max()) == self.brightness:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.truth.predict(image)
+
+
+def deadly_networks(brightness: int) -> Networks:
+    return Networks(Deadly(true_networks().anatomy, brightness))
+
+
+def study_image(number: int) -> Image:
+    """T2w image of the column with noise of its own."""
+    noise = np.random.default_rng(number).normal(0, 12, GRID.shape)
+    voxels = np.clip(BRIGHTNESS[true_classes()] + noise, 1, 3000).astype(np.uint16)
+    series = Series(
+        series_uid=f"2.25.9000.{number}.4",
+        study_uid=f"2.25.9000.{number}",
+        frame_of_reference_uid=GRID.frame_of_reference_uid,
+        number=4,
+        contrast=Contrast.T2W,
+        plane=Plane.SAGITTAL,
+        shape=GRID.shape,
+        spacing=GRID.spacing,
+        repetition_time_ms=3600,
+        echo_time_ms=105,
+        field_strength_t=1.5,
+    )
+    return Image(voxels=voxels, geometry=GRID, series=series)
+
+
+def write_study(folder: Path, number: int, patient: str = "") -> tuple[Path, ...]:
+    """DICOM files of a study."""
+    return write_series(study_image(number), folder, StudyHeader(patient or f"P{number}"))
+
+
+def edit(files: tuple[Path, ...], **values: Any) -> None:
+    """Change an attribute in every file; None removes it."""
+    for path in files:
+        dataset = pydicom.dcmread(path)
+        for keyword, value in values.items():
+            setattr(dataset, keyword, value) if value is not None else delattr(dataset, keyword)
+        dataset.save_as(path)
+
+
+def job(**values: Any) -> Job:
+    return Job(**{"load": true_networks, "options": OPTIONS, "formats": ("json",), **values})
+
+
+def deadly_job(brightness: int, **values: Any) -> Job:
+    return job(load=partial(deadly_networks, brightness), **values)
