@@ -16,7 +16,8 @@ from spinemri.merge import merge
 from spinemri.register import align_series
 from spinemri.segment.anatomy import segment_anatomy
 from spinemri.segment.lesion_input import lesion_input
-from spinemri.segment.lesions import candidates_in, shows_enough
+from spinemri.segment.lesions import candidates_in
+from spinemri.segment.marrow_shown import why_not_judged
 from spinemri.segment.reconcile import reconcile
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def look_at(images: Sequence[Image], anatomy: Predictor, spacing_mm: float) -> L
     segmentations, names, _ = reconcile(tuple(images), [n[0] for n in named], [n[1] for n in named])
     spine = merge(tuple(images), segmentations, names)
     alignments, _ = align_series(spine, images, segmentations)
-    levels = [level for level in spine.levels if shows_enough(segmentations[0], level)]
+    levels = [level for level in spine.levels if not why_not_judged(images[0], segmentations[0], level)]
     seen = lesion_input((images[0], segmentations[0]), images[1:], alignments, levels, spacing_mm)
     contrasts = "+".join(image.series.contrast.value for image in images)
     return Look(contrasts, len(spine.levels), seen, segmentations[0])

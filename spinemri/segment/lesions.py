@@ -16,11 +16,12 @@ from spinemri.lesion import Lesion, MarrowScreen
 from spinemri.segment.candidates import KINDS, SUSPICIOUS, find_candidates, reported, told_apart
 from spinemri.segment.lesion_contrast import stand_out
 from spinemri.segment.lesion_input import CHANNELS, lesion_input
+from spinemri.segment.marrow_shown import NOT_ENOUGH, why_not_judged
 from spinemri.segmentation import Segmentation
 from spinemri.series import Contrast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -36,7 +37,6 @@ _AT_ONE_SIDE = 0.15  # of the body's width from its middle: a lesion whose centr
 _ACROSS = 0.25  # of a lesion beyond the middle, on each side, makes it lie on both
 _SAME_LEVEL = 0.2  # share of a lesion in a further vertebra from which that vertebra is named too
 _EDGE_MM = 4.0  # a change so near the border of the field reaches it
-_NEIGHBOURS, _SHOWN = 2, 0.5  # whole bodies that a cut one is compared with, and the share of their size
 _NO_SHARE = 0.005
 _MOSTLY, _IN_BONE = 0.5, 0.25
 _BONES = (StructureKind.VERTEBRAL_BODY, StructureKind.POSTERIOR_ELEMENTS)
@@ -75,7 +75,8 @@ def find_lesions(
     lesions: list[Lesion] = []
     masks, views, spacing = [], [], predictor.model.spacing_mm
     partly: list[Level] = []
-    for number, levels in _references(spine, images, segmentations).items():
+    references, unjudged = _references(spine, images, segmentations)
+    for number, levels in references.items():
         others = [image for n, image in enumerate(images) if n != number]
         seen = lesion_input((images[number], segmentations[number]), others, alignments, levels, spacing)
         if seen is None:
@@ -89,12 +90,17 @@ def find_lesions(
         if found:
             masks.append(_outlines(chosen, found, seen, segmentations[number], predictor.model.label))
     read = tuple(dict.fromkeys(uid for view in views for uid in view.sources.values()))
-    return MarrowView(tuple(_in_order(lesions)), tuple(masks), _screen(spine, views, partly, predictor), read)
+    return MarrowView(
+        tuple(_in_order(lesions)), tuple(masks), _screen(spine, views, (partly, unjudged), predictor), read
+    )
 
 
-def _references(spine: Spine, images: Sequence[Image], segmentations: Sequence[Segmentation]) -> dict[int, list[Level]]:
-    """Number of the series in which each vertebra's marrow is looked at -> vertebrae, head to foot."""
+def _references(
+    spine: Spine, images: Sequence[Image], segmentations: Sequence[Segmentation]
+) -> tuple[dict[int, list[Level]], dict[Level, str]]:
+    """Number of the series in which marrow is looked at -> vertebrae, head to foot; and why others are not judged."""
     found: dict[int, list[Level]] = {}
+    unjudged: dict[Level, str] = {}
     for vertebra in spine.vertebrae:
         ranked = sorted(
             (n for n, s in enumerate(segmentations) if s.body(vertebra.level) is not None),
@@ -102,24 +108,12 @@ def _references(spine: Spine, images: Sequence[Image], segmentations: Sequence[S
         )
         if not ranked or images[ranked[0]].series.contrast not in _PREFERRED:
             continue
-        if shows_enough(segmentations[ranked[0]], vertebra.level):
+        why = why_not_judged(images[ranked[0]], segmentations[ranked[0]], vertebra.level)
+        if why:
+            unjudged[vertebra.level] = why
+        else:
             found.setdefault(ranked[0], []).append(vertebra.level)
-    return found
-
-
-def shows_enough(segmentation: Segmentation, level: Level) -> bool:
-    """Whether a series shows a vertebra's body whole, or at least half of what it shows of its nearest neighbours."""
-    body = segmentation.body(level)
-    if body is None or body not in segmentation.cut:
-        return body is not None
-    sizes = {
-        other.level.rank: int(segmentation.mask(other).sum())
-        for other in segmentation.of_kind(StructureKind.VERTEBRAL_BODY)
-        if other.level is not None and other not in segmentation.cut
-    }
-    nearest = sorted(sizes, key=lambda rank: abs(rank - level.rank))[:_NEIGHBOURS]
-    usual = np.mean([sizes[rank] for rank in nearest]) if nearest else np.inf
-    return bool(segmentation.mask(body).sum() >= _SHOWN * usual)
+    return found, unjudged
 
 
 def _rank(image: Image, segmentation: Segmentation, level: Level, measured: str) -> tuple[bool, int, bool]:
@@ -290,11 +284,15 @@ def _in_order(lesions: Sequence[Lesion]) -> Iterator[Lesion]:
 
 
 def _screen(
-    spine: Spine, views: Sequence[LesionInput], partly: Sequence[Level], predictor: LesionPredictor
+    spine: Spine,
+    views: Sequence[LesionInput],
+    limits_of: tuple[Sequence[Level], Mapping[Level, str]],
+    predictor: LesionPredictor,
 ) -> MarrowScreen:
-    """Which marrow was looked at, with what; ``partly`` are vertebrae that the field of view cuts."""
+    """Which marrow was looked at, with what; ``limits_of``: vertebrae cut by the field, and why some are not judged."""
+    partly, unjudged = limits_of
     shown = {level: names for view in views for level, names in view.contrasts.items() if names}
-    missing = [(level, "no T1w, STIR or T2w series shows enough of it") for level in spine.levels if level not in shown]
+    missing = [(level, unjudged.get(level, NOT_ENOUGH)) for level in spine.levels if level not in shown]
     contrasts = tuple(c for c in CHANNELS if any(c in names for names in shown.values()))
     limits = [predictor.model.detection_limits_mm.get("+".join(names)) for names in set(shown.values())]
     known = [limit for limit in limits if limit is not None]

@@ -31,6 +31,7 @@ from spinemri.evaluate.truth import true_segmentation
 from spinemri.geometry import Geometry
 from spinemri.lesion import MarrowChange as Kind
 from spinemri.segment.candidates import suspicion
+from spinemri.segment.lesion_input import CHANNELS
 from spinemri.segment.lesion_model import Calibration, LesionModel
 from spinemri.segment.model import load_model
 from spinemri.series import Contrast, Plane
@@ -335,10 +336,15 @@ class KnowingLesions:
             said[1 + list(Kind).index(Kind.FAT)][low] = 0.8
             said[1 + list(Kind).index(self.kind or truth.kind)][mask & ~low] = 0.9
         if self.invented:
-            middle = said.shape[3] // 2  # behind the spine, beside no ala of the sacrum
-            said[1, 0, :12, middle : middle + 12] = 0.8
+            said[1][self._healthy_body(seen)] = 0.8
         said[0] = 1 - said[1:].sum(axis=0)
         return said
+
+    def _healthy_body(self, seen: LesionInput) -> np.ndarray:
+        """The largest body that holds no known lesion."""
+        changed = np.any([_on_grid(truth, seen.geometry) for truth in self.truths], axis=0)
+        bodies = [(seen.volume[len(CHANNELS)].numpy() > 0) & (seen.zones == n) for n in range(len(seen.levels))]
+        return max((body for body in bodies if not (body & changed).any()), key=np.count_nonzero)
 
 
 def anatomy_that_knows(person: Made) -> TruePredictor:

@@ -13,7 +13,8 @@ from spinemri.anatomy import Level, Structure, StructureKind
 from spinemri.image import Image
 from spinemri.lesion import MarrowChange as Kind
 from spinemri.segment.candidates import KINDS
-from spinemri.segment.lesions import find_lesions, shows_enough
+from spinemri.segment.lesions import find_lesions
+from spinemri.segment.marrow_shown import THIN_T2W, shows_enough
 from spinemri.series import Contrast
 from spinemri.spine import LevelAssignment, LevelBasis, Spine, Vertebra
 from tests.segment.test_candidates import MODEL
@@ -406,6 +407,17 @@ def test_a_vertebra_that_no_sequence_shows_is_not_assessed():
     assert view.screen.assessed == (L2, L3, L4)
     assert view.screen.not_assessed == ((L1, "no T1w, STIR or T2w series shows enough of it"),)
     assert [lesion.level for lesion in view.lesions] == [L3]
+
+
+@pytest.mark.parametrize(("slice_mm", "judged"), [(1.9, False), (2.1, True)])
+def test_marrow_is_not_judged_on_thin_slices_of_t2_alone(slice_mm, judged) -> None:
+    grid = COLUMN.grid(spacing=(slice_mm, 1.0, 1.1), turn_deg=(4.0, 6.0, 3.0), half_width_mm=26.0)
+    alone = look(Spot(at("L3")), shown=[series(Contrast.T2W, grid)])
+    assert bool(alone.lesions) is judged
+    assert alone.screen.not_assessed == (() if judged else tuple((level, THIN_T2W) for level in LEVELS))
+    beside = look(Spot(at("L3")), shown=[series(Contrast.T2W, grid), series(Contrast.STIR, OTHER)])
+    assert [lesion.level for lesion in beside.lesions] == [L3]
+    assert beside.screen.not_assessed == ()
 
 
 def test_a_study_that_shows_no_marrow_is_not_assessed_and_nobody_is_asked():
