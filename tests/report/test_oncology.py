@@ -165,7 +165,10 @@ def test_the_question_is_printed_as_it_was_asked_and_unknowns_are_left_out(lesio
 def test_what_the_user_wrote_is_shown_and_never_run(lesion_case):
     said = Clinical(indication=cases.XSS[:60], primary="<b>breast</b>")
     page = to_html(replace(lesion_case, analysis=judged(lesion_case.analysis, said)))
-    assert "<script>" not in page
+    plain = to_html(lesion_case)
+    assert page.count("<script") == plain.count("<script"), "the page's own scripts and no other"
+    assert cases.XSS[:20] not in page
+    assert "<img src=x" not in page
     assert "<b>breast" not in page
     assert "&lt;b&gt;breast" in page
 
