@@ -1,6 +1,6 @@
 """Whether a candidate looks unlike the marrow around it: shading of the coil is no lesion.
 
-What differs by less than 16 % from the rest of its vertebra on every sequence at hand is not taught as a change
+What differs by less than 16 % from the marrow around it on every sequence at hand is not taught as a change
 (``training.marrow_scenes``), so it is not reported as one. Where most of a body is changed there is no rest to compare.
 """
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
-LEAST_CONTRAST = float(np.log(1.16))
-"""Least difference of medians, natural logarithm of intensity."""
+LEAST_CONTRAST = 0.16
+"""Least difference from the marrow around, relative: less is neither taught as a change nor reported."""
 
 _MOST_OF_BODY = 0.4  # share of a vertebral body from which a candidate needs no rest to stand out from
 _FEW, _REST = 5, 50  # voxels without which nothing is compared
@@ -46,7 +46,7 @@ def stand_out(masks: Sequence[Mask], numbers: Sequence[int], seen: LesionInput) 
         zone = seen.zones == number
         body = zone & (volume[_BODY] > 0)
         whole = bool((mask & body).sum() > _MOST_OF_BODY * max(int(body.sum()), 1))
-        found.append(whole or _contrast(volume, mask, bone & zone & ~changed) >= LEAST_CONTRAST)
+        found.append(whole or _contrast(volume, mask, bone & zone & ~changed) >= np.log1p(LEAST_CONTRAST))
     return found
 
 

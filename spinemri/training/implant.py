@@ -21,6 +21,7 @@ from spinemri.synthesis.marrow_changes import trabeculae
 from spinemri.synthesis.signal import mixed_signal, signal_table
 from spinemri.synthesis.texture import smooth_noise
 from spinemri.synthesis.tissue import BACKGROUND, BODY, CORD, DISC, POSTERIOR, SAC, SACRUM, Tissue
+from spinemri.synthesis.vertebra_grid import find_vertebrae
 from spinemri.training.marrow_scenes import (
     protocols_of,
     random_changes,
@@ -88,9 +89,9 @@ def implanted(
     ``textures`` are patterns of marrow of further bodies to weave in, see ``training.marrow_textures``.
     """
     part = _cut(scene, size, rng)
-    spacing = (part.slice_mm, 1.0, 1.0)
-    pattern = np.exp(woven((part.classes, part.levels), spacing, textures, rng))
-    changes = random_changes((part.classes, part.levels), spacing, rng)
+    vertebrae, shape = find_vertebrae(part.classes, part.levels, (part.slice_mm, 1.0, 1.0)), part.classes.shape
+    pattern = np.exp(woven(vertebrae, shape, textures, rng))
+    changes = random_changes(vertebrae, shape, rng)
     marrow = random_marrow(rng)
     images = {name: varied(image * pattern, rng) for name, image in part.images.items()}
     if rng.random() < _RECAST:

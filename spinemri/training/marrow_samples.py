@@ -17,6 +17,7 @@ from spinemri.segment.lesion_input import ANATOMY, CHANNELS, relative_to_marrow
 from spinemri.synthesis.marrow_changes import UNKNOWN
 from spinemri.synthesis.texture import smooth_noise
 from spinemri.synthesis.tissue import BODY, CLASS_OF, COUNT, Tissue, class_of_tissue
+from spinemri.synthesis.vertebra_grid import find_vertebrae
 from spinemri.training.implant import implanted
 from spinemri.training.marrow_scenes import (
     Scene,
@@ -108,10 +109,10 @@ def synthetic_sample(
     tissue = np.where(tissue == int(Tissue.LESION), int(Tissue.MARROW), tissue).astype(np.uint8)
     classes = _CLASSES[np.minimum(tissue, COUNT)]
     names = tuple(channels or random_channels(rng))
-    spacing = (patch.layer_mm, 1.0, 1.0)
-    changes = random_changes((classes, level), spacing, rng)
+    vertebrae = find_vertebrae(classes, level, (patch.layer_mm, 1.0, 1.0))
+    changes = random_changes(vertebrae, classes.shape, rng)
     marrow = random_marrow(rng)
-    patterns = _FAT_OF_PATTERN * woven((classes, level), spacing, textures, rng)
+    patterns = _FAT_OF_PATTERN * woven(vertebrae, classes.shape, textures, rng)
     scene = Scene(tissue, level, changes, marrow, int(rng.integers(2**31)), _LAYERS, patterns)
     images, visible = render_channels(scene, names, rng)
     kinds = _of_slices(visible)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from spinemri.lesion import MarrowChange as Kind
+from spinemri.segment.lesion_contrast import LEAST_CONTRAST
 from spinemri.segment.lesion_input import CHANNELS
 from spinemri.series import Contrast
 from spinemri.synthesis.changes import substance_signal
@@ -21,7 +22,6 @@ from spinemri.synthesis.marrow_changes import KINDS, SURE, UNKNOWN, Changes, gro
 from spinemri.synthesis.signal import PROTOCOLS, mixed_signal, signal_table
 from spinemri.synthesis.texture import smooth_noise
 from spinemri.synthesis.tissue import COUNT, MARROWS, RELAXATION, Relaxation, Tissue
-from spinemri.synthesis.vertebra_grid import find_vertebrae
 from spinemri.training.contrasts import texture_amplitudes, varied_protocol
 from spinemri.training.scanner import random_scanner
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from spinemri.synthesis.deposits import Deposit
     from spinemri.synthesis.signal import Protocol
+    from spinemri.synthesis.vertebra_grid import GridVertebra
 
     Field = NDArray[np.floating]
 
@@ -43,7 +44,6 @@ _SHARES = {
 }  # fmt: skip
 _ROWS, _COLUMNS, _SLICES, _VOXELS = (80, 96, 112), (112, 128, 160), (5, 9), 90_000
 _NONE, _MEAN_MORE = 0.14, 2.8  # scenes without a change; mean number of changes beyond the first
-_LEAST_CONTRAST = 0.16  # difference from marrow, relative, on the sequence that shows a change best
 _HARSH = 0.45  # worst scanner: noise that hides a change teaches nothing about changes
 _MOTTLE = 0.1  # spread of the fat fraction within a body
 _PROTOCOLS = {
@@ -53,17 +53,14 @@ _PROTOCOLS = {
 }
 
 
-def random_changes(
-    maps: tuple[NDArray[np.uint8], NDArray[np.uint8]], spacing: tuple[float, float, float], rng: np.random.Generator
-) -> Changes:
-    """Changes as they come, on a grid (slices, rows, columns) of classes and levels."""
-    vertebrae = find_vertebrae(*maps, spacing)
+def random_changes(vertebrae: Mapping[int, GridVertebra], shape: tuple[int, ...], rng: np.random.Generator) -> Changes:
+    """Changes as they come in the vertebrae of a grid (slices, rows, columns)."""
     deposits: list[Deposit] = []
     if vertebrae and rng.random() > _NONE:
         for _ in range(1 + int(rng.poisson(_MEAN_MORE))):
             kind = KINDS[rng.choice(len(KINDS), p=np.array([_SHARES[k] for k in KINDS]) / sum(_SHARES.values()))]
             deposits += grown(kind, vertebrae, rng)
-    return Changes(tuple(deposits), kind_map(deposits, maps[0].shape))
+    return Changes(tuple(deposits), kind_map(deposits, shape))
 
 
 def protocols_of(channels: Sequence[str], rng: np.random.Generator) -> dict[str, Protocol]:
@@ -85,7 +82,7 @@ def without_invisible(
             abs(substance_signal(deposit.substance, p) / max(mixed_signal(marrow, p), 1e-6) - 1)
             for p in protocols.values()
         ]
-        if extra or max(seen, default=0.0) > _LEAST_CONTRAST:
+        if extra or max(seen, default=0.0) > LEAST_CONTRAST:
             continue
         here = kinds[deposit.window]
         here[(deposit.share > SURE) & (here == 1 + KINDS.index(deposit.kind))] = UNKNOWN

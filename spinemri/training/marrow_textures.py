@@ -15,7 +15,7 @@ from scipy import ndimage
 from spinemri.synthesis.vertebra_grid import find_vertebrae
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -44,8 +44,8 @@ def textures_of(scene: RealScene) -> list[NDArray[np.float32]]:
 
 
 def woven(
-    maps: tuple[NDArray[np.uint8], NDArray[np.uint8]],
-    spacing: tuple[float, float, float],
+    vertebrae: Mapping[int, GridVertebra],
+    shape: tuple[int, ...],
     textures: Sequence[NDArray[np.float32]],
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:
@@ -53,15 +53,12 @@ def woven(
 
     Parameters
     ----------
-    maps : classes and levels, see ``GridVertebra``
-    spacing : mm along slices, rows, columns
+    vertebrae, shape : of the grid
     textures : from ``textures_of``; none leaves all at 0
     rng : which bodies, which patterns, how strong
     """
-    field = np.zeros(maps[0].shape, dtype=np.float32)
-    if not textures:
-        return field
-    for vertebra in find_vertebrae(*maps, spacing).values():
+    field = np.zeros(shape, dtype=np.float32)
+    for vertebra in vertebrae.values() if textures else ():
         if rng.random() >= _BODIES:
             continue
         pattern = textures[int(rng.integers(len(textures)))]
@@ -69,7 +66,7 @@ def woven(
             pattern = pattern[::-1]
         if rng.random() < _UPSIDE_DOWN:
             pattern = pattern[:, :, ::-1]
-        fade = np.clip(ndimage.distance_transform_edt(vertebra.body, sampling=spacing) / _EDGE_MM, 0, 1)
+        fade = np.clip(ndimage.distance_transform_edt(vertebra.body, sampling=vertebra.spacing) / _EDGE_MM, 0, 1)
         seen = ndimage.map_coordinates(pattern, _places(vertebra), order=1, mode="nearest")
         field[vertebra.window] += seen * fade * rng.uniform(0, min(1.0, _STRONGEST / max(float(pattern.std()), 1e-6)))
     return field

@@ -22,6 +22,7 @@ from spinemri.synthesis.marrow_changes import SURE, UNKNOWN, Changes, kind_map
 from spinemri.synthesis.random_subject import random_volume
 from spinemri.synthesis.signal import PROTOCOLS, mixed_signal
 from spinemri.synthesis.tissue import BODY, CORD, DISC, POSTERIOR, RELAXATION, SAC, SACRUM, Tissue
+from spinemri.synthesis.vertebra_grid import find_vertebrae
 from spinemri.training.implant import RealScene
 from spinemri.training.marrow_samples import (
     MarrowSamples,
@@ -275,14 +276,14 @@ def test_a_sample_is_turned_with_its_target() -> None:
 def test_changes_come_as_often_as_they_should() -> None:
     made = column()
     rng = np.random.default_rng(5)
-    drawn = [random_changes((made.classes, made.levels), SPACING, rng) for _ in range(60)]
+    drawn = [random_changes(find_vertebrae(made.classes, made.levels, SPACING), SHAPE, rng) for _ in range(60)]
     none = np.mean([not scene.deposits for scene in drawn])
     assert 0.03 < none < 0.25
     assert all(bool(scene.kinds.any()) == bool(scene.deposits) for scene in drawn)
     first = [deposit.kind for scene in drawn for deposit in scene.deposits]
     assert max(set(first), key=first.count) is Kind.TUMOUR
     assert len(set(first)) > 12
-    empty = random_changes((made.classes * 0, made.levels * 0), SPACING, rng)
+    empty = random_changes({}, SHAPE, rng)
     assert not empty.deposits
     assert not empty.kinds.any()
 

@@ -57,11 +57,12 @@ def test_a_body_with_much_that_is_no_marrow_gives_no_pattern():
 def test_what_is_woven_stays_inside_bodies_and_is_no_stronger_than_allowed():
     made = column()
     patterns = textures_of(banded(0.35))
-    fields = [woven((made.classes, made.levels), SPACING, patterns, RNG(seed)) for seed in range(8)]
+    vertebrae = find_vertebrae(made.classes, made.levels, SPACING)
+    fields = [woven(vertebrae, SHAPE, patterns, RNG(seed)) for seed in range(8)]
     assert any(field.any() for field in fields)
     for field in fields:
         assert not field[made.classes != BODY].any()
-        for vertebra in find_vertebrae(made.classes, made.levels, SPACING).values():
+        for vertebra in vertebrae.values():
             assert field[vertebra.window][vertebra.body].std() <= _STRONGEST * 1.2
 
 
@@ -69,7 +70,9 @@ def test_a_woven_pattern_lies_as_it_lay():
     """Front to back is kept whatever is mirrored; the pattern is brighter in front, and so is what it is woven into."""
     made = column()
     pattern = np.broadcast_to(np.linspace(-0.2, 0.2, _GRID[1], dtype=np.float32)[None, :, None], _GRID)
-    field = sum(woven((made.classes, made.levels), SPACING, [pattern], RNG(seed)) for seed in range(6))
+    field = sum(
+        woven(find_vertebrae(made.classes, made.levels, SPACING), SHAPE, [pattern], RNG(seed)) for seed in range(6)
+    )
     vertebra = find_vertebrae(made.classes, made.levels, SPACING)[5]
     inner, v = vertebra.body & (vertebra.inside() > 2), vertebra.v / vertebra.depth
     assert field[vertebra.window][inner & (v > 0.7)].mean() > 0.02
@@ -78,7 +81,7 @@ def test_a_woven_pattern_lies_as_it_lay():
 
 def test_without_patterns_nothing_changes():
     made = column()
-    assert not woven((made.classes, made.levels), SPACING, [], RNG(1)).any()
+    assert not woven(find_vertebrae(made.classes, made.levels, SPACING), SHAPE, [], RNG(1)).any()
 
 
 @pytest.mark.parametrize("seed", range(3))
