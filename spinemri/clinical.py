@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from spinemri.anatomy import Level
-from spinemri.errors import InputError, LevelError
+from spinemri.errors import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,16 +53,7 @@ class Question(StrEnum):
 
 Pain = Literal["mechanical", "occasional_not_mechanical", "pain_free"]
 BoneQuality = Literal["lytic", "mixed", "blastic"]
-
-
-def _level(name: object) -> Level:
-    try:
-        return name if isinstance(name, Level) else Level.parse(str(name))
-    except LevelError as error:
-        raise ValueError(str(error)) from error
-
-
-Levels = tuple[Annotated[Level, BeforeValidator(_level)], ...]
+Levels = tuple[Level, ...]
 
 
 class Clinical(BaseModel):

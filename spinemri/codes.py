@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from spinemri.anatomy import StructureKind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from spinemri.anatomy import Level, Structure
 
 PRIVATE_SCHEME = "99SPINEMRI"
@@ -155,6 +157,16 @@ def level_code(level: Level, lower: Level | None = None) -> Code:
         return code if code != VERTEBRA else Code(f"LEVEL_{level}", PRIVATE_SCHEME, f"{level} vertebra")
     values, meaning = _DISCS.get(f"{level}-{lower}"), f"Level of {level}/{lower} intervertebral disc"
     return Code(values[1], "SCT", meaning) if values else Code(f"LEVEL_{level}_{lower}", PRIVATE_SCHEME, meaning)
+
+
+def place_codes(levels: Sequence[Level], spine: Sequence[Level]) -> tuple[Code, ...]:
+    """Codes of the place of a measurement: a vertebra, the plane through the disc between two neighbours, else both.
+
+    Two levels with another one of this spine between them (as of a lordosis, L1-S1) have no disc in common.
+    """
+    if len(levels) > 1 and not any(levels[0] < level < levels[-1] for level in spine):
+        return (level_code(levels[0], levels[-1]),)
+    return tuple(level_code(level) for level in levels)
 
 
 def _read_table() -> dict[tuple[str, str], Code]:

@@ -17,8 +17,8 @@ class GeometryError(SpineMRIError):
     """A voxel grid is impossible or two grids that must agree do not."""
 
 
-class LevelError(SpineMRIError):
-    """A vertebral level name or an anchor given by the user makes no sense."""
+class LevelError(SpineMRIError, ValueError):
+    """A vertebral level name or an anchor given by the user makes no sense; pydantic tells it as any wrong value."""
 
 
 class ModelError(SpineMRIError):

@@ -7,7 +7,7 @@ A *point* is (x, y, z) in mm, an *index* is (k, j, i) in voxels, possibly fracti
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations, product
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Vector = tuple[float, float, float]
 Shape = tuple[int, int, int]
 
-_AXIS_LETTERS = (("R", "L"), ("A", "P"), ("I", "S"))  # towards negative and positive x, y, z of LPS
+AXIS_LETTERS = (("R", "L"), ("A", "P"), ("I", "S"))  # towards negative and positive x, y, z of LPS
 _ORTHONORMAL_ATOL = 1e-3
 
 
@@ -83,7 +83,7 @@ class Geometry:
         """Axis code of the array axes k, j, i: the letter each axis increases towards, such as 'LIP'."""
         axes = self.axes
         return "".join(
-            _AXIS_LETTERS[world][int(axes[world, a] > 0)] for a, world in enumerate(self._world_of_array_axes())
+            AXIS_LETTERS[world][int(axes[world, a] > 0)] for a, world in enumerate(self._world_of_array_axes())
         )
 
     def axis_along(self, world_axis: int) -> int:
@@ -126,6 +126,12 @@ class Geometry:
             and self.frame_of_reference_uid == other.frame_of_reference_uid
             and bool(np.abs(self.corners() - other.corners()).max() <= atol_mm)
         )
+
+    def part(self, box: tuple[slice, ...]) -> Geometry:
+        """Grid of a part of an array on this one; ``box`` in (k, j, i), as numpy takes it, without steps."""
+        k, j, i = (len(range(*side.indices(n))) for side, n in zip(box, self.shape, strict=True))
+        origin = self.to_patient([side.indices(n)[0] for side, n in zip(box, self.shape, strict=True)])
+        return replace(self, shape=(k, j, i), origin=_triple(origin))
 
     def with_spacing(self, spacing: Vector) -> Geometry:
         """Grid over the same extent (outer voxel faces) with another spacing; used to resample."""

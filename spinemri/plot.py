@@ -10,7 +10,7 @@ from __future__ import annotations
 import colorsys
 from dataclasses import dataclass, replace
 from math import ceil, floor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from contourpy import contour_generator
@@ -21,9 +21,11 @@ from scipy import ndimage
 
 from spinemri.anatomy import Level, Structure, StructureKind
 from spinemri.measurement import Status
+from spinemri.orientation import oriented, reading_plane
+from spinemri.series import Plane
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from matplotlib.axes import Axes
@@ -39,6 +41,9 @@ _MARGIN_MM = (55.0, 40.0)  # kept in front of and behind the labelled structures
 _WINDOW_PERCENTILES = (1.0, 99.5)
 _AIR = 0.05  # darker than this part of the bright end is no tissue
 _OUTLINE_SMOOTHING_MM = 0.6
+_PAD = 4  # pixels kept around a structure while it is smoothed
+_FEWEST_POINTS = 4
+NAME_GAP_MM = 3.0  # between a body and its name
 _NEARLY = 0.85  # of the largest area: slices above it show the middle of the spine equally well
 _WINDOW_REACH_MM = 30.0
 _KIND_COLOURS = {
@@ -58,19 +63,7 @@ _DRAWN = (
     StructureKind.LESION,
 )
 
-_Voxel = TypeVar("_Voxel", bound=np.generic)
 Polygon = tuple[tuple[float, float], ...]
-
-
-@dataclass(frozen=True)
-class _Axes:
-    """Which array axis is across the slices, down and to the right of the picture, and whether it is reversed."""
-
-    across: int
-    down: int
-    right: int
-    flip_down: bool
-    flip_right: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +99,7 @@ class SagittalView:
 
     def to_picture(self, points: ArrayLike) -> NDArray[np.float64]:
         """Picture (x, y) in mm of patient points (..., 3) in LPS mm, projected across the slices."""
-        axes = _reading_axes(self.geometry)
+        axes = reading_plane(self.geometry, Plane.SAGITTAL)
         index = self.geometry.to_index(points)
         row, column = index[..., axes.down], index[..., axes.right]
         row = self.geometry.shape[axes.down] - 1 - row if axes.flip_down else row
@@ -134,15 +127,15 @@ def mid_sagittal(image: Image, segmentation: Segmentation) -> SagittalView:
     Any order and direction of the array axes is accepted; slices that were missing in the series are not chosen.
     Without any label the middle slice is shown, uncropped.
     """
-    across = _reading_axes(image.geometry).across
+    across = image.geometry.axis_along(0)
     return sagittal(image, segmentation, _best_slice(segmentation, across, image.missing_slices if across == 0 else ()))
 
 
 def sagittal(image: Image, segmentation: Segmentation, number: int) -> SagittalView:
     """One sagittal slice by its index along its array axis, cut in front and behind as ``mid_sagittal`` is."""
-    axes = _reading_axes(image.geometry)
-    pixels = _oriented(image.voxels, axes, number)
-    labels = _oriented(segmentation.voxels, axes, number)
+    axes = reading_plane(image.geometry, Plane.SAGITTAL)
+    pixels = oriented(image.voxels, axes, number)
+    labels = oriented(segmentation.voxels, axes, number)
     spacing = (image.geometry.spacing[axes.down], image.geometry.spacing[axes.right])
     columns = _columns_of_interest(labels, spacing[1])
     return SagittalView(
@@ -159,14 +152,17 @@ def sagittal(image: Image, segmentation: Segmentation, number: int) -> SagittalV
 
 def outlines(view: SagittalView, value: int) -> tuple[Polygon, ...]:
     """Closed outlines, in picture mm, of the pixels that carry one label value; smoothed for display only."""
-    mask = np.pad(view.labels == value, 1).astype(np.float64)
-    if not mask.any():
-        return ()
-    sigma = [_OUTLINE_SMOOTHING_MM / mm for mm in view.pixel_mm]
-    x = (np.arange(mask.shape[1]) - 1) * view.pixel_mm[1]
-    y = (np.arange(mask.shape[0]) - 1) * view.pixel_mm[0]
-    lines = contour_generator(x, y, ndimage.gaussian_filter(mask, sigma)).lines(0.5)
-    return tuple(tuple((float(px), float(py)) for px, py in np.asarray(line)) for line in lines if len(line) > 3)
+    lines = (line * view.pixel_mm[::-1] for line in smooth_outlines(view.labels == value, view.pixel_mm))
+    return tuple(tuple((x, y) for x, y in line.tolist()) for line in lines)
+
+
+def smooth_outlines(mask: NDArray[np.bool_], pixel_mm: Sequence[float]) -> list[NDArray[np.float64]]:
+    """Closed outlines (n, 2), column and row, of a mask (rows, columns); smoothed for display only."""
+    padded = np.pad(mask, _PAD).astype(np.float32)
+    sigma = [_OUTLINE_SMOOTHING_MM / mm for mm in pixel_mm]
+    smooth = contour_generator(z=ndimage.gaussian_filter(padded, sigma)).lines(0.5)
+    lines = smooth or contour_generator(z=padded).lines(0.5)  # what is as small as a pixel does not bear smoothing
+    return [np.asarray(line, dtype=np.float64) - _PAD for line in lines if len(line) >= _FEWEST_POINTS]
 
 
 def contours(mask: NDArray[np.bool_], geometry: Geometry, number: int) -> tuple[NDArray[np.float64], ...]:
@@ -174,32 +170,29 @@ def contours(mask: NDArray[np.bool_], geometry: Geometry, number: int) -> tuple[
 
     They can be drawn on any picture of the same frame of reference. () when the slice, or the grid, does not reach it.
     """
-    across = _reading_axes(geometry).across
+    across = geometry.axis_along(0)
     if not 0 <= number < geometry.shape[across]:
         return ()
-    plane = np.pad(np.take(mask, number, axis=across), 1).astype(np.float64)
-    sigma = [_OUTLINE_SMOOTHING_MM / mm for axis, mm in enumerate(geometry.spacing) if axis != across]
-    smooth = contour_generator(z=ndimage.gaussian_filter(plane, sigma)).lines(0.5)
-    lines = smooth or contour_generator(z=plane).lines(0.5)  # what is as small as a pixel does not bear smoothing
-    flat = (np.asarray(line, dtype=np.float64)[:, ::-1] - 1 for line in lines if len(line) > 3)
-    return tuple(geometry.to_patient(np.insert(index, across, float(number), axis=1)) for index in flat)
+    pixel_mm = [mm for axis, mm in enumerate(geometry.spacing) if axis != across]
+    lines = smooth_outlines(np.take(mask, number, axis=across), pixel_mm)
+    return tuple(geometry.to_patient(np.insert(line[:, ::-1], across, float(number), axis=1)) for line in lines)
 
 
 def fullest_slice(mask: NDArray[np.bool_], geometry: Geometry) -> int:
     """Index of the sagittal slice that holds most of a mask (k, j, i)."""
-    across = _reading_axes(geometry).across
+    across = geometry.axis_along(0)
     return int(mask.sum(axis=tuple(axis for axis in range(3) if axis != across)).argmax())
 
 
 def slice_through(geometry: Geometry, point: ArrayLike) -> int:
     """Index of the sagittal slice nearest to a patient point (3,), LPS mm; outside the grid for a point beyond it."""
-    return round(float(geometry.to_index(point)[_reading_axes(geometry).across]))
+    return round(float(geometry.to_index(point)[geometry.axis_along(0)]))
 
 
 def onto_slice(geometry: Geometry, point: ArrayLike, number: int) -> NDArray[np.float64]:
     """The point of one sagittal slice that a patient point (3,), LPS mm, is projected on."""
     index = geometry.to_index(point)
-    index[_reading_axes(geometry).across] = number
+    index[geometry.axis_along(0)] = number
     return geometry.to_patient(index)
 
 
@@ -212,10 +205,16 @@ def structures_shown(view: SagittalView, segmentation: Segmentation) -> list[tup
 
 def name_position(view: SagittalView, value: int) -> tuple[float, float]:
     """Where a body's name stands, in picture mm: just in front of it, at its middle height."""
-    rows, columns = np.nonzero(view.labels == value)
+    column, row = left_of(view.labels == value)
+    return column * view.pixel_mm[1] - NAME_GAP_MM, row * view.pixel_mm[0]
+
+
+def left_of(mask: NDArray[np.bool_]) -> tuple[float, float]:
+    """Column and row of the left border of a mask (rows, columns) at its middle height."""
+    rows, columns = np.nonzero(mask)
     middle = float(rows[np.abs(rows - np.mean(rows)).argmin()])  # a row that it is in: a body may show as two pieces
     near = np.abs(rows - middle) <= max(1.0, 0.15 * np.ptp(rows))
-    return float(columns[near].min()) * view.pixel_mm[1] - 3.0, middle * view.pixel_mm[0]
+    return float(columns[near].min()), middle
 
 
 def drawn_lines(view: SagittalView, measurements: Iterable[Measurement]) -> list[tuple[Measurement, Polygon]]:
@@ -269,21 +268,6 @@ def save_picture(path: Path, image: Image, segmentation: Segmentation, lines: It
     FigureCanvasAgg(figure)
     draw(figure.add_axes((0.0, 0.0, 1.0, 1.0)), view, segmentation, lines)
     figure.savefig(path, metadata={"Software": None})
-
-
-def _reading_axes(geometry: Geometry) -> _Axes:
-    """Array axes that run closest to left-right, front-back and head-foot."""
-    across, right, down = (geometry.axis_along(world) for world in range(3))
-    towards_head = geometry.axes[2, down] > 0
-    towards_front = geometry.axes[1, right] < 0
-    return _Axes(across, down, right, bool(towards_head), bool(towards_front))
-
-
-def _oriented(voxels: NDArray[_Voxel], axes: _Axes, number: int) -> NDArray[_Voxel]:
-    plane: NDArray[_Voxel] = np.take(voxels, number, axis=axes.across)
-    plane = plane if axes.down < axes.right else plane.T
-    plane = plane[::-1] if axes.flip_down else plane
-    return plane[:, ::-1] if axes.flip_right else plane
 
 
 def _best_slice(segmentation: Segmentation, across: int, missing: tuple[int, ...]) -> int:

@@ -8,21 +8,13 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from spinemri.anatomy import Level
-from spinemri.errors import LevelError
 
 REVIEW_VERSION: Literal["1.0"] = "1.0"
-
-
-def _level(name: object) -> Level:
-    try:
-        return name if isinstance(name, Level) else Level.parse(str(name))
-    except LevelError as error:
-        raise ValueError(str(error)) from error
 
 
 class Target(StrEnum):
@@ -60,16 +52,14 @@ class Decision(BaseModel):
     target: Target
     id: str = Field(min_length=1, description="level name 'L1', lesion id 'lesion-1', or finding id, as in report.json")
     verdict: Verdict
-    level: Annotated[Level, BeforeValidator(_level)] | None = Field(
-        default=None, description="right level; only with 'correct', not for a finding"
-    )
+    level: Level | None = Field(default=None, description="right level; only with 'correct', not for a finding")
     text: str = Field(default="", max_length=2000, description="the right wording, or why")
     time: AwareDatetime = Field(description="when the verdict was given, ISO 8601 with time zone")
 
     @model_validator(mode="after")
     def _says_what_is_right(self) -> Decision:
         if self.target is Target.LEVEL:
-            _level(self.id)
+            Level.parse(self.id)
         if self.level is not None and (self.verdict is not Verdict.CORRECT or self.target is Target.FINDING):
             raise ValueError(f"{self.id}: a level is given, but only a corrected level name or lesion takes one")
         if self.verdict is Verdict.CORRECT and self.target is Target.LEVEL and self.level is None:

@@ -115,6 +115,16 @@ def test_the_same_spacing_is_the_same_grid(grid):
     assert grid.with_spacing(grid.spacing).same_grid(grid, atol_mm=1e-6)
 
 
+@given(geometries(), st.data())
+def test_a_part_keeps_its_places(grid, data):
+    first = [data.draw(st.integers(0, n - 1)) for n in grid.shape]
+    last = [data.draw(st.integers(at, n - 1)) for at, n in zip(first, grid.shape, strict=True)]
+    part = grid.part(tuple(slice(a, b + 1) for a, b in zip(first, last, strict=True)))
+    assert part.shape == tuple(b - a + 1 for a, b in zip(first, last, strict=True))
+    assert np.allclose(part.corners()[[0, -1]], grid.to_patient([first, last]), atol=1e-6)
+    assert (part.direction, part.frame_of_reference_uid) == (grid.direction, grid.frame_of_reference_uid)
+
+
 @given(geometries())
 def test_equal_grids_are_equal_keys(grid):
     twin = replace(grid, spacing=list(grid.spacing), direction=np.array(grid.direction))

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spinemri.assess.cause import EPIDURAL_TUMOUR, lies_in_canal, narrowing_causes
+from spinemri.assess.certainty import reached
 from spinemri.assess.places import located, references, where, why_missing
 from spinemri.finding import Certainty, Finding
 from spinemri.measurement import BELOW_THE_CORD, Measurement
@@ -78,12 +79,9 @@ def compression_finding(measurements: Mapping[str, Measurement], compression: Me
 
 def compression_certainty(compression: Measurement) -> Certainty:
     """Whether the cord has lost diameter; borderline too when its interval still reaches what is no loss."""
-    if compression.value is None:
-        return Certainty.NOT_ASSESSABLE
-    if compression.value < EQUIVOCAL_FROM_PCT:
-        return Certainty.ABSENT
-    unsure = compression.interval is not None and compression.interval[0] < EQUIVOCAL_FROM_PCT
-    return Certainty.BORDERLINE if compression.value < COMPRESSED_FROM_PCT or unsure else Certainty.PRESENT
+    certainty = reached(compression, EQUIVOCAL_FROM_PCT)
+    equivocal = (compression.value or 0.0) < COMPRESSED_FROM_PCT
+    return Certainty.BORDERLINE if certainty is Certainty.PRESENT and equivocal else certainty
 
 
 def _may_be_pressed(ring: Measurement | None, sac_loss: Measurement | None) -> bool:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spinemri.assess.certainty import reached
 from spinemri.assess.places import located
 from spinemri.finding import Certainty, Finding
 from spinemri.norms import source_of, threshold
@@ -95,15 +96,13 @@ def bulge_finding(_: Mapping[str, Measurement], bulge: Measurement) -> Finding:
     ----------
     bulge : the disc's ``disc_bulge_mm``
     """
-    limit = f"{BULGE_ABOVE_MM:g} mm"
+    certainty = reached(bulge, BULGE_ABOVE_MM, above=True)
     if bulge.value is None:
-        certainty, text = Certainty.NOT_ASSESSABLE, f"{bulge.place}: disc bulge not assessable: {bulge.reason}."
-    elif bulge.value <= BULGE_ABOVE_MM:
-        certainty, text = Certainty.ABSENT, f"{bulge.place}: no disc bulge above {limit} beyond the endplate line."
+        text = f"{bulge.place}: disc bulge not assessable: {bulge.reason}."
+    elif certainty is Certainty.ABSENT:
+        text = f"{bulge.place}: no disc bulge above {BULGE_ABOVE_MM:g} mm beyond the endplate line."
     else:
-        unsure = bulge.interval is not None and bulge.interval[0] <= BULGE_ABOVE_MM
-        certainty = Certainty.BORDERLINE if unsure else Certainty.PRESENT
-        word = "borderline " if unsure else ""
+        word = "borderline " if certainty is Certainty.BORDERLINE else ""
         text = f"{bulge.place}: {word}bulge of the disc, {bulge.value:.1f} mm beyond the endplate line."
     return Finding(
         **located(bulge, BULGE),

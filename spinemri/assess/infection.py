@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from spinemri.assess.fracture import FRACTURE_FROM_PCT
 from spinemri.assess.fracture_cause import BENIGN, MALIGNANT, fracture_causes
+from spinemri.assess.places import head_to_foot
 from spinemri.clinical import Answer
 from spinemri.finding import Certainty, Finding
 from spinemri.lesion import MarrowChange as Kind
@@ -121,8 +122,7 @@ def _concerned(evidence: Evidence) -> tuple[Judged, ...]:
 
 def _levels(judged: tuple[Judged, ...], *more: Level) -> tuple[Level, ...]:
     """Levels of lesions, and more, head to foot."""
-    levels = {level for lesion, _, _ in judged for level in lesion.levels} | {*more}
-    return tuple(sorted(levels, key=lambda level: (level.is_relative, level.rank)))
+    return head_to_foot([*(level for lesion, _, _ in judged for level in lesion.levels), *more])
 
 
 def _untold(evidence: Evidence) -> tuple[Judged, ...]:

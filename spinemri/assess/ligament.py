@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spinemri.assess.certainty import reached
 from spinemri.assess.places import located, why_missing
 from spinemri.finding import Certainty, Finding
 from spinemri.norms import source_of, threshold
@@ -29,7 +30,7 @@ UNPROVED = "oedema or degeneration; an injury of the complex is not proved"
 
 def ligament_finding(_: Mapping[str, Measurement], ratio: Measurement) -> Finding:
     """The finding between two neighbours, from the place's ``posterior_ligament_ratio``."""
-    certainty = ligament_certainty(ratio)
+    certainty = reached(ratio, RAISED_FROM)
     return Finding(
         **located(ratio, KIND),
         grade={Certainty.ABSENT: "not raised", Certainty.NOT_ASSESSABLE: ""}.get(certainty, "raised"),
@@ -39,16 +40,6 @@ def ligament_finding(_: Mapping[str, Measurement], ratio: Measurement) -> Findin
         rule=RULE,
         source=source_of("ligament.raised_from"),
     )
-
-
-def ligament_certainty(ratio: Measurement) -> Certainty:
-    """Whether the signal is raised."""
-    if ratio.value is None:
-        return Certainty.NOT_ASSESSABLE
-    if ratio.value < RAISED_FROM:
-        return Certainty.ABSENT
-    unsure = ratio.interval is not None and ratio.interval[0] < RAISED_FROM
-    return Certainty.BORDERLINE if unsure else Certainty.PRESENT
 
 
 def _statement(ratio: Measurement, certainty: Certainty) -> str:

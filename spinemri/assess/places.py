@@ -1,4 +1,4 @@
-"""How a statement names the place of a measurement, what it was compared with, and why there is no value."""
+"""Where findings lie, how a statement names a place and what it was compared with, and why there is no value."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 from spinemri.measurement import Status
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from spinemri.anatomy import Level
     from spinemri.measurement import Measurement
 
 
@@ -18,6 +21,11 @@ def located(measurement: Measurement, kind: str) -> dict[str, Any]:
         "levels": measurement.levels,
         "at_disc": measurement.lower is not None,
     }
+
+
+def head_to_foot(levels: Iterable[Level]) -> tuple[Level, ...]:
+    """Each level once, head to foot, true ones before relative ones."""
+    return tuple(sorted({*levels}, key=lambda level: (level.is_relative, level.rank)))
 
 
 def where(measurement: Measurement) -> str:

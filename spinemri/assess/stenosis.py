@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spinemri.assess.cause import narrowing_causes
+from spinemri.assess.certainty import reached
 from spinemri.assess.places import located, references, where, why_missing
 from spinemri.finding import Certainty, Finding
 from spinemri.norms import NORMS, source_of, threshold
@@ -61,13 +62,9 @@ def narrowing_certainty(compromise: Measurement, by_diameter: Measurement | None
     lost and the diameter there (``by_diameter``) is not: then it is the width that is less, which few sagittal slices
     show, and which differs between regions in health.
     """
-    if compromise.value is None:
-        return Certainty.NOT_ASSESSABLE
-    if compromise.value <= NORMAL_UP_TO_PCT:
-        return Certainty.ABSENT
-    unsure = compromise.interval is not None and compromise.interval[0] <= NORMAL_UP_TO_PCT
-    doubtful = unsure or _may_taper(compromise) or _of_width(compromise, by_diameter)
-    return Certainty.BORDERLINE if doubtful else Certainty.PRESENT
+    certainty = reached(compromise, NORMAL_UP_TO_PCT, above=True)
+    doubtful = _may_taper(compromise) or _of_width(compromise, by_diameter)
+    return Certainty.BORDERLINE if certainty is Certainty.PRESENT and doubtful else certainty
 
 
 def _of_width(graded: Measurement, by_diameter: Measurement | None) -> bool:

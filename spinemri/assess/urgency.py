@@ -15,6 +15,7 @@ from spinemri.assess.fracture import BORDERLINE_WITHIN, FRACTURE_FROM_PCT
 from spinemri.assess.fracture_cause import MALIGNANT_FROM, fracture_causes
 from spinemri.assess.infection import discitis_features
 from spinemri.assess.marrow import SURE_FROM
+from spinemri.assess.places import head_to_foot
 from spinemri.assess.stability import UNSTABLE_FROM, sins_scores
 from spinemri.clinical import Answer
 from spinemri.finding import Certainty, Finding, Urgency
@@ -259,7 +260,7 @@ def _below_conus(measurement: Measurement) -> bool:
 
 def _levels_of(found: Sequence[Finding | Lesion]) -> tuple[Level, ...]:
     """Their levels, head to foot."""
-    return tuple(sorted({v for one in found for v in one.levels}, key=lambda level: (level.is_relative, level.rank)))
+    return head_to_foot(level for one in found for level in one.levels)
 
 
 def _measured(kind: str, text: str, found: Sequence[Measurement], *, sure: bool = True) -> Finding:

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from spinemri.batch import store
 from spinemri.finding import Urgency
+from spinemri.report.html_page import environment_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,15 +31,16 @@ def page(out: Path, records: Sequence[Record]) -> str:
     """
     done = [record for record in records if record.status == store.DONE]
     failed = [record for record in records if record.status == store.FAILED]
-    environment = Environment(
-        loader=PackageLoader("spinemri.batch"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    return environment.get_template("index.html").render(
-        done=sorted(done, key=lambda r: (_URGENT_FIRST.get(r.urgency, len(_URGENT_FIRST)), r.id)),
-        failed=failed,
-        causes=Counter(record.error for record in failed).most_common(),
-        links={record.id: _link(out, record.id) for record in done},
-        urgent=sum(bool(record.urgency) for record in done),
+    return (
+        environment_of("spinemri.batch")
+        .get_template("index.html")
+        .render(
+            done=sorted(done, key=lambda r: (_URGENT_FIRST.get(r.urgency, len(_URGENT_FIRST)), r.id)),
+            failed=failed,
+            causes=Counter(record.error for record in failed).most_common(),
+            links={record.id: _link(out, record.id) for record in done},
+            urgent=sum(bool(record.urgency) for record in done),
+        )
     )
 
 

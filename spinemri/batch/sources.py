@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spinemri.analysis import token
-from spinemri.dicom.scan import relative_name, scan
+from spinemri.dicom.scan import BESIDE_DICOM, relative_name, scan
 from spinemri.errors import InputError
-from spinemri.read import VOLUME_SUFFIXES, is_label_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -113,9 +112,10 @@ def _below(folder: Path, root: Path, options: Options, progress: Progress | None
             owners[above].add(number)
     for study in inventory.studies:
         yield _of_study(study, inventory.root, root.absolute(), options, owners)
-    for other in _volumes_apart(inventory, sound):
+    apart = _volumes_apart(inventory, sound)
+    for other in apart:
         yield from _below(other, root, options, None)
-    yield from _broken(inventory, root.absolute(), sound, options)
+    yield from _broken(inventory, root.absolute(), sound, apart, options)
 
 
 def _of_study(study: Study, base: Path, root: Path, options: Options, owners: Mapping[Path, set[int]]) -> Source:
@@ -129,23 +129,20 @@ def _of_study(study: Study, base: Path, root: Path, options: Options, owners: Ma
 
 def _volumes_apart(inventory: Inventory, of_dicom: set[Path]) -> tuple[Path, ...]:
     """Folders of volume files that the scan left for DICOM which lies elsewhere in the tree, none below another."""
-    beside = {(inventory.root / skipped.path).parent for skipped in inventory.skipped if _is_volume(skipped.path)}
+    beside = {(inventory.root / s.path).parent for s in inventory.skipped if s.reason == BESIDE_DICOM}
     apart = [f for f in beside if not any(d.is_relative_to(f) or f.is_relative_to(d) for d in of_dicom)]
-    if not inventory.studies or inventory.studies[0].series[0].source != "dicom":
-        return ()
     return tuple(sorted(f for f in apart if not any(f != g and f.is_relative_to(g) for g in apart)))
 
 
-def _is_volume(name: str) -> bool:
-    return name.lower().endswith(VOLUME_SUFFIXES) and not is_label_file(Path(name))
-
-
-def _broken(inventory: Inventory, root: Path, sound: set[Path], options: Options) -> Iterator[Source]:
-    """Folders without any study in which files should have been MR images."""
+def _broken(
+    inventory: Inventory, root: Path, sound: set[Path], apart: Sequence[Path], options: Options
+) -> Iterator[Source]:
+    """Folders without any study in which files should have been MR images, but for those that are looked at apart."""
     faults: defaultdict[Path, list[str]] = defaultdict(list)
     for skipped in inventory.skipped:
         folder = (inventory.root / skipped.path).parent
-        if skipped.reason.startswith(_BROKEN) and folder not in sound:
+        own = folder not in sound and not any(folder.is_relative_to(other) for other in apart)
+        if own and skipped.reason.startswith(_BROKEN):
             faults[folder].append(skipped.reason)
     for folder, reasons in sorted(faults.items()):
         place = relative_name(folder, root)

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from spinemri.batch.lock import Lock, locked
 from spinemri.errors import OutputError
 from spinemri.finding import Certainty, Urgency
-from spinemri.report.tables import measurements_csv
+from spinemri.report.tables import csv_text, measurements_csv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -190,8 +190,5 @@ def _record_file(out: Path, name: str) -> Path:
 
 def _with_id(name: str, table: str) -> str:
     """The table with the study's id in front of every row."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     header, *rows = csv.reader(io.StringIO(table))
-    writer.writerows([("study_id", *header), *((name, *row) for row in rows)])
-    return text.getvalue()
+    return csv_text([("study_id", *header), *((name, *row) for row in rows)])

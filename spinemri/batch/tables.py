@@ -7,17 +7,15 @@ whose ``study_id`` is the ``id`` of the others.
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import TYPE_CHECKING
 
 from spinemri.batch import store
 from spinemri.batch.lock import locked
 from spinemri.batch.page import page
-from spinemri.report.tables import COLUMNS
+from spinemri.report.tables import COLUMNS, csv_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
     from spinemri.batch.store import Record
@@ -38,8 +36,10 @@ def write_tables(out: Path) -> None:
             found = tuple(store.records(out))
             done = [record for record in found if record.status == store.DONE]
             failed = [record for record in found if record.status == store.FAILED]
-            store.write_whole(out / "studies.csv", _csv(STUDY_COLUMNS, map(_study_row, found)))
-            store.write_whole(out / "failures.csv", _csv(FAILURE_COLUMNS, ((r.id, r.stage, r.error) for r in failed)))
+            store.write_whole(out / "studies.csv", csv_text([STUDY_COLUMNS, *map(_study_row, found)]))
+            store.write_whole(
+                out / "failures.csv", csv_text([FAILURE_COLUMNS, *((r.id, r.stage, r.error) for r in failed)])
+            )
             store.write_whole(out / "results.csv", _results(out, done))
             store.write_whole(out / "index.html", page(out, found))
         finally:
@@ -59,13 +59,6 @@ def _study_row(record: Record) -> tuple[object, ...]:
 
 def _results(out: Path, done: Iterable[Record]) -> str:
     """Rows of every study, by id, under one header."""
-    header = _csv(("study_id", *COLUMNS), ())
+    header = csv_text([("study_id", *COLUMNS)])
     rows = (store.result_rows(out, record.id).partition("\n")[2] for record in done)
     return header + "".join(rows)
-
-
-def _csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([columns, *rows])
-    return text.getvalue()

@@ -64,14 +64,13 @@ def command(
     from spinemri.cli.choices import contrast_named
     from spinemri.cli.token_key import token_key as read_key
     from spinemri.clinical import read_clinical
-    from spinemri.report.write import check_sources, check_writable, formats_named
+    from spinemri.report.write import check_sources, check_writable, formats_named, write
 
     check_writable(out, overwrite=overwrite)
     wanted = formats_named(formats)
     said = read_clinical(clinical) if clinical else None
     key = None if keep_identifiers else read_key(token_key, out)
     from spinemri.pipeline import Networks, Options, default_predictor, finish, infer, lesion_predictor, read_study
-    from spinemri.report.write import write
 
     masks = tuple(labels or ())
     if labels_only and not masks:

@@ -33,7 +33,7 @@ _PREAMBLE, _MAGIC = 128, b"DICM"
 _BARE_STARTS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")  # group 2 or 8, as a file without preamble begins
 _DIRECTORY = "1.2.840.10008.1.3.10"
 _INDEX = "DICOMDIR (an index, not an image)"
-_BESIDE_DICOM = "volume file beside DICOM; the DICOM is read"
+BESIDE_DICOM = "volume file beside DICOM; the DICOM is read"
 
 
 def scan(
@@ -72,7 +72,7 @@ def scan(
         if progress is not None:
             progress(done, len(paths))
     if frames:  # most likely the same images, converted
-        skipped.extend(Skipped(path=relative_name(v.files[0].path, base), reason=_BESIDE_DICOM) for v in volumes)
+        skipped.extend(Skipped(path=relative_name(v.files[0].path, base), reason=BESIDE_DICOM) for v in volumes)
     studies = _studies(frames) or _volume_studies(volumes, base)
     return Inventory(root=base, studies=studies, skipped=tuple(skipped), files_seen=len(paths))
 

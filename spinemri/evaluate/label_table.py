@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from spinemri.anatomy import Level, Structure, StructureKind
-from spinemri.errors import InputError, LevelError
+from spinemri.errors import InputError
 from spinemri.segmentation import label_value
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def structures_named(text: str) -> tuple[Structure, ...]:
             levels = [Level.parse(name) for name in place.split("-") if name]
             kinds = _VERTEBRA if kind == "vertebra" else (StructureKind(kind),)
             found += [Structure(k, *levels) for k in kinds]
-        except (ValueError, TypeError, LevelError) as error:
+        except (ValueError, TypeError) as error:
             raise InputError(
                 f"{part.strip()!r} names no structure: expected 'vertebral body L4', 'posterior elements L4', "
                 "'vertebra L4', 'disc L4-L5', 'thecal sac', 'cord' or 'sacrum'"

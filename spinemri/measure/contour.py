@@ -14,6 +14,8 @@ import numpy as np
 from scipy import ndimage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from spinemri.geometry import Geometry
@@ -37,6 +39,18 @@ class Contour:
     slice_index: int
     points: NDArray[np.float64]
     normals: NDArray[np.float64]
+
+
+def box_around(mask: NDArray[np.bool_], margin: Sequence[int]) -> tuple[slice, slice, slice]:
+    """The part of an array that holds a mask, with ``margin`` voxels more on both sides of each axis as far as it goes.
+
+    The mask holds at least one voxel.
+    """
+    sides = []
+    for axis, (more, count) in enumerate(zip(margin, mask.shape, strict=True)):
+        held = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        sides.append(slice(max(int(held[0]) - more, 0), min(int(held[-1]) + 1 + more, count)))
+    return sides[0], sides[1], sides[2]
 
 
 def main_component(mask: NDArray[np.bool_], lr_axis: int) -> NDArray[np.bool_]:

@@ -22,6 +22,7 @@ from scipy import ndimage
 from spinemri.anatomy import Structure, StructureKind
 from spinemri.image import SEAM_MARGIN_MM
 from spinemri.measure.catalogue import Gap, Place
+from spinemri.measure.contour import box_around
 from spinemri.measure.disc import disc_places
 from spinemri.measure.frame import frame_from, left_axis
 from spinemri.measure.signals import in_plane
@@ -85,7 +86,7 @@ def _signal(place: Place, up: NDArray[np.float64], image: Image, segmentation: S
         allowed[[*image.missing_slices]] = False
     box = _around(whole, segmentation.geometry)
     disc, allowed, intensities = whole[box], allowed[box], image.voxels[box]
-    grid = _part(segmentation.geometry, box)
+    grid = segmentation.geometry.part(box)
     segmentation = replace(segmentation, voxels=segmentation.voxels[box], geometry=grid)
     places = grid.to_patient(np.argwhere(disc))
     if image.near_seam(places.mean(axis=0)):
@@ -108,19 +109,10 @@ def _signal(place: Place, up: NDArray[np.float64], image: Image, segmentation: S
     return stated.model_copy(update={"series_uid": image.series.series_uid, "flags": flags})
 
 
-def _around(disc: Mask, grid: Geometry) -> tuple[slice, ...]:
+def _around(disc: Mask, grid: Geometry) -> tuple[slice, slice, slice]:
     """The part of a grid that holds a disc and the sac beside it."""
     reach = [0 if axis == grid.axis_along(0) else int(_BESIDE_MM / mm) for axis, mm in enumerate(grid.spacing)]
-    spans = [np.flatnonzero(disc.any(axis=tuple(b for b in range(3) if b != a))) for a in range(3)]
-    pairs = zip(spans, reach, strict=True)
-    return tuple(slice(max(0, int(span[0]) - more), int(span[-1]) + 1 + more) for span, more in pairs)
-
-
-def _part(grid: Geometry, box: tuple[slice, ...]) -> Geometry:
-    """The grid of a part of an array."""
-    x, y, z = (float(v) for v in grid.to_patient([part.start for part in box]))
-    k, j, i = (len(range(*part.indices(n))) for part, n in zip(box, grid.shape, strict=True))
-    return replace(grid, shape=(k, j, i), origin=(x, y, z))
+    return box_around(disc, reach)
 
 
 def _middle(disc: Mask, segmentation: Segmentation, frame: Frame, local: NDArray[np.float64]) -> Mask:

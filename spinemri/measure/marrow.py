@@ -1,8 +1,8 @@
 """Signal of every vertebra's marrow; size, place and signal of every lesion; with the reason where there is none.
 
-Ratios follow the clinical contract: T1w against discs (the 'bright disc' of diffuse disease, AJNR 1990;11:23), muscle
-and unaffected marrow; STIR against marrow and muscle. They are medians within masks, so partial volume at edges counts
-little; coil fall-off is left out of account because references lie at the same level.
+Ratios, of references that are an own choice: T1w against discs (the 'bright disc' of diffuse disease, AJNR 1990;11:23),
+muscle and unaffected marrow; STIR against marrow and muscle. They are medians within masks, so partial volume at edges
+counts little; coil fall-off is left out of account because references lie at the same level.
 """
 
 from __future__ import annotations

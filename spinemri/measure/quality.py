@@ -45,11 +45,11 @@ if TYPE_CHECKING:
 COVERAGE_LIMIT_PCT = 90.0
 """Least share of a body within the field of view; our own: a lesion of 10 mm takes up a tenth of a lumbar body."""
 GAP_LIMIT_PCT = 30.0
-"""Gap between slices / slice thickness from which to warn. Source: clinical contract, section 8.2 and case 15."""
+"""Gap between slices / slice thickness from which to warn. Own choice."""
 GAP_NO_VOLUME_PCT = 50.0
-"""The same from which no volume may be stated. Source: clinical contract, section 8.2."""
+"""The same from which no volume may be stated. Own choice."""
 BETWEEN_SERIES_LIMIT_MM = 2.0
-"""Shift of a vertebra between two series. Source: clinical contract, section 8.4."""
+"""Shift of a vertebra between two series. Own choice."""
 
 _PIXEL_CHECKS = (  # name, unit and limit of what is looked for in the pixels
     (snr, "snr", "1", SNR_LIMIT),
@@ -244,7 +244,7 @@ def slice_gap(image: Image) -> QualityCheck:
     """Gap between slices as a share (%) of their thickness; negative when they overlap.
 
     Definition: (distance of slice centres - slice thickness) / slice thickness; more than 30 % fails, and more than
-    50 % allows no volumes. Source: clinical contract, section 8.2 and case 15.
+    50 % allows no volumes. Both limits are own choices.
 
     Known failure: a thickness that the header states wrongly; NIfTI and other volume files state none.
     """
@@ -274,8 +274,8 @@ def motion_between_series(
     """Largest shift (mm) of a vertebra between this series and the one that it is compared with.
 
     Definition: the largest residual of the alignments in which this series is the moving one; above 2 mm fails, and so
-    does a vertebra that could not be paired at all unless a field of view cuts it. Source: clinical contract, section
-    8.4. The series that the others are compared with answers for nothing.
+    does a vertebra that could not be paired at all unless a field of view cuts it. The limit is an own choice. The
+    series that the others are compared with answers for nothing.
 
     Known failure: shifts across the slices below half their distance; turns without a shift.
     """

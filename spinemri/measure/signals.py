@@ -14,6 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 from spinemri.anatomy import Structure, StructureKind
+from spinemri.measure.contour import box_around
 from spinemri.measure.frame import left_axis
 from spinemri.register import motion_between, to_moving
 from spinemri.series import Contrast
@@ -150,15 +151,10 @@ def in_plane(geometry: Geometry) -> Mask:
 
 
 def _box(body: Mask, segmentation: Segmentation) -> Box:
-    low, high = (np.array(f(np.argwhere(body), axis=0)) for f in (np.min, np.max))
     margin = [0 if mm > 2 else int(np.ceil(_AROUND_MM / mm)) for mm in segmentation.geometry.spacing]
     across = segmentation.geometry.axis_along(0)
     margin[across] = int(np.ceil(12 / segmentation.geometry.spacing[across]))
-    edges = [
-        slice(max(0, int(a) - m), min(n, int(b) + m + 1))
-        for a, b, m, n in zip(low, high, margin, body.shape, strict=True)
-    ]
-    return edges[0], edges[1], edges[2]
+    return box_around(body, margin)
 
 
 def _near_levels(spine: Spine, level: Level, reach: int) -> tuple[Level, ...]:

@@ -3,7 +3,8 @@
 Definition: 1 - (A - C) / the mean of (A - C) at the nearest normal levels above and below, where A and C are the areas
 of sac and cord perpendicular to the sac's centre line, each the smallest within 3 mm. References are chosen as for the
 sac (`sac.compromises`): discs with discs, bodies with bodies; a level that itself lost more than 15 % of the space, or
-has none left, is no reference. The clinical contract names it as an input of Kang's cervical grade, which it is not.
+has none left, is no reference. Kang's cervical grade asks whether more than half of the space is gone, on axial T2w
+images (Kang et al., AJR 2011;197:W134); this share from sagittal ones is an own choice, and no grade.
 
 Known failure: the difference of two areas has the error of both, most where slices lie far apart; a neck that is narrow
 at every level has no normal one and seems to have lost little.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinemri.measure.contour import contour, main_component
+from spinemri.measure.contour import box_around, contour, main_component
 from spinemri.measure.frame import Frame, frame_from, left_axis, robust_line
 from spinemri.measure.six_points import FACING, INSET, MIN_POINTS, SlicePoints, slice_points
 from spinemri.norms import threshold
@@ -98,14 +98,8 @@ def _cropped(
 ) -> tuple[NDArray[np.bool_], Geometry, set[int]]:
     """Non-empty part of a mask, cleaned, with one more slice on either side where there is one."""
     lr_axis = geometry.axis_along(0)
-    spans = [np.flatnonzero(mask.any(axis=tuple(b for b in range(3) if b != a))) for a in range(3)]
-    margin = [int(a == lr_axis) for a in range(3)]
-    start = [max(int(s[0]) - m, 0) for s, m in zip(spans, margin, strict=True)]
-    stop = [min(int(s[-1]) + 1 + m, n) for s, m, n in zip(spans, margin, mask.shape, strict=True)]
-    part = mask[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))]
-    x, y, z = (float(v) for v in geometry.to_patient(start))
-    grid = replace(geometry, shape=(part.shape[0], part.shape[1], part.shape[2]), origin=(x, y, z))
-    return main_component(part, lr_axis), grid, {n - start[lr_axis] for n in skip_slices}
+    box = box_around(mask, [int(axis == lr_axis) for axis in range(3)])
+    return main_component(mask[box], lr_axis), geometry.part(box), {n - box[lr_axis].start for n in skip_slices}
 
 
 def body_shape(

@@ -15,12 +15,11 @@ import SimpleITK
 from scipy import ndimage, optimize
 
 from spinemri.convert import to_sitk
-from spinemri.geometry import Geometry
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from spinemri.geometry import Vector
+    from spinemri.geometry import Geometry, Vector
     from spinemri.image import Image
 
     Floats = NDArray[np.float64]
@@ -49,7 +48,7 @@ def fits(
     points = fixed.geometry.to_patient(np.argwhere(body))
     here, crop = _crop(fixed, points, _AROUND_MM)
     near = ndimage.distance_transform_edt(~body[crop], sampling=fixed.geometry.spacing) <= _AROUND_MM
-    grid = _grid_of(fixed.geometry, crop)
+    grid = fixed.geometry.part(crop)
     base = np.zeros(3) if same_frame else mask_shift
     there, _ = _crop(moving, points + base, _AROUND_MM + 2 * _BOUND_MM)
     search = _Search(here, to_sitk(near, grid), there, points.mean(axis=0), grid)
@@ -64,14 +63,7 @@ def _crop(image: Image, points: Floats, margin_mm: float) -> tuple[SimpleITK.Ima
     low = np.clip(np.floor(index.min(axis=0) - margin), 0, np.asarray(image.geometry.shape) - 2).astype(int)
     high = np.clip(np.ceil(index.max(axis=0) + margin) + 1, low + 2, image.geometry.shape).astype(int)
     box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-    return to_sitk(image.voxels[box].astype(np.float32), _grid_of(image.geometry, box)), box
-
-
-def _grid_of(geometry: Geometry, box: tuple[slice, ...]) -> Geometry:
-    first = geometry.to_patient([float(b.start) for b in box])
-    shape = (box[0].stop - box[0].start, box[1].stop - box[1].start, box[2].stop - box[2].start)
-    origin = (float(first[0]), float(first[1]), float(first[2]))
-    return Geometry(shape, geometry.spacing, origin, geometry.direction, geometry.frame_of_reference_uid)
+    return to_sitk(image.voxels[box].astype(np.float32), image.geometry.part(box)), box
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,14 +5,12 @@ A column of a measurement is headed by its name and its unit; the last column sa
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import TYPE_CHECKING
 
 from spinemri.lesion import LESION_QUANTITIES, MarrowChange
 from spinemri.report.lesion_values import finding_of, first_kind, values_of
 from spinemri.report.marrow import was_assessed
-from spinemri.report.tables import measurements_csv, number, series_labels
+from spinemri.report.tables import csv_text, measurements_csv, number, series_labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,15 +39,13 @@ def write_csv(case: Case, folder: Path) -> None:
 
 def lesions_csv(analysis: Analysis) -> str:
     """The wide table as text; decimal point, comma separated, ``;`` within a cell. The header alone without lesions."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(LESION_COLUMNS)
+    rows: list[tuple[str, ...]] = [LESION_COLUMNS]
     labels = series_labels(analysis)
     for lesion in analysis.lesions:
         values = values_of(analysis, lesion)
         numbers = [number(values[name].value, unit) if name in values else "" for name, unit in UNITS.items()]
-        writer.writerow((*_place(analysis, lesion, labels), *_shares(analysis, lesion), *numbers, *_remarks(values)))
-    return text.getvalue()
+        rows.append((*_place(analysis, lesion, labels), *_shares(analysis, lesion), *numbers, *_remarks(values)))
+    return csv_text(rows)
 
 
 def _place(analysis: Analysis, lesion: Lesion, labels: Mapping[str, str]) -> tuple[str, ...]:

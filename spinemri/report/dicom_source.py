@@ -203,6 +203,8 @@ def _read(file: SeriesFile, label: str) -> Dataset:
             dataset = pydicom.dcmread(file.path, stop_before_pixels=True, force=True, specific_tags=list(_TAGS))
     except OSError as error:
         raise OutputError(f"series {label}: a file of it cannot be read any more ({error.strerror})") from error
+    if "SOPInstanceUID" not in dataset:
+        raise OutputError(f"series {label}: a file of it is no DICOM image any more")
     return dataset
 
 

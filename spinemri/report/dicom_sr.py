@@ -39,7 +39,8 @@ from spinemri.codes import (
     ANATOMICAL_STRUCTURE,
     LESION,
     PRIVATE_SCHEME,
-    level_code,
+    VERTEBRA,
+    place_codes,
     structure_code,
     word,
 )
@@ -53,8 +54,10 @@ from spinemri.report.dicom_seg import (
     write_seg_object,
 )
 from spinemri.report.dicom_source import UTF8, all_items, dated, evidence, lenient, read_sources, uid_of
+from spinemri.report.examination import regions_examined
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from spinemri.analysis import Analysis, Provenance
@@ -70,7 +73,6 @@ if TYPE_CHECKING:
 
 FILE_NAME = "measurements.dcm"
 SERIES_NUMBER = 9001
-_LEAST_OF_REGION = 3  # vertebrae from which a region counts as examined
 _BODY = StructureKind.VERTEBRAL_BODY
 
 
@@ -193,9 +195,7 @@ def _observer(provenance: Provenance) -> ObservationContext:
 
 def _procedures(analysis: Analysis) -> list[Code]:
     """The regions that were examined; 'spine' when the levels do not say."""
-    regions = [level.region for level in analysis.spine.levels]
-    found = [region for region in "CTL" if regions.count(region) >= _LEAST_OF_REGION]
-    return [word(f"report of {region}") for region in found] or [word("report")]
+    return [word(f"report of {region}") for region in regions_examined(analysis)] or [word("report")]
 
 
 def _group(place: Place, group: _Group, context: _Context) -> Group:
@@ -207,7 +207,7 @@ def _group(place: Place, group: _Group, context: _Context) -> Group:
     values = [m for m in group.measurements if m.status is Status.MEASURED]
     gaps = [m for m in group.measurements if m.status is not Status.MEASURED]
     common: dict[str, Any] = {
-        **_meaning(place),
+        **_meaning(place, context.analysis.spine.levels),
         "measurements": [measured(m, context.key, frame) for m in values],
         "qualitative_evaluations": [*map(not_assessed, gaps), *map(stated, group.findings)],
     }
@@ -218,17 +218,17 @@ def _group(place: Place, group: _Group, context: _Context) -> Group:
     return MeasurementsAndQualitativeEvaluations(tracking_identifier=name, source_images=images, **common)
 
 
-def _meaning(place: Place) -> dict[str, Any]:
+def _meaning(place: Place, spine: Sequence[Level]) -> dict[str, Any]:
     """Category, type and site of what a group is about."""
     if place.kind is None:
         return {"finding_sites": [FindingSite(dicom_code(word("spine")))]}
-    structure = Structure(place.kind, place.level, place.lower)
     lesion = place.kind is StructureKind.LESION
-    sites = [FindingSite(dicom_code(level_code(place.level, place.lower)))] if place.level else None
+    sites = place_codes([level for level in (place.level, place.lower) if level], spine)
+    what = VERTEBRA if len(sites) > 1 else structure_code(Structure(place.kind, place.level, place.lower))
     return {
         "finding_category": dicom_code(ABNORMAL_STRUCTURE if lesion else ANATOMICAL_STRUCTURE),
-        "finding_type": dicom_code(LESION if lesion else structure_code(structure)),
-        "finding_sites": sites,
+        "finding_type": dicom_code(LESION if lesion else what),
+        "finding_sites": [FindingSite(dicom_code(site)) for site in sites] or None,
     }
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from spinemri.spine import VertebraAlignment
 
 _UNANCHORED = (LevelBasis.FROM_SACRUM, LevelBasis.ASSUMED)
+_HALF = {"C": 4, "T": 6, "L": 3}
+"""Vertebrae from which a region counts as examined: half of it."""
 
 
 def examination(analysis: Analysis) -> Section:
@@ -43,6 +45,12 @@ def technique(analysis: Analysis) -> Section:
     notes = dict.fromkeys((*analysis.warnings, *analysis.spine.warnings))
     sentences += [Sentence(note, tone="limit") for note in notes]
     return Section(phrases.TECHNIQUE, tuple(sentences))
+
+
+def regions_examined(analysis: Analysis) -> str:
+    """Regions of which at least half the vertebrae are seen whole: 'L', 'CTL'; '' when there is none."""
+    seen = [v.level.region for v in analysis.spine.vertebrae if not v.cut]
+    return "".join(region for region, least in _HALF.items() if seen.count(region) >= least)
 
 
 def series_name(series: Series) -> str:

@@ -10,8 +10,9 @@ import json
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
-from spinemri.codes import PRIVATE_SCHEME, UNITS, VERTEBRA, level_code
+from spinemri.codes import PRIVATE_SCHEME, UNITS, VERTEBRA, place_codes
 from spinemri.measurement import Status
+from spinemri.report.examination import regions_examined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,9 +51,6 @@ EXAMINATIONS = {
     ("CTL", _WITHOUT): ("36531-2", "MR spine without contrast"),
 }
 """(regions, contrast agent) -> LOINC; several regions that are not the whole spine have none of their own."""
-_PAIR = 2
-_HALF = {"C": 4, "T": 6, "L": 3}
-"""Vertebrae from which a region counts as examined: half of it."""
 
 _ABSENT_REASON = {
     Status.NOT_ASSESSABLE: ("unknown", "Unknown"),
@@ -143,17 +141,13 @@ def body_site(levels: Sequence[Level], spine: Sequence[Level], text: str) -> Res
     """
     if not levels:
         return None
-    order = {level: n for n, level in enumerate(spine)}
-    steps = order.get(levels[-1], 0) - order.get(levels[0], 0)
-    known = len(levels) == 1 or (len(levels) == _PAIR and steps == 1)
-    return coded(level_code(*levels) if known else VERTEBRA, text=text)
+    found = place_codes(levels, spine)
+    return coded(found[0] if len(found) == 1 else VERTEBRA, text=text)
 
 
 def examination_code(analysis: Analysis) -> Resource:
     """What was examined: the region's own LOINC code where it has one, else the report of a spine MR."""
-    levels = [v.level.region for v in analysis.spine.vertebrae if not v.cut]
-    regions = "".join(region for region, least in _HALF.items() if levels.count(region) >= least)
-    return concept(LOINC, EXAMINATIONS.get((regions, _agent(analysis)), SPINE_REPORT))
+    return concept(LOINC, EXAMINATIONS.get((regions_examined(analysis), _agent(analysis)), SPINE_REPORT))
 
 
 def _agent(analysis: Analysis) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import re
 from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING
@@ -28,6 +27,7 @@ from spinemri.report.page_review import review_groups, review_identity
 from spinemri.report.page_tables import grid_text, page_row, page_shift
 from spinemri.report.spine_map import map_key, spine_map
 from spinemri.report.tables import level_rows
+from spinemri.report.text import unbroken
 from spinemri.report.viewer import viewer_document
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from spinemri.analysis import Analysis
     from spinemri.case import Case
 
+_PACKAGE = "spinemri.report"
 _STYLES = ("report.css", "spine.css", "viewer.css", "lesions.css", "review.css", "print.css")
 _SCRIPT = "report.js"
 _PRINTED_CARDS = 4  # of lesions: more would not leave a report of four pages; the table holds all of them
@@ -56,7 +57,7 @@ def to_html(case: Case) -> str:
     shown = zip(analysis.used_series(), case.images, case.segmentations, strict=True)
     style, script = "".join(map(_source, _STYLES)), _source(_SCRIPT)
     return (
-        _environment()
+        environment_of(_PACKAGE)
         .get_template("report.html")
         .render(
             analysis=analysis,
@@ -74,11 +75,6 @@ def to_html(case: Case) -> str:
             **_told(analysis),
         )
     )
-
-
-def unbroken(text: str) -> str:
-    """Text whose numbers stay on one line with their units."""
-    return re.sub(r"(?<=\d) (?=(?:%|mm|ms|T)(?!\w))", "\u00a0", text)
 
 
 def _told(analysis: Analysis) -> dict[str, object]:
@@ -123,14 +119,15 @@ def _checksum(source: str) -> str:
 
 def _source(name: str) -> str:
     """A template's text as it stands."""
-    loader = _environment().loader
-    return "" if loader is None else loader.get_source(_environment(), name)[0]
+    environment = environment_of(_PACKAGE)
+    return "" if environment.loader is None else environment.loader.get_source(environment, name)[0]
 
 
 @cache
-def _environment() -> Environment:
+def environment_of(package: str) -> Environment:
+    """What renders the templates of a package: every text is escaped, and a name without a value is an error."""
     environment = Environment(
-        loader=PackageLoader("spinemri.report", "templates"),
+        loader=PackageLoader(package),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -89,7 +89,7 @@ def lesion_pictures(case: Case, lesion: Lesion) -> tuple[LesionPicture, ...]:
 def lesion_shapes(case: Case, view: SagittalView, series_uid: str) -> Iterator[Shape]:
     """Outlines of the lesions that cross a slice of a series, for the picture of the whole spine."""
     for lesion in case.analysis.lesions:
-        mask = _mask_of(case, lesion)
+        mask = mask_of(case, lesion)
         motion, matched = _motion(case.analysis, lesion, series_uid)
         frames = None if mask is None else mask.geometry.frame_of_reference_uid
         if mask is None or not matched or frames != view.geometry.frame_of_reference_uid:
@@ -104,7 +104,7 @@ def lesion_shapes(case: Case, view: SagittalView, series_uid: str) -> Iterator[S
 
 def _spot(case: Case, lesion: Lesion, own: Loaded) -> _Spot:
     """The slice with most of the lesion; the square holds the lesion and its vertebrae."""
-    mask = _mask_of(case, lesion)
+    mask = mask_of(case, lesion)
     geometry, segmentation = own[1].geometry, own[2]
     centre: Points = np.asarray(lesion.centre, dtype=np.float64)
     outlines: tuple[Points, ...] = ()
@@ -136,7 +136,13 @@ def _bones(segmentation: Segmentation, lesion: Lesion, number: int) -> Iterator[
                 break
 
 
-def _mask_of(case: Case, lesion: Lesion) -> Segmentation | None:
+def look_of(analysis: Analysis, lesion: Lesion) -> tuple[str, str]:
+    """Colour '#rrggbb' of a lesion, and the class that its outline is drawn by: red, or white where it looks benign."""
+    benign = looks_benign(lesion, finding_of(analysis, lesion))
+    return (_BENIGN_COLOUR, "lesion benign") if benign else (_COLOUR, "lesion")
+
+
+def mask_of(case: Case, lesion: Lesion) -> Segmentation | None:
     """The mask that outlines a lesion."""
     masks = (m for m in case.lesion_masks if m.series_uid == lesion.series_uid)
     return next((m for m in masks if (m.voxels == lesion.label).any()), None)
@@ -237,9 +243,8 @@ def _note(motion: VertebraAlignment | None, *, matched: bool) -> str:
 
 
 def _shape(analysis: Analysis, lesion: Lesion, outline: str) -> Shape:
-    benign = looks_benign(lesion, finding_of(analysis, lesion))
-    name = f"{lesion.id}, {place_text(analysis, lesion)}"
-    return Shape(outline, _BENIGN_COLOUR if benign else _COLOUR, "lesion benign" if benign else "lesion", name)
+    colour, kind = look_of(analysis, lesion)
+    return Shape(outline, colour, kind, f"{lesion.id}, {place_text(analysis, lesion)}")
 
 
 def _names(view: SagittalView, segmentation: Segmentation, lesion: Lesion) -> Iterator[Name]:

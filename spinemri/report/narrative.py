@@ -103,6 +103,11 @@ def narrate(analysis: Analysis) -> Narrative:
     )
 
 
+def is_reported(finding: Finding) -> bool:
+    """Whether a finding is present or borderline, and not a measure that is normal."""
+    return finding.certainty in _REPORTED and finding.grade != _NO_GRADE
+
+
 def reported_findings(analysis: Analysis) -> tuple[Finding, ...]:
     """Findings that are present or borderline, as the impression orders them: urgency, certainty, kind, size, level.
 
@@ -121,7 +126,7 @@ def reported_findings(analysis: Analysis) -> tuple[Finding, ...]:
         kind = kinds.index(finding.kind) if finding.kind in kinds else len(kinds)
         return urgency, certainty, kind, -size, rank, finding.id
 
-    worth = (f for f in analysis.findings if f.certainty in _REPORTED and f.grade != _NO_GRADE)
+    worth = (f for f in analysis.findings if is_reported(f))
     elsewhere = (is_oncologic, is_disc, is_foraminal, is_ligament)
     own = (f for f in worth if not (any(told(f) for told in elsewhere) or said_with_height_loss(analysis, f)))
     return tuple(sorted(own, key=order))

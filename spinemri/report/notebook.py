@@ -17,7 +17,8 @@ from spinemri import plot
 from spinemri.convert import write_nifti
 from spinemri.errors import InputError, OutputError
 from spinemri.report import phrases
-from spinemri.report.lesion_values import finding_of, looks_benign, place_text
+from spinemri.report.lesion_figure import look_of
+from spinemri.report.lesion_values import place_text
 from spinemri.report.narrative import narrate
 from spinemri.report.tables import level_rows
 from spinemri.report.text import level_cells
@@ -141,8 +142,7 @@ def _lesions(case: Case, mask: Segmentation) -> Meanings:
     meanings = {}
     for lesion in case.analysis.lesions:
         if lesion.series_uid == mask.series_uid:
-            benign = looks_benign(lesion, finding_of(case.analysis, lesion))
-            colour = "#ffffff" if benign else plot.structure_colour(next(iter(mask.structures.values())))
+            colour, _ = look_of(case.analysis, lesion)
             meanings[lesion.label] = (colour, f"{lesion.id}, {place_text(case.analysis, lesion)}")
     return meanings
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spinemri.anatomy import STANDARD_LEVELS, Level
-from spinemri.finding import Certainty
 from spinemri.report import marrow_phrases, phrases
 from spinemri.report import page_phrases as words
 from spinemri.report.lesion_values import DIAMETER, LESION_KIND, place_text, quantity, values_of
+from spinemri.report.narrative import is_reported
 from spinemri.report.page_places import finding_place
 from spinemri.report.statements import finding_sentence
 from spinemri.review import REVIEW_VERSION, Target
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from spinemri.analysis import Analysis
 
-_JUDGED = (Certainty.PRESENT, Certainty.BORDERLINE)
-_NO_GRADE = "none"
 _NOT_JUDGED = (LESION_KIND, "protocol_gap", "lesion_count")  # the lesion itself is judged; the others are no findings
 
 
@@ -85,7 +83,7 @@ def _lesions(analysis: Analysis) -> Iterator[ReviewItem]:
         size = quantity(values_of(analysis, lesion).get(DIAMETER))
         text = words.REVIEW["lesion_text"].format(
             place=place_text(analysis, lesion),
-            size=f"{marrow_phrases.LESION_SIZE.format(size=size)}" if size else "",
+            size=marrow_phrases.LESION_SIZE.format(size=size) if size else "",
             probability=100 * lesion.probability,
         )
         yield ReviewItem(lesion.id, lesion.id, text, lesion.id)
@@ -93,7 +91,7 @@ def _lesions(analysis: Analysis) -> Iterator[ReviewItem]:
 
 def _findings(analysis: Analysis) -> Iterator[ReviewItem]:
     for finding in analysis.findings:
-        if finding.certainty not in _JUDGED or finding.grade == _NO_GRADE or finding.kind in _NOT_JUDGED:
+        if not is_reported(finding) or finding.kind in _NOT_JUDGED:
             continue
         kind = words.FINDING_KINDS.get(finding.kind, phrases.KINDS.get(finding.kind, finding.kind.replace("_", " ")))
         where = "-".join(map(str, finding.levels)) if len(finding.levels) <= 2 else ""

@@ -14,8 +14,6 @@ from spinemri.report.tables import measured_in, not_measured_in
 from spinemri.report.text import cell, references, remark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from spinemri.analysis import Analysis
     from spinemri.report.lesions import Mark
     from spinemri.report.tables import LevelRow
@@ -61,7 +59,7 @@ class PageShift:
 
 def page_row(analysis: Analysis, row: LevelRow) -> PageRow:
     """A row of the table of levels."""
-    tones = dict(_tones(analysis))
+    tones = evidence_tones(analysis)
     assignment = row.vertebra.assignment
     basis = phrases.BASIS_SHORT.get(assignment.basis.value, assignment.basis.value)
     loss = row.height_loss.value if row.height_loss and row.height_loss.value is not None else 0.0
@@ -107,8 +105,10 @@ def grid_text(series: Series) -> str:
     return f"{series.shape[0]} × ({row_mm:.2g} × {column_mm:.2g} × {slice_mm:.3g} mm)"
 
 
-def _tones(analysis: Analysis) -> Iterator[tuple[str, str]]:
-    """Measurement ids that a reported finding rests on, and how to show them."""
+def evidence_tones(analysis: Analysis) -> dict[str, str]:
+    """How measurements are shown that reported findings rest on, by their ids; the weightiest finding decides."""
+    tones: dict[str, str] = {}
     for finding in reversed([f for f in reported_findings(analysis) if not is_marrow_finding(f)]):
         tone = "borderline" if finding.certainty.value == "borderline" else "abnormal"
-        yield from ((id_, tone) for id_ in finding.evidence)
+        tones |= dict.fromkeys(finding.evidence, tone)
+    return tones

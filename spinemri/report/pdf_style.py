@@ -23,6 +23,7 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Paragraph, SimpleDocTemplate
 
 from spinemri.report import phrases
+from spinemri.report.text import unbroken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,11 +78,6 @@ def said(text: str, how: ParagraphStyle | None = None, tone: str = "") -> Paragr
     colour = _COLOURS.get(tone)
     marked = escape(unbroken(text))
     return Paragraph(f'<font color="{colour.hexval()}">{marked}</font>' if colour else marked, how or style())
-
-
-def unbroken(text: str) -> str:
-    """Text whose percent signs stay on one line with their numbers."""
-    return text.replace(" %", "\u00a0%")
 
 
 def heading(text: str, *, keep: bool = True) -> Paragraph:

@@ -14,7 +14,7 @@ from reportlab.platypus import Table
 from spinemri import plot
 from spinemri.report import marrow_phrases, phrases
 from spinemri.report.lesion_values import finding_of, looks_benign
-from spinemri.report.narrative import reported_findings
+from spinemri.report.page_tables import evidence_tones
 from spinemri.report.pdf_style import (
     ACCENT,
     BAD,
@@ -33,7 +33,7 @@ from spinemri.report.tables import level_rows
 from spinemri.report.text import lesion_cells, level_cells
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
     from reportlab.platypus import Paragraph
@@ -55,7 +55,7 @@ def levels_table(analysis: Analysis) -> Table | None:
     rows = level_rows(analysis)
     if not rows:
         return None
-    tones = _tones(analysis)
+    tones = evidence_tones(analysis)
     rules: Rules = []
     cells = []
     for number, row in enumerate(rows, start=1):
@@ -147,17 +147,6 @@ def _cells(texts: Sequence[str], left: Sequence[int], toned: dict[int, str], *, 
         tone = "limit" if column == len(texts) - 1 and not bold else toned.get(column, "")
         made.append(said(text, how, tone))
     return made
-
-
-def _tones(analysis: Analysis) -> dict[str, str]:
-    """How measurements are shown that reported findings rest on, by their ids."""
-
-    def told() -> Iterator[tuple[str, str]]:
-        for finding in reversed(reported_findings(analysis)):
-            tone = "borderline" if finding.certainty.value == "borderline" else "abnormal"
-            yield from ((id_, tone) for id_ in finding.evidence)
-
-    return dict(told())
 
 
 def _plain(side: float, above: float) -> Rules:

@@ -90,11 +90,11 @@ def _keyholed(outer: NDArray[np.float64], holes: Sequence[NDArray[np.float64]]) 
 def _structure_set(source: Source, objects: Sequence[SegObject], provenance: Provenance) -> Dataset:
     key = hashlib.sha256("".join(one.key for one in objects).encode()).hexdigest()
     made = _module(source, key, provenance)
-    regions = [
+    regions = (
         Region(segment, one.mask.voxels == segment.value, one.mask.made_by)
         for one in objects
         for segment in one.segments
-    ]
+    )
     made.StructureSetROISequence, made.ROIContourSequence, made.RTROIObservationsSequence = [], [], []
     for number, region in enumerate(regions, start=1):
         contours = list(_contours(region.mask, source))
@@ -119,12 +119,11 @@ def _module(source: Source, key: str, provenance: Provenance) -> Dataset:
     made.SeriesDescription = f"{provenance.software} contours, series {source.label}"
     made.StructureSetLabel, made.StructureSetName = "SPINE", f"Spine and lesions, series {source.label}"
     made.StructureSetDescription = "Made by software, for research use; not approved"
-    made.InstanceCreationDate = made.ContentDate = made.StructureSetDate = ""
+    made.InstanceCreationDate = made.StructureSetDate = ""
     made.FrameOfReferenceUID, made.PositionReferenceIndicator = source.geometry.frame_of_reference_uid, ""
     made.ApprovalStatus = "UNAPPROVED"
     made.ReferencedFrameOfReferenceSequence = [_frame_of_reference(source)]
     dated(made, provenance.created)
-    del made.ContentDate, made.ContentTime
     return made
 
 

@@ -14,6 +14,7 @@ from spinemri.finding import Certainty
 from spinemri.report import page_phrases as words
 from spinemri.report.lesion_values import DIAMETER, finding_of, first_kind, looks_benign, quantity, values_of
 from spinemri.report.lesions import MOST_CARDS
+from spinemri.report.narrative import is_reported
 from spinemri.report.sentences import level_ranges
 from spinemri.report.statements import HEIGHT_LOSS_KIND
 from spinemri.report.tables import HEIGHT_LOSS, level_rows
@@ -40,8 +41,6 @@ GROUPS = {
     "posterior_ligament_signal": "other",
 }
 """Kind of a finding -> what it counts as on the map; kinds that judge other findings are not on it."""
-_REPORTED = (Certainty.PRESENT, Certainty.BORDERLINE)
-_NO_GRADE = "none"
 _AXIS = 2  # rank of C2: the atlas and the axis have no body height
 
 
@@ -117,7 +116,7 @@ def _weight(item: MapItem) -> int:
 
 def _findings(analysis: Analysis, level: Level) -> Iterator[MapItem]:
     for finding in analysis.findings:
-        worth = finding.certainty in _REPORTED and finding.grade != _NO_GRADE and finding.kind in GROUPS
+        worth = is_reported(finding) and finding.kind in GROUPS
         if worth and finding.levels and finding.levels[0] == level:
             text = _finding_text(analysis, finding)
             text = words.MAP["borderline"].format(text=text) if finding.certainty is Certainty.BORDERLINE else text

@@ -29,10 +29,15 @@ def write_parquet(case: Case, folder: Path) -> None:
     import_module("pyarrow.parquet").write_table(table, folder / FILE_NAME)
 
 
-def to_table(analysis: Analysis) -> Any:
-    """The long table as a ``pyarrow.Table``. Raises OutputError when pyarrow is not installed."""
+def check_installed() -> None:
+    """Raise OutputError when pyarrow is not installed; called before the long work begins."""
     if find_spec("pyarrow") is None:
         raise OutputError(_NEEDED)
+
+
+def to_table(analysis: Analysis) -> Any:
+    """The long table as a ``pyarrow.Table``. Raises OutputError when pyarrow is not installed."""
+    check_installed()
     arrow = import_module("pyarrow")
     rows = list(measurement_rows(analysis))
     types = {name: arrow.float64() if name in NUMBERS else arrow.string() for name in COLUMNS}

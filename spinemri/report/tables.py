@@ -132,12 +132,17 @@ def measurement_rows(analysis: Analysis) -> Iterator[tuple[str | float | None, .
 
 def measurements_csv(analysis: Analysis) -> str:
     """The long table as text; decimal point, comma separated, an empty cell means none."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    rows = []
     for row in measurement_rows(analysis):
         unit = str(row[COLUMNS.index("unit")])
-        writer.writerow(number(cell, unit) if isinstance(cell, float) or cell is None else cell for cell in row)
+        rows.append([number(cell, unit) if isinstance(cell, float) or cell is None else cell for cell in row])
+    return csv_text([COLUMNS, *rows])
+
+
+def csv_text(rows: Iterable[Iterable[object]]) -> str:
+    """Rows as the text of a CSV file, comma separated; None is an empty cell."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 

@@ -5,6 +5,7 @@ A long list of ids is shortened to its first and last with the count; ``report.j
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -72,6 +73,11 @@ def evidence_text(sentence: Sentence) -> str:
     if len(evidence) > _MOST_IDS:
         return f"[{evidence[0]} … {evidence[-1]}, {len(evidence)}]"
     return f"[{', '.join(evidence)}]"
+
+
+def unbroken(text: str) -> str:
+    """Text whose numbers stay on one line with their units, for what is set in lines elsewhere."""
+    return re.sub(r"(?<=\d) (?=(?:%|mm|ms|T)(?!\w))", "\u00a0", text)
 
 
 def cell(measurement: Measurement | None, digits: int) -> str:

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spinemri import plot
-from spinemri.anatomy import Structure, StructureKind
+from spinemri.anatomy import StructureKind
+from spinemri.orientation import frame_of, oriented, reading_plane
 from spinemri.report import page_phrases as words
 from spinemri.report.examination import pair_names
-from spinemri.report.lesion_values import finding_of, looks_benign
-from spinemri.report.planes import frame_of, oriented, reading_plane
+from spinemri.report.lesion_figure import look_of
+from spinemri.report.page_tables import ALIGNMENT_LIMIT_MM
 from spinemri.report.viewer_lines import lines
 from spinemri.report.viewer_outlines import lesion_volume
 from spinemri.report.viewer_slices import box_of_interest, drawn, greys, picture
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from spinemri.case import Case
     from spinemri.image import Image
-    from spinemri.report.planes import Frame
+    from spinemri.orientation import Frame
     from spinemri.report.viewer_slices import Slice
     from spinemri.segmentation import Segmentation
     from spinemri.series import Series
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 _LONGEST_PIXELS = 640
 _MOST_PIXELS = 30_000_000  # of all series together: 15 MB of page hold them
 _MOST_SLICES = 64
-_BENIGN_COLOUR = "#ffffff"
-_MOVED_MM = 2.0
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ def _shifts(case: Case) -> Iterator[dict[str, Any]]:
     numbers = {series.series_uid: n for n, series in enumerate(case.analysis.used_series())}
     for a in case.analysis.alignments:
         pair = [numbers[uid] for uid in (a.fixed_series_uid, a.moving_series_uid) if uid in numbers]
-        moved = a.residual_mm is not None and a.residual_mm >= _MOVED_MM
+        moved = a.residual_mm is not None and a.residual_mm > ALIGNMENT_LIMIT_MM
         if len(pair) == 2 and (moved or a.status == "unpaired"):
             phrase = words.VIEWER["moved"] if moved else words.VIEWER["unverified"]
             named = zip(pair, pair_names(case.analysis, a)[::-1], strict=True)
@@ -115,16 +114,11 @@ def _shifts(case: Case) -> Iterator[dict[str, Any]]:
 def _drawable(case: Case) -> Iterator[tuple[str, dict[str, str]]]:
     """Every structure and lesion that an outline may show, by name."""
     for structure in (known for mask in case.segmentations for known in mask.structures.values()):
-        yield str(structure), _facts(structure, str(structure), structure.place)
+        name, colour = str(structure), plot.structure_colour(structure)
+        yield name, {"name": name, "colour": colour, "kind": structure.kind.value, "place": structure.place}
     for lesion in case.analysis.lesions:
-        facts = _facts(Structure(StructureKind.LESION), lesion.id, lesion.id)
-        benign = looks_benign(lesion, finding_of(case.analysis, lesion))
-        yield lesion.id, facts | ({"kind": f"{facts['kind']} benign", "colour": _BENIGN_COLOUR} if benign else {})
-
-
-def _facts(structure: Structure, name: str, place: str) -> dict[str, str]:
-    colour = plot.structure_colour(structure)
-    return {"name": name, "colour": colour, "kind": structure.kind.value, "place": place}
+        colour, kind = look_of(case.analysis, lesion)
+        yield lesion.id, {"name": lesion.id, "colour": colour, "kind": kind, "place": lesion.id}
 
 
 def _stack(case: Case, one: Loaded, index: dict[str, int], scale: float) -> Stack:

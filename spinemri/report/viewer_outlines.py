@@ -10,10 +10,11 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
-from contourpy import contour_generator
 from scipy import ndimage
 
+from spinemri import plot
 from spinemri.register import motion_between, to_moving
+from spinemri.report.lesion_figure import mask_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,19 +27,12 @@ if TYPE_CHECKING:
     from spinemri.spine import VertebraAlignment
 
 TENTHS = 10
-_SMOOTHING_MM = 0.6
-_PAD = 4  # pixels kept around a structure while it is smoothed
-_FEWEST_POINTS = 4
 _HALF = 0.5
 
 
 def outline(mask: NDArray[np.bool_], first: tuple[int, int], pixel_mm: tuple[float, float]) -> str:
     """SVG path data, tenths of a pixel, of a mask (rows, columns) whose first pixel is (row, column) ``first``."""
-    padded = np.pad(mask, _PAD).astype(np.float32)
-    smooth = contour_generator(z=ndimage.gaussian_filter(padded, [_SMOOTHING_MM / mm for mm in pixel_mm])).lines(0.5)
-    lines = smooth or contour_generator(z=padded).lines(0.5)  # what is as small as a pixel does not bear smoothing
-    shift = np.array([first[1] - _PAD, first[0] - _PAD])
-    return "".join(_path(np.asarray(line) + shift) for line in lines if len(line) >= _FEWEST_POINTS)
+    return "".join(_path(line + first[::-1]) for line in plot.smooth_outlines(mask, pixel_mm))
 
 
 def pieces(labels: NDArray[np.unsignedinteger]) -> Iterator[tuple[int, NDArray[np.bool_], tuple[int, int]]]:
@@ -53,8 +47,7 @@ def lesion_volume(case: Case, lesion: Lesion, series_uid: str, geometry: Geometr
 
     It is not known in another frame of reference, or where the two series could not be matched at the lesion.
     """
-    masks = [m for m in case.lesion_masks if m.series_uid == lesion.series_uid]
-    mask = next((m for m in masks if (m.voxels == lesion.label).any()), None)
+    mask = mask_of(case, lesion)
     if mask is None:
         return None
     inside = np.asarray(mask.voxels == lesion.label)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spinemri.image import Image
-    from spinemri.report.planes import ReadingPlane
+    from spinemri.orientation import ReadingPlane
     from spinemri.segmentation import Segmentation
 
     Pixels = NDArray[np.generic]
@@ -34,7 +34,6 @@ _JPEG_QUALITY = 82
 _PERCENTILES = (0.5, 99.9)
 _HEADROOM = 2.0  # windows above the first one
 _NAMED_MM2 = 60.0  # a body cut smaller than this is a rim: it is outlined, not named
-_NAME_GAP_MM = 3.0
 
 
 @dataclass(frozen=True)
@@ -116,8 +115,5 @@ def _name_position(
     mask: NDArray[np.bool_], first: tuple[int, int], pixel_mm: tuple[float, float]
 ) -> tuple[float, float]:
     """To the left of a body at its middle height."""
-    rows, columns = np.nonzero(mask)
-    middle = float(rows[np.abs(rows - np.mean(rows)).argmin()])
-    near = np.abs(rows - middle) <= max(1.0, 0.15 * np.ptp(rows))
-    x = float(columns[near].min()) - _NAME_GAP_MM / pixel_mm[1]
-    return round(x + first[1], 1), round(middle + first[0], 1)
+    column, row = plot.left_of(mask)
+    return round(column - plot.NAME_GAP_MM / pixel_mm[1] + first[1], 1), round(row + first[0], 1)

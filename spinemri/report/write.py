@@ -26,7 +26,7 @@ from spinemri.report.json_file import FILE_NAME, write_json
 from spinemri.report.masks import write_masks
 from spinemri.report.pdf import write_pdf
 from spinemri.report.rtstruct import write_rtstruct
-from spinemri.report.table_files import write_parquet
+from spinemri.report.table_files import check_installed, write_parquet
 from spinemri.report.text import write_text
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ def write(case: Case, out: Path | str, *, formats: Collection[str] | None = None
     Raises
     ------
     OutputError
-        If a format is unknown or needs a study that came from DICOM, or ``out`` exists with content, or cannot be
-        written. Nothing is left behind then.
+        If a format is unknown, lacks its library or needs a study that came from DICOM, or ``out`` exists with
+        content, or cannot be written. Nothing is left behind then.
     """
     out = Path(out)
     wanted = _chosen(formats)
@@ -124,7 +124,7 @@ def formats_named(text: str | None) -> tuple[str, ...]:
     Raises
     ------
     OutputError
-        If a format is unknown.
+        If a format is unknown or lacks its library.
     """
     names = None if text is None else [name.strip().lower() for name in text.split(",") if name.strip()]
     return tuple(_chosen(WRITERS if names and "all" in names else names))
@@ -155,6 +155,8 @@ def _chosen(formats: Collection[str] | None) -> list[str]:
     unknown = sorted(wanted - WRITERS.keys())
     if unknown:
         raise OutputError(f"format {', '.join(map(repr, unknown))}: expected some of {', '.join(WRITERS)}")
+    if "parquet" in wanted:
+        check_installed()
     return [name for name in WRITERS if name in wanted]
 
 

@@ -49,13 +49,13 @@ class Prescription:
     field: tuple[int, int]
 
 
-def axial_prescription(rng: np.random.Generator, slices: int | None = None) -> Prescription:
+def axial_prescription(rng: np.random.Generator) -> Prescription:
     """What a technologist might choose: 3 to 6 slices of 3 to 4 mm, pixels of 0.5 to 0.7 mm over 160 to 200 mm."""
     thickness, gap = float(rng.uniform(3, 4)), float(rng.uniform(0.3, 0.5))
     pixel = float(rng.uniform(0.5, 0.7))
     number = int(rng.integers(3, 7))
     side = 2 * round(float(rng.uniform(160, 200)) / pixel / 2)
-    return Prescription(slices or number, round(thickness + gap, 3), round(thickness, 3), round(pixel, 4), (side, side))
+    return Prescription(number, round(thickness + gap, 3), round(thickness, 3), round(pixel, 4), (side, side))
 
 
 def axial_blocks(person: Person, discs: Sequence[int], how: Prescription) -> tuple[Sampling, ...]:

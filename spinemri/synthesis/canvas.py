@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spinemri.synthesis.subject import Subject
+    from spinemri.synthesis.texture import Axes
 
     Field = NDArray[np.floating]
-    Axes = tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]
     Window = tuple[slice, slice, slice]
 
 STEP = 0.5  # mm between samples of the curve
@@ -184,7 +184,7 @@ def blank_canvas(
     shape = texture.shape
     x, z, a = points or _spread(axes)
     curve = posterior_curve(subject)
-    nearest, s_plane, f_plane = _curvilinear(curve, a, z)
+    nearest, s_plane, f_plane = _in_plane(curve, a, z)
     rough = [texture.noise(rng, (15, 11, 11)) * roughness_mm if roughness_mm else np.float32(0) for _ in range(3)]
     midline = np.interp(curve.s, curve.middle, subject.midline)[nearest].astype(np.float32)
     zeros = np.zeros(shape, dtype=np.float32)
@@ -201,7 +201,7 @@ def blank_canvas(
         nearest=nearest,
         curve=curve,
         texture=texture,
-        field=_curvilinear(curve, *reversed(_spread(axes)[1:]))[1:] if points else None,
+        field=_in_plane(curve, *reversed(_spread(axes)[1:]))[1:] if points else None,
     )
 
 
@@ -211,19 +211,21 @@ def _spread(axes: Axes) -> Axes:
     return x[:, None, None], z[None, :, None], a[None, None, :]
 
 
-def _curvilinear(
-    curve: Curve, a: NDArray[np.floating], z: NDArray[np.floating]
-) -> tuple[NDArray[np.intp], Field, Field]:
-    """Index of the nearest point of the curve, s and f of points of the plane."""
-    a, z = np.broadcast_arrays(a, z)
-    plane = np.stack([a, z], axis=-1).reshape(-1, 2)
+def curvilinear(curve: Curve, points: NDArray[np.floating]) -> tuple[NDArray[np.intp], Field, Field]:
+    """Index of the nearest point of the curve, and coordinates s and f (mm), of points (..., 2) in (a, z)."""
+    plane, shape = points.reshape(-1, 2), points.shape[:-1]
     nearest = _nearest(curve, plane)
     offset = plane - curve.points[nearest]
     angle = curve.angle[nearest]
     down = offset[:, 0] * np.sin(angle) - offset[:, 1] * np.cos(angle)
     front = offset[:, 0] * np.cos(angle) + offset[:, 1] * np.sin(angle)
-    s = (curve.s[nearest] + down).reshape(a.shape).astype(np.float32)
-    return nearest.reshape(a.shape), s, front.reshape(a.shape).astype(np.float32)
+    return nearest.reshape(shape), (curve.s[nearest] + down).reshape(shape), front.reshape(shape)
+
+
+def _in_plane(curve: Curve, a: NDArray[np.floating], z: NDArray[np.floating]) -> tuple[NDArray[np.intp], Field, Field]:
+    """The same in single precision at coordinates a and z that broadcast."""
+    nearest, s, f = curvilinear(curve, np.stack(np.broadcast_arrays(a, z), axis=-1))
+    return nearest, s.astype(np.float32), f.astype(np.float32)
 
 
 def _nearest(curve: Curve, plane: NDArray[np.floating]) -> NDArray[np.intp]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial import cKDTree
 
+from spinemri.synthesis.canvas import curvilinear
 from spinemri.synthesis.tissue import Tissue
 
 if TYPE_CHECKING:
@@ -57,21 +57,11 @@ def sac_limit(subject: Subject, curve: Curve) -> Array | None:
     limit = np.full(len(curve.s), np.inf)
     for fracture in broken:
         ends = fragment_face(subject, fracture.index)
-        s, f = curvilinear(curve, ends[0] + np.linspace(0, 1, 40)[:, None] * (ends[1] - ends[0]))
+        _, s, f = curvilinear(curve, ends[0] + np.linspace(0, 1, 40)[:, None] * (ends[1] - ends[0]))
         order = np.argsort(s)
         away = np.maximum(np.maximum(s.min() - curve.s, curve.s - s.max()), 0.0)
         limit = np.minimum(limit, np.interp(curve.s, s[order], f[order]) - _SPACE_MM + away)
     return limit
-
-
-def curvilinear(curve: Curve, points: Array) -> tuple[Array, Array]:
-    """Coordinates s and f of points (..., 2) in (a, z)."""
-    _, nearest = cKDTree(curve.points).query(points.reshape(-1, 2))
-    offset = points.reshape(-1, 2) - curve.points[nearest]
-    angle = curve.angle[nearest]
-    s = curve.s[nearest] + offset[:, 0] * np.sin(angle) - offset[:, 1] * np.cos(angle)
-    f = offset[:, 0] * np.cos(angle) + offset[:, 1] * np.sin(angle)
-    return s.reshape(points.shape[:-1]), f.reshape(points.shape[:-1])
 
 
 def paint_fragments(canvas: Canvas, subject: Subject, cortex_mm: float) -> None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from spinemri.geometry import Geometry
     from spinemri.synthesis.appearance import Appearance
-    from spinemri.synthesis.canvas import Axes
     from spinemri.synthesis.subject import Subject
+    from spinemri.synthesis.texture import Axes
 
 _AT_ONCE = 8_000_000  # voxels painted in one go
 _STRAIGHT = 1e-9  # direction cosines below this are rounding

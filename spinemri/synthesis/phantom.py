@@ -94,7 +94,7 @@ def make_phantom(
     images: list[Image] = []
     if Acquisition.SAGITTAL in acquisitions:
         images += [_image(volume, c, n, geometry, seed) for n, c in enumerate(contrasts or CONTRASTS, start=_FIRST)]
-    truth = _truth(subject, volume, geometry, seed)
+    truth = _truth(subject, volume, placement, seed)
     grids: dict[str, PaintedGrid] = {}
     for acquisition in [known for known in Acquisition if known in acquisitions and known is not Acquisition.SAGITTAL]:
         number = max((image.series.number or 0 for image in images), default=_FIRST - 1) + 1
@@ -175,16 +175,12 @@ def _image(volume: LabelVolume, contrast: Contrast, number: int, geometry: Geome
     return Image(voxels, geometry, facts.model_copy(update={"slice_thickness_mm": _THICKNESS}))
 
 
-def _to_patient(volume: LabelVolume, geometry: Geometry, a: float, z: float, x: float) -> list[float]:
-    """Patient point (LPS mm) of a point in the subject's plane coordinates."""
-    ax, az, aa = volume.axes
-    k = (x - ax[0]) / (_SPACING / _LAYERS) / _LAYERS - (_LAYERS - 1) / (2 * _LAYERS)
-    j = (az[-1] - z) / _PIXEL - (_FINE - 1) / (2 * _FINE)
-    i = (aa[-1] - a) / _PIXEL - (_FINE - 1) / (2 * _FINE)
-    return [round(float(v), 2) for v in geometry.to_patient([k, j, i])]
+def _point(placement: Placement, x: float, z: float, a: float) -> list[float]:
+    """Patient point (LPS mm) of a point in the subject's coordinates."""
+    return [round(float(v), 2) for v in placement.to_patient([x, z, a])]
 
 
-def _truth(subject: Subject, volume: LabelVolume, geometry: Geometry, seed: int) -> dict[str, Any]:
+def _truth(subject: Subject, volume: LabelVolume, placement: Placement, seed: int) -> dict[str, Any]:
     """Everything that is known about a phantom, JSON-ready; points are LPS mm."""
     z = volume.axes[1]
     margin = 0.62 * subject.posterior
@@ -192,10 +188,7 @@ def _truth(subject: Subject, volume: LabelVolume, geometry: Geometry, seed: int)
         i for i in range(sizes.COUNT) if i <= sizes.S1 and z[0] + margin[i] < subject.centre[i, 1] < z[-1] - margin[i]
     ]
     centres = {
-        sizes.NAMES[i]: _to_patient(
-            volume, geometry, float(subject.centre[i, 0]), float(subject.centre[i, 1]), float(subject.midline[i])
-        )
-        for i in shown
+        sizes.NAMES[i]: _point(placement, subject.midline[i], subject.centre[i, 1], subject.centre[i, 0]) for i in shown
     }
     (narrowing,) = subject.pathology.narrowings
     return {
@@ -212,12 +205,12 @@ def _truth(subject: Subject, volume: LabelVolume, geometry: Geometry, seed: int)
                 "fraction_of_diameter": round(narrowing.fraction, 3),
             }
         ],
-        "marrow_lesions": [_lesion_truth(subject, volume, geometry, lesion) for lesion in subject.pathology.lesions],
+        "marrow_lesions": [_lesion_truth(subject, placement, lesion) for lesion in subject.pathology.lesions],
         "measurements": truths.measurements(subject, volume.curve, shown),
     }
 
 
-def _lesion_truth(subject: Subject, volume: LabelVolume, geometry: Geometry, lesion: MarrowLesion) -> dict[str, Any]:
+def _lesion_truth(subject: Subject, placement: Placement, lesion: MarrowLesion) -> dict[str, Any]:
     u, v, x = lesion.centre
     up, front = subject.axes(lesion.index)
     a, z = subject.centre[lesion.index] + up * u + front * v
@@ -225,5 +218,5 @@ def _lesion_truth(subject: Subject, volume: LabelVolume, geometry: Geometry, les
         "level": sizes.NAMES[lesion.index],
         "side": "left" if x > 0 else "right",
         "diameter_mm": round(2 * lesion.radius, 2),
-        "centre_lps_mm": _to_patient(volume, geometry, float(a), float(z), x + float(subject.midline[lesion.index])),
+        "centre_lps_mm": _point(placement, x + float(subject.midline[lesion.index]), z, a),
     }

@@ -29,7 +29,12 @@ if TYPE_CHECKING:
     from spinemri.geometry import Geometry
     from spinemri.synthesis.grids import Person
 
-_WORDS = {Acquisition.AXIAL: "tra", Acquisition.CORONAL: "cor", Acquisition.ISOTROPIC: "sag 3D"}
+_WORDS = {
+    Acquisition.SAGITTAL: "sag",
+    Acquisition.AXIAL: "tra",
+    Acquisition.CORONAL: "cor",
+    Acquisition.ISOTROPIC: "sag 3D",
+}
 _PLANES = {
     Acquisition.SAGITTAL: Plane.SAGITTAL,
     Acquisition.AXIAL: Plane.AXIAL,
@@ -117,7 +122,7 @@ def lumbar_series(
         study_uid=f"2.25.{7000 + seed}",
         frame_of_reference_uid=grid.frame_of_reference_uid,
         number=number,
-        description=f"{_WORDS.get(acquisition, 'sag')} {contrast.value}",
+        description=f"{_WORDS[acquisition]} {contrast.value}",
         contrast=contrast,
         plane=_PLANES[acquisition],
         region="LSPINE",

@@ -13,7 +13,8 @@ import numpy as np
 from spinemri.norms import threshold
 from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis.canal import disc_s, sac_profile
-from spinemri.synthesis.fragments import curvilinear, fragment_face, half_width, wall_ends
+from spinemri.synthesis.canvas import curvilinear
+from spinemri.synthesis.fragments import fragment_face, half_width, wall_ends
 from spinemri.synthesis.truth import INSET, height_loss, heights
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def _narrowing(subject: Subject, curve: Curve, index: int, points: Array) -> NDA
     """Whether points lie in the disc that narrows the sac from the front, as it is painted."""
     if all(n.index != index for n in subject.pathology.narrowings):
         return np.zeros(points.shape[:-1], dtype=bool)
-    s, f = curvilinear(curve, points)
+    _, s, f = curvilinear(curve, points)
     profile = sac_profile(subject, curve)
     lost, border, diameter = (
         np.interp(s, curve.s, values) for values in (profile.lost, profile.anterior_border, profile.diameter)
@@ -182,7 +183,7 @@ def _narrowing(subject: Subject, curve: Curve, index: int, points: Array) -> NDA
 
 
 def _in_sac(subject: Subject, curve: Curve, points: Array) -> NDArray[np.bool_]:
-    s, f = curvilinear(curve, points)
+    _, s, f = curvilinear(curve, points)
     profile = sac_profile(subject, curve)
     border, diameter = (np.interp(s, curve.s, v) for v in (profile.anterior_border, profile.diameter))
     return np.asarray((f < border) & (f > border - diameter))

@@ -102,6 +102,17 @@ def test_folders_of_volumes_are_studies_beside_dicom_but_not_within_it(tmp_path)
     assert [len(source.files) for source in found] == [5, 2, 1]
 
 
+def test_a_volume_that_is_only_a_dangling_link_does_not_double_its_folder(tmp_path):
+    """As git-annex and DataLad leave them where the content was not fetched."""
+    series(tmp_path / "dicom", "1.2.1", 2)
+    for folder in ("fetched", "pointers"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "18_t2.nii.gz").symlink_to(tmp_path / "absent")
+    volume(tmp_path / "fetched" / "17_t2.nii.gz")
+    faults = [(source.place, bool(source.fault)) for source in find_sources(tmp_path, OPTIONS)]
+    assert faults == [("dicom", False), ("fetched/17_t2.nii.gz", False), ("pointers", True)]
+
+
 def test_a_folder_in_which_every_image_is_damaged_is_found_with_its_fault(tmp_path):
     series(tmp_path / "sound", "1.2.1", 2)
     for path in series(tmp_path / "broken", "1.2.2", 2):

@@ -240,6 +240,9 @@ def test_files_that_are_gone_or_exchanged_are_refused_in_one_line(tmp_path):
     moved.save_as(path)
     with pytest.raises(OutputError, match=r"series 2: a file of it holds another image"):
         write_seg(case, tmp_path)
+    path.write_text("a letter")
+    with pytest.raises(OutputError, match=r"series 2: a file of it is no DICOM image any more"):
+        write_seg(case, tmp_path)
     path.unlink()
     with pytest.raises(OutputError, match="series 2: a file of it cannot be read any more") as refused:
         write_seg(case, tmp_path)

@@ -8,12 +8,14 @@ import numpy as np
 import pydicom
 import pytest
 
+from spinemri.anatomy import Level, StructureKind
 from spinemri.codes import TABLE, UNITS, measurement_code
 from spinemri.finding import Certainty, Finding
-from spinemri.measurement import Status
+from spinemri.measurement import Measurement, Status
 from spinemri.report.dicom_seg import write_seg
 from spinemri.report.dicom_sr import write_sr
 from spinemri.series import SeriesFile
+from spinemri.spine import Spine
 from tests.dicom.series_builder import SeriesWriter
 from tests.report import dicom_phantom as phantom
 from tests.report.dicom_phantom import ORIENTATIONS
@@ -241,6 +243,32 @@ def test_a_study_of_which_nothing_is_said_still_makes_a_report(tmp_path):
     write_sr(replace(case, analysis=nothing, lesion_masks=()), tmp_path)
     (group,) = groups(pydicom.dcmread(tmp_path / "measurements.dcm"))
     assert beneath(group, "Tracking Identifier")[0].TextValue == "study"
+    assert faults(tmp_path / "measurements.dcm") == []
+
+
+def test_an_angle_between_distant_levels_lies_at_both_and_few_vertebrae_are_no_examined_region(tmp_path):
+    case = phantom.case_of(phantom.series_of(tmp_path / "source", ORIENTATIONS["axial"]))
+    first = case.analysis.spine.vertebrae[0]
+    levels = [Level(name) for name in ("T9", "T10", "T11", "T12", "L1", "L2", "L3", "L4", "L5", "S1")]
+    basis = first.assignment
+    spine = Spine(
+        vertebrae=tuple(
+            first.model_copy(update={"assignment": basis.model_copy(update={"level": level})}) for level in levels
+        )
+    )
+    angle = Measurement(
+        id="L1-S1.lumbar_lordosis", name="lumbar_lordosis", kind=StructureKind.VERTEBRAL_BODY, level=Level("L1"),
+        lower=Level("S1"), value=-41.0, unit="deg",
+    )  # fmt: skip
+    said = case.analysis.model_copy(update={"spine": spine, "measurements": (angle,), "findings": ()})
+    write_sr(replace(case, analysis=said), tmp_path)
+    report = pydicom.dcmread(tmp_path / "measurements.dcm")
+    (group,) = groups(report)
+    sites = [item.ConceptCodeSequence[0].CodeMeaning for item in beneath(group, "Finding Site")]
+    assert sites == ["L1 vertebra", "S1 vertebra"]
+    assert beneath(group, "Finding")[0].ConceptCodeSequence[0].CodeMeaning == "Vertebra"
+    procedure = [i.ConceptCodeSequence[0].CodeValue for i in items(report) if name_of(i) == "Procedure reported"]
+    assert procedure == ["24968-0"]  # lumbar; four thoracic vertebrae come with most of these
     assert faults(tmp_path / "measurements.dcm") == []
 
 

@@ -13,6 +13,7 @@ import pytest
 from spinemri.errors import OutputError
 from spinemri.report.table_files import FILE_NAME, to_table, write_parquet
 from spinemri.report.tables import COLUMNS, NUMBERS, measurements_csv, number
+from spinemri.report.write import formats_named
 
 
 def test_rows_and_columns_are_those_of_the_csv_file(lesion_case, tmp_path):
@@ -52,4 +53,7 @@ def test_without_pyarrow_the_extra_is_named(case, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(OutputError, match=r"needs pyarrow.*'spinemri\[parquet\]'"):
         write_parquet(case, tmp_path)
+    for asked in ("parquet", "all"):  # before the long work, too
+        with pytest.raises(OutputError, match="needs pyarrow"):
+            formats_named(asked)
     assert not list(tmp_path.iterdir())

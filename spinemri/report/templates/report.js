@@ -80,7 +80,7 @@
     }
     const row = $(`.vertebra[data-level="${level}"]`);
     const status = $("#view-status");
-    if (!row || !status) return;
+    if (!row) return;
     const found = $$(".found a", row).map((item) => item.textContent.trim()).join("; ");
     const name = document.createElement("b");
     name.textContent = level;
@@ -447,7 +447,7 @@
 
   function valueOf(row, column) {
     const cell = row.cells[column];
-    const text = (cell?.dataset.sort ?? cell?.textContent ?? "").trim().replace("−", "-");
+    const text = (cell?.textContent ?? "").trim().replace("−", "-");
     const number = /^-?\d+(\.\d+)?/.exec(text);
     return { text, number: number ? Number(number[0]) : null, empty: text === "" || text === "–" };
   }

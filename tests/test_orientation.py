@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from spinemri.report.planes import Frame, frame_of, letters, oriented, reading_plane
+from spinemri.orientation import Frame, frame_of, letters, oriented, reading_plane
 from spinemri.series import Plane
 from tests.report.three_planes import grid
 from tests.strategies import geometries

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from spinemri.geometry import AXIS_LETTERS
 from spinemri.series import Plane
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ _READ = {  # world axis across the slices, to the right with its sign, down with
     Plane.CORONAL: (1, 0, 1, 2, -1),
     Plane.AXIAL: (2, 0, 1, 1, 1),
 }
-_LETTERS = (("R", "L"), ("A", "P"), ("I", "S"))
 _NAMED_FROM = 0.3  # cosine from which a second direction is named at an edge: 17 degrees
 
 _Voxel = TypeVar("_Voxel", bound=np.generic)
@@ -109,7 +109,7 @@ def letters(direction: NDArray[np.float64]) -> str:
     unit = direction / np.linalg.norm(direction)
     order = [int(axis) for axis in np.argsort(-np.abs(unit), kind="stable")]
     named = [axis for axis in order[:2] if axis == order[0] or abs(unit[axis]) > _NAMED_FROM]
-    return "".join(_LETTERS[axis][int(unit[axis] > 0)] for axis in named)
+    return "".join(AXIS_LETTERS[axis][int(unit[axis] > 0)] for axis in named)
 
 
 def _plane_of(geometry: Geometry) -> Plane:
