@@ -13,10 +13,11 @@ from spinemri.finding import Finding
 from spinemri.lesion import Lesion, MarrowScreen
 from spinemri.measurement import Measurement
 from spinemri.quality import SeriesQuality
+from spinemri.review import AppliedReview
 from spinemri.series import Series, Skipped
 from spinemri.spine import Spine, VertebraAlignment
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 
 class SeriesRecord(BaseModel):
@@ -43,11 +44,26 @@ class Provenance(BaseModel):
     lesion_model_version: str = ""
     lesion_model_sha256: str = ""
     norms_sha256: str = Field(default="", description="checksum of the table of norms and thresholds")
+    input_sha256: str = Field(
+        default="",
+        description="checksum of voxels and grids of the series that were used, equal in every run",
+    )
     parameters: dict[str, Any] = Field(default_factory=dict)
     libraries: dict[str, str] = Field(default_factory=dict)
     device: str = "cpu"
     created: str = Field(description="ISO 8601, UTC")
     seconds: dict[str, float] = Field(default_factory=dict, description="time per stage")
+
+    @property
+    def made_with(self) -> str:
+        """Software, models and options that names of levels and ids of lesions hang on."""
+        models = (
+            (self.model, self.model_version, self.model_sha256),
+            (self.lesion_model, self.lesion_model_version, self.lesion_model_sha256),
+        )
+        named = [f"{name} {version} ({sha256[:12]})" for name, version, sha256 in models if name]
+        options = [f"{name} {value}" for name, value in sorted(self.parameters.items())]
+        return ", ".join([f"{self.software} {self.version}", *named, *options])
 
 
 class Analysis(BaseModel):
@@ -70,6 +86,7 @@ class Analysis(BaseModel):
     lesions: tuple[Lesion, ...] = Field(default=(), description="focal marrow changes, most probable tumour first")
     measurements: tuple[Measurement, ...] = ()
     findings: tuple[Finding, ...] = ()
+    review: AppliedReview | None = Field(default=None, description="what a person changed; None: nobody did")
     warnings: tuple[str, ...] = ()
     provenance: Provenance
 

@@ -118,6 +118,7 @@ class Lesion(BaseModel):
     centre: tuple[float, float, float] = Field(description="centroid, LPS mm")
     probability: float = Field(ge=0, le=1, description="that this is a lesion, calibrated on simulated lesions")
     shares: dict[MarrowChange, float] = Field(min_length=1, description="share of the evidence per kind, largest first")
+    confirmed: bool = Field(default=False, description="a person has accepted it in a review")
 
     @property
     def kind(self) -> MarrowChange:

@@ -10,11 +10,9 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from spinemri.analysis import Analysis, Provenance, token
+from spinemri.analysis import Analysis, token
 from spinemri.assess.case import Facts, assess_case
 from spinemri.assess.screen import failures, screened
 from spinemri.case import Case
@@ -28,8 +26,11 @@ from spinemri.measure.marrow import MarrowCase, measure_marrow
 from spinemri.measure.quality import measure_quality
 from spinemri.measure.study import measure
 from spinemri.merge import merge, parts
-from spinemri.norms import NORMS_SHA256
+from spinemri.provenance import provenance_of
 from spinemri.register import align_series
+from spinemri.revise.identity import check_review, remarks
+from spinemri.revise.reading import revise
+from spinemri.revise.verdicts import judged
 from spinemri.segment.anatomy import segment_anatomy
 from spinemri.segment.bundle import file_sha256
 from spinemri.segment.lesion_model import load_lesion_model
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from spinemri.dicom.study import LoadedStudy
     from spinemri.image import Image
     from spinemri.labels.study import StudyLabels
+    from spinemri.review import Review
     from spinemri.segment.lesion_predictor import LesionPredictor
     from spinemri.segment.lesions import MarrowView
     from spinemri.segment.predictor import Predictor
@@ -54,7 +56,6 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int, int], None]
 
-_LIBRARIES = ("pydicom", "highdicom", "SimpleITK", "numpy", "scipy", "torch", "monai")
 NO_LESION_MODEL = "marrow was not assessed: no lesion model was loaded"
 
 
@@ -72,6 +73,7 @@ class Options:
     token_key : salt of the tokens; the same key gives the same tokens. None draws a new one.
     clinical : what the user says of the patient (``read_clinical``)
     labels, labels_from : masks by others that stand in for the network's, and the scheme of their numbers
+    review : a person's verdicts on an earlier analysis of the same images (``read_review``), applied to this one
 
     Raises
     ------
@@ -89,6 +91,7 @@ class Options:
     clinical: Clinical | None = None
     labels: tuple[Path, ...] = ()
     labels_from: str | None = None
+    review: Review | None = None
 
     def __post_init__(self) -> None:
         _ = self.named  # a typing error is told before the work begins
@@ -98,6 +101,12 @@ class Options:
     def named(self) -> Anchor | None:
         """The anchor, parsed."""
         return Anchor.parse(self.anchor) if self.anchor is not None else None
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """What was chosen of that on which names and numbers hang."""
+        chosen = {"anchor": self.anchor, "contrast": self.contrast}
+        return {name: str(value) for name, value in chosen.items() if value is not None}
 
     def stand_in(self, uid: str | None) -> str | None:
         """What a UID of a file became when the study was read; None when that cannot be told."""
@@ -163,15 +172,16 @@ def read_study(folder: Path, options: Options | None = None, progress: Progress 
     Raises
     ------
     InputError
-        Nothing usable, or several patients.
+        Nothing usable, or several patients, or a review of other images.
     SeriesError
         No usable series can be loaded.
     """
     options = options or Options()
     loaded = load_study(folder, options.patient, options.contrast, progress or _silent)
-    if options.keep_identifiers:
-        return with_identifiers(loaded)
-    return with_tokens(loaded, options.token_key or secrets.token_bytes(32))
+    kept = options.keep_identifiers
+    known = with_identifiers(loaded) if kept else with_tokens(loaded, options.token_key or secrets.token_bytes(32))
+    check_review(options.review, known.images, known.study.study_uid)
+    return known
 
 
 def infer(
@@ -212,20 +222,28 @@ def finish(
     options: Options | None = None,
     progress: Progress | None = None,
 ) -> Case:
-    """Measurements and findings of what the networks saw."""
+    """Measurements and findings of what the networks saw, and of what a review makes of it.
+
+    Raises
+    ------
+    InputError
+        The review's level names contradict each other.
+    """
     report, options = progress or _silent, options or Options()
     start = time.perf_counter()
     report("measuring", 0, 1)
-    spine, segmentations, marrow = reading.spine, reading.segmentations, reading.marrow
-    quality = measure_quality(loaded.images, segmentations, spine, reading.alignments)
+    seen = revise(reading, loaded.images, options.review)
+    spine, segmentations, marrow = seen.spine, seen.segmentations, seen.marrow
+    quality = measure_quality(loaded.images, segmentations, spine, seen.alignments)
     measurements = measure(spine, loaded.images, segmentations, quality)
     lesions, masks = (marrow.lesions, marrow.masks) if marrow else ((), ())
     screen = screened(marrow.screen, quality, marrow.series) if marrow else MarrowScreen(warnings=(NO_LESION_MODEL,))
-    measurements += measure_marrow(MarrowCase(spine, loaded.images, segmentations, reading.alignments, lesions, masks))
+    measurements += measure_marrow(MarrowCase(spine, loaded.images, segmentations, seen.alignments, lesions, masks))
     facts = Facts(spine, [image.series for image in loaded.images], [s for s, _ in loaded.refused], options.clinical)
-    findings = assess_case(measurements, lesions, screen, facts)
+    told = judged(seen, measurements, lambda known: assess_case(known, lesions, screen, facts))
     report("measuring", 1, 1)
     seconds = {**loaded.seconds, **reading.seconds, "measure": time.perf_counter() - start}
+    made = provenance_of(networks, loaded.images, {**options.parameters, **reading.labels}, seconds)
     analysis = Analysis(
         patient=loaded.patient,
         study=loaded.study.study_uid,
@@ -235,14 +253,15 @@ def finish(
         series=loaded.records(parts(spine, loaded.images)),
         skipped=loaded.skipped,
         spine=spine,
-        alignments=reading.alignments,
+        alignments=seen.alignments,
         quality=quality,
         marrow=screen,
         lesions=lesions,
-        measurements=measurements,
-        findings=findings,
-        warnings=(*loaded.warnings, *reading.warnings, *failures(quality)),
-        provenance=_provenance(networks, options, reading, seconds),
+        measurements=told.measurements,
+        findings=told.findings,
+        review=told.review,
+        warnings=(*loaded.warnings, *seen.warnings, *failures(quality), *remarks(told.review, made)),
+        provenance=made,
     )
     return Case(analysis, loaded.images, segmentations, masks)
 
@@ -320,34 +339,6 @@ def lesion_predictor(model: str | Path | None = None, device: str = "auto") -> L
 def load_networks(device: str = "auto", threads: int | None = None) -> Networks:
     """The bundled models on a device. Raises ModelError as ``default_predictor`` does."""
     return Networks(default_predictor(None, device, threads), lesion_predictor(None, device))
-
-
-def _provenance(networks: Networks, options: Options, reading: Reading, seconds: dict[str, float]) -> Provenance:
-    model, lesions = (network.model if network else None for network in (networks.anatomy, networks.lesions))
-    parameters = {"anchor": options.anchor, "contrast": options.contrast, **reading.labels}
-    return Provenance(
-        software="spinemri",
-        version=_version_of("spinemri"),
-        model=model.name if model else "",
-        model_version=model.version if model else "",
-        model_sha256=model.sha256 if model else "",
-        lesion_model=lesions.name if lesions else "",
-        lesion_model_version=lesions.version if lesions else "",
-        lesion_model_sha256=lesions.sha256 if lesions else "",
-        norms_sha256=NORMS_SHA256,
-        parameters={name: str(value) for name, value in parameters.items() if value is not None},
-        libraries={name: _version_of(name) for name in _LIBRARIES},
-        device=str(networks.anatomy.device) if networks.anatomy else "cpu",
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        seconds={stage: round(spent, 3) for stage, spent in seconds.items()},
-    )
-
-
-def _version_of(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def _silent(stage: str, done: int, total: int) -> None:

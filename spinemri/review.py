@@ -1,18 +1,31 @@
 """A reader's verdicts on one analysis: which level names, lesions and findings hold, and what is right instead.
 
-A review belongs to one analysis of one study and says which; it must not be applied to another one. It holds no voxels
-and no identifier beyond the study's token. Who judged is written only if the reader writes it.
+A review belongs to one analysis of one study and says which; it must not be applied to another one. The study's token
+differs between runs with different keys, so the images themselves are named too, by a checksum; vertebrae and lesions
+are named by their place in the patient, for their names may differ between versions. A review holds no voxels and no
+identifier beyond the token. Who judged is written only if the reader writes it.
 """
 
 from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from spinemri.anatomy import Level
+from spinemri.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_SHOWN = 60  # characters of a key that a message repeats
+
+FINDING_REJECTED = "review:finding_rejected"
+"""Flag of a measurement on which a finding rests that a reader rejected."""
+
+Point = tuple[float, float, float]
 
 REVIEW_VERSION: Literal["1.0"] = "1.0"
 
@@ -34,7 +47,7 @@ class Verdict(StrEnum):
 
 
 class ReviewedAnalysis(BaseModel):
-    """The analysis that was read: the study's token as in ``report.json``, what made it, and when."""
+    """The analysis that was read: study and images, what made it and when, and where its vertebrae and lesions lie."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,6 +55,10 @@ class ReviewedAnalysis(BaseModel):
     software: str = Field(min_length=1)
     version: str = Field(min_length=1, description="of the software")
     created: str = Field(min_length=1, description="'provenance.created' of report.json: ISO 8601, UTC")
+    input_sha256: str = Field(default="", description="'provenance.input_sha256' of report.json")
+    made_with: str = Field(default="", description="software, models and options that level names and lesions hang on")
+    levels: dict[str, Point] = Field(default_factory=dict, description="level name: centre of its body, LPS mm")
+    lesions: dict[str, Point] = Field(default_factory=dict, description="lesion id: its centre, LPS mm")
 
 
 class Decision(BaseModel):
@@ -56,6 +73,11 @@ class Decision(BaseModel):
     text: str = Field(default="", max_length=2000, description="the right wording, or why")
     time: AwareDatetime = Field(description="when the verdict was given, ISO 8601 with time zone")
 
+    @property
+    def level_judged(self) -> Level:
+        """The level name that is judged. Raises LevelError where the verdict is about something else."""
+        return Level.parse(self.id)
+
     @model_validator(mode="after")
     def _says_what_is_right(self) -> Decision:
         if self.target is Target.LEVEL:
@@ -64,13 +86,18 @@ class Decision(BaseModel):
             raise ValueError(f"{self.id}: a level is given, but only a corrected level name or lesion takes one")
         if self.verdict is Verdict.CORRECT and self.target is Target.LEVEL and self.level is None:
             raise ValueError(f"{self.id}: a corrected level name needs its level")
+        if self.target is Target.LEVEL and self.level is not None and self.level.is_relative:
+            raise ValueError(f"{self.id}: {self.level} is a relative name, a corrected one must be true, such as T12")
         if self.verdict is Verdict.CORRECT and self.level is None and not self.text.strip():
             raise ValueError(f"{self.id}: a correction needs a level or a text")
         return self
 
 
 class Review(BaseModel):
-    """Every verdict of one reader on one analysis. What is not named was not judged; it is not taken for accepted."""
+    """Every verdict of one reader on one analysis. What is not named was not judged; it is not taken for accepted.
+
+    ``earlier`` is the review that had been applied to the analysis that was read: it is applied first.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -79,6 +106,12 @@ class Review(BaseModel):
     reviewer: str = Field(default="", max_length=200, description="as the reader wrote it; may be empty")
     comment: str = Field(default="", max_length=5000, description="on the whole study")
     decisions: tuple[Decision, ...] = ()
+    earlier: Review | None = None
+
+    @property
+    def in_turn(self) -> tuple[Review, ...]:
+        """The earlier reviews, the first one first, then this one."""
+        return (*(self.earlier.in_turn if self.earlier else ()), self)
 
     @model_validator(mode="after")
     def _judged_once(self) -> Review:
@@ -89,6 +122,52 @@ class Review(BaseModel):
                 raise ValueError(f"{decision.target.value} {decision.id}: judged twice")
             seen.add(key)
         return self
+
+
+class Outcome(BaseModel):
+    """What became of one verdict."""
+
+    model_config = ConfigDict(frozen=True)
+
+    decision: Decision
+    now: str = Field(default="", description="level, lesion or finding id in this analysis; '' where it is gone")
+    was: str = Field(default="", description="what the software had said")
+    reason: str = Field(default="", description="why it could not be applied; '' when it was")
+
+
+class AppliedReview(BaseModel):
+    """A review as it was applied, and what it changed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    review: Review
+    levels: tuple[tuple[Level, Level | None], ...] = Field(
+        default=(),
+        description="levels that have another name now: what the software called them, and their name now",
+    )
+    outcomes: tuple[Outcome, ...] = Field(default=(), description="of every verdict, the earlier reviews' first")
+
+
+def read_review(path: Path) -> Review:
+    """The review in a JSON file.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read or is no review; the message names the file and what is wrong, and repeats no value.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InputError(f"review file {path.name}: cannot be read ({why})") from error
+    try:
+        return Review.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part + 1) if isinstance(part, int) else part for part in first["loc"])[:_SHOWN]
+        what = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"review file {path.name}: {f'{where}: ' if where else ''}{what}") from error
 
 
 def review_schema() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -96,3 +96,24 @@ class Segmentation:
         """The vertebral body of a level, or None when this series does not show it."""
         wanted = Structure(StructureKind.VERTEBRAL_BODY, level)
         return wanted if wanted in self.structures.values() else None
+
+    def renamed(self, levels: Mapping[Level, Level]) -> Segmentation:
+        """The same masks under new names; structures of levels that are not among ``levels`` are wiped.
+
+        A disc whose lower level has no new name keeps that of its upper one.
+        """
+        table = np.zeros(max([0, *self.structures]) + 1, dtype=np.uint8)
+        structures: dict[int, Structure] = {}
+        for value, old in self.structures.items():
+            if old.level is not None and old.level not in levels:
+                continue
+            new = _renamed(old, levels)
+            table[value] = label_value(new)
+            structures[label_value(new)] = new
+        cut = frozenset(_renamed(s, levels) for s in self.cut if s.level in levels)
+        return replace(self, voxels=table[self.voxels], structures=structures, cut=cut)
+
+
+def _renamed(structure: Structure, levels: Mapping[Level, Level]) -> Structure:
+    level = levels[structure.level] if structure.level is not None else None
+    return Structure(structure.kind, level, levels.get(structure.lower) if structure.lower is not None else None)

@@ -24,6 +24,7 @@ ROWS = (
     ("cli", "__main__"),
     ("batch", "training", "evaluate", "compare"),
     ("pipeline",),
+    ("provenance", "revise"),
     ("dicom", "segment", "measure", "assess", "report", "labels", "synthesis"),
     ("merge", "register", "read", "plot"),
     ("resample",),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spinemri.assess.marrow import DIFFUSE, SURE_FROM
+from spinemri.assess.marrow import DIFFUSE, is_sure
 from spinemri.finding import Certainty, Finding
 from spinemri.norms import source_of, threshold
 
@@ -44,7 +44,7 @@ def count_finding(evidence: Evidence) -> Finding:
         f"Tumour-like lesions: {len(lesions)} ({', '.join(parts)}); {_by_region(evidence)}{more}. A count and no "
         "prognosis; a study of the spine without diffusion gives no response category (MY-RADS, MET-RADS)."
     )
-    sure = any(lesion.probability >= SURE_FROM for lesion in lesions)
+    sure = any(is_sure(lesion) for lesion in lesions)
     return Finding(
         levels=tuple(dict.fromkeys(level for lesion in lesions for level in lesion.levels)),
         grade="diffuse, not countable" if hidden else str(len(lesions)),

@@ -57,6 +57,11 @@ def assess_marrow(
     return (diffuse, involvement_finding(suspicious, screen, diffuse, possible), *findings)
 
 
+def is_sure(lesion: Lesion) -> bool:
+    """Whether a lesion is called present rather than possible: it is probable enough, or a person has accepted it."""
+    return lesion.confirmed or lesion.probability >= SURE_FROM
+
+
 def diffuse_finding(measurements: Mapping[str, Measurement], screen: MarrowScreen) -> Finding:
     """Whether the marrow is changed as a whole."""
     common = {"id": DIFFUSE, "kind": DIFFUSE, "rule": DIFFUSE_RULE, "source": DIFFUSE_SOURCE}
@@ -137,7 +142,7 @@ def involvement_finding(
         )
         text = f"No tumour-like lesion detected {size} in {count} vertebrae on {sequences}.{hidden}"
         return Finding(certainty=Certainty.ABSENT, statement=text, evidence=(), **common)
-    sure = any(lesion.probability >= SURE_FROM for lesion in suspicious)
+    sure = any(is_sure(lesion) for lesion in suspicious)
     regions = _by_region(involved, looked)
     text = (
         f"{len(involved)} of {count} vertebrae assessed hold tumour-like lesions ({regions}), on {sequences}.{hidden}"
@@ -172,7 +177,7 @@ def _lesion_finding(
         levels=lesion.levels,
         side=lesion.side,
         cause=entities[0].kind.value,
-        certainty=Certainty.PRESENT if lesion.probability >= SURE_FROM else Certainty.BORDERLINE,
+        certainty=Certainty.PRESENT if is_sure(lesion) else Certainty.BORDERLINE,
         statement=_statement(lesion, signs, entities, measurements),
         evidence=own,
         rule=RULE,
@@ -197,7 +202,8 @@ def _statement(
     also = f"; not distinguishable here or to be considered: {', '.join(more)}" if more else ""
     gaps = f" Not measured: {', '.join(signs.not_measured)}." if signs.not_measured else ""
     single = " Seen on one sequence only, not confirmed on a second." if len(signs.contrasts) < 2 else ""
-    return f"{', '.join(part for part in parts if part)}. {verdict}{also}.{gaps}{single}"
+    confirmed = " Confirmed by a person." if lesion.confirmed else ""
+    return f"{', '.join(part for part in parts if part)}. {verdict}{also}.{gaps}{single}{confirmed}"
 
 
 def _place_and_size(lesion: Lesion, measurements: Mapping[str, Measurement]) -> str:

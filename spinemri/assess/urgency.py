@@ -14,7 +14,7 @@ from spinemri.assess.cord import compression_certainty
 from spinemri.assess.fracture import BORDERLINE_WITHIN, FRACTURE_FROM_PCT
 from spinemri.assess.fracture_cause import MALIGNANT_FROM, fracture_causes
 from spinemri.assess.infection import discitis_features
-from spinemri.assess.marrow import SURE_FROM
+from spinemri.assess.marrow import is_sure
 from spinemri.assess.places import head_to_foot
 from spinemri.assess.stability import UNSTABLE_FROM, sins_scores
 from spinemri.clinical import Answer
@@ -206,7 +206,7 @@ def metastases_flag(evidence: Evidence) -> Finding:
     levels = _levels_of(lesions)
     told = "no cancer is known" if known is Answer.NO else "no cancer history is given"
     text = f"{', '.join(map(str, levels))}; {told}"
-    sure = any(lesion.probability >= SURE_FROM for lesion in lesions)
+    sure = any(is_sure(lesion) for lesion in lesions)
     return _raised(METASTASES, text, [f"{v.id}.lesion_volume" for v in lesions], levels, sure=sure)
 
 

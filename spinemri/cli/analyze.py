@@ -28,6 +28,9 @@ def command(
     clinical: Annotated[
         Path | None, typer.Option(help="JSON file with pain, known cancer, the question asked; no names in it.")
     ] = None,
+    review: Annotated[
+        Path | None, typer.Option(help="Verdicts exported from an earlier report.html of these images, to be applied.")
+    ] = None,
     labels: Annotated[
         list[Path] | None, typer.Option(help="Mask by another tool, NIfTI or DICOM SEG, in place of ours; repeatable.")
     ] = None,
@@ -65,17 +68,20 @@ def command(
     from spinemri.cli.token_key import token_key as read_key
     from spinemri.clinical import read_clinical
     from spinemri.report.write import check_sources, check_writable, formats_named, write
+    from spinemri.review import read_review
 
     check_writable(out, overwrite=overwrite)
     wanted = formats_named(formats)
     said = read_clinical(clinical) if clinical else None
+    verdicts = read_review(review) if review else None
     key = None if keep_identifiers else read_key(token_key, out)
     from spinemri.pipeline import Networks, Options, default_predictor, finish, infer, lesion_predictor, read_study
 
     masks = tuple(labels or ())
     if labels_only and not masks:
         raise InputError("--labels-only without --labels: nothing would be measured")
-    options = Options(patient, contrast_named(contrast), anchor, keep_identifiers, key, said, masks, labels_from)
+    chosen = (patient, contrast_named(contrast), anchor, keep_identifiers, key, said, masks, labels_from)
+    options = Options(*chosen, review=verdicts)
     with progress_bar() as update:
         loaded = read_study(folder, options, update)
         check_sources(wanted, loaded.images)

@@ -24,6 +24,7 @@ from spinemri.report.fhir_codes import (
 )
 from spinemri.report.fhir_observations import finding_observations, lesion_observations, measurement_observations
 from spinemri.report.narrative import narrate
+from spinemri.report.reviewed import disclaimer
 from spinemri.report.text import to_text
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _device(analysis: Analysis) -> Resource:
         "deviceName": [{"name": made.software, "type": "model-name"}],
         "type": {"text": phrases.SUBTITLE},
         "version": versions,
-        "note": [{"text": phrases.DISCLAIMER_TEXT}],
+        "note": [{"text": disclaimer(analysis)}],
     }
 
 

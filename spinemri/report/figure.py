@@ -21,6 +21,7 @@ from spinemri.report.narrative import HEIGHT_LOSS_REPORTED_PCT, reported_finding
 from spinemri.report.sentences import level_ranges
 from spinemri.report.statements import NARROWING_KIND
 from spinemri.report.tables import HEIGHT_LOSS, HEIGHTS, SAC_AP, measured, named
+from spinemri.review import FINDING_REJECTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,9 +101,10 @@ def _shown_width(analysis: Analysis) -> Measurement | None:
 
 
 def _deformed(analysis: Analysis) -> dict[Level | None, Measurement]:
-    """Height loss of the bodies that lost a fifth or more."""
+    """Height loss of the bodies that lost a fifth or more, unless a reader rejected that."""
     losses = measured(named(analysis, HEIGHT_LOSS))
-    return {m.level: m for m in losses if (m.value or 0.0) >= HEIGHT_LOSS_REPORTED_PCT}
+    kept = (m for m in losses if FINDING_REJECTED not in m.flags)
+    return {m.level: m for m in kept if (m.value or 0.0) >= HEIGHT_LOSS_REPORTED_PCT}
 
 
 def _marked(analysis: Analysis) -> dict[Level, str]:

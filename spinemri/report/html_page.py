@@ -25,6 +25,7 @@ from spinemri.report.narrative import narrate
 from spinemri.report.page_places import place_of, start
 from spinemri.report.page_review import review_groups, review_identity
 from spinemri.report.page_tables import grid_text, page_row, page_shift
+from spinemri.report.reviewed import disclaimer
 from spinemri.report.spine_map import map_key, spine_map
 from spinemri.report.tables import level_rows
 from spinemri.report.text import unbroken
@@ -72,6 +73,7 @@ def to_html(case: Case) -> str:
             figures=[sagittal_figure(case, series, image, mask) for series, image, mask in shown],
             lesions=lesion_section(case),
             printed_cards=_PRINTED_CARDS,
+            disclaimer=disclaimer(analysis),
             **_told(analysis),
         )
     )

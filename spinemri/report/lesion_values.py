@@ -102,6 +102,12 @@ def place_text(analysis: Analysis, lesion: Lesion) -> str:
     return words.PLACE.format(levels=levels_text(analysis, lesion), side=lesion.side).strip()
 
 
+def probability_text(lesion: Lesion) -> str:
+    """'83 %', and whether a person has confirmed the lesion."""
+    text = f"{100 * lesion.probability:.0f} %"
+    return words.CONFIRMED.format(probability=text) if lesion.confirmed else text
+
+
 def quantity(measurement: Measurement | None) -> str:
     """'21 mm', '2.4 cm³', '38 %'; '' without a value."""
     if measurement is None or measurement.value is None:

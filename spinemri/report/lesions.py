@@ -25,11 +25,13 @@ from spinemri.report.lesion_values import (
     levels_text,
     looks_benign,
     named_kinds,
+    probability_text,
     quantity,
     sequence_name,
     values_of,
 )
 from spinemri.report.marrow import lesion_sentence, screen_sentence
+from spinemri.report.reviewed import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -161,11 +163,11 @@ def _card(case: Case, lesion: Lesion) -> LesionCard:
         colour=plot.level_colour(lesion.level),
         tone=_tone(analysis, lesion),
         size=quantity(values.get(DIAMETER)),
-        probability=f"{100 * lesion.probability:.0f} %",
+        probability=probability_text(lesion),
         bar=round(100 * lesion.probability, 1),
         kinds=tuple(Share(kind.value, f"{100 * share:.0f} %", round(100 * share, 1)) for kind, share in kinds),
         facts=tuple(fact for fact in _facts(analysis, lesion, values) if fact.items),
-        sentence=lesion_sentence(analysis, lesion),
+        sentence=beside(analysis, lesion_sentence(analysis, lesion)),
         pictures=lesion_pictures(case, lesion),
     )
 
@@ -221,7 +223,7 @@ def _row(analysis: Analysis, lesion: Lesion, common: Mapping[str, tuple[str, ...
         colour=plot.level_colour(lesion.level),
         tone=_tone(analysis, lesion),
         sizes=tuple(quantity(values.get(name)) or phrases.EMPTY for name in (DIAMETER, VOLUME, BODY_SHARE)),
-        probability=f"{100 * lesion.probability:.0f} %",
+        probability=probability_text(lesion),
         kinds=kinds_text(lesion),
         ratios=tuple(_ratio(values.get(name)) for name in words.LESION_ROW_REFERENCES),
         remark="; ".join(_gap(analysis, reason, names) for reason, names in own.items() if names) or phrases.EMPTY,

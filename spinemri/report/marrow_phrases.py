@@ -29,6 +29,7 @@ LESION = "{place}: marrow change{size}; {kinds}; probability {probability:.0f} %
 LESION_SIZE = " of {size}"
 CALIBRATED = "calibrated on simulated lesions"
 PLACE = "{levels} {side}"
+CONFIRMED = "{probability}, confirmed"
 
 NAMES = {
     "lesion_volume": "volume",

@@ -38,6 +38,7 @@ from spinemri.report.oncology import (
     protocol_impression,
     urgent_section,
 )
+from spinemri.report.reviewed import review_section, with_words
 from spinemri.report.sentences import Section, Sentence, ids, level_ranges, place_ranges
 from spinemri.report.statements import (
     HEIGHT_LOSS_KIND,
@@ -49,6 +50,7 @@ from spinemri.report.statements import (
     said_with_height_loss,
 )
 from spinemri.report.tables import HEIGHT_LOSS, SAC_AP, measured, named, sac_losses
+from spinemri.review import FINDING_REJECTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -70,7 +72,10 @@ _NO_GRADE = "none"  # normal, though its interval reaches across the limit
 
 @dataclass(frozen=True)
 class Narrative:
-    """The sections of a report; ``sections`` yields them in the order in which they are read."""
+    """The sections of a report; ``sections`` yields them in the order in which they are read.
+
+    ``review`` says what a person changed; None where nobody did.
+    """
 
     urgent: Section
     examination: Section
@@ -79,13 +84,15 @@ class Narrative:
     findings: Section
     impression: Section
     not_assessed: Section
+    review: Section | None = None
 
     @property
     def sections(self) -> tuple[Section, ...]:
         """Every section in order, those without data of ours (indication, comparison) included."""
         comparison = Section(phrases.COMPARISON, (Sentence(phrases.COMPARISON_NONE),))
         before = (self.urgent, self.examination, self.indication, self.technique, comparison)
-        return (*before, self.findings, self.impression, self.not_assessed)
+        changed = (self.review,) if self.review else ()
+        return (*before, self.findings, self.impression, *changed, self.not_assessed)
 
 
 def narrate(analysis: Analysis) -> Narrative:
@@ -93,13 +100,14 @@ def narrate(analysis: Analysis) -> Narrative:
     reported = reported_findings(analysis)
     nothing = phrases.URGENT_NONE_MARROW if was_assessed(analysis) else phrases.URGENT_NONE
     return Narrative(
-        urgent=urgent_section(analysis, reported, nothing),
+        urgent=with_words(analysis, urgent_section(analysis, reported, nothing)),
         examination=examination(analysis),
         indication=indication(analysis),
         technique=technique(analysis),
-        findings=Section(phrases.FINDINGS, parts=tuple(_regions(analysis))),
-        impression=Section(phrases.IMPRESSION, tuple(_impression(analysis, reported))),
+        findings=with_words(analysis, Section(phrases.FINDINGS, parts=tuple(_regions(analysis)))),
+        impression=with_words(analysis, Section(phrases.IMPRESSION, tuple(_impression(analysis, reported)))),
         not_assessed=Section(phrases.NOT_ASSESSED, tuple(_not_assessed(analysis))),
+        review=review_section(analysis),
     )
 
 
@@ -236,10 +244,11 @@ def _lesser(compromise: Measurement, finding: Finding) -> str:
 
 
 def _ungraded(analysis: Analysis, reported: Sequence[Finding]) -> Iterator[Sentence]:
-    """Deformed bodies that no rule has graded: nothing that was measured stays unsaid."""
+    """Deformed bodies that no rule has graded: nothing that was measured stays unsaid, unless a reader rejected it."""
     said = {id_ for f in reported if not is_marrow_finding(f) for id_ in f.evidence}
     for loss in measured(named(analysis, HEIGHT_LOSS)):
-        if (loss.value or 0.0) >= HEIGHT_LOSS_REPORTED_PCT and loss.id not in said:
+        rejected = FINDING_REJECTED in loss.flags
+        if (loss.value or 0.0) >= HEIGHT_LOSS_REPORTED_PCT and loss.id not in said and not rejected:
             yield Sentence(height_loss_text(analysis, loss), (loss.id,), "abnormal")
 
 

@@ -131,7 +131,7 @@ REVIEW = {
     "title": "Review",
     "about": (
         "A reader's verdict on what the software named and found. Nothing is sent or stored: the verdicts are in this "
-        "page until they are exported as a file."
+        "page until they are exported as a file, which spinemri analyze --review applies to the same images."
     ),
     "no_script": "The review needs scripts, which are switched off.",
     "reviewer": "Reviewer",

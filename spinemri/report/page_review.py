@@ -12,12 +12,13 @@ from spinemri.report.lesion_values import DIAMETER, LESION_KIND, place_text, qua
 from spinemri.report.narrative import is_reported
 from spinemri.report.page_places import finding_place
 from spinemri.report.statements import finding_sentence
-from spinemri.review import REVIEW_VERSION, Target
+from spinemri.review import REVIEW_VERSION, ReviewedAnalysis, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from spinemri.analysis import Analysis
+    from spinemri.review import Point
 
 _NOT_JUDGED = (LESION_KIND, "protocol_gap", "lesion_count")  # the lesion itself is judged; the others are no findings
 
@@ -54,15 +55,26 @@ def review_groups(analysis: Analysis) -> tuple[ReviewGroup, ...]:
 
 
 def review_identity(analysis: Analysis) -> dict[str, object]:
-    """The beginning of an exported review: which analysis was read."""
+    """The beginning of an exported review: which analysis was read, and the review that had been applied to it."""
     made = analysis.provenance
-    identity = {
-        "study": analysis.study,
-        "software": made.software,
-        "version": made.version,
-        "created": made.created,
-    }
-    return {"review_version": REVIEW_VERSION, "analysis": identity}
+    identity = ReviewedAnalysis(
+        study=analysis.study,
+        software=made.software,
+        version=made.version,
+        created=made.created,
+        input_sha256=made.input_sha256,
+        made_with=made.made_with,
+        levels={str(v.level): _rounded(v.centre) for v in analysis.spine.vertebrae},
+        lesions={lesion.id: _rounded(lesion.centre) for lesion in analysis.lesions},
+    )
+    earlier = analysis.review.review.model_dump(mode="json") if analysis.review else None
+    return {"review_version": REVIEW_VERSION, "analysis": identity.model_dump(mode="json"), "earlier": earlier}
+
+
+def _rounded(point: Point) -> Point:
+    """To a tenth of a millimetre."""
+    x, y, z = (round(mm, 1) for mm in point)
+    return x, y, z
 
 
 def _all_levels(analysis: Analysis) -> tuple[str, ...]:

@@ -15,7 +15,15 @@ from reportlab.platypus import CondPageBreak, KeepTogether, Spacer
 from spinemri.report import marrow_phrases, phrases
 from spinemri.report.figure import sagittal_figure
 from spinemri.report.lesion_figure import lesion_pictures
-from spinemri.report.lesion_values import DIAMETER, VOLUME, kinds_text, place_text, quantity, values_of
+from spinemri.report.lesion_values import (
+    DIAMETER,
+    VOLUME,
+    kinds_text,
+    place_text,
+    probability_text,
+    quantity,
+    values_of,
+)
 from spinemri.report.narrative import narrate
 from spinemri.report.pdf_pictures import GAP, LEAST_ROW, FigureRow, PaperPicture, caption, grid
 from spinemri.report.pdf_style import (
@@ -31,6 +39,7 @@ from spinemri.report.pdf_style import (
     style,
 )
 from spinemri.report.pdf_tables import facts, flags, lesions_table, levels_table, numbered, sections
+from spinemri.report.reviewed import disclaimer
 from spinemri.report.sentences import Section, Sentence
 from spinemri.report.text import provenance_line
 
@@ -71,15 +80,17 @@ def _story(case: Case) -> Iterator[Flowable]:
     yield flags(narrative.urgent)
     yield heading(narrative.impression.title)
     yield numbered(narrative.impression) or said(phrases.NOTHING_MEASURED)
+    if narrative.review:
+        yield sections([narrative.review])
     yield from _figures(case)
     yield from _lesions(case)
     yield from _levels(analysis)
-    told = (narrative.urgent, narrative.impression, narrative.not_assessed)
+    told = (narrative.urgent, narrative.impression, narrative.review, narrative.not_assessed)
     yield CondPageBreak(_FIRST_ROWS)
     yield heading(phrases.PAGE["report"], keep=False)
     middle = (s for s in narrative.sections if s not in told)
-    disclaimer = Section(phrases.DISCLAIMER, (Sentence(phrases.DISCLAIMER_TEXT),))
-    yield sections([*middle, narrative.not_assessed, _provenance(analysis), disclaimer])
+    last = Section(phrases.DISCLAIMER, (Sentence(disclaimer(analysis)),))
+    yield sections([*middle, narrative.not_assessed, _provenance(analysis), last])
 
 
 def _head(analysis: Analysis) -> Iterator[Flowable]:
@@ -129,7 +140,7 @@ def _card(case: Case, lesion: Lesion) -> Flowable:
     """Pictures of a lesion and, beside them, what it is."""
     values = values_of(case.analysis, lesion)
     sizes = [quantity(values.get(name)) for name in (DIAMETER, VOLUME)]
-    sure = f"{marrow_phrases.PAGE['probability']} {100 * lesion.probability:.0f} %"
+    sure = f"{marrow_phrases.PAGE['probability']} {probability_text(lesion)}"
     told = [
         said(f"{place_text(case.analysis, lesion)} · {lesion.id}", style(BODY, bold=True)),
         said(", ".join(size for size in sizes if size), style(SMALL)),

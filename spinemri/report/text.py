@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from spinemri.report import marrow_phrases, phrases
 from spinemri.report.lesion_values import BODY_SHARE, DIAMETER, VOLUME, kinds_text, place_text, values_of
 from spinemri.report.narrative import narrate
+from spinemri.report.reviewed import disclaimer
 from spinemri.report.tables import level_rows, measured_in
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def to_text(analysis: Analysis) -> str:
             lines += ["", phrases.MEASUREMENTS.upper(), *_table(analysis), *_lesion_table(analysis)]
         lines += ["", section.title.upper(), *_body(section, numbered=section is narrative.impression)]
     lines += ["", phrases.PROVENANCE.upper(), *_wrapped(provenance_line(analysis), "  ")]
-    lines += ["", phrases.DISCLAIMER.upper(), *_wrapped(phrases.DISCLAIMER_TEXT, "  ")]
+    lines += ["", phrases.DISCLAIMER.upper(), *_wrapped(disclaimer(analysis), "  ")]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 

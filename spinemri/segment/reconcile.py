@@ -9,18 +9,17 @@ the levels (``chain.py``); without a clear result all names are withdrawn. The u
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
-from spinemri.anatomy import Level, Structure, StructureKind
+from spinemri.anatomy import StructureKind
 from spinemri.segment.chain import LADDER, RUNG, decode
 from spinemri.segment.levels import LEAST_EXPECTED_SHARE, assign, count_from, relative
 from spinemri.segment.sizes import HEIGHT_ON_LADDER
-from spinemri.segmentation import Segmentation, label_value
 from spinemri.spine import LevelAssignment, LevelBasis
 
 if TYPE_CHECKING:
@@ -28,7 +27,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from spinemri.anatomy import Level
     from spinemri.image import Image
+    from spinemri.segmentation import Segmentation
 
 _PART_OF_HEIGHT = 1 / 3
 _USUAL_HEIGHT_MM = 25.0
@@ -85,7 +86,7 @@ def reconcile(
             levels = {old.level: name.level for old, name in zip(bodies[n].names, new, strict=True) if name is not None}
             names[n] = tuple(name for name in new if name is not None)
             if any(old != name for old, name in levels.items()):
-                out[n] = _relabel(segmentations[n], levels)
+                out[n] = segmentations[n].renamed(levels)
             if said and bodies[n].named:
                 warnings += [f"series {images[n].series.label}: {line}" for line in said]
     return tuple(out), tuple(names), tuple(warnings)
@@ -102,12 +103,12 @@ def _bodies(segmentation: Segmentation, named: tuple[LevelAssignment, ...]) -> _
             index = np.argwhere(segmentation.voxels[box] == value) + [b.start for b in box]
             centres.append(segmentation.geometry.to_patient(index.mean(axis=0)))
             kept.append(assignment)
-    steps = [_steps(upper.level, lower.level) for upper, lower in pairwise(kept)]
-    places = tuple(np.cumsum([0, *steps]).tolist()) if kept else ()
+    down = [steps(upper.level, lower.level) for upper, lower in pairwise(kept)]
+    places = tuple(np.cumsum([0, *down]).tolist()) if kept else ()
     return _Bodies(np.array(centres).reshape(-1, 3), places, tuple(kept))
 
 
-def _steps(upper: Level, lower: Level) -> int:
+def steps(upper: Level, lower: Level) -> int:
     """Vertebrae from one name to the next: one where variants leave a level out or put one in."""
     if upper.is_relative:
         return lower.number - upper.number
@@ -219,22 +220,3 @@ def _follow(
     pairs = [(old.level, new.level) for old, new in zip(bodies.names, named, strict=True) if new is not None]
     told = ", ".join(f"{old} is {new}" for old, new in pairs if old != new)
     return named, [f"level names overruled by what the other series show: {told}"] if told else []
-
-
-def _relabel(segmentation: Segmentation, levels: dict[Level, Level]) -> Segmentation:
-    """The same masks under new names; structures of levels that lost their name are wiped."""
-    table = np.zeros(max([0, *segmentation.structures]) + 1, dtype=np.uint8)
-    structures: dict[int, Structure] = {}
-    for value, old in segmentation.structures.items():
-        if old.level is not None and old.level not in levels:
-            continue
-        new = _renamed(old, levels)
-        table[value] = label_value(new)
-        structures[label_value(new)] = new
-    cut = frozenset(_renamed(s, levels) for s in segmentation.cut if s.level in levels)
-    return replace(segmentation, voxels=table[segmentation.voxels], structures=structures, cut=cut)
-
-
-def _renamed(structure: Structure, levels: dict[Level, Level]) -> Structure:
-    level = levels[structure.level] if structure.level is not None else None
-    return Structure(structure.kind, level, levels.get(structure.lower) if structure.lower is not None else None)

@@ -9,7 +9,7 @@ from spinemri.anatomy import Level, Structure, StructureKind
 from spinemri.image import Image
 from spinemri.segment.label import label_anatomy
 from spinemri.segment.levels import Anchor, count_from
-from spinemri.segment.reconcile import _relabel, reconcile
+from spinemri.segment.reconcile import reconcile
 from spinemri.series import Contrast, Series
 from spinemri.spine import LevelBasis
 from tests.columns import LUMBAR, SACRUM, TrueColumn
@@ -75,7 +75,7 @@ def renamed(series, shift, confidence):
     image, segmentation, names = series
     levels = {a.level: count_from(a.level, shift) for a in names}
     moved = tuple(a.model_copy(update={"level": levels[a.level], "confidence": confidence}) for a in names)
-    return image, _relabel(segmentation, levels), moved
+    return image, segmentation.renamed(levels), moved
 
 
 def test_a_contradiction_is_decided_for_the_much_surer_series(column):
