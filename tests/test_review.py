@@ -7,7 +7,8 @@ import jsonschema
 import pytest
 from pydantic import ValidationError
 
-from spinemri.review import Review, review_schema
+from spinemri.errors import InputError
+from spinemri.review import Review, read_review, review_schema
 
 SCHEMA = Path(__file__).resolve().parents[1] / "docs" / "review.schema.json"
 IDENTITY = {"study": "6c1fd0a9", "software": "spinemri", "version": "0.1.0", "created": "2026-11-22T15:30:00+00:00"}
@@ -56,6 +57,7 @@ BAD = [
     (decision("lesion", "lesion-1", "correct"), "needs a level or a text"),
     (decision(verdict="correct", level="Q9"), "expected C1-C7"),
     (decision(id_="pelvis"), "expected C1-C7"),
+    (decision(verdict="correct", level="V2"), "must be true"),
     (decision(time="2026-11-23T08:00:00"), "timezone"),
     (decision(verdict="maybe"), "accept"),
     ({**decision(), "patient": "Doe"}, "Extra inputs"),
@@ -79,3 +81,26 @@ def test_a_review_says_of_which_analysis_it_is():
         Review.model_validate(review(analysis={k: v for k, v in IDENTITY.items() if k != "created"}))
     with pytest.raises(ValidationError, match="review_version"):
         Review.model_validate(review(review_version="2.0"))
+
+
+def test_earlier_reviews_come_first():
+    first = review(decision())
+    second = review(decision(verdict="reject"), earlier=first)
+    third = Review.model_validate(review(earlier=second))
+    assert [[d.verdict.value for d in one.decisions] for one in third.in_turn] == [["accept"], ["reject"], []]
+    assert Review.model_validate_json(third.model_dump_json()) == third
+    jsonschema.Draft202012Validator(json.loads(review_schema())).validate(third.model_dump(mode="json"))
+
+
+def test_a_file_is_read_and_a_wrong_one_names_file_and_place(tmp_path):
+    path = tmp_path / "review.json"
+    path.write_text(json.dumps(review(decision(), decision("lesion", "lesion-1", "maybe"))), encoding="utf-8")
+    with pytest.raises(InputError, match=r"^review file review\.json: decisions\.2\.verdict: .*'accept'"):
+        read_review(path)
+    with pytest.raises(InputError, match=r"^review file none\.json: cannot be read"):
+        read_review(tmp_path / "none.json")
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="not UTF-8"):
+        read_review(path)
+    path.write_text(json.dumps(review(decision())), encoding="utf-8")
+    assert read_review(path) == Review.model_validate(review(decision()))

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from spinemri.anatomy import Level
 from spinemri.report.narrative import narrate
 from spinemri.report.page_places import finding_place, place_of, start
 from spinemri.report.page_review import review_groups, review_identity
 from spinemri.report.viewer import places
-from spinemri.review import Review, Target
+from spinemri.review import AppliedReview, Review, Target
 
 
 def groups(case):
@@ -40,6 +43,24 @@ def test_an_exported_review_begins_with_the_analysis_it_is_of(case):
     review = Review.model_validate_json(json.dumps({**identity, "decisions": []}))
     assert review.analysis.study == case.analysis.study
     assert review.analysis.created == case.analysis.provenance.created
+    assert review.analysis.made_with == case.analysis.provenance.made_with
+    assert review.analysis.input_sha256 == case.analysis.provenance.input_sha256
+    assert review.earlier is None
+
+
+def test_it_says_where_bodies_and_lesions_lie(lesion_case):
+    review = Review.model_validate(review_identity(lesion_case.analysis))
+    spine = lesion_case.analysis.spine
+    assert list(review.analysis.levels) == [str(level) for level in spine.levels]
+    assert review.analysis.levels["L3"] == pytest.approx(spine.vertebra(Level("L3")).centre, abs=0.06)
+    assert list(review.analysis.lesions) == [lesion.id for lesion in lesion_case.analysis.lesions]
+
+
+def test_the_page_of_a_reviewed_analysis_hands_the_earlier_review_on(lesion_case):
+    first = Review.model_validate(review_identity(lesion_case.analysis))
+    reviewed = lesion_case.analysis.model_copy(update={"review": AppliedReview(review=first)})
+    later = Review.model_validate_json(json.dumps(review_identity(reviewed)))
+    assert later.in_turn == (first, later)
 
 
 def test_sentences_of_the_impression_look_to_places_of_the_viewer(lesion_case):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from spinemri.pipeline import Reading
 
 KEY = b"0123456789abcdef"
-COLUMN = TrueColumn(LUMBAR[1:], heights={"L2": 0.6 * height_of("L2")})
+COLUMN = TrueColumn(LUMBAR, heights={"L2": 0.6 * height_of("L2")})
 GRID = COLUMN.grid(spacing=(7.0, 2.1, 2.0), half_width_mm=24.0)
 BRIGHTNESS = np.array([90, 420, 300, 500, 1500, 700, 420])  # of the classes in a T2w image
 NOW = "2026-11-23T08:00:00.000Z"
