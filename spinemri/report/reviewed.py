@@ -100,7 +100,7 @@ def _summary(analysis: Analysis, review: AppliedReview) -> Iterator[Sentence]:
             )
         )
         if one.comment.strip():
-            yield Sentence(words.COMMENT.format(text=one.comment.strip()))
+            yield Sentence(words.COMMENT.format(text=one.comment.strip().rstrip(".")))
     own = analysis.provenance.made_with
     for other in dict.fromkeys(one.analysis.made_with for one in review.review.in_turn):
         if other and other != own:
@@ -180,5 +180,5 @@ def _named(outcome: Outcome) -> str:
 
 
 def _text(outcome: Outcome) -> str:
-    said = outcome.decision.text.strip()
+    said = outcome.decision.text.strip().rstrip(".")
     return words.TEXT.format(text=said) if said else ""

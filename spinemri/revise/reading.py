@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Names = Mapping[Level, Level | None]
 
 NAME_REJECTED = "its level name was rejected in the review"
-WAS_SACRAL = "it was taken for the sacrum's upper end, and the review does not say that it is none"
+WAS_SACRAL = "the body was taken for S1, and the review does not name it"
 GONE = "it is not in this analysis"
 _LEVEL = re.compile(r"[CTLSV]\d+")
 _FOLLOWS = 0.95  # confidence of a name that is counted from one that the reader gave
