@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,6 +29,15 @@ class SeriesRecord(BaseModel):
     reason: str = Field(default="", description="why it was not used, or which part of the spine is measured in it")
 
 
+class ModelUsed(NamedTuple):
+    """A network that was used, and what for: 'anatomy', 'lesions' or 'axial'."""
+
+    role: str
+    name: str
+    version: str
+    sha256: str
+
+
 class Provenance(BaseModel):
     """What made this analysis, so that it can be repeated."""
 
@@ -42,12 +51,25 @@ class Provenance(BaseModel):
     lesion_model: str = ""
     lesion_model_version: str = ""
     lesion_model_sha256: str = ""
+    axial_model: str = ""
+    axial_model_version: str = ""
+    axial_model_sha256: str = ""
     norms_sha256: str = Field(default="", description="checksum of the table of norms and thresholds")
     parameters: dict[str, Any] = Field(default_factory=dict)
     libraries: dict[str, str] = Field(default_factory=dict)
     device: str = "cpu"
     created: str = Field(description="ISO 8601, UTC")
     seconds: dict[str, float] = Field(default_factory=dict, description="time per stage")
+
+    @property
+    def models(self) -> tuple[ModelUsed, ...]:
+        """The networks that were used: of sagittal anatomy, of lesions, of axial slices."""
+        every = (
+            ModelUsed("anatomy", self.model, self.model_version, self.model_sha256),
+            ModelUsed("lesions", self.lesion_model, self.lesion_model_version, self.lesion_model_sha256),
+            ModelUsed("axial", self.axial_model, self.axial_model_version, self.axial_model_sha256),
+        )
+        return tuple(model for model in every if model.name)
 
 
 class Analysis(BaseModel):

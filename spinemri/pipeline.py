@@ -31,7 +31,8 @@ from spinemri.merge import merge, parts
 from spinemri.norms import NORMS_SHA256
 from spinemri.register import align_series
 from spinemri.segment.anatomy import segment_anatomy
-from spinemri.segment.bundle import file_sha256
+from spinemri.segment.axial import segment_axial_study
+from spinemri.segment.bundle import AXIAL_MODEL, file_sha256
 from spinemri.segment.lesion_model import load_lesion_model
 from spinemri.segment.levels import Anchor
 from spinemri.segment.model import load_model
@@ -109,11 +110,12 @@ class Options:
 @dataclass(frozen=True, eq=False)
 class Networks:
     """The loaded networks of an analysis; without one for anatomy only series with a label file are measured, without
-    one for lesions marrow is reported as not assessed.
+    one for lesions marrow is reported as not assessed, without one for axial slices these are not read.
     """
 
     anatomy: Predictor | None
     lesions: LesionPredictor | None = None
+    axial: Predictor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +123,8 @@ class Reading:
     """What the networks saw in a study.
 
     ``segmentations`` and ``assignments`` are parallel to the images; ``marrow`` is None when nobody looked for lesions;
-    ``labels`` says which label files stand in for the network.
+    ``labels`` says which label files stand in for the network; ``axial`` holds the masks of the axial images that were
+    read, none when nobody read them.
     """
 
     segmentations: tuple[Segmentation, ...]
@@ -132,6 +135,7 @@ class Reading:
     warnings: tuple[str, ...]
     seconds: dict[str, float] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    axial: tuple[Segmentation, ...] = ()
 
 
 def analyze(
@@ -192,17 +196,18 @@ def infer(
     segmentations, assignments, warnings = segment_study(
         loaded.images, networks.anatomy, report, anchor=options.named, given=labels.by_image
     )
-    segmented = time.perf_counter()
     spine = merge(loaded.images, segmentations, assignments)
     if not spine.vertebrae:
         raise InputError("no spine found: none of the sagittal series shows a vertebral column")
+    axial, remarks = segment_axial_study(loaded.axial, networks.axial, segmentations)
+    segmented = time.perf_counter()
     report("aligning", 0, 1)
     alignments, notes = align_series(spine, loaded.images, segmentations)
     aligned = time.perf_counter()
     marrow = _marrow(loaded, (spine, segmentations, alignments), networks.lesions, report)
     seconds = {"segment": segmented - start, "align": aligned - segmented, "lesions": time.perf_counter() - aligned}
-    told = (*warnings, *spine.warnings, *notes)
-    return Reading(segmentations, assignments, spine, alignments, marrow, told, seconds, labels.record)
+    told = (*warnings, *spine.warnings, *notes, *remarks)
+    return Reading(segmentations, assignments, spine, alignments, marrow, told, seconds, labels.record, axial)
 
 
 def finish(
@@ -218,11 +223,13 @@ def finish(
     report("measuring", 0, 1)
     spine, segmentations, marrow = reading.spine, reading.segmentations, reading.marrow
     quality = measure_quality(loaded.images, segmentations, spine, reading.alignments)
-    measurements = measure(spine, loaded.images, segmentations, quality)
+    axial = tuple(zip(loaded.axial, reading.axial, strict=False))  # none was read without a network for them
+    measurements = measure(spine, loaded.images, segmentations, quality, axial)
     lesions, masks = (marrow.lesions, marrow.masks) if marrow else ((), ())
     screen = screened(marrow.screen, quality, marrow.series) if marrow else MarrowScreen(warnings=(NO_LESION_MODEL,))
     measurements += measure_marrow(MarrowCase(spine, loaded.images, segmentations, reading.alignments, lesions, masks))
-    facts = Facts(spine, [image.series for image in loaded.images], [s for s, _ in loaded.refused], options.clinical)
+    images = (*loaded.images, *(image for image, _ in axial))
+    facts = Facts(spine, [image.series for image in images], [s for s, _ in loaded.refused], options.clinical)
     findings = assess_case(measurements, lesions, screen, facts)
     report("measuring", 1, 1)
     seconds = {**loaded.seconds, **reading.seconds, "measure": time.perf_counter() - start}
@@ -232,7 +239,7 @@ def finish(
         patient_age_years=loaded.study.patient_age_years,
         patient_sex=loaded.study.patient_sex,
         clinical=options.clinical,
-        series=loaded.records(parts(spine, loaded.images)),
+        series=loaded.records(parts(spine, loaded.images), axial_read=bool(axial)),
         skipped=loaded.skipped,
         spine=spine,
         alignments=reading.alignments,
@@ -244,7 +251,7 @@ def finish(
         warnings=(*loaded.warnings, *reading.warnings, *failures(quality)),
         provenance=_provenance(networks, options, reading, seconds),
     )
-    return Case(analysis, loaded.images, segmentations, masks)
+    return Case(analysis, images, (*segmentations, *reading.axial), masks)
 
 
 def _labels(loaded: LoadedStudy, options: Options) -> StudyLabels:
@@ -317,13 +324,19 @@ def lesion_predictor(model: str | Path | None = None, device: str = "auto") -> L
     return LesionPredictor(load_lesion_model(model), device)
 
 
+def axial_predictor(device: str = "auto", *, quality: bool = False) -> Predictor:
+    """The loaded model of axial slices; as ``default_predictor``, which sets the threads of both."""
+    return default_predictor(AXIAL_MODEL, device, quality=quality)
+
+
 def load_networks(device: str = "auto", threads: int | None = None) -> Networks:
     """The bundled models on a device. Raises ModelError as ``default_predictor`` does."""
-    return Networks(default_predictor(None, device, threads), lesion_predictor(None, device))
+    return Networks(default_predictor(None, device, threads), lesion_predictor(None, device), axial_predictor(device))
 
 
 def _provenance(networks: Networks, options: Options, reading: Reading, seconds: dict[str, float]) -> Provenance:
-    model, lesions = (network.model if network else None for network in (networks.anatomy, networks.lesions))
+    used = networks.anatomy, networks.lesions, networks.axial if reading.axial else None
+    model, lesions, axial = (network.model if network else None for network in used)
     parameters = {"anchor": options.anchor, "contrast": options.contrast, **reading.labels}
     return Provenance(
         software="spinemri",
@@ -334,6 +347,9 @@ def _provenance(networks: Networks, options: Options, reading: Reading, seconds:
         lesion_model=lesions.name if lesions else "",
         lesion_model_version=lesions.version if lesions else "",
         lesion_model_sha256=lesions.sha256 if lesions else "",
+        axial_model=axial.name if axial else "",
+        axial_model_version=axial.version if axial else "",
+        axial_model_sha256=axial.sha256 if axial else "",
         norms_sha256=NORMS_SHA256,
         parameters={name: str(value) for name, value in parameters.items() if value is not None},
         libraries={name: _version_of(name) for name in _LIBRARIES},

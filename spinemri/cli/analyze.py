@@ -70,7 +70,16 @@ def command(
     wanted = formats_named(formats)
     said = read_clinical(clinical) if clinical else None
     key = None if keep_identifiers else read_key(token_key, out)
-    from spinemri.pipeline import Networks, Options, default_predictor, finish, infer, lesion_predictor, read_study
+    from spinemri.pipeline import (
+        Networks,
+        Options,
+        axial_predictor,
+        default_predictor,
+        finish,
+        infer,
+        lesion_predictor,
+        read_study,
+    )
 
     masks = tuple(labels or ())
     if labels_only and not masks:
@@ -78,9 +87,11 @@ def command(
     options = Options(patient, contrast_named(contrast), anchor, keep_identifiers, key, said, masks, labels_from)
     with progress_bar() as update:
         loaded = read_study(folder, options, update)
-        check_sources(wanted, loaded.images)
+        check_sources(wanted, (*loaded.images, *loaded.axial))
         anatomy = None if labels_only else default_predictor(model, device, threads, quality=quality)
-        networks = Networks(anatomy, None if no_lesions else lesion_predictor(lesion_model, device))
+        lesions = None if no_lesions else lesion_predictor(lesion_model, device)
+        axial = axial_predictor(device, quality=quality) if loaded.axial and not labels_only else None
+        networks = Networks(anatomy, lesions, axial)
         case = finish(loaded, infer(loaded, networks, options, update), networks, options, update)
         write(case, out, formats=wanted, overwrite=overwrite)
     _summary(case.analysis)
