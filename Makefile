@@ -31,6 +31,7 @@ format: $(VENV)/.installed-dev  ## let ruff repair what it can
 prove: $(VENV)/.installed-dev  ## accuracy tables, from the models and public data; takes long
 	$(BIN)/python docs/make_accuracy.py
 	$(BIN)/python docs/make_measurement_accuracy.py
+	$(BIN)/python docs/make_axial_accuracy.py
 	$(BIN)/python docs/make_marrow_accuracy.py
 
 bench: $(VENV)/.installed-dev  ## time and memory tables

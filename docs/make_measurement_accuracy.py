@@ -85,7 +85,7 @@ def _write(page: Path, sections: dict[str, list[str]], by: str) -> None:
 def _maker(options: argparse.Namespace) -> str:
     if (options.people, options.images) == (FULL_PEOPLE, FULL_IMAGES):
         return "make prove"
-    return f"{Path(sys.argv[0]).name} --people {options.people} --images {options.images}"
+    return f"docs/{Path(sys.argv[0]).name} --people {options.people} --images {options.images}"
 
 
 def _real(data: Path) -> list[str]:

@@ -19,7 +19,7 @@ from spinemri.geometry import Geometry
 from spinemri.image import Image
 from spinemri.pipeline import default_predictor, infer, load_networks, read_study
 from spinemri.segment.lesions import find_lesions
-from spinemri.segment.preprocess import sagittal_map, sagittal_slices
+from spinemri.segment.preprocess import working_map, working_slices
 from spinemri.series import Contrast
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ def main() -> None:
     image = series()
     predictor = default_predictor()
     before = _peak_gb()
-    mapping = sagittal_map(image, predictor.model)
-    slices = sagittal_slices(image, mapping)
+    mapping = working_map(image, predictor.model)
+    slices = working_slices(image, mapping)
     seconds = {
         "network, from slices at 1 mm to class probabilities": _timed(
             lambda: predictor.class_probabilities(slices, mapping.stride)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -30,6 +30,15 @@ class SeriesRecord(BaseModel):
     reason: str = Field(default="", description="why it was not used, or which part of the spine is measured in it")
 
 
+class ModelUsed(NamedTuple):
+    """A network that was used, and what for: 'anatomy', 'lesions' or 'axial'."""
+
+    role: str
+    name: str
+    version: str
+    sha256: str
+
+
 class Provenance(BaseModel):
     """What made this analysis, so that it can be repeated."""
 
@@ -43,10 +52,13 @@ class Provenance(BaseModel):
     lesion_model: str = ""
     lesion_model_version: str = ""
     lesion_model_sha256: str = ""
+    axial_model: str = ""
+    axial_model_version: str = ""
+    axial_model_sha256: str = ""
     norms_sha256: str = Field(default="", description="checksum of the table of norms and thresholds")
     input_sha256: str = Field(
         default="",
-        description="checksum of voxels and grids of the series that were used, equal in every run",
+        description="checksum of voxels and grids of the series that were loaded, equal in every run",
     )
     parameters: dict[str, Any] = Field(default_factory=dict)
     libraries: dict[str, str] = Field(default_factory=dict)
@@ -55,13 +67,19 @@ class Provenance(BaseModel):
     seconds: dict[str, float] = Field(default_factory=dict, description="time per stage")
 
     @property
+    def models(self) -> tuple[ModelUsed, ...]:
+        """The networks that were used: of sagittal anatomy, of lesions, of axial slices."""
+        every = (
+            ModelUsed("anatomy", self.model, self.model_version, self.model_sha256),
+            ModelUsed("lesions", self.lesion_model, self.lesion_model_version, self.lesion_model_sha256),
+            ModelUsed("axial", self.axial_model, self.axial_model_version, self.axial_model_sha256),
+        )
+        return tuple(model for model in every if model.name)
+
+    @property
     def made_with(self) -> str:
         """Software, models and options that names of levels and ids of lesions hang on."""
-        models = (
-            (self.model, self.model_version, self.model_sha256),
-            (self.lesion_model, self.lesion_model_version, self.lesion_model_sha256),
-        )
-        named = [f"{name} {version} ({sha256[:12]})" for name, version, sha256 in models if name]
+        named = [f"{one.name} {one.version} ({one.sha256[:12]})" for one in self.models]
         options = [f"{name} {value}" for name, value in sorted(self.parameters.items())]
         return ", ".join([f"{self.software} {self.version}", *named, *options])
 

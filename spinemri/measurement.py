@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from spinemri.anatomy import Level, StructureKind
 from spinemri.norms import threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BELOW_THE_CORD = "no cord at this level: below its lower end"
 """Reason for which no value of the cord is expected."""
@@ -79,3 +83,16 @@ def minimal_detectable_change(measurement: Measurement) -> float | None:
     own = 2**0.5 * (high - low) / 2
     human = threshold("height_loss.detectable_change") if measurement.name.startswith("height_loss") else 0.0
     return max(own, human)
+
+
+SAC_LOSSES = ("axial_sac_area_compromise_pct", "dural_sac_area_compromise_pct", "dural_sac_compromise_pct")
+"""What the sac may have lost at a place: area on axial slices, area and depth on sagittal ones."""
+
+
+def deciding_loss(find: Callable[[str], Measurement | None]) -> Measurement | None:
+    """The loss of the sac at one place that its narrowing is graded by: the first of ``SAC_LOSSES`` with a value.
+
+    Without any value the last one that is there, which says why. ``find`` returns the place's measurement of a name.
+    """
+    there = [m for name in SAC_LOSSES if (m := find(name)) is not None]
+    return next((m for m in there if m.value is not None), there[-1] if there else None)

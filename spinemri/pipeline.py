@@ -32,7 +32,8 @@ from spinemri.revise.identity import check_review, remarks
 from spinemri.revise.reading import revise
 from spinemri.revise.verdicts import judged
 from spinemri.segment.anatomy import segment_anatomy
-from spinemri.segment.bundle import file_sha256
+from spinemri.segment.axial import segment_axial_study
+from spinemri.segment.bundle import AXIAL_MODEL, file_sha256
 from spinemri.segment.lesion_model import load_lesion_model
 from spinemri.segment.levels import Anchor
 from spinemri.segment.model import load_model
@@ -118,11 +119,12 @@ class Options:
 @dataclass(frozen=True, eq=False)
 class Networks:
     """The loaded networks of an analysis; without one for anatomy only series with a label file are measured, without
-    one for lesions marrow is reported as not assessed.
+    one for lesions marrow is reported as not assessed, without one for axial slices these are not read.
     """
 
     anatomy: Predictor | None
     lesions: LesionPredictor | None = None
+    axial: Predictor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +132,8 @@ class Reading:
     """What the networks saw in a study.
 
     ``segmentations`` and ``assignments`` are parallel to the images; ``marrow`` is None when nobody looked for lesions;
-    ``labels`` says which label files stand in for the network.
+    ``labels`` says which label files stand in for the network; ``axial`` holds the masks of the axial images that were
+    read, none when nobody read them.
     """
 
     segmentations: tuple[Segmentation, ...]
@@ -141,6 +144,7 @@ class Reading:
     warnings: tuple[str, ...]
     seconds: dict[str, float] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    axial: tuple[Segmentation, ...] = ()
 
 
 def analyze(
@@ -180,7 +184,7 @@ def read_study(folder: Path, options: Options | None = None, progress: Progress 
     loaded = load_study(folder, options.patient, options.contrast, progress or _silent)
     kept = options.keep_identifiers
     known = with_identifiers(loaded) if kept else with_tokens(loaded, options.token_key or secrets.token_bytes(32))
-    check_review(options.review, known.images, known.study.study_uid)
+    check_review(options.review, (*known.images, *known.axial), known.study.study_uid)
     return known
 
 
@@ -202,17 +206,18 @@ def infer(
     segmentations, assignments, warnings = segment_study(
         loaded.images, networks.anatomy, report, anchor=options.named, given=labels.by_image
     )
-    segmented = time.perf_counter()
     spine = merge(loaded.images, segmentations, assignments)
     if not spine.vertebrae:
         raise InputError("no spine found: none of the sagittal series shows a vertebral column")
+    axial, remarks = segment_axial_study(loaded.axial, networks.axial, segmentations)
+    segmented = time.perf_counter()
     report("aligning", 0, 1)
     alignments, notes = align_series(spine, loaded.images, segmentations)
     aligned = time.perf_counter()
     marrow = _marrow(loaded, (spine, segmentations, alignments), networks.lesions, report)
     seconds = {"segment": segmented - start, "align": aligned - segmented, "lesions": time.perf_counter() - aligned}
-    told = (*warnings, *spine.warnings, *notes)
-    return Reading(segmentations, assignments, spine, alignments, marrow, told, seconds, labels.record)
+    told = (*warnings, *spine.warnings, *notes, *remarks)
+    return Reading(segmentations, assignments, spine, alignments, marrow, told, seconds, labels.record, axial)
 
 
 def finish(
@@ -235,22 +240,26 @@ def finish(
     seen = revise(reading, loaded.images, options.review)
     spine, segmentations, marrow = seen.spine, seen.segmentations, seen.marrow
     quality = measure_quality(loaded.images, segmentations, spine, seen.alignments)
-    measurements = measure(spine, loaded.images, segmentations, quality)
+    axial = tuple(zip(loaded.axial, seen.axial, strict=False))  # none was read without a network for them
+    measurements = measure(spine, loaded.images, segmentations, quality, axial)
     lesions, masks = (marrow.lesions, marrow.masks) if marrow else ((), ())
     screen = screened(marrow.screen, quality, marrow.series) if marrow else MarrowScreen(warnings=(NO_LESION_MODEL,))
     measurements += measure_marrow(MarrowCase(spine, loaded.images, segmentations, seen.alignments, lesions, masks))
-    facts = Facts(spine, [image.series for image in loaded.images], [s for s, _ in loaded.refused], options.clinical)
+    images = (*loaded.images, *(image for image, _ in axial))
+    facts = Facts(spine, [image.series for image in images], [s for s, _ in loaded.refused], options.clinical)
     told = judged(seen, measurements, lambda known: assess_case(known, lesions, screen, facts))
     report("measuring", 1, 1)
     seconds = {**loaded.seconds, **reading.seconds, "measure": time.perf_counter() - start}
-    made = provenance_of(networks, loaded.images, {**options.parameters, **reading.labels}, seconds)
+    used = Networks(networks.anatomy, networks.lesions, networks.axial if axial else None)
+    chosen = {**options.parameters, **reading.labels}
+    made = provenance_of(used, (*loaded.images, *loaded.axial), chosen, seconds)
     analysis = Analysis(
         patient=loaded.patient,
         study=loaded.study.study_uid,
         patient_age_years=loaded.study.patient_age_years,
         patient_sex=loaded.study.patient_sex,
         clinical=options.clinical,
-        series=loaded.records(parts(spine, loaded.images)),
+        series=loaded.records(parts(spine, loaded.images), axial_read=bool(axial)),
         skipped=loaded.skipped,
         spine=spine,
         alignments=seen.alignments,
@@ -263,7 +272,7 @@ def finish(
         warnings=(*loaded.warnings, *seen.warnings, *failures(quality), *remarks(told.review, made)),
         provenance=made,
     )
-    return Case(analysis, loaded.images, segmentations, masks)
+    return Case(analysis, images, (*segmentations, *seen.axial), masks)
 
 
 def _labels(loaded: LoadedStudy, options: Options) -> StudyLabels:
@@ -336,9 +345,14 @@ def lesion_predictor(model: str | Path | None = None, device: str = "auto") -> L
     return LesionPredictor(load_lesion_model(model), device)
 
 
+def axial_predictor(device: str = "auto", *, quality: bool = False) -> Predictor:
+    """The loaded model of axial slices; as ``default_predictor``, which sets the threads of both."""
+    return default_predictor(AXIAL_MODEL, device, quality=quality)
+
+
 def load_networks(device: str = "auto", threads: int | None = None) -> Networks:
     """The bundled models on a device. Raises ModelError as ``default_predictor`` does."""
-    return Networks(default_predictor(None, device, threads), lesion_predictor(None, device))
+    return Networks(default_predictor(None, device, threads), lesion_predictor(None, device), axial_predictor(device))
 
 
 def _silent(stage: str, done: int, total: int) -> None:

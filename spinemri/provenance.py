@@ -31,6 +31,10 @@ class Networks(Protocol):
     def lesions(self) -> LesionPredictor | None:
         """The network for lesions."""
 
+    @property
+    def axial(self) -> Predictor | None:
+        """The network for axial slices."""
+
 
 def provenance_of(
     networks: Networks, images: Sequence[Image], parameters: Mapping[str, str], seconds: Mapping[str, float]
@@ -39,12 +43,13 @@ def provenance_of(
 
     Parameters
     ----------
-    networks : what was loaded
-    images : the series that were used
+    networks : those that were used
+    images : every series that was loaded
     parameters : the user's choices by name
     seconds : time spent per stage
     """
-    model, lesions = (network.model if network else None for network in (networks.anatomy, networks.lesions))
+    used = (networks.anatomy, networks.lesions, networks.axial)
+    model, lesions, axial = (network.model if network else None for network in used)
     return Provenance(
         software="spinemri",
         version=_version_of("spinemri"),
@@ -54,6 +59,9 @@ def provenance_of(
         lesion_model=lesions.name if lesions else "",
         lesion_model_version=lesions.version if lesions else "",
         lesion_model_sha256=lesions.sha256 if lesions else "",
+        axial_model=axial.name if axial else "",
+        axial_model_version=axial.version if axial else "",
+        axial_model_sha256=axial.sha256 if axial else "",
         norms_sha256=NORMS_SHA256,
         input_sha256=checksum(images),
         parameters=dict(parameters),

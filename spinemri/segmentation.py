@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,40 @@ def label_value(structure: Structure) -> int:
     return base + structure.level.rank + (_RELATIVE if structure.level.is_relative else 0)
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """How well the borders of a mask were drawn, as standard deviations in mm.
+
+    Parameters
+    ----------
+    border : of where each border lies by itself
+    offset : of how far all borders lie off together, outwards or inwards: it counts in sizes and cancels when sizes in
+        one mask are compared
+    """
+
+    border: float
+    offset: float
+
+    @property
+    def edges(self) -> float:
+        """Of the distance of two borders, by themselves."""
+        return math.sqrt(2) * self.border
+
+    def length(self, own: float) -> float:
+        """Of a length between two borders; ``own`` is what the pixels give."""
+        return math.hypot(own, self.edges, 2 * self.offset)
+
+    def area(self, outline_mm: float, own: float) -> float:
+        """Of an area with an outline of so many mm, mm2; ``own`` is what the pixels give."""
+        return math.hypot(own, outline_mm * math.hypot(self.border, self.offset))
+
+
+EXACT = Drawing(0.0, 0.0)
+"""Masks that are true by construction."""
+DRAWN = Drawing(threshold("interval.mask_border"), threshold("interval.mask_offset"))
+"""Masks that a network or a reader drew."""
+
+
 @dataclass(frozen=True, eq=False)
 class Segmentation:
     """Voxel labels on one series' grid.
@@ -54,7 +89,7 @@ class Segmentation:
     series_uid : the series whose grid this is
     made_by : model name and version, or 'manual'
     cut : bodies that the field of view cuts; they are reported but not measured
-    border_sd_mm : how far a drawn border lies from the true one, standard deviation; 0 in masks true by construction
+    drawing : how well the borders were drawn
 
     Raises
     ------
@@ -68,7 +103,7 @@ class Segmentation:
     series_uid: str
     made_by: str
     cut: frozenset[Structure] = frozenset()
-    border_sd_mm: float = threshold("interval.mask_border")
+    drawing: Drawing = DRAWN
 
     def __post_init__(self) -> None:
         if self.voxels.shape != self.geometry.shape:

@@ -1,14 +1,16 @@
-"""Grades of the canal that are read on axial T2w images: never given, only named, with what sagittal images show.
+"""Grades of the canal that are read on axial T2w slices: named once per region, not assessable where these are missing.
 
 Schizas and Lee (lumbar) rest on the fluid and the roots in the axial section of the sac, Kang (cervical) on the space
-around the cord, the cord's shape and its signal. Axial series are not read, so each of them is not assessable once per
-region. Of Kang's three inputs the worst values stand beside it; together they are no grade.
+around the cord, the cord's shape and its signal. What axial slices allow is told by ``axial_grades``; without them the
+worst values of Kang's three inputs on sagittal images stand beside it, and together they are no grade. Lee's asks how
+far the roots can be told apart, which is not measured.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spinemri.assess.axial_grades import KANG, SCHIZAS, kang_from_axial, schizas_from_axial
 from spinemri.finding import Certainty, Finding
 
 if TYPE_CHECKING:
@@ -16,9 +18,10 @@ if TYPE_CHECKING:
 
     from spinemri.measurement import Measurement
 
-SCHIZAS, LEE, KANG = "schizas_grade", "lee_grade", "kang_grade"
+LEE = "lee_grade"
 NO_AXIAL_T2 = "no axial T2w images were read"
-_SAC, _SPACE = "dural_sac_area", "sas_obliteration"
+NO_ROOTS = "how far roots can be told apart is not measured"
+_SAC, _SPACE, _SECTION = "dural_sac_area", "sas_obliteration", "axial_sac_area"
 _KANG_PARTS = {
     _SPACE: ("space around the cord {value:.0f} % lost at {place}", 100.0),
     "cord_compression_pct": ("cord {value:.0f} % thinner at {place}", 1.0),
@@ -33,8 +36,10 @@ RULE = "read on axial T2w images: without them not assessable, never a grade fro
 
 
 def canal_grade_findings(measurements: Mapping[str, Measurement]) -> tuple[Finding, ...]:
-    """One finding per system whose region is seen: not assessable, with what was measured of its inputs."""
-    made = (_finding(kind, [*measurements.values()]) for kind in _OF)
+    """One finding per system whose region is seen: from axial slices, or not assessable, with what was measured."""
+    known = [*measurements.values()]
+    graded = {SCHIZAS: schizas_from_axial(known), KANG: kang_from_axial(known)}
+    made = (graded.get(kind) or _finding(kind, known) for kind in _OF)
     return tuple(finding for finding in made if finding is not None)
 
 
@@ -46,12 +51,13 @@ def _finding(kind: str, measurements: Sequence[Measurement]) -> Finding | None:
         return None
     worst = [m for part in _KANG_PARTS if (m := _most(here, part)) is not None] if kind == KANG else []
     said = "; ".join(_part(m) for m in worst)
+    why = NO_ROOTS if kind == LEE and any(m.name == _SECTION for m in here) else NO_AXIAL_T2
     return Finding(
         id=kind,
         kind=kind,
         levels=tuple(dict.fromkeys(m.level for m in sac if m.level is not None)),
         certainty=Certainty.NOT_ASSESSABLE,
-        statement=f"{name} not assessable: {NO_AXIAL_T2}{f'; at most: {said}' if said else ''}.",
+        statement=f"{name} not assessable: {why}{f'; at most: {said}' if said else ''}.",
         evidence=tuple(m.id for m in (worst or _narrowest(sac))),
         rule=RULE,
         source=source,

@@ -1,7 +1,8 @@
 """Narrowing of the thecal sac is graded by how much of the patient's own normal area is lost, in thirds.
 
-The thirds were described for the area. Where it could not be compared at a place, the antero-posterior diameter stands
-in for it, and the statement says so: a diameter understates a round narrowing.
+The thirds were described for the area. It is read on axial slices where there are any, on sagittal ones otherwise.
+Where it could not be compared at a place, the antero-posterior diameter stands in for it, and the statement says so: a
+diameter understates a round narrowing.
 Up to 15 % counts as normal variation between levels and is never a finding, however wide its interval; above, narrowing
 is mild up to one third, moderate up to two thirds, severe beyond, and borderline while its interval still reaches 15 %.
 The healthy sac tapers beside L5-S1, by an amount that no publication gives level by level: what is only mild there may
@@ -18,6 +19,7 @@ from spinemri.assess.cause import narrowing_causes
 from spinemri.assess.certainty import reached
 from spinemri.assess.places import located, references, where, why_missing
 from spinemri.finding import Certainty, Finding
+from spinemri.measurement import SAC_LOSSES, deciding_loss
 from spinemri.norms import NORMS, source_of, threshold
 
 if TYPE_CHECKING:
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
 
 KIND = "thecal_sac_narrowing"
 _TAPER = "perhaps the normal taper of the sac"
-_AREA = "dural_sac_area_compromise_pct"
+_ON_AXIAL, _AREA, _ = SAC_LOSSES
+_SECTION = "axial_sac_area"
 NORMAL_UP_TO_PCT = threshold("narrowing.normal_up_to")
 MILD_UP_TO_PCT = threshold("narrowing.mild_up_to")
 MODERATE_UP_TO_PCT = threshold("narrowing.moderate_up_to")
@@ -85,9 +88,9 @@ def narrowing_finding(measurements: Mapping[str, Measurement], by_diameter: Meas
     measurements : id -> measurement
     by_diameter : the place's ``dural_sac_compromise_pct``
     """
-    diameter, area = (measurements.get(f"{by_diameter.place}.{name}") for name in ("dural_sac_ap", _AREA))
-    graded = by_diameter if area is None or area.value is None else area
-    known = [m.id for m in (graded, by_diameter, diameter) if m is not None and m.value is not None]
+    diameter, section = (measurements.get(f"{by_diameter.place}.{name}") for name in ("dural_sac_ap", _SECTION))
+    graded = deciding_loss(lambda name: measurements.get(f"{by_diameter.place}.{name}")) or by_diameter
+    known = [m.id for m in (graded, by_diameter, diameter, section) if m is not None and m.value is not None]
     narrowed = graded.value is not None and thirds_grade(graded.value) != "none"
     causes = narrowing_causes(measurements, graded) if narrowed else ()
     named = dict.fromkeys([cause for cause, _ in causes] + ([_TAPER] if _may_taper(graded) else []))
@@ -96,7 +99,7 @@ def narrowing_finding(measurements: Mapping[str, Measurement], by_diameter: Meas
         grade="" if graded.value is None else thirds_grade(graded.value),
         cause=", ".join(named),
         certainty=narrowing_certainty(graded, by_diameter),
-        statement=_statement(graded, by_diameter, diameter, tuple(named)),
+        statement=_statement(graded, by_diameter, (diameter, section), tuple(named)),
         evidence=tuple(dict.fromkeys((graded.id, *known, *(id_ for _, id_ in causes)))),
         rule=RULE,
         source=SOURCE,
@@ -104,9 +107,12 @@ def narrowing_finding(measurements: Mapping[str, Measurement], by_diameter: Meas
 
 
 def _statement(
-    graded: Measurement, by_diameter: Measurement, diameter: Measurement | None, named: tuple[str, ...]
+    graded: Measurement,
+    by_diameter: Measurement,
+    sizes: tuple[Measurement | None, Measurement | None],
+    named: tuple[str, ...],
 ) -> str:
-    place = where(graded)
+    place, (diameter, section) = where(graded), sizes
     width = "" if diameter is None or diameter.value is None else f"antero-posterior {diameter.value:.1f} mm"
     if graded.value is None:
         known = f" ({width})" if width else ""
@@ -118,6 +124,7 @@ def _statement(
     parts = [f"{place}: {what}, {lost}"]
     healthy = "" if grade == "none" else _healthy(graded)
     parts += [f"{width}{healthy}{_thinner(graded, by_diameter)}"] if width else []
+    parts += [f"{section.value:.0f} mm² on axial slices"] if section is not None and section.value is not None else []
     causes = [cause for cause in named if cause != _TAPER]
     parts += [f"narrowed by {', '.join(causes)}"] if causes else []
     parts += [_TAPER] if _TAPER in named else []
@@ -128,6 +135,8 @@ def _statement(
 def _graded(graded: Measurement) -> str:
     if graded.name == _AREA:
         return "area lost"
+    if graded.name == _ON_AXIAL:
+        return "area on axial slices lost"
     return "antero-posterior diameter lost, its area could not be compared"
 
 
@@ -138,7 +147,7 @@ def _reference(graded: Measurement) -> str:
 def _thinner(graded: Measurement, by_diameter: Measurement) -> str:
     """', 35 % less than its reference': loss of diameter above what levels vary by, where the area was graded."""
     lost = by_diameter.value
-    if graded.name != _AREA or lost is None or lost <= NORMAL_UP_TO_PCT:
+    if graded is by_diameter or lost is None or lost <= NORMAL_UP_TO_PCT:
         return ""
     return f", {lost:.0f} % less than its reference"
 

@@ -19,6 +19,7 @@ from spinemri.assess.places import head_to_foot
 from spinemri.assess.stability import UNSTABLE_FROM, sins_scores
 from spinemri.clinical import Answer
 from spinemri.finding import Certainty, Finding, Urgency
+from spinemri.measurement import SAC_LOSSES
 from spinemri.norms import threshold
 
 if TYPE_CHECKING:
@@ -122,10 +123,9 @@ def cord_flag(evidence: Evidence) -> Finding:
 
 def cauda_flag(evidence: Evidence) -> Finding:
     """Compression below the conus: by the whole interval of the sac's area; by a part or by diameter, borderline."""
-    areas, diameters = (
-        [m for m in evidence.named(name) if _below_conus(m)]
-        for name in ("dural_sac_area_compromise_pct", "dural_sac_compromise_pct")
-    )
+    on_axial, on_sagittal, diameters = ([m for m in evidence.named(name) if _below_conus(m)] for name in SAC_LOSSES)
+    seen = {m.place for m in on_axial if m.value is not None}
+    areas = [*(m for m in on_axial if m.place in seen), *(m for m in on_sagittal if m.place not in seen)]
     if not areas and not diameters:
         return _open(CAUDA, f"narrowing of the sac below {LOWEST_CONUS} was not measured")
     by_area = [m for m in areas if _range(m)[0] > CAUDA_ABOVE_PCT]

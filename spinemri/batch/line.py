@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from spinemri.batch.lock import Lock
     from spinemri.batch.sources import Source
     from spinemri.dicom.study import LoadedStudy
+    from spinemri.image import Image
     from spinemri.pipeline import Networks, Options, Reading
 
     Seen = tuple[LoadedStudy, Reading]
@@ -98,7 +99,7 @@ class _Steps:
 
     def see(self, read: Future[LoadedStudy]) -> Seen:
         loaded = read.result()
-        check_sources(self.job.formats if self.job.out else (), loaded.images)
+        check_sources(self.job.formats if self.job.out else (), (*loaded.images, *loaded.axial))
         return loaded, infer(loaded, self.networks, self.job.options)
 
     def write(self, name: str, seen: Future[Seen]) -> Written:
@@ -162,7 +163,8 @@ def _landed(flights: deque[_Flight | Outcome]) -> None:
 
 def _settings(job: Job, networks: Networks) -> dict[str, object]:
     """Everything besides the files that a result depends on."""
-    models = [(n.model.name, n.model.sha256) for n in (networks.anatomy, networks.lesions) if n is not None]
+    loaded = networks.anatomy, networks.lesions, networks.axial
+    models = [(network.model.name, network.model.sha256) for network in loaded if network is not None]
     options, formats = repr(job.options), sorted(job.formats)
     return {"version": __version__, "norms": NORMS_SHA256, "models": models, "options": options, "formats": formats}
 
@@ -267,8 +269,10 @@ def _folder_of(source: Source) -> Iterator[Path]:
 
 def _at_home(loaded: LoadedStudy) -> LoadedStudy:
     """The study with the files themselves in place of the links, which are gone when it is written."""
-    images = []
-    for image in loaded.images:
+
+    def at_home(image: Image) -> Image:
         files = tuple(f.model_copy(update={"path": f.path.resolve()}) for f in image.series.files)
-        images.append(replace(image, series=image.series.model_copy(update={"files": files})))
-    return replace(loaded, images=tuple(images))
+        return replace(image, series=image.series.model_copy(update={"files": files}))
+
+    images, axial = (tuple(map(at_home, some)) for some in (loaded.images, loaded.axial))
+    return replace(loaded, images=images, axial=axial)

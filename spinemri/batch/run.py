@@ -15,7 +15,7 @@ from spinemri.batch.crew import crew
 from spinemri.batch.line import Job, Outcome, line
 from spinemri.batch.sources import as_source, find_sources
 from spinemri.batch.tables import write_tables
-from spinemri.pipeline import Networks, Options, default_predictor, load_networks
+from spinemri.pipeline import Networks, Options, axial_predictor, default_predictor, load_networks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -110,7 +110,9 @@ def run(
 
 def networks(device: str, threads: int | None, *, lesions: bool) -> Networks:
     """The bundled networks on a device, that for lesions when it is wanted. Raises ModelError as ``load_networks``."""
-    return load_networks(device, threads) if lesions else Networks(default_predictor(None, device, threads))
+    if lesions:
+        return load_networks(device, threads)
+    return Networks(default_predictor(None, device, threads), None, axial_predictor(device))
 
 
 def _tables_written(out: Path) -> float:

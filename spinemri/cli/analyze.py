@@ -75,7 +75,16 @@ def command(
     said = read_clinical(clinical) if clinical else None
     verdicts = read_review(review) if review else None
     key = None if keep_identifiers else read_key(token_key, out)
-    from spinemri.pipeline import Networks, Options, default_predictor, finish, infer, lesion_predictor, read_study
+    from spinemri.pipeline import (
+        Networks,
+        Options,
+        axial_predictor,
+        default_predictor,
+        finish,
+        infer,
+        lesion_predictor,
+        read_study,
+    )
 
     masks = tuple(labels or ())
     if labels_only and not masks:
@@ -84,9 +93,11 @@ def command(
     options = Options(*chosen, review=verdicts)
     with progress_bar() as update:
         loaded = read_study(folder, options, update)
-        check_sources(wanted, loaded.images)
+        check_sources(wanted, (*loaded.images, *loaded.axial))
         anatomy = None if labels_only else default_predictor(model, device, threads, quality=quality)
-        networks = Networks(anatomy, None if no_lesions else lesion_predictor(lesion_model, device))
+        lesions = None if no_lesions else lesion_predictor(lesion_model, device)
+        axial = axial_predictor(device, quality=quality) if loaded.axial and not labels_only else None
+        networks = Networks(anatomy, lesions, axial)
         case = finish(loaded, infer(loaded, networks, options, update), networks, options, update)
         write(case, out, formats=wanted, overwrite=overwrite)
     _summary(case.analysis)

@@ -1,8 +1,9 @@
 """Which study is read, and which of its series are measured.
 
 Patients are never mixed. Of several studies of one patient the newest that shows a spine in sagittal slices is read.
-Of several series of one contrast those are read that show different parts of the spine (``stations.py``), the others
-are named with the reason; nothing is averaged.
+Of several sagittal series of one contrast those are read that show different parts of the spine (``stations.py``), the
+others are named with the reason; nothing is averaged. Axial T2w series show sac and cord in section and are read beside
+sagittal ones, every stack of them.
 """
 
 from __future__ import annotations
@@ -31,14 +32,17 @@ USABLE = frozenset(
         Contrast.DIXON_FAT,
     }
 )
+AXIAL = frozenset({Contrast.T2W})
+"""Contrasts of which axial slices are read."""
 _MIN_SLICES = 3
 _SHOWN = 6
+_ALONE = "axial slices are measured beside a sagittal series only"
 
 Refused = tuple["Series", str]
 
 
 def choose(study: Study) -> tuple[tuple[Series, ...], tuple[Refused, ...]]:
-    """Series to read, for each contrast one or its stations, and the others with the reason why not.
+    """Series to read, for each contrast one or its stations, axial T2w ones beside them, and why not the others.
 
     Parameters
     ----------
@@ -49,7 +53,9 @@ def choose(study: Study) -> tuple[tuple[Series, ...], tuple[Refused, ...]]:
     used, refused : in the order of the study
     """
     reasons = {id(series): _unusable(series) for series in study.series}
-    usable = [series for series in study.series if reasons[id(series)] is None]
+    usable = [series for series in study.series if reasons[id(series)] is None and series.plane is Plane.SAGITTAL]
+    if not usable:
+        reasons |= {id(series): reasons[id(series)] or _ALONE for series in study.series}
     for contrast in dict.fromkeys(series.contrast for series in usable):
         _, repeats = stations([series for series in usable if series.contrast is contrast])
         reasons |= {id(series): reason for series, reason in repeats}
@@ -89,8 +95,10 @@ def choose_study(inventory: Inventory, patient: str | None = None) -> tuple[Stud
 def _unusable(series: Series) -> str | None:
     if series.refusal is not None:
         return series.refusal
+    if series.plane is Plane.AXIAL:
+        return None if series.contrast in AXIAL else f"axial {series.contrast.value} series are not measured"
     if series.plane is not Plane.SAGITTAL:
-        return f"{series.plane.value} series are not measured yet"
+        return f"{series.plane.value} series are not measured"
     if series.contrast not in USABLE:
         return f"contrast {series.contrast.value} is not measured ({series.contrast_reason or 'unknown'})"
     if series.shape is None or series.shape[0] < _MIN_SLICES:
@@ -139,7 +147,7 @@ def _place(inventory: Inventory, key: str) -> str:
 
 
 def _no_series(study: Study) -> str:
-    reasons = {series.label: _unusable(series) or "" for series in study.series}
+    reasons = {series.label: reason for series, reason in choose(study)[1]}
     if all(reason.startswith("a localizer") for reason in reasons.values()):
         return "localizer only: numbering possible, no measurement"
     sagittal = [s for s in study.series if s.plane is Plane.SAGITTAL]

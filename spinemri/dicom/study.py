@@ -11,6 +11,7 @@ from spinemri.dicom.choose import choose, choose_study
 from spinemri.dicom.load import load
 from spinemri.dicom.scan import scan
 from spinemri.errors import InputError, SeriesError
+from spinemri.series import Plane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,9 +23,13 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int], None]
 
 
+IN_SECTION = "thecal sac and cord in section"
+NO_AXIAL_MODEL = "axial slices were not read: no model of them was loaded"
+
+
 @dataclass(frozen=True, eq=False)
 class LoadedStudy:
-    """A study in memory: the images to measure, and what was left out and why."""
+    """A study in memory: the sagittal images to measure, axial ones beside them, and what was left out and why."""
 
     study: Study
     patient: str
@@ -33,11 +38,20 @@ class LoadedStudy:
     skipped: tuple[Skipped, ...]
     warnings: tuple[str, ...]
     seconds: dict[str, float] = field(default_factory=dict)
+    axial: tuple[Image, ...] = ()
 
-    def records(self, roles: Sequence[str]) -> tuple[SeriesRecord, ...]:
-        """Every series: the used ones with their role (parallel to ``images``), the refused ones with the reason."""
+    def records(self, roles: Sequence[str], *, axial_read: bool = True) -> tuple[SeriesRecord, ...]:
+        """Every series: the used ones with their role, axial ones, the refused ones with the reason.
+
+        Parameters
+        ----------
+        roles : parallel to ``images``
+        axial_read : whether there was a network for ``axial``; otherwise those are among the refused ones
+        """
         used = (SeriesRecord(series=i.series, used=True, reason=r) for i, r in zip(self.images, roles, strict=True))
-        return (*used, *(SeriesRecord(series=series, used=False, reason=why) for series, why in self.refused))
+        reason = IN_SECTION if axial_read else NO_AXIAL_MODEL
+        axial = (SeriesRecord(series=i.series, used=axial_read, reason=reason) for i in self.axial)
+        return (*used, *axial, *(SeriesRecord(series=s, used=False, reason=why) for s, why in self.refused))
 
 
 def load_study(folder: Path, patient: str | None, contrast: Contrast | None, progress: Progress) -> LoadedStudy:
@@ -67,7 +81,11 @@ def load_study(folder: Path, patient: str | None, contrast: Contrast | None, pro
     images, refused, failures = _load_chosen(study, progress)
     told = (*warnings, *failures, *_image_warnings(images))
     seconds = {"read": time.perf_counter() - start}
-    return LoadedStudy(study, "", _told_apart(images), refused, inventory.skipped, told, seconds)
+    images = _told_apart(images)
+    sagittal, axial = (
+        tuple(i for i in images if (i.series.plane is Plane.AXIAL) is wanted) for wanted in (False, True)
+    )
+    return LoadedStudy(study, "", sagittal, refused, inventory.skipped, told, seconds, axial)
 
 
 def _load_chosen(

@@ -49,6 +49,7 @@ def with_tokens(loaded: LoadedStudy, key: bytes) -> LoadedStudy:
         patient=token(study.patient_key or study.study_uid, key),
         study=study.model_copy(update={"study_uid": token(study.study_uid, key), "patient_key": "", "series": ()}),
         images=tuple(anonymous_image(image) for image in loaded.images),
+        axial=tuple(anonymous_image(image) for image in loaded.axial),
         refused=tuple((anonymous(series), reason) for series, reason in loaded.refused),
         skipped=tuple(s.model_copy(update={"path": token(s.path, key)}) for s in loaded.skipped),
     )

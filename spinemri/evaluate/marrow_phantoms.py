@@ -115,23 +115,42 @@ def _image(
     place: tuple[Contrast, Geometry, int],
 ) -> Image:
     contrast, geometry, seed = place
-    protocol = PROTOCOLS[contrast]
-    table = signal_table(protocol, np.random.default_rng([seed, 1]), jitter=0.6)
-    for tissue in MARROWS:
-        table[int(tissue)] = mixed_signal(marrow, protocol)
-    slope = mixed_signal(marrow._replace(fat=1.0), protocol) - mixed_signal(marrow._replace(fat=0.0), protocol)
-    person, rng = np.random.default_rng([seed, 2]), np.random.default_rng([seed, 3, list(PROTOCOLS).index(contrast)])
-    bone = np.isin(volume.tissue, [int(t) for t in MARROWS])
-    fatty = (
-        _MOTTLE * smooth_noise(person, volume.tissue.shape, (5, 9, 9)) + person.normal(0, _PER_LEVEL, 256)[volume.level]
-    )
-    signal: NDArray[np.floating] = np.clip(table[volume.tissue] + slope * fatty * bone, 0, None)
-    signal = (signal * (1 + 0.05 * smooth_noise(rng, signal.shape, (4, 8, 8)))).transpose(0, 2, 1)
+    rng = np.random.default_rng([seed, 3, list(PROTOCOLS).index(contrast)])
+    signal = tissue_signal((volume.tissue, volume.level), marrow, contrast, seed, rng).transpose(0, 2, 1)
     for _, change in changes:
-        signal = laid_down(signal, change, [substance_signal(d.substance, protocol) for d in change.deposits], rng)
+        values = [substance_signal(d.substance, PROTOCOLS[contrast]) for d in change.deposits]
+        signal = laid_down(signal, change, values, rng)
     flat = np.ascontiguousarray(signal.transpose(0, 2, 1), dtype=np.float32)
     voxels = acquire_signal(flat, rng, sub=(LAYERS, 1), snr=float(rng.uniform(18, 40)))
     return Image(voxels, geometry, synthetic_series(contrast, geometry, seed))
+
+
+def tissue_signal(
+    painted: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    marrow: Relaxation,
+    contrast: Contrast,
+    seed: int,
+    rng: np.random.Generator,
+) -> NDArray[np.floating]:
+    """Signal of a person's tissues in one contrast, before any change of marrow.
+
+    Parameters
+    ----------
+    painted : tissue and level of every voxel
+    marrow : of this person
+    seed : of this person: tissues and the mottle of the marrow follow it, whatever the contrast
+    rng : of this image
+    """
+    tissue, level = painted
+    protocol, person = PROTOCOLS[contrast], np.random.default_rng([seed, 2])
+    table = signal_table(protocol, np.random.default_rng([seed, 1]), jitter=0.6)
+    for kind in MARROWS:
+        table[int(kind)] = mixed_signal(marrow, protocol)
+    slope = mixed_signal(marrow._replace(fat=1.0), protocol) - mixed_signal(marrow._replace(fat=0.0), protocol)
+    bone = np.isin(tissue, [int(t) for t in MARROWS])
+    fatty = _MOTTLE * smooth_noise(person, tissue.shape, (5, 9, 9)) + person.normal(0, _PER_LEVEL, 256)[level]
+    signal: NDArray[np.floating] = np.clip(table[tissue] + slope * fatty * bone, 0, None)
+    return signal * (1 + 0.05 * smooth_noise(rng, signal.shape, (4, 8, 8)))
 
 
 def _truths(changes: Sequence[tuple[Kind, Changes]], volume: LabelVolume, geometry: Geometry) -> list[Truth]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.anatomy import Structure, StructureKind
-from spinemri.segmentation import Segmentation, label_value
+from spinemri.segmentation import EXACT, Segmentation, label_value
 from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis.tissue import BODY, CORD, DISC, POSTERIOR, SAC, SACRUM, class_of_tissue
 
@@ -43,7 +43,7 @@ def _named(voxels: NDArray[np.uint8], geometry: Geometry, series_uid: str) -> Se
     _, structures = _meanings()
     present = {int(v): structures[int(v)] for v in np.unique(voxels) if v}
     made_by = "truth by construction"
-    return Segmentation(np.ascontiguousarray(voxels), geometry, present, series_uid, made_by, border_sd_mm=0.0)
+    return Segmentation(np.ascontiguousarray(voxels), geometry, present, series_uid, made_by, drawing=EXACT)
 
 
 def _filling(tissue: NDArray[np.uint8], level: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.uint8]:

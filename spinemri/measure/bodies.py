@@ -75,7 +75,7 @@ def _shape(
     shape = body_shape(mask, segmentation.geometry, upward, missing.get(vertebra.series_uid, frozenset()))
     if shape is None:
         return Gap(Status.NOT_ASSESSABLE, f"the outline of the body of {level} cannot be followed")
-    return shape.drawn(segmentation.border_sd_mm)
+    return shape.drawn(segmentation.drawing)
 
 
 def with_sacrum(
@@ -91,7 +91,7 @@ def with_sacrum(
         up, skipped = upward_by_level(spine)[vertebra.level], missing.get(vertebra.series_uid, frozenset())
         shape = body_shape(segmentation.mask(body), segmentation.geometry, up, skipped)
         if shape is not None:
-            found[vertebra.level] = shape.drawn(segmentation.border_sd_mm)
+            found[vertebra.level] = shape.drawn(segmentation.drawing)
     return found
 
 
@@ -117,7 +117,7 @@ def body_measurements(spine: Spine, shapes: Shapes, losses: Mapping[Level, Heigh
 
 def _heights(place: Place, shape: BodyShape) -> list[Measurement]:
     ends = np.stack([shape.upper, shape.lower], axis=1)
-    rows = zip(_HEIGHTS, shape.heights, shape.sd, ends, strict=True)
+    rows = zip(_HEIGHTS, shape.heights, shape.size_sd, ends, strict=True)
     found = [place.measured(name, value, sd, pair) for name, value, sd, pair in rows]
     relative = shape.sd / shape.heights
     for name, column in (("wedge_ratio", 0), ("biconcavity_ratio", 1)):

@@ -76,10 +76,10 @@ def canal_measurements(
         lost = _lost(chosen, sacs, places, excluded)
         for n, place in enumerate(places):
             uid = place.series_uid
-            pixel_sd = sacs.edge_sd_mm(uid)
+            edges = sacs.edge_sd_mm(uid), sacs.drawing(uid)
             results[place] = [
-                *sac_statements(place, chosen[n], pixel_sd),
-                *cord_statements(place, chosen[n], (pixel_sd, sacs.border_sd_mm(uid)), sacs.slice_mm(uid)),
+                *sac_statements(place, chosen[n], edges),
+                *cord_statements(place, chosen[n], edges, sacs.slice_mm(uid)),
                 *compromise_statements(place, chosen[n], [losses[n] for losses in lost], (places, chosen)),
                 *signal_statements(place, chosen[n].plane, signals, _gap(chosen[n].cord)),
             ]

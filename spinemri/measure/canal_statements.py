@@ -1,8 +1,8 @@
 """What was read of sac and cord at one place, as measurements with intervals, or with the reason why there are none.
 
 The standard deviations are those of the pixels and of the distance of slices, as found on simulated spines whose masks
-are true (``docs/accuracy.md``); to the cord's area comes how well its border was drawn. What a network draws wrong
-beyond that is not in them.
+are true (``docs/accuracy.md``), and of how well borders were drawn. What a network draws wrong beyond that is not in
+them.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from spinemri.measure.canal import CanalReading
     from spinemri.measure.sac import Compromise
+    from spinemri.segmentation import Drawing
 
 CORD_NAMES = ("cord_ap", "cord_area", "occupation_ratio", "csf_ring_fraction", "cord_shift_mm")
 _OFF_MIDLINE_MM = 6.0
@@ -41,36 +42,51 @@ _TAPER = Gap(Status.NOT_ASSESSABLE, f"within {TAPER_MM:.0f} mm of its lower end,
 _ALONE = Gap(Status.NOT_ASSESSABLE, "the cord is not seen far enough above and below to tell where it would run")
 
 
-def sac_statements(place: Place, reading: CanalReading, sd: float) -> list[Measurement]:
-    """Diameter and area of the sac."""
+def sac_statements(place: Place, reading: CanalReading, edges: tuple[float, Drawing]) -> list[Measurement]:
+    """Diameter and area of the sac.
+
+    Parameters
+    ----------
+    edges : standard deviation, mm, of a length between two edges as the pixels give it, and how well they were drawn
+    """
+    pixel_sd, drawing = edges
     found, plane = reading.sac, reading.plane
     if isinstance(found, Gap) or isinstance(plane, Gap):
         gap = found if isinstance(found, Gap) else Gap(Status.NOT_ASSESSABLE, "no plane")
         return [place.absent(name, gap) for name in ("dural_sac_ap", "dural_sac_area")]
     sideways = abs(float(found.ends.mean(axis=0)[0] - plane.point[0]))
     off = ("sac_off_midline",) if sideways > _OFF_MIDLINE_MM else ()
-    stated = place.measured("dural_sac_ap", found.value, sd, found.ends)
+    stated = place.measured("dural_sac_ap", found.value, drawing.length(pixel_sd), found.ends)
     area = (
         place.absent("dural_sac_area", _NO_AREA)
         if reading.area is None
-        else place.measured("dural_sac_area", reading.area, _SAC_AREA_SD * reading.area)
+        else place.measured(
+            "dural_sac_area", reading.area, drawing.area(_outline(reading.area), _SAC_AREA_SD * reading.area)
+        )
     )
     return [m.model_copy(update={"flags": (*plane.flags, *off)}) for m in (stated, area)]
 
 
-def cord_statements(place: Place, reading: CanalReading, sd: tuple[float, float], slice_mm: float) -> list[Measurement]:
+def _outline(area: float) -> float:
+    """Length, mm, of the outline of a circle of an area, mm2."""
+    return math.sqrt(4 * math.pi * area)
+
+
+def cord_statements(
+    place: Place, reading: CanalReading, edges: tuple[float, Drawing], slice_mm: float
+) -> list[Measurement]:
     """Diameter, area, share of the sac, fluid around and displacement of the cord.
 
     Parameters
     ----------
-    sd : standard deviations, mm, of a length between two edges as the pixels give it, and of where a border was drawn
+    edges : as of ``sac_statements``
     """
+    pixel_sd, drawing = edges
     here, cord = replace(place, kind=StructureKind.CORD), reading.cord
     if isinstance(cord, Gap):
         return [here.absent(name, cord) for name in CORD_NAMES]
-    ap_sd = float(np.hypot(sd[0], _CORD_AP_PER_SLICE * slice_mm))
-    drawn = sd[1] * math.sqrt(4 * math.pi / cord.area) if cord.area else 0.0  # outline of a circle of that area / it
-    area_sd = math.hypot(_CORD_AREA_SD, drawn)
+    ap_sd = drawing.length(math.hypot(pixel_sd, _CORD_AP_PER_SLICE * slice_mm))
+    area_sd = drawing.area(_outline(cord.area), _CORD_AREA_SD * cord.area) / cord.area if cord.area else _CORD_AREA_SD
     every, share = (0.0, math.inf), (0.0, 1.0)
     values = {
         "cord_area": (cord.area, area_sd * (cord.area or 0.0), _NO_AREA, every),

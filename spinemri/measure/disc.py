@@ -114,7 +114,7 @@ def _height(place: Place, upper: BodyShape, lower: BodyShape) -> Measurement:
     normal = unit(upper.inferior_normal + lower.superior_normal)
     heights = (upper.lower - lower.upper) @ normal
     pixel = max(upper.pixel_mm, lower.pixel_mm)
-    sd = float(np.hypot(threshold("interval.disc_height") * pixel, max(upper.edges_sd_mm, lower.edges_sd_mm)))
+    sd = max(shape.drawing.length(threshold("interval.disc_height") * pixel) for shape in (upper, lower))
     middle = (upper.lower[1] + lower.upper[1]) / 2
     half = float(heights.mean()) / 2 * normal
     stated = place.measured(NAMES[0], float(heights.mean()), sd, np.stack([middle + half, middle - half]))
@@ -126,7 +126,8 @@ def _posterior(place: Place, upper: BodyShape, lower: BodyShape) -> Measurement:
     normal = unit(upper.inferior_normal + lower.superior_normal)
     height = max(float((upper.lower[2] - lower.upper[2]) @ normal), 0.0)
     pixel = max(upper.pixel_mm, lower.pixel_mm)
-    sd = float(np.hypot(threshold(f"interval.{POSTERIOR}") * pixel, _sacral_sd(place)))
+    own = float(np.hypot(threshold(f"interval.{POSTERIOR}") * pixel, _sacral_sd(place)))
+    sd = max(shape.drawing.length(own) for shape in (upper, lower))
     middle, half = (upper.lower[2] + lower.upper[2]) / 2, height / 2 * normal
     stated = place.measured(POSTERIOR, height, sd, np.stack([middle + half, middle - half]), (0.0, np.inf))
     return stated.model_copy(update={"flags": tuple(dict.fromkeys((*upper.flags, *lower.flags)))})
@@ -183,7 +184,8 @@ def _bulge(
     height = float(edges[at] + edges[at + 1]) / 2
     ends = line.to_patient([[0.0, 0.0, height], [0.0, furthest[at], height]])
     pixel = max(body.pixel_mm for body in bodies)
-    sd = float(np.hypot(threshold("interval.disc_bulge") * pixel, _sacral_sd(place)))
+    own = float(np.hypot(threshold("interval.disc_bulge") * pixel, _sacral_sd(place)))
+    sd = segmentation.drawing.length(own)
     return place.measured(NAMES[2], float(furthest[at]), sd, ends).model_copy(update={"series_uid": uid})
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from spinemri.anatomy import Level
     from spinemri.measure.bodies import MissingSlices, Shapes
-    from spinemri.segmentation import Segmentation
+    from spinemri.segmentation import Drawing, Segmentation
     from spinemri.spine import Spine, Vertebra
 
     Vector = NDArray[np.float64]
@@ -113,7 +113,8 @@ def _of_shape(shape: BodyShape, side: int, pixel: float, series_uid: str) -> Pla
     span = float(np.linalg.norm(front - back))
     up = shape.inferior_normal if side else shape.superior_normal
     sd = _direction_sd_deg(float(np.hypot(*shape.sd[[0, 2]])) / np.sqrt(2), span)
-    return Plate(front, back, up, shape.frame.left, sd, _wall_sd_mm(pixel), pixel, series_uid, shape.flags)
+    wall_sd = _wall_sd_mm(pixel, shape.drawing)
+    return Plate(front, back, up, shape.frame.left, sd, wall_sd, pixel, series_uid, shape.flags)
 
 
 def _lone(vertebra: Vertebra, segmentation: Segmentation, upward: Vector, skip: frozenset[int]) -> BodyPlates:
@@ -132,9 +133,11 @@ def _lone(vertebra: Vertebra, segmentation: Segmentation, upward: Vector, skip: 
         if found is not None:
             (front, back), normal = found
             left, pixel = left_axis(segmentation.geometry), _pixel_mm(segmentation)
-            sd = _direction_sd_deg(np.sqrt(2) * _LONE_SD_VOXELS * pixel, float(np.linalg.norm(front - back)))
+            drawing = segmentation.drawing
+            edges = float(np.sqrt(2) * np.hypot(_LONE_SD_VOXELS * pixel, drawing.border))
+            sd = _direction_sd_deg(edges, float(np.linalg.norm(front - back)))
             up = normal if sacral else -normal
-            plate = Plate(front, back, up, left, sd, _wall_sd_mm(pixel), pixel, vertebra.series_uid)
+            plate = Plate(front, back, up, left, sd, _wall_sd_mm(pixel, drawing), pixel, vertebra.series_uid)
     return BodyPlates(plate, other) if sacral else BodyPlates(other, plate)
 
 
@@ -143,8 +146,8 @@ def _direction_sd_deg(edges_sd_mm: float, length_mm: float) -> float:
     return float(np.hypot(np.degrees(_LINE_SHARE * edges_sd_mm / length_mm), _DIRECTION_SD_DEG))
 
 
-def _wall_sd_mm(pixel: float) -> float:
-    return float(np.hypot(_WALL_SD_VOXELS * pixel, _WALL_SD_MM))
+def _wall_sd_mm(pixel: float, drawing: Drawing) -> float:
+    return float(np.linalg.norm([_WALL_SD_VOXELS * pixel, _WALL_SD_MM, drawing.border]))
 
 
 def _pixel_mm(segmentation: Segmentation) -> float:

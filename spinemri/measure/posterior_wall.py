@@ -189,7 +189,7 @@ def _depression(place: Place, shape: BodyShape, *, upper: bool) -> Measurement:
     lowest = int(np.nanargmin(heights))
     along = float((edges[lowest] + edges[lowest + 1]) / 2)
     ends = frame.to_patient([[0.0, along, 0.0], [0.0, along, heights[lowest]]])
-    sd = float(np.hypot(threshold("interval.endplate_depression") * shape.pixel_mm, shape.edges_sd_mm))
+    sd = float(np.hypot(threshold("interval.endplate_depression") * shape.pixel_mm, shape.drawing.edges))
     return place.measured(name, -float(heights[lowest]), sd, ends)
 
 

@@ -9,6 +9,7 @@ from spinemri.measure.catalogue import Gap
 from spinemri.measure.centreline import centre_line
 from spinemri.measure.sections import profile_along
 from spinemri.measurement import Status
+from spinemri.segmentation import EXACT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from spinemri.image import Image
     from spinemri.measure.bodies import MissingSlices
     from spinemri.measure.sections import Profile
-    from spinemri.segmentation import Segmentation
+    from spinemri.segmentation import Drawing, Segmentation
 
 NO_SAC = Gap(Status.NOT_ASSESSABLE, "no series shows the thecal sac well enough to measure it")
 _EDGE_SD_VOXELS = 0.41
@@ -88,10 +89,10 @@ class SacMasks:
         """Standard deviation of a length between two edges that the pixels alone give; 0 without a series."""
         return _EDGE_SD_VOXELS * self.pixel_mm(uid)
 
-    def border_sd_mm(self, uid: str | None) -> float:
-        """Standard deviation of where a border was drawn; 0 without a series."""
+    def drawing(self, uid: str | None) -> Drawing:
+        """How well the borders of a series' mask were drawn; exactly without a series."""
         segmentation = self.segmentations.get(uid or "")
-        return 0.0 if segmentation is None else segmentation.border_sd_mm
+        return EXACT if segmentation is None else segmentation.drawing
 
     def _size_mm(self, uid: str | None, world_axis: int) -> float:
         segmentation = self.segmentations.get(uid or "")

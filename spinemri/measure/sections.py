@@ -146,10 +146,10 @@ def _slice_edges(
     moved = points + shift[..., None] * geometry.axes[:, lr_axis]
     inplane = np.delete(geometry.to_index(moved), lr_axis, axis=-1)
     values = ndimage.map_coordinates(level, np.moveaxis(inplane, -1, 0), order=1, mode="constant")
-    return np.array([_longest_run(row, across) for row in values])
+    return np.array([longest_run(row, across) for row in values])
 
 
-def _longest_run(values: NDArray[np.float64], across: NDArray[np.float64]) -> tuple[float, float]:
+def longest_run(values: NDArray[np.float64], across: NDArray[np.float64]) -> tuple[float, float]:
     """Ends of the longest stretch above one half, by linear interpolation; nan when there is none."""
     inside = np.concatenate([[False], values > 0.5, [False]])
     change = np.flatnonzero(inside[1:] != inside[:-1])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from spinemri.anatomy import StructureKind
 from spinemri.measure.alignment import alignment_measurements
+from spinemri.measure.axial import axial_measurements
 from spinemri.measure.bodies import body_measurements, body_shapes, losses_of, with_sacrum
 from spinemri.measure.body_ratios import ratio_measurements
 from spinemri.measure.canal import canal_measurements
@@ -18,7 +19,7 @@ from spinemri.measure.foramen import foraminal_measurements
 from spinemri.measure.ligaments import ligament_measurements
 from spinemri.measure.posterior_wall import posterior_walls, wall_measurements
 from spinemri.measure.sac_masks import SacMasks
-from spinemri.measure.subarachnoid import subarachnoid_measurements
+from spinemri.measure.subarachnoid import AXIAL, subarachnoid_measurements
 from spinemri.measure.volume_loss import volume_losses
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from spinemri.quality import SeriesQuality
     from spinemri.segmentation import Segmentation
     from spinemri.spine import Spine
+
+    Stack = tuple[Image, Segmentation]
 
 _NO_SAC_REFERENCE_PCT = 20.0
 _ORDER = {
@@ -44,6 +47,7 @@ def measure(
     images: Sequence[Image],
     segmentations: Sequence[Segmentation],
     quality: Sequence[SeriesQuality] = (),
+    axial: Sequence[Stack] = (),
 ) -> tuple[Measurement, ...]:
     """All measurements of a study: bodies first, then discs and ligaments, sac and cord, each from head to foot.
 
@@ -53,6 +57,7 @@ def measure(
     images : the loaded series
     segmentations : masks on their series' own grids, found by ``series_uid``
     quality : of the series: signal is not read where fat suppression failed
+    axial : stacks of axial slices with their masks, which show sac and cord in section
 
     Returns
     -------
@@ -66,7 +71,8 @@ def measure(
     for frame in dict.fromkeys(frames.values()):
         here = tuple(v for v in spine.vertebrae if frames[v.level] == frame)
         part = spine.model_copy(update={"vertebrae": here})
-        found += _in_one_frame(part, images, by_uid)
+        stacks = [stack for stack in axial if stack[0].geometry.frame_of_reference_uid == frame]
+        found += _in_one_frame(part, images, by_uid, stacks)
         found += ligament_measurements(part, images, by_uid, suppression)
     composed = {image.series.series_uid: image for image in images if image.series.composed}
     stated = [_flagged(m, composed) for m in found]
@@ -78,7 +84,7 @@ def _frame(segmentation: Segmentation | None) -> str | None:
 
 
 def _in_one_frame(
-    spine: Spine, images: Sequence[Image], segmentations: Mapping[str, Segmentation]
+    spine: Spine, images: Sequence[Image], segmentations: Mapping[str, Segmentation], stacks: Sequence[Stack]
 ) -> list[Measurement]:
     """Measurements of vertebrae that share a frame of reference; only those may be compared by place."""
     missing = {
@@ -100,7 +106,10 @@ def _in_one_frame(
     aligned = alignment_measurements(spine, shapes, losses, segmentations, missing)
     sacs = SacMasks(segmentations, images, missing)
     canal = canal_measurements(spine, shapes, sacs, images, deformed)
-    return [*bodies, *aligned, *discs, *canal, *subarachnoid_measurements(canal, deformed)]
+    canal += subarachnoid_measurements(canal, deformed)
+    sections = axial_measurements(spine, shapes, sacs, stacks, deformed)
+    sections += subarachnoid_measurements(sections, deformed, AXIAL)
+    return [*bodies, *aligned, *discs, *canal, *sections]
 
 
 def _flagged(measurement: Measurement, composed: Mapping[str, Image]) -> Measurement:

@@ -29,21 +29,27 @@ if TYPE_CHECKING:
     from spinemri.measure.sac import Compromise
     from spinemri.measurement import Measurement
 
-NAME = "sas_obliteration"
+SAGITTAL = ("dural_sac_area", "cord_area", "sas_obliteration")
+AXIAL = ("axial_sac_area", "axial_cord_area", "axial_sas_obliteration")
+"""Names of the areas of sac and cord, and of what is made of them."""
+
+Names = tuple[str, str, str]
 _SAC_SD, _CORD_SD = threshold("interval.sac_area"), threshold("interval.cord_area")
 _ALONE = Gap(Status.NOT_ASSESSABLE, "no normal level above or below to compare with")
 
 
-def subarachnoid_measurements(canal: Sequence[Measurement], barred: Collection[Level] = ()) -> list[Measurement]:
+def subarachnoid_measurements(
+    canal: Sequence[Measurement], barred: Collection[Level] = (), names: Names = SAGITTAL
+) -> list[Measurement]:
     """The space lost at every cervical place, head to foot.
 
     Parameters
     ----------
     canal : measurements of sac and cord at every place of the spine, head to foot
     barred : levels whose body lost height; references only if they lost no space
+    names : ``SAGITTAL`` or ``AXIAL``
     """
-    areas = {m.place: m for m in canal if m.name == "dural_sac_area"}
-    cords = {m.place: m for m in canal if m.name == "cord_area"}
+    areas, cords = ({m.place: m for m in canal if m.name == name} for name in names[:2])
     found = {}
     for at_disc in (False, True):
         places = [m for m in areas.values() if (m.lower is not None) == at_disc]
@@ -51,7 +57,7 @@ def subarachnoid_measurements(canal: Sequence[Measurement], barred: Collection[L
         for sac, loss in zip(places, lost, strict=True):
             if sac.level is not None and sac.level.region == "C":
                 place = Place(StructureKind.CORD, sac.level, sac.lower, sac.series_uid)
-                found[sac.place] = _stated(place, (sac, cords.get(sac.place)), loss, places)
+                found[sac.place] = _stated(place, names[2], (sac, cords.get(sac.place)), loss, places)
     return [found[place] for place in areas if place in found]
 
 
@@ -68,14 +74,15 @@ def _lost(
 
 def _stated(
     place: Place,
+    name: str,
     areas: tuple[Measurement, Measurement | None],
     loss: Compromise | None,
     places: Sequence[Measurement],
 ) -> Measurement:
     missing = next((m for m in areas if m is not None and m.value is None), None)
     if missing is not None or loss is None:
-        return place.absent(NAME, _ALONE if missing is None else Gap(missing.status, missing.reason))
-    stated = place.measured(NAME, loss.pct / 100, loss.sd_pct / 100, within=(-np.inf, 1.0))
+        return place.absent(name, _ALONE if missing is None else Gap(missing.status, missing.reason))
+    stated = place.measured(name, loss.pct / 100, loss.sd_pct / 100, within=(-np.inf, 1.0))
     levels = tuple(v for n in loss.references for v in places[n].levels)
     one_sided = ("one_sided_reference",) if len(loss.references) == 1 else ()
     return stated.model_copy(update={"reference_levels": levels, "flags": one_sided})

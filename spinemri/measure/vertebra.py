@@ -19,6 +19,7 @@ from spinemri.measure.contour import box_around, contour, main_component
 from spinemri.measure.frame import Frame, frame_from, left_axis, robust_line
 from spinemri.measure.six_points import FACING, INSET, MIN_POINTS, SlicePoints, slice_points
 from spinemri.norms import threshold
+from spinemri.segmentation import EXACT
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from spinemri.geometry import Geometry
     from spinemri.measure.contour import Contour
+    from spinemri.segmentation import Drawing
 
 COLUMNS = ("anterior", "middle", "posterior")
 _MOST_SLICES = 9
@@ -45,14 +47,14 @@ class BodyShape:
     frame : the body's own axes; origin at its centre
     upper, lower : (3, 3) LPS mm; rows are anterior, middle, posterior
     heights : (3,) mm, anterior, middle, posterior
-    sd : (3,) mm, from the voxel size, the spread over slices, the rounded anterior rim, and ``border_sd_mm``
+    sd : (3,) mm, from the voxel size, the spread over slices, the rounded anterior rim, and each border by itself
     superior_normal, inferior_normal : unit vectors towards the head, normal to the chord of each endplate
     corners : (2, 2, 3) LPS mm; upper and lower endplate, each carried on to the anterior and the posterior wall
     slices : how many slices were measured
     flags : 'lateral_cut' (the stack ends within the body), 'focal_dent' (a dent such as a Schmorl node at a mid-point)
     outline : edge of the body in those slices
     pixel_mm : voxel size along the superior axis
-    border_sd_mm : how far the border of the mask lies from the true one, standard deviation
+    drawing : how well the borders of the mask were drawn
     """
 
     frame: Frame
@@ -67,17 +69,16 @@ class BodyShape:
     flags: tuple[str, ...] = ()
     outline: tuple[Contour, ...] = ()
     pixel_mm: float = 1.0
-    border_sd_mm: float = 0.0
+    drawing: Drawing = EXACT
 
     @property
-    def edges_sd_mm(self) -> float:
-        """Standard deviation of a length between two borders of masks that the drawing of both adds."""
-        return float(np.sqrt(2) * self.border_sd_mm)
+    def size_sd(self) -> NDArray[np.float64]:
+        """(3,) mm, of the heights themselves: with how far all borders of the mask may lie off together."""
+        return np.hypot(self.sd, 2 * self.drawing.offset)
 
-    def drawn(self, border_sd_mm: float) -> BodyShape:
-        """The same of a mask whose border is that uncertain."""
-        sd = np.hypot(self.sd, np.sqrt(2) * border_sd_mm)
-        return replace(self, sd=sd, border_sd_mm=border_sd_mm)
+    def drawn(self, drawing: Drawing) -> BodyShape:
+        """The same of a mask whose borders are that uncertain."""
+        return replace(self, sd=np.hypot(self.sd, drawing.edges), drawing=drawing)
 
 
 def touches_field_edge(mask: NDArray[np.bool_], geometry: Geometry) -> bool:

@@ -65,19 +65,6 @@ def cord_absence(analysis: Analysis) -> Iterator[Sentence]:
             yield Sentence(nothing.format(reasons="; ".join(reasons)), tuple(f.id for f in said), "limit")
 
 
-def axial_grades(analysis: Analysis) -> Iterator[Sentence]:
-    """One sentence: the grades that need axial T2w images, and the space around the cord that Kang's also rests on."""
-    found = [f for f in analysis.findings if f.kind in words.AXIAL_GRADES]
-    if not found:
-        return
-    evidence = [m for f in found for id_ in f.evidence if (m := analysis.measurement(id_)) is not None]
-    space = next((m for m in evidence if m.name == _SPACE and m.value is not None), None)
-    lost = "" if space is None else words.SPACE_LOST.format(value=100 * max(_value(space), 0.0), place=space.place)
-    names = ", ".join(words.AXIAL_GRADES[f.kind] for f in found)
-    ids_ = (*(f.id for f in found), *((space.id,) if space is not None else ()))
-    yield Sentence(words.AXIAL_GRADES_MISSING.format(names=names, lost=lost), ids_, "limit")
-
-
 def _commonest(missing: Iterable[Measurement]) -> list[str]:
     """The two reasons that hold for most places above the sacrum."""
     return [reason for reason, _ in Counter(m.reason for m in missing if _level(m).region != "S").most_common(2)]

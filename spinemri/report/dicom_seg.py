@@ -148,12 +148,9 @@ def tracking_uid(one: SegObject, segment: Segment) -> str:
 
 def algorithm_of(made_by: str, provenance: Provenance) -> tuple[str, str, str]:
     """Name, version and checksum of what made a mask; a mask by another tool has no more than its name."""
-    for name, version, checksum in (
-        (provenance.model, provenance.model_version, provenance.model_sha256),
-        (provenance.lesion_model, provenance.lesion_model_version, provenance.lesion_model_sha256),
-    ):
-        if name and made_by.startswith(name):
-            return name, version, checksum
+    for model in provenance.models:
+        if made_by.startswith(model.name):
+            return model.name, model.version, model.sha256
     return made_by[:_LONGEST] or "unknown", "unknown", ""
 
 

@@ -53,6 +53,15 @@ def regions_examined(analysis: Analysis) -> str:
     return "".join(region for region, least in _HALF.items() if seen.count(region) >= least)
 
 
+def contrast_list(analysis: Analysis) -> str:
+    """'T1w, STIR, axial T2w': what was used, each once; '' when nothing was."""
+    names = (
+        phrases.AXIAL_SERIES.format(contrast=s.contrast.value) if s.plane is Plane.AXIAL else s.contrast.value
+        for s in analysis.used_series()
+    )
+    return ", ".join(dict.fromkeys(names))
+
+
 def series_name(series: Series) -> str:
     """'sagittal T1w (series 3)'."""
     short = phrases.SERIES_SHORT.format(contrast=series.contrast.value, label=series.label)

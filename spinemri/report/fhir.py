@@ -111,12 +111,8 @@ def _patient(analysis: Analysis) -> Resource:
 
 def _device(analysis: Analysis) -> Resource:
     made = analysis.provenance
-    models = [(made.model, made.model_version, made.model_sha256)]
-    models += [(made.lesion_model, made.lesion_model_version, made.lesion_model_sha256)]
     versions = [{"type": {"text": made.software}, "value": made.version}]
-    versions += [
-        {"type": {"text": name}, "value": f"{version}, SHA-256 {sha}"} for name, version, sha in models if name
-    ]
+    versions += [{"type": {"text": m.name}, "value": f"{m.version}, SHA-256 {m.sha256}"} for m in made.models]
     return {
         "resourceType": "Device",
         "deviceName": [{"name": made.software, "type": "model-name"}],

@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from spinemri.measurement import Status
 from spinemri.report import marrow_phrases, page_phrases, phrases
-from spinemri.report.examination import alignment_pairs, pair_names
+from spinemri.report.examination import alignment_pairs, contrast_list, pair_names
 from spinemri.report.figure import sagittal_figure
 from spinemri.report.lesions import lesion_section
 from spinemri.report.narrative import narrate
@@ -55,7 +55,6 @@ def write_html(case: Case, folder: Path) -> None:
 def to_html(case: Case) -> str:
     """The page as text."""
     analysis = case.analysis
-    shown = zip(analysis.used_series(), case.images, case.segmentations, strict=True)
     style, script = "".join(map(_source, _STYLES)), _source(_SCRIPT)
     return (
         environment_of(_PACKAGE)
@@ -70,7 +69,8 @@ def to_html(case: Case) -> str:
             style=style,
             script=script,
             data=_embedded(_script_data(case)),
-            figures=[sagittal_figure(case, series, image, mask) for series, image, mask in shown],
+            contrasts=contrast_list(analysis),
+            figures=[sagittal_figure(case, series, image, mask) for series, image, mask in case.sagittal()],
             lesions=lesion_section(case),
             printed_cards=_PRINTED_CARDS,
             disclaimer=disclaimer(analysis),

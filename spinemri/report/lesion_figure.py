@@ -77,7 +77,7 @@ class _Spot:
 
 def lesion_pictures(case: Case, lesion: Lesion) -> tuple[LesionPicture, ...]:
     """At most three pictures of a lesion: T1w, STIR or fat-suppressed T2w, T2w, then whatever else shows it."""
-    loaded = list(zip(case.analysis.used_series(), case.images, case.segmentations, strict=True))
+    loaded = case.sagittal()
     own = next((one for one in loaded if one[0].series_uid == lesion.series_uid), None)
     if own is None:
         return ()

@@ -119,7 +119,6 @@ TABLE_NOTE = (
     "mm: longest diameter in one sagittal slice. Body: share of the vertebral body that is replaced. Prob.: that it is "
     "a lesion at all, calibrated on simulated lesions. Kinds: share of the network's evidence."
 )
-PROVENANCE = "; lesion model {model} {version} (SHA-256 {sha})"
 PAGE = {
     "lesions": "Marrow lesions",
     "overlay": "Show outlines and lengths",
@@ -142,7 +141,5 @@ PAGE = {
     "share": "Of body",
     "remark": "Not measured",
     "scale": "2 cm",
-    "model": "Lesion model",
-    "checksum": "Lesion model SHA-256",
     "mark": "{lesion}: {kind}",
 }

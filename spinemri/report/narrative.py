@@ -15,7 +15,8 @@ from spinemri.norms import threshold
 from spinemri.report import cord_phrases as words
 from spinemri.report import phrases
 from spinemri.report.alignment import alignment_section, is_alignment
-from spinemri.report.cord import axial_grades, cord_absence, cord_section, is_cord
+from spinemri.report.axial import axial_grades, axial_section, is_axial
+from spinemri.report.cord import cord_absence, cord_section, is_cord
 from spinemri.report.discs import disc_impression, disc_section, is_disc
 from spinemri.report.examination import examination, technique
 from spinemri.report.foramina import foramen_impression, foramen_section, is_foraminal
@@ -171,9 +172,17 @@ def _size(analysis: Analysis, measurement_id: str) -> float | None:
 
 def _regions(analysis: Analysis) -> Iterator[Section]:
     """Marrow, alignment, then per region: what was found, normal heights, the width of the sac, what is missing."""
-    own = (is_marrow_finding, is_alignment, is_cord)
+    own = (is_marrow_finding, is_alignment, is_cord, is_axial)
     reported = [f for f in reported_findings(analysis) if not any(told(f) for told in own)]
-    sections = marrow_section, alignment_section, disc_section, cord_section, foramen_section, ligament_section
+    sections = (
+        marrow_section,
+        alignment_section,
+        disc_section,
+        cord_section,
+        axial_section,
+        foramen_section,
+        ligament_section,
+    )
     yield from (part for section in sections if (part := section(analysis)) is not None)
     for region, title in phrases.REGIONS.items():
         here = [m for m in analysis.measurements if m.level and m.level.region == region]

@@ -13,6 +13,7 @@ from reportlab.lib.units import mm
 from reportlab.platypus import CondPageBreak, KeepTogether, Spacer
 
 from spinemri.report import marrow_phrases, phrases
+from spinemri.report.examination import contrast_list
 from spinemri.report.figure import sagittal_figure
 from spinemri.report.lesion_figure import lesion_pictures
 from spinemri.report.lesion_values import (
@@ -101,7 +102,7 @@ def _head(analysis: Analysis) -> Iterator[Flowable]:
         details.append(phrases.AGE.format(years=analysis.patient_age_years))
     details += [phrases.SEX[analysis.patient_sex]] if analysis.patient_sex in phrases.SEX else []
     levels = [str(level) for level in analysis.spine.levels]
-    series = ", ".join(series.contrast.value for series in analysis.used_series())
+    series = contrast_list(analysis)
     words = phrases.PAGE
     entries = [(words["patient"], ", ".join(details)), (words["study"], analysis.study)]
     entries += [(words["vertebrae"], f"{levels[0]}–{levels[-1]} ({len(levels)})" if levels else phrases.EMPTY)]
@@ -111,8 +112,7 @@ def _head(analysis: Analysis) -> Iterator[Flowable]:
 
 def _figures(case: Case) -> Iterator[Flowable]:
     """The mid-sagittal pictures, side by side."""
-    shown = zip(case.analysis.used_series(), case.images, case.segmentations, strict=True)
-    figures = [sagittal_figure(case, *one) for one in shown]
+    figures = [sagittal_figure(case, *one) for one in case.sagittal()]
     for start in range(0, len(figures), _IN_A_ROW):
         yield CondPageBreak(LEAST_ROW + 10 * mm)
         if start == 0:
@@ -164,7 +164,7 @@ def _levels(analysis: Analysis) -> Iterator[Flowable]:
 
 def _provenance(analysis: Analysis) -> Section:
     words, made = phrases.PAGE, analysis.provenance
-    sums = [(words["checksum"], made.model_sha256)]
-    sums += [(marrow_phrases.PAGE["checksum"], made.lesion_model_sha256), (words["norms"], made.norms_sha256)]
+    sums = [(f"{phrases.MODEL_ROLES[m.role].capitalize()} {words['checksum']}", m.sha256) for m in made.models]
+    sums += [(words["norms"], made.norms_sha256)]
     told = [Sentence(f"{title}: {value}", tone="limit") for title, value in sums if value]
     return Section(phrases.PROVENANCE, (Sentence(provenance_line(analysis)), *told))

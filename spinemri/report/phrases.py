@@ -84,6 +84,7 @@ REFUSED = "Series {label} ({plane} {contrast}) not used: {reason}."
 ONLY_SAGITTAL = (
     "No axial series was used: lateral recesses, cervical foramina and the shape of the sac cannot be judged."
 )
+AXIAL_SERIES = "axial {contrast}"
 ALIGNED = "{moving} and {fixed} agree within {worst:.1f} mm at {levels}."
 MISALIGNED = "The patient moved between {fixed} and {moving}: {low:.1f} to {high:.1f} mm at {levels}, {status}."
 UNVERIFIED = "{moving} and {fixed}: the match could not be verified at {levels}."
@@ -135,7 +136,11 @@ HEIGHTS_NONE = "Height loss could not be measured at any level."
 MID_BODY = "{level} mid-body"
 SAC = "{place}: thecal sac {value:.1f} mm AP{compromise}{grade}{borderline}."
 SAC_COMPROMISE = ", {value:.0f} % of its {what} lost against its reference ({references})"
-SAC_WHAT = {"dural_sac_area_compromise_pct": "area", "dural_sac_compromise_pct": "AP diameter"}
+SAC_WHAT = {
+    "axial_sac_area_compromise_pct": "area on axial slices",
+    "dural_sac_area_compromise_pct": "area",
+    "dural_sac_compromise_pct": "AP diameter",
+}
 SAC_WHAT_BOTH = "area (of its AP diameter where the area was not compared)"
 SAC_LESSER = "Lesser narrowing of the thecal sac: {items}."
 SAC_LESSER_ITEM = "{place} {value:.0f} % of its {what} ({grade})"
@@ -226,9 +231,10 @@ HEIGHT_LOSS_SHAPE = (
 )
 SOME_MISSING = "Not measured: {items}."
 
-PROVENANCE_LINE = (
-    "{software} {version}, model {model} {model_version} (SHA-256 {sha}){lesion_model}, {device}, {created}."
-)
+PROVENANCE_LINE = "{software} {version}, {models}, {device}, {created}."
+MODEL_USED = "{role} {model} {version} (SHA-256 {sha})"
+MODEL_ROLES = {"anatomy": "model", "lesions": "lesion model", "axial": "model of axial slices"}
+NO_MODEL = "no model"
 DISCLAIMER_TEXT = (
     "Made by software without review by a physician. For research; not a medical device, not for diagnosis or "
     "treatment. Absence of a statement is not evidence of absence."
@@ -296,8 +302,7 @@ PAGE = {
     "files": "{count} files",
     "file": "1 file",
     "software": "Software",
-    "model": "Model",
-    "checksum": "Model SHA-256",
+    "checksum": "SHA-256",
     "norms": "Norms SHA-256",
     "device": "Device",
     "created": "Made",

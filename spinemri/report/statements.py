@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spinemri.finding import Certainty, Urgency
+from spinemri.measurement import deciding_loss
 from spinemri.report import phrases
+from spinemri.report.axial import NAMES as AXIAL_NAMES
 from spinemri.report.cord import NAMES as CORD_NAMES
 from spinemri.report.foramina import NAMES as FORAMEN_NAMES
 from spinemri.report.lesion_values import is_marrow
@@ -23,7 +25,6 @@ from spinemri.report.tables import (
     SAC_AP,
     SAC_COMPROMISE,
     position,
-    sac_loss,
 )
 
 HEIGHT_LOSS_KIND = "vertebral_height_loss"
@@ -36,6 +37,7 @@ _FOLLOWING = (  # missing where something else is, and said with it, or in a sec
     "crush_ratio_above", "crush_ratio_below", "wedge_ratio_z", "volume_loss_pct", "retropulsion_mm",
     "posterior_wall_fraction", "endplate_depression_superior_mm", "endplate_depression_inferior_mm",
     "disc_height", "disc_height_index", "disc_bulge_mm", "posterior_disc_height", *FORAMEN_NAMES, LIGAMENT_NAME,
+    *AXIAL_NAMES,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -92,7 +94,7 @@ def sac_place(measurement: Measurement) -> str:
 
 def sac_compromise_text(analysis: Analysis, width: Measurement) -> str:
     """', 42 % of its area lost against its reference (…)', or nothing when nothing was compared."""
-    compromise = sac_loss(lambda name: _sibling(analysis, width, name))
+    compromise = deciding_loss(lambda name: _sibling(analysis, width, name))
     if compromise is None or compromise.value is None:
         return ""
     what = phrases.SAC_WHAT[compromise.name]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spinemri.anatomy import StructureKind
-from spinemri.measurement import Status, minimal_detectable_change
+from spinemri.measurement import SAC_LOSSES, Status, deciding_loss, minimal_detectable_change
 from spinemri.report import phrases
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ COLUMN_LOSSES = ("height_loss_anterior_pct", "height_loss_middle_pct", "height_l
 HEIGHT_LOSS = "height_loss_pct"
 SAC_AP = "dural_sac_ap"
 SAC_COMPROMISE = "dural_sac_compromise_pct"
-SAC_AREA_COMPROMISE = "dural_sac_area_compromise_pct"
 RATIOS = ("wedge_ratio", "biconcavity_ratio")
 
 COLUMNS = (
@@ -157,7 +156,7 @@ def _row(analysis: Analysis, vertebra: Vertebra) -> LevelRow:
     body = _finder(m for m in here if m.kind is StructureKind.VERTEBRAL_BODY)
     at_body = _finder(m for m in here if m.kind is StructureKind.THECAL_SAC and m.lower is None)
     at_disc = _finder(m for m in here if m.kind is StructureKind.THECAL_SAC and m.lower is not None)
-    compromises = [m for m in (sac_loss(at_body), sac_loss(at_disc)) if m is not None]
+    compromises = [m for m in (deciding_loss(at_body), deciding_loss(at_disc)) if m is not None]
     return LevelRow(
         vertebra=vertebra,
         heights=(body(HEIGHTS[0]), body(HEIGHTS[1]), body(HEIGHTS[2])),
@@ -168,18 +167,12 @@ def _row(analysis: Analysis, vertebra: Vertebra) -> LevelRow:
     )
 
 
-def sac_loss(find: Callable[[str], Measurement | None]) -> Measurement | None:
-    """The loss of the sac at one place that its narrowing is graded by: of area, or of AP where that has no value."""
-    area, diameter = find(SAC_AREA_COMPROMISE), find(SAC_COMPROMISE)
-    return area if area is not None and area.value is not None else diameter
-
-
 def sac_losses(analysis: Analysis) -> tuple[Measurement, ...]:
-    """Those of every place that have a value, head to foot."""
+    """The loss that decides at every place that has a value, head to foot."""
     places: dict[str, list[Measurement]] = {}
-    for m in named(analysis, SAC_COMPROMISE, SAC_AREA_COMPROMISE):
+    for m in named(analysis, *SAC_LOSSES):
         places.setdefault(m.place, []).append(m)
-    chosen = (sac_loss(_finder(found)) for found in places.values())
+    chosen = (deciding_loss(_finder(found)) for found in places.values())
     return measured(m for m in chosen if m is not None)
 
 

@@ -51,16 +51,14 @@ def to_text(analysis: Analysis) -> str:
 def provenance_line(analysis: Analysis) -> str:
     """Software, model, device and time in one sentence."""
     p = analysis.provenance
-    lesion_model = marrow_phrases.PROVENANCE.format(
-        model=p.lesion_model, version=p.lesion_model_version, sha=p.lesion_model_sha256[:12]
-    )
+    models = [
+        phrases.MODEL_USED.format(role=phrases.MODEL_ROLES[m.role], model=m.name, version=m.version, sha=m.sha256[:12])
+        for m in p.models
+    ]
     return phrases.PROVENANCE_LINE.format(
         software=p.software,
         version=p.version,
-        model=p.model,
-        model_version=p.model_version,
-        sha=p.model_sha256[:12],
-        lesion_model=lesion_model if p.lesion_model else "",
+        models="; ".join(models) or phrases.NO_MODEL,
         device=p.device,
         created=p.created,
     )

@@ -64,6 +64,10 @@ class Reading(Protocol):
         """Lesions; None when nobody looked for them."""
 
     @property
+    def axial(self) -> tuple[Segmentation, ...]:
+        """Named anatomy of axial images."""
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What is to be told."""
 
@@ -83,6 +87,7 @@ class Revised:
     alignments: tuple[VertebraAlignment, ...]
     marrow: MarrowView | None
     warnings: tuple[str, ...]
+    axial: tuple[Segmentation, ...] = ()
     review: Review | None = None
     renamed: tuple[tuple[Level, Level | None], ...] = ()
     unmeasured: Mapping[Level, str] = field(default_factory=dict)
@@ -103,7 +108,7 @@ def revise(reading: Reading, images: Sequence[Image], review: Review | None) -> 
     """
     parts = (reading.segmentations, reading.assignments, reading.spine, reading.alignments)
     names = tuple((level, level) for level in reading.spine.levels)
-    found = Revised(*parts, reading.marrow, reading.warnings, review, names)
+    found = Revised(*parts, reading.marrow, reading.warnings, reading.axial, review, names)
     for one in review.in_turn if review else ():
         found = _applied(found, images, one)
     return found
@@ -142,10 +147,8 @@ def _renamed(found: Revised, images: Sequence[Image], names: Names, given: Mappi
     """Everything that bears a level under its new name; the spine is put together anew."""
     segmentations, assignments = [], []
     for segmentation, named in zip(found.segmentations, found.assignments, strict=True):
-        levels = [level for s in segmentation.structures.values() for level in (s.level, s.lower) if level is not None]
-        new = in_series(levels, dict(names))
-        changed = any(new.get(level) != level for level in levels)
-        segmentations.append(segmentation.renamed(new) if changed else segmentation)
+        new = in_series(_levels_in(segmentation), dict(names))
+        segmentations.append(_under(segmentation, new))
         assignments.append(tuple(_assigned(a, new[a.level], given) for a in named if a.level in new))
     spine = merge(images, segmentations, assignments)
     told = [w for w in found.warnings if w not in found.spine.warnings]
@@ -156,11 +159,24 @@ def _renamed(found: Revised, images: Sequence[Image], names: Names, given: Mappi
         segmentations=tuple(segmentations),
         assignments=tuple(assignments),
         spine=spine,
+        axial=tuple(_under(mask, in_series(_levels_in(mask), dict(names))) for mask in found.axial),
         alignments=tuple(a.model_copy(update={"level": level}) for a, level in moved if level is not None),
         marrow=renamed_marrow(found.marrow, names, found.spine),
         warnings=(*told, *spine.warnings),
         renamed=tuple((was, None if level is None else names.get(level, level)) for was, level in found.renamed),
     )
+
+
+def _levels_in(segmentation: Segmentation) -> list[Level]:
+    """Every level that a structure bears, head to foot."""
+    found = {level for s in segmentation.structures.values() for level in (s.level, s.lower) if level is not None}
+    return sorted(found, key=lambda level: (level.is_relative, level.rank))
+
+
+def _under(segmentation: Segmentation, names: Mapping[Level, Level]) -> Segmentation:
+    """The masks under new names; the same object where none is new."""
+    changed = any(names.get(level) != level for level in _levels_in(segmentation))
+    return segmentation.renamed(names) if changed else segmentation
 
 
 def _assigned(old: LevelAssignment, level: Level, given: Mapping[Level, Level]) -> LevelAssignment:

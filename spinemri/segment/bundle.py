@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Parsed = TypeVar("Parsed")
 
-DEFAULT_MODEL = "spine_anatomy"
+DEFAULT_MODEL, AXIAL_MODEL = "spine_anatomy", "axial_anatomy"
 METADATA = "configs/metadata.json"
 INFERENCE = "configs/inference.json"
 WEIGHTS = "models/model.pt"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from spinemri.anatomy import StructureKind
 from spinemri.errors import ModelError
 from spinemri.segment.bundle import DEFAULT_MODEL, WEIGHTS, load_bundle, section
-from spinemri.series import Contrast
+from spinemri.series import Contrast, Plane
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,13 +32,14 @@ class Model:
     path : the bundle folder
     classes : output channel -> StructureKind value, channel 0 is 'background'
     spacing_mm : in-plane pixel size the network was trained on
-    slices : neighbouring sagittal slices given as channels; the middle one is segmented
+    slices : neighbouring slices given as channels; the middle one is segmented
     slice_spacing_mm : distance between neighbours in thin slices; thicker ones are read in order, whatever theirs
     contrasts : image contrasts it may be used on
     class_weights : weights of the training loss, one per class; probabilities are divided by them
-    window : (antero-posterior, cranio-caudal) pixels of one inference window
+    window : (rows, columns) pixels of one inference window
     network : MONAI network name and its arguments, plain numbers and text only
     sha256 : checksum of the weights file
+    plane : of the slices it reads: sagittal or axial
     """
 
     name: str
@@ -53,6 +54,7 @@ class Model:
     window: tuple[int, int]
     network: Mapping[str, object]
     sha256: str
+    plane: Plane = Plane.SAGITTAL
 
     def __post_init__(self) -> None:
         where, count = f"model {self.name}", len(self.classes)
@@ -64,6 +66,8 @@ class Model:
             raise ModelError(f"{where}: unknown classes {', '.join(unknown)}: expected {', '.join(sorted(kinds))}")
         if len(self.class_weights) != count or min(self.class_weights) <= 0:
             raise ModelError(f"{where}: class weights {self.class_weights}: expected {count} above 0")
+        if self.plane not in (Plane.SAGITTAL, Plane.AXIAL):
+            raise ModelError(f"{where}: plane {self.plane.value!r}: expected sagittal or axial")
         if self.slices < 1 or self.slices % 2 == 0 or self.spacing_mm <= 0 or self.slice_spacing_mm <= 0:
             raise ModelError(f"{where}: {self.slices} slices at {self.spacing_mm} mm: expected an odd count, mm > 0")
 
@@ -107,4 +111,5 @@ def _from_metadata(path: Path, metadata: Mapping[str, object], inference: Mappin
         window=(window[0], window[1]),
         network=section(inference, "network_def"),
         sha256=str(own["weights_sha256"]),
+        plane=Plane(str(own.get("plane", Plane.SAGITTAL.value))),
     )

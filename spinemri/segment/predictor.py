@@ -1,6 +1,6 @@
 """The loaded network: the only thing in spinemri that keeps state between calls.
 
-Sagittal slices are segmented as a stack, each with its neighbours, so thick, spaced slices need no resampling across
+Slices are segmented as a stack, each with its neighbours, so thick, spaced slices need no resampling across
 slices. A look at a few slices tells where the spine is; only a band around it is read, so that what else a field of
 view shows neither costs time nor changes how intensities are normalised. Probabilities are brought back to the image's
 own grid before the class is chosen, so that borders lie between pixels where the probabilities say so. The training
@@ -19,16 +19,17 @@ from monai.inferers.inferer import SlidingWindowInferer
 
 from spinemri.errors import ModelError
 from spinemri.segment.device import device_named, half_precision, memory_layout
-from spinemri.segment.preprocess import neighbours, normalise, sagittal_map, sagittal_slices
+from spinemri.segment.preprocess import neighbours, normalise, working_map, working_slices
 from spinemri.segment.weights import load_network
-from spinemri.segment.windows import OVERLAP, rows_around, window_size
+from spinemri.segment.windows import OVERLAP, rows_around, square_around, window_size
+from spinemri.series import Plane
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spinemri.image import Image
     from spinemri.segment.model import Model
-    from spinemri.segment.preprocess import SagittalMap
+    from spinemri.segment.preprocess import WorkingMap
 
 _TWICE = ", both sides"  # what is said of a mask for which left and right were exchanged too
 _MAX_GROWTH = (1.5, 2.4)  # of a window over what was trained; more of the same column along it changes little
@@ -82,12 +83,12 @@ class Predictor:
         self._weights = torch.tensor(model.class_weights).view(-1, 1, 1)
 
     def predict(self, image: Image) -> ClassMap:
-        """Most probable class and all class probabilities of every voxel of a sagittal or 3D image.
+        """Most probable class and all class probabilities of every voxel of an image of the model's plane, or a 3D one.
 
         Raises
         ------
         ModelError
-            If the image is not sagittal, or the model does not accept its contrast.
+            If the image has no slices of that plane, or the model does not accept its contrast.
         """
         if image.series.contrast not in self.model.contrasts:
             accepted = ", ".join(sorted(c.value for c in self.model.contrasts))
@@ -98,45 +99,50 @@ class Predictor:
         return self.classify(image)
 
     def classify(self, image: Image) -> ClassMap:
-        """The same whatever the image's contrast. Raises ModelError if the image is not sagittal."""
-        mapping = sagittal_map(image, self.model)
-        work = self.class_probabilities(sagittal_slices(image, mapping), mapping.stride)
+        """The same whatever the image's contrast. Raises ModelError if the image has no slices of the model's plane."""
+        mapping = working_map(image, self.model)
+        work = self.class_probabilities(working_slices(image, mapping), mapping.stride)
         classes, probabilities = _on_image_grid(work, mapping, image)
         return ClassMap(classes, probabilities, self.model.label + (_TWICE if self.quality else ""))
 
     def class_probabilities(self, slices: torch.Tensor, stride: int) -> torch.Tensor:
         """Probabilities (slices, class, rows, columns), float16 on the CPU, of working slices (slices, rows, columns).
 
-        The spine is looked for in a few slices first; what lies farther in front of it or behind it is background.
+        The spine is looked for in a few slices first; what lies farther from it is background.
 
         Parameters
         ----------
-        slices : intensities from 0, see ``preprocess.sagittal_slices``
+        slices : intensities from 0, see ``preprocess.working_slices``
         stride : slices from one to its neighbour; slices in between make stacks of their own
         """
         found = torch.zeros(len(slices), len(self.model.classes), *slices.shape[1:], dtype=torch.float16)
-        band = self._band(slices, stride)
+        rows, columns = self._part(slices, stride)
         found[:, 0] = 1
-        inside = normalise(slices[:, band])
+        inside = normalise(slices[:, rows, columns])
         for first in range(stride):
             stacked = neighbours(inside[first::stride], self.model.slices, 1)
             seen = self._probabilities(stacked, _SLICES_PER_PASS)
             if self.quality:
                 mirrored = self._probabilities(stacked.flip(0, 1), _SLICES_PER_PASS).flip(0)
                 seen = ((seen.float() + mirrored.float()) / 2).half()
-            found[first::stride, :, band] = seen
+            found[first::stride, :, rows, columns] = seen
         return found
 
-    def _band(self, slices: torch.Tensor, stride: int) -> slice:
-        """Rows around the spine that a window covers, or all rows when no spine is found in a few slices."""
-        everything = slice(0, slices.shape[1])
+    def _part(self, slices: torch.Tensor, stride: int) -> tuple[slice, slice]:
+        """Rows and columns around the spine that are read; all of them when no spine is found in a few slices."""
+        everything = slice(0, slices.shape[1]), slice(0, slices.shape[2])
         bone = [number for number, name in self.model.classes.items() if name in _COLUMN]
-        if not bone or slices.shape[1] <= self.model.window[0]:
+        axial = self.model.plane is Plane.AXIAL
+        sides = slices.shape[1 : 3 if axial else 2]
+        if not bone or all(n <= trained for n, trained in zip(sides, self.model.window, strict=False)):
             return everything
         few = torch.unique((torch.linspace(*_LOOK_AT, _LOOKS) * (len(slices) - 1)).round().long())
         stacked = neighbours(normalise(slices), self.model.slices, stride, few)
-        seen = torch.isin(self._probabilities(stacked, 1).argmax(1), torch.tensor(bone))
-        return rows_around(seen.sum((0, 2)).numpy(), self.model.window[0], self._step) or everything
+        seen = torch.isin(self._probabilities(stacked, 1).argmax(1), torch.tensor(bone)).sum(0).numpy()
+        if axial:
+            return square_around(seen, self.model.window, self.model.spacing_mm) or everything
+        rows = rows_around(seen.sum(axis=1), self.model.window[0], self._step)
+        return rows or everything[0], everything[1]
 
     def _probabilities(self, stacked: torch.Tensor, together: int) -> torch.Tensor:
         """Probabilities (slices, class, rows, columns) of slices with their neighbours, so many in order at a time."""
@@ -157,10 +163,10 @@ class Predictor:
 
 
 def _on_image_grid(
-    work: torch.Tensor, mapping: SagittalMap, image: Image
+    work: torch.Tensor, mapping: WorkingMap, image: Image
 ) -> tuple[NDArray[np.uint8], NDArray[np.float16]]:
-    """Classes (k, j, i) and probabilities (class, k, j, i) on the image's grid, one sagittal slice at a time."""
-    across, front, up = mapping.to_image
+    """Classes (k, j, i) and probabilities (class, k, j, i) on the image's grid, one working slice at a time."""
+    across, down, along = mapping.to_image
     classes = np.zeros(image.voxels.shape, dtype=np.uint8)
     probabilities = np.zeros((work.shape[1], *image.voxels.shape), dtype=np.float16)
     classes_out = classes.transpose(mapping.axes)
@@ -168,7 +174,7 @@ def _on_image_grid(
     for k, weights in enumerate(across):
         near = weights.nonzero().flatten()
         mixed = torch.einsum("s,scab->cab", weights[near], work[near].float())
-        found = front @ mixed @ up.T
+        found = down @ mixed @ along.T
         classes_out[k] = found.argmax(0).byte().numpy()
         probabilities_out[:, k] = found.half().numpy()
     missing = list(image.missing_slices)

@@ -1,9 +1,11 @@
-"""An image as the network wants it: sagittal slices, posterior to anterior by inferior to superior, 1 mm, normalised.
+"""An image as the network wants it: slices of its plane, of its pixel size, turned one way, normalised.
 
-Everything is exact in millimetres. The working grid covers the same extent as the image and shares its centre and axes,
-so going there and back is one linear map per axis; flips and reversed axes are part of that map, never a copy. When a
-grid gets coarser the kernel widens with it, so that thin lines do not alias. Slices stay as acquired unless they
-are thinner than 1.5 mm; then the working slices lie about 2 mm apart and the network's neighbours about 4 mm.
+Sagittal slices run from right to left, rows from posterior to anterior, columns from inferior to superior; axial ones
+from inferior to superior, rows from posterior to anterior, columns from right to left. Everything is exact in
+millimetres. The working grid covers the same extent as the image and shares its centre and axes, so going there and
+back is one linear map per axis; flips and reversed axes are part of that map, never a copy. When a grid gets coarser
+the kernel widens with it, so that thin lines do not alias. Slices stay as acquired unless they are thinner than 1.5 mm;
+then the working slices lie about 2 mm apart and the network's neighbours about 4 mm.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import numpy as np
 import torch
 
 from spinemri.errors import ModelError
+from spinemri.series import Plane
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +28,9 @@ if TYPE_CHECKING:
 
 _THIN_MM = 1.5  # thinner slices are averaged in pairs or more
 _THIN_TARGET_MM = 2.0
-_MAX_IN_PLANE_MM = 2.5  # coarser sampling along the spine or front to back: not a sagittal series
+_MAX_IN_PLANE_MM = 2.5  # coarser sampling within the slices: not a series of that plane
+_AXES = {Plane.SAGITTAL: (0, 1, 2), Plane.AXIAL: (2, 1, 0)}  # world axes of slices, rows and columns
+_TOWARDS = (1, -1, 1)  # left, anterior, superior in LPS
 _UPPER_QUANTILE = 0.995
 _MAX_QUANTILE_SAMPLES = 200_000
 _MIN_FOREGROUND = 10
@@ -33,12 +38,12 @@ _NO_BOX = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
-class SagittalMap:
+class WorkingMap:
     """How an image's grid and the network's working grid correspond.
 
     Parameters
     ----------
-    axes : array axes of the image that run left-right, antero-posterior and cranio-caudal
+    axes : array axes of the image that run along the working slices, rows and columns
     to_work : one (working size, image size) matrix per axis, in that order; rows sum to 1
     to_image : the way back, one (image size, working size) matrix per axis; rows sum to 1
     stride : distance of the network's neighbour slices, in working slices
@@ -51,44 +56,43 @@ class SagittalMap:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Size of the working grid: (slices, antero-posterior, cranio-caudal)."""
-        slices, depth, height = (m.shape[0] for m in self.to_work)
-        return slices, depth, height
+        """Size of the working grid: (slices, rows, columns)."""
+        slices, rows, columns = (m.shape[0] for m in self.to_work)
+        return slices, rows, columns
 
 
-def sagittal_map(image: Image, model: Model) -> SagittalMap:
+def working_map(image: Image, model: Model) -> WorkingMap:
     """The correspondence between an image and the model's working grid, whatever the order and sense of its axes.
 
     Raises
     ------
     ModelError
-        If the image has no sagittal plane with pixels of at most 2.5 mm.
+        If the image has no slices of the model's plane with pixels of at most 2.5 mm.
     """
     geometry = image.geometry
-    axes = _sagittal_axes(geometry, image.series.label)
+    axes = _axes(geometry, model.plane, image.series.label)
     along = geometry.spacing[axes[0]]
     thin = along < _THIN_MM
     slice_mm = along * max(1, round(_THIN_TARGET_MM / along)) if thin else along
     wanted = (slice_mm, model.spacing_mm, model.spacing_mm)
     spacing = dict(zip(axes, wanted, strict=True))
     work = geometry.with_spacing((spacing[0], spacing[1], spacing[2]))
-    towards = (1, -1, 1)  # left, anterior, superior in LPS
     forth, back = [], []
-    for axis, sense, world in zip(axes, towards, range(3), strict=True):
-        reverse = geometry.axes[world, axis] * sense < 0
+    for axis, world in zip(axes, _AXES[model.plane], strict=True):
+        reverse = geometry.axes[world, axis] * _TOWARDS[world] < 0
         grid = (geometry.shape[axis], geometry.spacing[axis], work.shape[axis], work.spacing[axis])
         forth.append(_linear_map(*grid, reverse=reverse))
         back.append(_linear_map(*grid[2:], *grid[:2], reverse=reverse))
     stride = max(1, round(model.slice_spacing_mm / slice_mm)) if thin else 1
-    return SagittalMap(axes, (forth[0], forth[1], forth[2]), (back[0], back[1], back[2]), stride)
+    return WorkingMap(axes, (forth[0], forth[1], forth[2]), (back[0], back[1], back[2]), stride)
 
 
-def sagittal_slices(image: Image, mapping: SagittalMap) -> torch.Tensor:
-    """Working slices (slices, antero-posterior, cranio-caudal), float32, intensities from 0; missing slices are 0."""
+def working_slices(image: Image, mapping: WorkingMap) -> torch.Tensor:
+    """Working slices (slices, rows, columns), float32, intensities from 0; missing slices are 0."""
     voxels = present_voxels(image).transpose(mapping.axes)
-    across, front, up = mapping.to_work
-    rows = torch.stack([front @ torch.from_numpy(np.ascontiguousarray(s)) @ up.T for s in voxels])
-    return torch.einsum("sk,kab->sab", across, rows)
+    across, down, along = mapping.to_work
+    found = torch.stack([down @ torch.from_numpy(np.ascontiguousarray(s)) @ along.T for s in voxels])
+    return torch.einsum("sk,kab->sab", across, found)
 
 
 def present_voxels(image: Image) -> NDArray[np.float32]:
@@ -133,16 +137,16 @@ def stack(slices: torch.Tensor, count: int) -> torch.Tensor:
     return slices.unfold(0, count, 1).movedim(-1, 1).contiguous()
 
 
-def _sagittal_axes(geometry: Geometry, label: str) -> tuple[int, int, int]:
-    axes = (geometry.axis_along(0), geometry.axis_along(1), geometry.axis_along(2))
-    in_plane = [geometry.spacing[a] for a in axes[1:]]
-    if len(set(axes)) != 3 or max(in_plane) > _MAX_IN_PLANE_MM:
+def _axes(geometry: Geometry, plane: Plane, label: str) -> tuple[int, int, int]:
+    slices, rows, columns = (geometry.axis_along(world) for world in _AXES[plane])
+    in_plane = geometry.spacing[rows], geometry.spacing[columns]
+    if len({slices, rows, columns}) != 3 or max(in_plane) > _MAX_IN_PLANE_MM:
         found = " x ".join(f"{v:.1f}" for v in geometry.spacing)
         raise ModelError(
             f"series {label}: orientation {geometry.orientation} with {found} mm voxels:"
-            f" expected sagittal slices with pixels of at most {_MAX_IN_PLANE_MM} mm, or a 3D volume"
+            f" expected {plane.value} slices with pixels of at most {_MAX_IN_PLANE_MM} mm, or a 3D volume"
         )
-    return axes
+    return slices, rows, columns
 
 
 def _linear_map(n_from: int, mm_from: float, n_to: int, mm_to: float, *, reverse: bool) -> torch.Tensor:

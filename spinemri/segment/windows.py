@@ -15,6 +15,7 @@ OVERLAP = 0.25
 
 _LEAST_BONE_PX, _OUTLIERS = 300, 0.02
 _BEHIND_MM, _BEFORE_MM = 65, 25  # of the column's bone: spinous processes behind, a margin in front
+_BACK_MM = 15  # from the middle of the bodies to that of what is read of an axial slice
 
 
 def window_size(size: int, trained: int, step: int, growth: float) -> int:
@@ -43,3 +44,23 @@ def rows_around(bone: NDArray[np.integer], least: int, step: int) -> slice | Non
     size = max(least, step * ceil((front - back) / step))
     first = int(np.clip(round((back + front - size) / 2), 0, max(0, len(bone) - size)))
     return slice(first, min(first + size, len(bone)))
+
+
+def square_around(bone: NDArray[np.integer], size: tuple[int, int], pixel_mm: float) -> tuple[slice, slice] | None:
+    """Rows and columns of axial slices, ``size`` of them where there are so many, around the bodies and the canal.
+
+    None when there is too little bone.
+
+    Parameters
+    ----------
+    bone : (rows, columns) pixels of bodies and discs, rows from posterior to anterior
+    """
+    if bone.sum() < _LEAST_BONE_PX:
+        return None
+    found = []
+    for axis, (least, back) in enumerate(zip(size, (_BACK_MM, 0), strict=True)):
+        share = np.cumsum(bone.sum(axis=1 - axis)) / bone.sum()
+        first = round(int(np.searchsorted(share, 0.5)) - back / pixel_mm - least / 2)
+        first = min(max(first, 0), max(0, bone.shape[axis] - least))
+        found.append(slice(first, min(first + least, bone.shape[axis])))
+    return found[0], found[1]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spinemri.geometry import Geometry
-    from spinemri.synthesis.grids import PaintedGrid
+    from spinemri.synthesis.grids import PaintedGrid, Sampling
     from spinemri.synthesis.labels import LabelVolume
 
 _TEXTURE = 0.05
@@ -76,8 +76,15 @@ def acquire_grid(
     signal *= 1 + _TEXTURE * smooth_noise(rng, signal.shape, (4 / mm[0], _GRAIN_MM / mm[1], _GRAIN_MM / mm[2]))
     per_level = 1 + rng.normal(0, 0.03, 256).astype(np.float32)
     signal *= per_level[painted.level]
+    return acquire_grid_signal(signal, sampling, rng, snr=snr, band=band)
+
+
+def acquire_grid_signal(
+    signal: NDArray[np.floating], sampling: Sampling, rng: np.random.Generator, *, snr: float, band: bool = True
+) -> NDArray[np.uint16]:
+    """The same for a signal that is known for every painted part of a voxel."""
     image = _averaged(signal, (sampling.layers, sampling.fine))
-    return _stored(image, _coil_places(geometry), rng, snr=snr, band=band)
+    return _stored(image, _coil_places(sampling.geometry), rng, snr=snr, band=band)
 
 
 def _coil_places(geometry: Geometry) -> tuple[NDArray[np.floating], NDArray[np.floating]]:

@@ -92,8 +92,8 @@ def coronal_stack(person: Person, upper: int, lower: int, how: Prescription) -> 
     return _sampling(person, middle, ((0, 0, -1), (0, -1, 0), (1, 0, 0)), how)
 
 
-def isotropic_volume(person: Person, upper: int, lower: int, how: Prescription) -> Sampling:
-    """A sagittal volume over some vertebrae; slices to the right, rows downwards, columns to posterior."""
+def sagittal_stack(person: Person, upper: int, lower: int, how: Prescription) -> Sampling:
+    """Sagittal slices over some vertebrae, thick or thin; slices to the right, rows downwards, columns to posterior."""
     middle = _region_middle(person, upper, lower)
     return _sampling(person, middle, ((-1, 0, 0), (0, -1, 0), (0, 0, -1)), how, layers=2)
 

@@ -17,7 +17,7 @@ from spinemri.synthesis.acquisitions import (
     axial_blocks,
     axial_prescription,
     coronal_stack,
-    isotropic_volume,
+    sagittal_stack,
 )
 from spinemri.synthesis.grids import PaintedGrid, Sampling, paint_grid
 from spinemri.synthesis.sections import sections
@@ -88,7 +88,7 @@ def _samplings(person: Person, acquisition: Acquisition, seed: int) -> tuple[Sam
     if acquisition is Acquisition.CORONAL:
         return (coronal_stack(person, sizes.T12, sizes.S1, _CORONAL),)
     if acquisition is Acquisition.ISOTROPIC:
-        return (isotropic_volume(person, sizes.T12, sizes.S1, _ISOTROPIC),)
+        return (sagittal_stack(person, sizes.T12, sizes.S1, _ISOTROPIC),)
     narrowed = {narrowing.index for narrowing in person.subject.pathology.narrowings}
     discs = narrowed | set(range(sizes.S1 - _LOWEST_DISCS, sizes.S1))
     blocks = axial_blocks(person, sorted(discs), axial_prescription(np.random.default_rng([seed, 30])))

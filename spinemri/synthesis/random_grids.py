@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,10 +26,16 @@ _REGIONS = {"cervical": (sizes.C3, sizes.C7), "thoracic": (sizes.T1, sizes.T12),
 _SHARES = (0.3, 0.2, 0.5)
 _FIELD_MM = (1.5, 0.8, 0.8)  # of the field in which looks are drawn
 _STACK_LEVELS = 2  # of a straight stack
+_STRAIGHT = 0.25  # of the lumbar series
 
 
 def random_axial(
-    seed: int, shapes: Mapping[int, tuple[Template, ...]] | None = None, region: str | None = None
+    seed: int,
+    shapes: Mapping[int, tuple[Template, ...]] | None = None,
+    region: str | None = None,
+    *,
+    layers: int = 3,
+    fine: int = 2,
 ) -> tuple[Person, tuple[PaintedGrid, ...]]:
     """A random person, and what one axial series shows: blocks along one to three lumbar discs, or a straight stack.
 
@@ -37,12 +44,14 @@ def random_axial(
     seed : the same seed gives the same person and slices
     shapes : templates from ``meshes.load_shapes``; None draws all posterior elements as solids
     region : 'cervical', 'thoracic' or 'lumbar'; None for any
+    layers, fine : how finely every slice is painted, see ``Sampling``
     """
     rng = np.random.default_rng([seed, 31])
     region = region or str(rng.choice(list(_REGIONS), p=_SHARES))
     upper, lower = _REGIONS[region]
     person = random_person(rng, int(rng.integers(upper, lower + 1)), shapes)
-    return person, tuple(paint_grid(person, sampling) for sampling in _samplings(person, region, deepcopy(rng)))
+    samplings = (replace(s, layers=layers, fine=fine) for s in _samplings(person, region, deepcopy(rng)))
+    return person, tuple(paint_grid(person, sampling) for sampling in samplings)
 
 
 def random_person(
@@ -60,7 +69,7 @@ def random_person(
 def _samplings(person: Person, region: str, rng: np.random.Generator) -> tuple[Sampling, ...]:
     how = axial_prescription(rng)
     upper, lower = _REGIONS[region]
-    if region == "lumbar":
+    if region == "lumbar" and rng.random() >= _STRAIGHT:
         discs = rng.choice(np.arange(upper, lower + 1), int(rng.integers(1, 4)), replace=False)
         return axial_blocks(person, sorted(int(n) for n in discs), how)
     first = int(rng.integers(upper, lower - _STACK_LEVELS + 2))

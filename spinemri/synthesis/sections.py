@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from spinemri.synthesis.grids import Person
 
 _PIXEL_MM = 0.15
+_MIDDLE_MM = 1.0
 _HALF_MM = 19.0, 24.0  # of the part of a slice that is painted: along rows' order (AP) and along columns' (RL)
 _STRUCTURES = {"dural_sac": SAC_TISSUES, "cord": (Tissue.CORD,)}
 
@@ -33,8 +34,8 @@ def sections(person: Person, geometry: Geometry) -> list[dict[str, Any]]:
     """One record for each slice of an axial grid whose rows run to the back and columns to the left.
 
     ``slice`` counts from 0; ``place`` is the nearest mid-body ('L4') or disc ('L4-L5'); ``centre_lps_mm`` is
-    the centre of the sac's section. A structure that a slice does not show has the area 0 and no
-    diameters.
+    the centre of the sac's section, ``canal_lps`` the direction of the canal there. A structure that a slice does not
+    show has the area 0 and no diameters.
     """
     curve = posterior_curve(person.subject)
     line = _sac_middle(person, curve)
@@ -43,6 +44,8 @@ def sections(person: Person, geometry: Geometry) -> list[dict[str, Any]]:
     for k, plane in enumerate(tissue):
         masks = {name: np.isin(plane, [int(t) for t in tissues]) for name, tissues in _STRUCTURES.items()}
         record: dict[str, Any] = {"slice": k, "place": _place(curve, geometry, line, k)}
+        direction = np.gradient(line, axis=0)[_crossing(geometry, line, k)]
+        record["canal_lps"] = [round(float(v), 4) for v in direction / np.linalg.norm(direction)]
         for name, mask in masks.items():
             record |= {f"{name}_{key}": value for key, value in _sizes(mask).items()}
         if masks["dural_sac"].any():
@@ -100,4 +103,13 @@ def _sizes(mask: NDArray[np.bool_]) -> dict[str, float]:
         for key, axis in (("ap_mm", 1), ("rl_mm", 0)):
             held = np.flatnonzero(mask.any(axis=axis))
             found[key] = round(float(held[-1] - held[0] + 1) * _PIXEL_MM, 2)
+        row, column = np.rint(np.argwhere(mask).mean(axis=0)).astype(int)
+        near = round(_MIDDLE_MM / _PIXEL_MM)
+        found["middle_ap_mm"] = _depth(mask[:, column - near : column + near + 1])
+        found["middle_rl_mm"] = _depth(mask[row - near : row + near + 1].T)
     return found
+
+
+def _depth(band: NDArray[np.bool_]) -> float:
+    """Mean length, mm, of the columns of a band of pixels."""
+    return round(float(band.sum(axis=0).mean()) * _PIXEL_MM, 2)

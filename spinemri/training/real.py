@@ -21,7 +21,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from spinemri.errors import InputError
 from spinemri.read import read_volume
-from spinemri.segment.preprocess import sagittal_map, sagittal_slices, stack
+from spinemri.segment.preprocess import stack, working_map, working_slices
 from spinemri.synthesis.tissue import BODY, DISC
 from spinemri.training.augment import SliceAugment
 from spinemri.training.loss import UNKNOWN
@@ -135,7 +135,7 @@ def load_case(case: LabelledCase, root: Path, model: Model, earlier: Predictor |
         If a file cannot be read.
     """
     image, labels = read_pair(case, root)
-    mapping = sagittal_map(image, model)
+    mapping = working_map(image, model)
     across, front, up = mapping.to_work
     values = np.asarray(labels.voxels).transpose(mapping.axes)
     marked = torch.from_numpy((values > 0).astype(np.float32))
@@ -149,7 +149,7 @@ def load_case(case: LabelledCase, root: Path, model: Model, earlier: Predictor |
         marks = seen_classes(image, mapping, earlier)
         marks[(marks == target) & extent] = UNKNOWN  # readers say it is not
     marks[labelled] = LABELLED
-    return LabelledVolume(case, sagittal_slices(image, mapping), extent, target, mapping.stride, marks)
+    return LabelledVolume(case, working_slices(image, mapping), extent, target, mapping.stride, marks)
 
 
 def load_unlabelled(path: Path, model: Model, earlier: Predictor) -> LabelledVolume:
@@ -163,7 +163,7 @@ def load_unlabelled(path: Path, model: Model, earlier: Predictor) -> LabelledVol
         If the file cannot be read.
     """
     image = read_volume(path)
-    mapping = sagittal_map(image, model)
+    mapping = working_map(image, model)
     marks = seen_classes(image, mapping, earlier)
     if not torch.isin(marks, _COLUMN).any():
         raise InputError(
@@ -171,7 +171,7 @@ def load_unlabelled(path: Path, model: Model, earlier: Predictor) -> LabelledVol
         )
     nowhere = torch.zeros(mapping.shape[1:], dtype=torch.bool)
     case = LabelledCase(_UNLABELLED, path.name, "", "")
-    return LabelledVolume(case, sagittal_slices(image, mapping), nowhere, 0, mapping.stride, marks)
+    return LabelledVolume(case, working_slices(image, mapping), nowhere, 0, mapping.stride, marks)
 
 
 def labelled_extent(structures: dict[int, NDArray[np.bool_]]) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from spinemri.anatomy import Level, StructureKind
 from spinemri.segment.anatomy import segment_anatomy
-from spinemri.segment.preprocess import sagittal_map, sagittal_slices
+from spinemri.segment.preprocess import working_map, working_slices
 from spinemri.synthesis.tissue import BACKGROUND, CLASS_OF
 from spinemri.synthesis.vertebra_grid import DISC_LEVEL
 from spinemri.training.implant import RealScene
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from spinemri.image import Image
     from spinemri.segment.predictor import Predictor
-    from spinemri.segment.preprocess import SagittalMap
+    from spinemri.segment.preprocess import WorkingMap
     from spinemri.segmentation import Segmentation
 
 _VARIANTS = Level("T13"), Level("L6")
@@ -38,9 +38,9 @@ def real_scene(image: Image, predictor: Predictor, channel: str) -> RealScene:
     ModelError
         If the image is not sagittal.
     """
-    mapping = sagittal_map(image, predictor.model)
+    mapping = working_map(image, predictor.model)
     classes, levels = label_maps(segment_anatomy(image, predictor)[0], mapping)
-    slices = sagittal_slices(image, mapping).numpy()
+    slices = working_slices(image, mapping).numpy()
     along = image.geometry.spacing[mapping.axes[0]] * image.geometry.shape[mapping.axes[0]] / mapping.shape[0]
     return RealScene({channel: slices}, classes, levels, float(along))
 
@@ -53,7 +53,7 @@ def _numbers(levels: AbstractSet[Level]) -> dict[Level, int]:
     }
 
 
-def label_maps(segmentation: Segmentation, mapping: SagittalMap) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def label_maps(segmentation: Segmentation, mapping: WorkingMap) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Classes and levels (slices, rows, columns) on the working grid; neighbours' numbers are neighbours."""
     number = _numbers({s.level for s in segmentation.structures.values() if s.level is not None})
     largest = max(segmentation.structures, default=0)

@@ -15,6 +15,8 @@ from torch.utils.data import DataLoader
 
 from spinemri.errors import InputError
 from spinemri.segment.predictor import Predictor
+from spinemri.series import Plane
+from spinemri.training.axial import AxialSlices, write_axial
 from spinemri.training.loop import train
 from spinemri.training.real import RealSlices, load_case, load_unlabelled, training_cases
 from spinemri.training.start import FRESH, starting_network
@@ -79,12 +81,23 @@ def train_bundle(model: Model, data: TrainingData, config: TrainingConfig, start
     if data.workers < 1:
         raise InputError(f"{data.workers} workers: expected at least 1")
     torch.set_num_threads(data.threads)
-    write_volumes(data.painted, range(_FIRST_SUBJECT, _FIRST_SUBJECT + data.paint), data.shapes)
     network = starting_network(model, start, _PRIORS)
-    synthetic = _loader(SyntheticSlices(data.painted, config.seed), data.workers)
+    synthetic = _loader(_synthetic(model, data, config.seed), data.workers)
     volumes = _real_volumes(model, data, None if start == FRESH else _earlier(model, network))
     real = _loader(RealSlices(volumes, config.seed), 1) if volumes else None
     return train(config, network, model.class_weights, synthetic, real)
+
+
+def _synthetic(model: Model, data: TrainingData, seed: int) -> SyntheticSlices | AxialSlices:
+    """Slices of painted subjects in the model's plane; subjects that are asked for and not there yet are painted."""
+    subjects = range(_FIRST_SUBJECT, _FIRST_SUBJECT + data.paint)
+    if model.plane is Plane.SAGITTAL:
+        write_volumes(data.painted, subjects, data.shapes)
+        return SyntheticSlices(data.painted, seed)
+    if data.real is not None or data.unlabelled:
+        raise InputError(f"{model.name}: real images are sagittal or 3D, expected none for a network of axial slices")
+    write_axial(data.painted, subjects, data.shapes)
+    return AxialSlices(data.painted, model.spacing_mm, seed)
 
 
 def _real_volumes(model: Model, data: TrainingData, earlier: Predictor | None) -> list[LabelledVolume]:
@@ -104,7 +117,7 @@ def _earlier(model: Model, network: torch.nn.Module) -> Predictor:
     return predictor
 
 
-def _loader(slices: SyntheticSlices | RealSlices, workers: int) -> DataLoader[tuple[torch.Tensor, ...]]:
+def _loader(slices: SyntheticSlices | AxialSlices | RealSlices, workers: int) -> DataLoader[tuple[torch.Tensor, ...]]:
     """Stacks one by one: they differ in size. Whoever prepares them steps back behind the network's own threads."""
     return DataLoader(
         slices, batch_size=None, num_workers=workers, prefetch_factor=_PREFETCH, worker_init_fn=_step_back

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NEIGHBOURS = 5  # a slice and two to either side
-_SUB = 2  # thin layers rendered per slice
+SUB = 2  # thin layers rendered per sagittal slice
 _VOLUME_SLICE_MM = 2.5
-_OUTSIDE = COUNT  # extra tissue value for what lies beyond the volume
-_CLASSES = np.append(class_of_tissue(), 0).astype(np.uint8)
+OUTSIDE = COUNT  # extra tissue value for what lies beyond the volume
+CLASSES = np.append(class_of_tissue(), 0).astype(np.uint8)
 _ROWS, _COLUMNS = (128, 160, 192), (160, 192, 224)
 _PIXELS, _SLICES = 100_000, (3, 4)  # of the labelled slices of a sample: several small stacks teach more than one large
 _NARROWED = 0.35  # of the samples show a narrowed sac, when the subject has one
@@ -47,13 +47,17 @@ _SHELF, _FRESH = 12, 0.25  # volumes in memory; share of the samples before whic
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """Tissue and level of layers so thin (rows, columns, layers), and the classes (slices, rows, columns)."""
+    """Tissue and level of layers so thin (rows, columns, layers), and the classes (slices, rows, columns).
+
+    ``sub`` layers make a slice.
+    """
 
     tissue: NDArray[np.uint8]
     level: NDArray[np.uint8]
     classes: NDArray[np.uint8]
     inside: NDArray[np.bool_]
     layer_mm: float
+    sub: int = SUB
 
 
 def cut_patch(
@@ -88,15 +92,15 @@ def cut_patch(
     apart *= 1 if rng.random() < 0.5 else -1
     lean = rng.uniform(-0.024, 0.024, 2)
     at_x = centre[0] + rows * lean[0] + columns * lean[1]
-    layers = (np.arange(count * _SUB) - (count * _SUB - 1) / 2) * apart / _SUB
+    layers = (np.arange(count * SUB) - (count * SUB - 1) / 2) * apart / SUB
     index_x = np.clip(np.rint(at_x[..., None] + layers), 0, nx - 1).astype(np.intp)
     where = (index_x, index_z[..., None], index_a[..., None])
     cut, cut_level = tissue[where], level[where]
-    cut[~inside] = _OUTSIDE
+    cut[~inside] = OUTSIDE
     middles = at_x[..., None] + (np.arange(count) - (count - 1) / 2) * apart
     shown = tissue[np.clip(np.rint(middles), 0, nx - 1).astype(np.intp), index_z[..., None], index_a[..., None]]
-    classes = np.where(inside[..., None], _CLASSES[shown], 0).astype(np.uint8)
-    return Patch(cut, cut_level, classes.transpose(2, 0, 1), inside, abs(apart) * _VOLUME_SLICE_MM / _SUB)
+    classes = np.where(inside[..., None], CLASSES[shown], 0).astype(np.uint8)
+    return Patch(cut, cut_level, classes.transpose(2, 0, 1), inside, abs(apart) * _VOLUME_SLICE_MM / SUB)
 
 
 def random_size(
@@ -124,7 +128,7 @@ def _random_centre(
     if len(broken):
         z, a = broken[rng.integers(len(broken))]
         return np.array([nx / 2 + rng.uniform(-5, 5), z + rng.uniform(-50, 50), a + rng.uniform(-45, 30)])
-    coarse = _CLASSES[tissue[2::4, 4::10, 4::10]]
+    coarse = CLASSES[tissue[2::4, 4::10, 4::10]]
     sacral = np.argwhere(coarse == SACRUM)
     spine = sacral if len(sacral) and rng.random() < _SACRAL else np.argwhere(coarse > 0)
     if len(spine) and rng.random() < 0.95:
@@ -137,7 +141,7 @@ def _random_centre(
 
 def narrowed(tissue: NDArray[np.uint8]) -> NDArray[np.intp]:
     """Places (z, a) where the sac is much narrower than above and below, in the middle slice of a volume (x, z, a)."""
-    canal = np.isin(_CLASSES[tissue[tissue.shape[0] // 2]], (SAC, CORD))
+    canal = np.isin(CLASSES[tissue[tissue.shape[0] // 2]], (SAC, CORD))
     depth = canal.sum(axis=1).astype(np.float64)
     above, below = (maximum_filter1d(depth, _NEARBY_MM, origin=side * (_NEARBY_MM // 2)) for side in (1, -1))
     found = np.flatnonzero((depth > 0) & (depth < _NARROW * np.minimum(above, below)))
@@ -148,7 +152,7 @@ def narrowed(tissue: NDArray[np.uint8]) -> NDArray[np.intp]:
 def collapsed(tissue: NDArray[np.uint8], level: NDArray[np.uint8]) -> list[tuple[float, float]]:
     """Centres (z, a) of bodies much smaller than those above and below, in the middle slice of a volume (x, z, a)."""
     middle = tissue.shape[0] // 2
-    names = np.where(_CLASSES[tissue[middle]] == BODY, level[middle], 0)
+    names = np.where(CLASSES[tissue[middle]] == BODY, level[middle], 0)
     area = np.bincount(names.ravel(), minlength=_BONE_LEVELS + 1).astype(np.float64)
     shown = [n for n in range(2, _BONE_LEVELS) if min(area[n - 1], area[n], area[n + 1]) > 0]
     broken = [n for n in shown if area[n] < _COLLAPSED * (area[n - 1] + area[n + 1]) / 2]
@@ -156,8 +160,11 @@ def collapsed(tissue: NDArray[np.uint8], level: NDArray[np.uint8]) -> list[tuple
     return [(float(z), float(a)) for z, a in places]
 
 
-def render(patch: Patch, rng: np.random.Generator) -> torch.Tensor:
-    """Magnitude image (slices, rows, columns) float32 of a patch, normalised; outside the field of view 0."""
+def render(patch: Patch, rng: np.random.Generator, most_lost: int = NEIGHBOURS // 2 + 1) -> torch.Tensor:
+    """Magnitude image (slices, rows, columns) float32 of a patch, normalised; outside the field of view 0.
+
+    Now and then a stack ends early: up to ``most_lost`` slices on one side are 0.
+    """
     values = torch.from_numpy(np.append(random_table(rng), 0).astype(np.float32))
     depth = torch.from_numpy(np.append(texture_amplitudes(rng), 0).astype(np.float32))
     kinds = torch.from_numpy(patch.tissue.astype(np.int64))
@@ -171,9 +178,9 @@ def render(patch: Patch, rng: np.random.Generator) -> torch.Tensor:
     signal = signal * torch.from_numpy(per_level)[torch.from_numpy(patch.level.astype(np.int64))]
     if rng.random() < _CORD_LESION:
         signal = with_cord_lesion(signal, kinds, values, rng)
-    signal = random_scanner(signal, depth[kinds], rng, sub=_SUB)
+    signal = random_scanner(signal, depth[kinds], rng, sub=patch.sub)
     signal = signal * torch.from_numpy(patch.inside)
-    return _random_field_of_view(signal, rng)
+    return _random_field_of_view(signal, rng, most_lost)
 
 
 def with_cord_lesion(
@@ -199,7 +206,7 @@ def with_cord_lesion(
     return torch.where(inside, other, signal)
 
 
-def _random_field_of_view(slices: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+def _random_field_of_view(slices: torch.Tensor, rng: np.random.Generator, most_lost: int) -> torch.Tensor:
     """Crop the field of view, drop neighbours at the end of a stack, normalise, and shift the intensity a little."""
     rows, columns = slices.shape[1:]
     if rng.random() < 0.12:
@@ -208,8 +215,8 @@ def _random_field_of_view(slices: torch.Tensor, rng: np.random.Generator) -> tor
         keep = torch.zeros(rows, columns)
         keep[top : top + high, left : left + wide] = 1
         slices = slices * keep
-    if rng.random() < 0.3:
-        lost = int(rng.integers(1, NEIGHBOURS // 2 + 2))
+    if most_lost and rng.random() < 0.3:
+        lost = int(rng.integers(1, most_lost + 1))
         slices = slices.clone()
         if rng.random() < 0.5:
             slices[:lost] = 0

@@ -21,7 +21,7 @@ from spinemri.training.loss import UNKNOWN
 if TYPE_CHECKING:
     from spinemri.image import Image
     from spinemri.segment.predictor import Predictor
-    from spinemri.segment.preprocess import SagittalMap
+    from spinemri.segment.preprocess import WorkingMap
 
 _SURE = 0.8
 _ARCH_MM = 75
@@ -29,7 +29,7 @@ _CANAL = torch.tensor([SAC, CORD], dtype=torch.int8)
 _POORLY_SEEN = torch.tensor([BACKGROUND, POSTERIOR], dtype=torch.int8)
 
 
-def seen_classes(image: Image, mapping: SagittalMap, earlier: Predictor) -> torch.Tensor:
+def seen_classes(image: Image, mapping: WorkingMap, earlier: Predictor) -> torch.Tensor:
     """Classes (slices, rows, columns) int8 that a predictor is sure of, on the working grid; UNKNOWN elsewhere.
 
     Parameters

@@ -41,11 +41,11 @@ class VolumeShelf:
             raise InputError(f"{folder.name}: no painted volumes; paint some with --paint")
 
     def draw(self, rng: np.random.Generator) -> dict[str, NDArray[np.uint8]]:
-        """Arrays tissue and level (x, z, a) of a random volume."""
+        """The arrays of a random volume: tissue and level, and what else is stored with them."""
         if len(self._kept) < self.size or rng.random() < self.fresh:
             paths = self._paths()
             with np.load(paths[rng.integers(len(paths))]) as stored:
-                self._kept.append({"tissue": stored["tissue"], "level": stored["level"]})
+                self._kept.append({name: stored[name] for name in stored.files})
             self._kept = self._kept[-self.size :]
         return self._kept[rng.integers(len(self._kept))]
 

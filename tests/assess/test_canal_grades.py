@@ -8,7 +8,8 @@ import pytest
 
 from spinemri.anatomy import StructureKind
 from spinemri.assess import assess
-from spinemri.assess.canal_grades import KANG, LEE, SCHIZAS, canal_grade_findings
+from spinemri.assess.axial_grades import KANG, SCHIZAS
+from spinemri.assess.canal_grades import LEE, canal_grade_findings
 from spinemri.finding import Certainty
 from spinemri.measurement import Status
 from tests.assess.studies import SAC, at

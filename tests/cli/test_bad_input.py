@@ -103,7 +103,7 @@ NO_STUDY = [
     (garbage, r"no MR image found in study \(1 files looked at\): (damaged DICOM header|no MR image: no SOP)"),
 ]
 UNUSABLE = [
-    (axial, r"no sagittal series: series 2: axial series"),
+    (axial, r"no sagittal series: series 2: axial T1w series"),
     (no_geometry, r"series 2: .*(position|Position|geometry)"),
     (truncated, r"series 2: .*(truncated|EOF|cannot be read)"),
     (unknown_transfer_syntax, r"series 2: unsupported transfer syntax .* decompress"),

@@ -38,8 +38,12 @@ def test_one_series_of_each_contrast_is_used():
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
-        ({"plane": Plane.AXIAL}, "axial series are not measured yet"),
-        ({"plane": Plane.CORONAL}, "coronal series are not measured yet"),
+        ({"plane": Plane.AXIAL}, "axial T1w series are not measured"),
+        (
+            {"plane": Plane.AXIAL, "contrast": Contrast.T2W},
+            "axial slices are measured beside a sagittal series only",
+        ),
+        ({"plane": Plane.CORONAL}, "coronal series are not measured"),
         ({"contrast": Contrast.DWI, "contrast_reason": "a b-value"}, "contrast DWI is not measured (a b-value)"),
         ({"contrast": Contrast.DIXON_OPPOSED}, "contrast Dixon-opposed is not measured (unknown)"),
         ({"shape": (2, 384, 320)}, "fewer than 3 slices"),
@@ -48,6 +52,13 @@ def test_one_series_of_each_contrast_is_used():
 )
 def test_series_that_are_not_used_say_why(facts: dict[str, Any], reason: str):
     assert chosen(series(2, **facts)) == ([], {"2": reason})
+
+
+def test_axial_t2w_stacks_are_used_beside_sagittal_series():
+    axial = [series(5, Contrast.T2W, plane=Plane.AXIAL, stack=n, shape=(3 + n, 320, 320)) for n in range(3)]
+    used, refused = chosen(*axial, series(2), series(3, Contrast.T2W), series(6, Contrast.STIR, plane=Plane.AXIAL))
+    assert used == ["5", "5-1", "5-2", "2", "3"]
+    assert refused == {"6": "axial STIR series are not measured"}
 
 
 @pytest.mark.parametrize(
@@ -152,7 +163,7 @@ def test_the_newest_study_without_sagittal_series_gives_way(tmp_path: Path):
 def test_no_sagittal_series(tmp_path: Path):
     axial = reordered_grid(GRID, (1, 0, 2))
     SeriesWriter(tmp_path).classic(axial, unlike_voxels(axial))
-    with pytest.raises(InputError, match=r"^no sagittal series: series 2: axial series are not measured yet$"):
+    with pytest.raises(InputError, match=r"^no sagittal series: series 2: axial T1w series are not measured$"):
         choose_study(scan(tmp_path))
 
 

@@ -12,6 +12,7 @@ from spinemri.measure.bodies import body_shapes
 from spinemri.measure.frame import upward_directions
 from spinemri.measure.vertebra import body_shape, superior_endplate, touches_field_edge
 from spinemri.norms import threshold
+from spinemri.segmentation import EXACT, Drawing
 from tests.measure.phantom import cervical, lumbar
 
 GRIDS = [(4.0, 0.9, 0.8), (3.3, 1.0, 1.0), (4.4, 0.6, 0.65), (1.0, 1.01, 0.99)]
@@ -194,11 +195,13 @@ def test_interval_is_at_least_the_voxel_error():
 def test_an_interval_counts_how_well_both_borders_were_drawn():
     phantom = lumbar()
     segmentation = phantom.segment(phantom.grid((4.0, 1.0, 1.0)))
-    exact, drawn = replace(segmentation, border_sd_mm=0.0), replace(segmentation, border_sd_mm=0.5)
+    exact, drawn = replace(segmentation, drawing=EXACT), replace(segmentation, drawing=Drawing(0.5, 0.3))
     shapes = [body_shapes(phantom.spine(), {s.series_uid: s}, {})[Level("L3")] for s in (exact, drawn)]
     assert shapes[0].heights == pytest.approx(shapes[1].heights)
     assert shapes[1].sd ** 2 - shapes[0].sd ** 2 == pytest.approx([2 * 0.25] * 3)
-    assert segmentation.border_sd_mm == threshold("interval.mask_border")
+    assert shapes[1].size_sd ** 2 - shapes[1].sd ** 2 == pytest.approx([0.36] * 3)
+    assert shapes[0].size_sd == pytest.approx(shapes[0].sd)
+    assert segmentation.drawing == Drawing(threshold("interval.mask_border"), threshold("interval.mask_offset"))
 
 
 def test_missing_slices_are_not_measured():

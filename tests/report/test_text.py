@@ -8,6 +8,7 @@ import pytest
 from spinemri.anatomy import Level
 from spinemri.assess import assess
 from spinemri.finding import Certainty, Urgency
+from spinemri.measurement import SAC_LOSSES
 from spinemri.report import phrases, tables
 from spinemri.report.narrative import narrate
 from spinemri.report.sentences import level_ranges, place_ranges
@@ -61,7 +62,7 @@ def test_narrowing_is_stated_in_millimetres_and_percent_and_never_as_stenosis(ca
 def with_areas(analysis, values):
     """The analysis with losses of the sac's area, which its rules grade."""
     added = tuple(
-        m.model_copy(update={"id": f"{m.place}.{tables.SAC_AREA_COMPROMISE}", "name": tables.SAC_AREA_COMPROMISE,
+        m.model_copy(update={"id": f"{m.place}.{SAC_LOSSES[1]}", "name": SAC_LOSSES[1],
                              "value": values[m.place]})
         for m in analysis.measurements if m.name == tables.SAC_COMPROMISE and m.place in values
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -134,6 +135,13 @@ def test_accepted_names_change_no_name(seen, base):
     assert found.spine.levels == base.spine.levels
     assert found.segmentations[0] is reading.segmentations[0]
     assert {str(v.level) for v in found.spine.vertebrae if v.assignment.basis is LevelBasis.USER} == {"L3", "S1"}
+
+
+def test_axial_masks_bear_the_new_names_too(seen, base):
+    loaded, reading = seen
+    found = revise(replace(reading, axial=reading.segmentations), loaded.images, review_of(base, MOVED[0]))
+    assert found.axial[0].structures == found.segmentations[0].structures
+    assert np.array_equal(found.axial[0].voxels, found.segmentations[0].voxels)
 
 
 def test_contradictory_names_are_refused_and_leave_nothing_behind(seen, base, moved):

@@ -15,7 +15,7 @@ from spinemri.errors import ModelError
 from spinemri.geometry import Geometry
 from spinemri.image import Image
 from spinemri.segment.model import load_model
-from spinemri.segment.preprocess import neighbours, normalise, sagittal_map, sagittal_slices
+from spinemri.segment.preprocess import neighbours, normalise, working_map, working_slices
 from spinemri.series import Contrast, Series
 from tests.strategies import geometries
 
@@ -52,7 +52,7 @@ def reordered(source: Image, order: tuple[int, ...], reverse: tuple[bool, ...]) 
 
 
 def working(source: Image) -> torch.Tensor:
-    return normalise(sagittal_slices(source, sagittal_map(source, MODEL)))
+    return normalise(working_slices(source, working_map(source, MODEL)))
 
 
 @settings(max_examples=15)
@@ -71,7 +71,7 @@ def test_a_ramp_in_millimetres_survives_the_way_there_and_back(grid):
     """No shift anywhere inside: what lies at a millimetre lies there on the working grid, and again on the image's."""
     source = Image(np.ones(grid.shape, dtype=np.float32), grid, SERIES)
     try:
-        mapping = sagittal_map(source, MODEL)
+        mapping = working_map(source, MODEL)
     except ModelError:  # thick slices across the plane that the network needs
         return
     for axis, there, back in zip(mapping.axes, mapping.to_work, mapping.to_image, strict=True):
@@ -88,27 +88,27 @@ def test_axes_run_left_anterior_superior():
     points = source.geometry.to_patient(np.argwhere(voxels == 0)).reshape(*voxels.shape, 3)
     for world, increases in ((0, True), (1, False), (2, True)):
         ramp = image((points[..., world] - points[..., world].min() + 1).astype(np.float32))
-        work = sagittal_slices(ramp, sagittal_map(ramp, MODEL)).numpy()
+        work = working_slices(ramp, working_map(ramp, MODEL)).numpy()
         steps = np.diff(work, axis=world)
         assert np.median(steps) > 0 if increases else np.median(steps) < 0
 
 
 def test_one_millimetre_in_plane_and_slices_as_acquired():
     source = image(textured())
-    mapping = sagittal_map(source, MODEL)
+    mapping = working_map(source, MODEL)
     assert mapping.shape == (7, round(71 * 0.8), round(90 * 0.7))
     assert mapping.stride == 1
 
 
 def test_slices_acquired_two_millimetres_apart_are_read_in_order():
-    mapping = sagittal_map(image(textured(), spacing=(2.0, 0.95, 1.0)), MODEL)
+    mapping = working_map(image(textured(), spacing=(2.0, 0.95, 1.0)), MODEL)
     assert mapping.shape[0] == 7
     assert mapping.stride == 1
 
 
 def test_thin_slices_are_paired_and_neighbours_stay_about_4_mm_apart():
     source = image(textured(), spacing=(0.9, 0.95, 1.0))
-    mapping = sagittal_map(source, MODEL)
+    mapping = working_map(source, MODEL)
     position = mapping.to_work[0] @ (torch.arange(7.0) * 0.9)
     slice_mm = float((position[2] - position[1]).abs())
     assert slice_mm == pytest.approx(1.8, abs=1e-4)
@@ -154,9 +154,9 @@ def test_an_axial_series_is_refused_by_name():
     axes = np.array([[0.0, 0, 1.0], [0, 1.0, 0], [1.0, 0, 0]])
     source = image(textured(), spacing=(4.0, 0.7, 0.8), axes=axes)
     with pytest.raises(ModelError, match=r"series 4: orientation SPL with 4\.0 x 0\.7 x 0\.8 mm.*sagittal"):
-        sagittal_map(source, MODEL)
+        working_map(source, MODEL)
 
 
 def test_the_model_decides_the_working_pixel():
     source = image(textured())
-    assert sagittal_map(source, replace(MODEL, spacing_mm=1.4)).shape[1] == round(71 * 0.8 / 1.4)
+    assert working_map(source, replace(MODEL, spacing_mm=1.4)).shape[1] == round(71 * 0.8 / 1.4)

@@ -20,7 +20,7 @@ from spinemri.synthesis.acquisitions import (
     axial_prescription,
     axial_stack,
     coronal_stack,
-    isotropic_volume,
+    sagittal_stack,
 )
 from spinemri.synthesis.canal import disc_s, sac_half_width, sac_profile
 from spinemri.synthesis.canvas import posterior_curve
@@ -72,7 +72,7 @@ def lesion_point(seen: Person) -> np.ndarray:
     [
         ("SPL", lambda p: axial_stack(p, L3, L3, SMALL)),
         ("PIL", lambda p: coronal_stack(p, L3, L3, replace(SMALL, slices=13))),
-        ("RIP", lambda p: isotropic_volume(p, L3, L3, Prescription(45, 1.5, 1.5, 1.5, (50, 70)))),
+        ("RIP", lambda p: sagittal_stack(p, L3, L3, Prescription(45, 1.5, 1.5, 1.5, (50, 70)))),
     ],
 )
 def test_a_lesion_on_the_left_lies_on_the_left_in_every_geometry(lumbar, orientation, stack):

@@ -16,7 +16,7 @@ from spinemri.image import Image
 from spinemri.lesion import MarrowChange as Kind
 from spinemri.segment.lesion_input import CHANNELS
 from spinemri.segment.model import load_model
-from spinemri.segment.preprocess import sagittal_map
+from spinemri.segment.preprocess import working_map
 from spinemri.segmentation import Segmentation, label_value
 from spinemri.series import Contrast, Series
 from spinemri.synthesis.changes import Substance, draw_substance, substance_signal
@@ -256,7 +256,7 @@ def test_labels_of_a_segmentation_become_classes_and_numbers_from_the_head() -> 
     for structure, (rows, columns) in parts.items():
         voxels[1:4, rows, columns] = label_value(structure)
     image = Image(voxels.astype(np.float32), GRID, Series(series_uid="1.2.3", contrast=Contrast.T1W))
-    mapping = sagittal_map(image, load_model())
+    mapping = working_map(image, load_model())
     made = Segmentation(voxels, GRID, {label_value(s): s for s in parts}, "1.2.3", "test")
     classes, levels = label_maps(made, mapping)
     assert classes.shape == levels.shape == mapping.shape == (5, 108, 96)
