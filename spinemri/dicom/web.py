@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int, int], None]
 
-_STUDY_UID, _SERIES_UID, _INSTANCE_UID = "0020000D", "0020000E", "00080018"
+_STUDY_UID, _SERIES_UID, _INSTANCE_UID, _STUDY_DATE = "0020000D", "0020000E", "00080018", "00080020"
 _MODALITY, _SERIES_INSTANCES = "00080060", "00201209"
 _PAGE = 200
+_IN_ONE_PIECE = 1 << 40  # bytes; not every server takes a request in chunks
 _UNCHANGED = (("application/dicom", "*"),)  # in the transfer syntax that the server holds
 _UID = re.compile(r"[0-9.]{1,64}")
 
@@ -39,11 +40,15 @@ def checked_uid(text: str) -> str:
 
 
 def find_studies(server: Server, since: date) -> tuple[str, ...]:
-    """Study Instance UIDs of the MR studies of a day and later, in the order of the server. Raises ServerError."""
-    filters = {"ModalitiesInStudy": "MR", "StudyDate": f"{since:%Y%m%d}-"}
+    """Study Instance UIDs of the MR studies of a day and later, in the order of the server. Raises ServerError.
+
+    A server that knows no such question and names older studies too is not believed.
+    """
+    day = f"{since:%Y%m%d}"
+    filters = {"ModalitiesInStudy": "MR", "StudyDate": f"{day}-"}
     with connected(server) as client:
         found = _all(client.search_for_studies, _STUDY_UID, search_filters=filters)
-        return tuple(_value(entry, _STUDY_UID) for entry in found)
+        return tuple(_value(one, _STUDY_UID) for one in found if str(_value(one, _STUDY_DATE) or day) >= day)
 
 
 def count_images(server: Server, study: str) -> int:
@@ -97,11 +102,13 @@ def store_files(server: Server, paths: Sequence[Path]) -> None:
             dataset = pydicom.dcmread(path)
         try:
             with connected(server) as client:
+                client.set_chunk_size(_IN_ONE_PIECE)
                 answer = client.store_instances([dataset])
         except ServerError as error:
             if getattr(error.__cause__, "response", None) is None:
                 raise
-            refused.append(f"{path.name} ({str(error).partition(': ')[2]})")
+            told = str(error).partition(": ")[2].removeprefix("refused ").strip("()")
+            refused.append(f"{path.name} ({told})")
         else:
             refused += [f"{path.name} ({reason})" for reason in _reasons(answer)]
     if refused:

@@ -6,9 +6,6 @@ import logging
 import ssl
 import subprocess
 import time
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 
@@ -17,47 +14,12 @@ from spinemri.dicom.server import Server, connected, credential
 from spinemri.dicom.web import count_images, store_files
 from spinemri.errors import InputError, ServerError
 from tests.batch.small_study import write_study
+from tests.dicom.web_server import says, serving
 from tests.orthanc import free_port
 from tests.report.validators import tool
 
 UID = "1.2.826.0.4711"
 HIDDEN = "geheim4711"
-
-
-@contextmanager
-def serving(answer, context=None):
-    """Address of a server whose every answer is made by ``answer(handler)``."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            answer(self)
-
-        def do_POST(self):
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            answer(self)
-
-        def log_message(self, *_):
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        if context:
-            server.socket = context.wrap_socket(server.socket, server_side=True)
-        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        try:
-            yield f"http{'s' if context else ''}://127.0.0.1:{server.server_address[1]}/dicom-web"
-        finally:
-            server.shutdown()
-
-
-def says(status, body=b"[]", kind="application/dicom+json", **headers):
-    def answer(handler):
-        handler.send_response(status)
-        for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **headers}.items():
-            handler.send_header(name, value)
-        handler.end_headers()
-        handler.wfile.write(body)
-
-    return answer
 
 
 def refusal(server):

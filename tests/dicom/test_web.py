@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 
 import pydicom
@@ -11,6 +12,7 @@ from spinemri.dicom import web
 from spinemri.dicom.server import Server
 from spinemri.errors import InputError, ServerError
 from tests.dicom.series_builder import SeriesWriter, sagittal_geometry, unlike_voxels
+from tests.dicom.web_server import says, serving
 
 GRID = sagittal_geometry()
 STUDY = "1.2.826.0.1.77"
@@ -71,9 +73,47 @@ def test_what_is_no_object_is_refused_by_name_and_the_others_are_stored(stored, 
     good, bad = tmp_path / "a.dcm", tmp_path / "b.dcm"
     dataset = pydicom.dcmread(next((folder / "2").iterdir()))
     dataset.StudyInstanceUID = dataset.SeriesInstanceUID = dataset.SOPInstanceUID = "1.2.826.0.1.78"
+    dataset.Rows = dataset.Columns = 1200
+    dataset.PixelData = bytes(2 * 1200 * 1200)  # larger than what is sent in one piece by itself
     dataset.save_as(good)
     del dataset.SOPInstanceUID
     dataset.save_as(bad)
     with pytest.raises(ServerError, match=r"^server \S+: refused 1 of 2 objects: b\.dcm \(.+\)$"):
         web.store_files(server, [bad, good])
     assert web.count_images(server, "1.2.826.0.1.78") == 1
+
+
+def in_json(**values):
+    return {tag.removeprefix("t"): {"Value": [value]} for tag, value in values.items()}
+
+
+def once(entry):
+    """Answers with the first page, and nothing after it."""
+
+    def answer(handler):
+        says(200, json.dumps([entry] if "offset=0" in handler.path else []).encode())(handler)
+
+    return answer
+
+
+def test_a_server_that_names_older_studies_than_it_was_asked_for_is_not_believed():
+    for year, found in ((2019, ()), (2026, ("1.2.2026",))):
+        with serving(once(in_json(t0020000D=f"1.2.{year}", t00080020=f"{year}0102"))) as url:
+            assert web.find_studies(Server(url), date(2026, 1, 1)) == found
+
+
+@pytest.mark.parametrize(
+    ("study", "count", "told"),
+    [("1.2.999", 1, "sent a file of another study or series"), (STUDY, 2, "sent 1 of 2 files of a series")],
+)
+def test_files_of_somebody_else_and_files_that_are_missing_end_the_fetching(stored, tmp_path, study, count, told):
+    path = next((stored[1] / "2").iterdir())
+    part = b"--x\r\nContent-Type: application/dicom\r\n\r\n" + path.read_bytes() + b"\r\n--x--\r\n"
+    series = once(in_json(t0020000E=f"{STUDY}.2", t00080060="MR", t00201209=count))
+
+    def answer(handler):
+        images = says(200, part, 'multipart/related; type="application/dicom"; boundary=x')
+        (series if "?" in handler.path else images)(handler)
+
+    with serving(answer) as url, pytest.raises(ServerError, match=told):
+        web.fetch_study(Server(url), study, tmp_path)
