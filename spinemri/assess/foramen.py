@@ -4,9 +4,9 @@ Three criteria may speak: little fat around the root on T1w, a low foramen, a sh
 agreed not to report diameters (Andreisek 2014), so fat decides the category and millimetres stand beside it. Narrowing
 is present from two criteria that speak with their whole 95 % interval, where the fat was seen; from one alone, where an
 interval reaches its limit, or from two sizes without a look at the fat, it is borderline. A foramen of usual size with
-little fat is not called narrow, unless tumour lies in it: then it is at least mild, and borderline. With fewer than two criteria measured nothing is said. A disc that is low behind is
-evidence beside a narrow foramen, and a cause of it, but makes none: it is one number for both sides. The limits are
-those of lumbar spines.
+little fat is not called narrow, unless tumour lies in it: then it is at least mild, and borderline. With fewer than two
+criteria measured nothing is said. A disc that is low behind is evidence beside a narrow foramen, and a cause of it, but
+makes none: it is one number for both sides. The limits are those of lumbar spines.
 """
 
 from __future__ import annotations
