@@ -27,3 +27,7 @@ class ModelError(SpineMRIError):
 
 class OutputError(SpineMRIError):
     """The output folder exists already, or cannot be written."""
+
+
+class ServerError(SpineMRIError):
+    """A DICOMweb server cannot be reached, refuses, or does not answer as one."""

@@ -184,7 +184,7 @@ def read_study(folder: Path, options: Options | None = None, progress: Progress 
     loaded = load_study(folder, options.patient, options.contrast, progress or _silent)
     kept = options.keep_identifiers
     known = with_identifiers(loaded) if kept else with_tokens(loaded, options.token_key or secrets.token_bytes(32))
-    check_review(options.review, (*known.images, *known.axial), known.study.study_uid)
+    check_review(options.review, known.every_image, known.study.study_uid)
     return known
 
 
@@ -252,7 +252,7 @@ def finish(
     seconds = {**loaded.seconds, **reading.seconds, "measure": time.perf_counter() - start}
     used = Networks(networks.anatomy, networks.lesions, networks.axial if axial else None)
     chosen = {**options.parameters, **reading.labels}
-    made = provenance_of(used, (*loaded.images, *loaded.axial), chosen, seconds)
+    made = provenance_of(used, loaded.every_image, chosen, seconds)
     analysis = Analysis(
         patient=loaded.patient,
         study=loaded.study.study_uid,

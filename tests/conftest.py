@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+from tests.orthanc import Pacs, orthanc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
@@ -22,3 +28,10 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("no folder ../shared with reference data beside the repository")
     return folder
+
+
+@pytest.fixture(scope="module")
+def pacs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pacs]:
+    """A DICOMweb server that lives as long as the tests of a module, and is empty at first."""
+    with orthanc(tmp_path_factory.mktemp("orthanc")) as server:
+        yield server

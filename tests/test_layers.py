@@ -55,6 +55,8 @@ DOORS = {  # library -> beginnings of the modules that may import it
     "typer": ("cli.",),
     "rich": ("cli.",),
     "ray": ("batch.",),
+    "dicomweb_client": ("dicom.server",),
+    "requests": ("dicom.server",),
 }
 SHOWN_BY = {"case": "report.notebook", "analysis": "report.notebook"}
 """The only steps up: a noun that a notebook asks to show itself leaves that to one module, loaded at that moment."""

@@ -4,16 +4,16 @@ Three criteria may speak: little fat around the root on T1w, a low foramen, a sh
 agreed not to report diameters (Andreisek 2014), so fat decides the category and millimetres stand beside it. Narrowing
 is present from two criteria that speak with their whole 95 % interval, where the fat was seen; from one alone, where an
 interval reaches its limit, or from two sizes without a look at the fat, it is borderline. A foramen of usual size with
-little fat is not called narrow. With fewer than two criteria measured nothing is said. A disc that is low behind is
-evidence beside a narrow foramen, and a cause of it, but makes none: it is one number for both sides. The limits are
-those of lumbar spines.
+little fat is not called narrow, unless tumour lies in it: then it is at least mild, and borderline. With fewer than two
+criteria measured nothing is said. A disc that is low behind is evidence beside a narrow foramen, and a cause of it, but
+makes none: it is one number for both sides. The limits are those of lumbar spines.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from spinemri.assess.cause import LIGAMENT, LOW_DISC_MM, foraminal_causes
+from spinemri.assess.cause import FORAMINAL_TUMOUR, LIGAMENT, LOW_DISC_MM, foraminal_causes
 from spinemri.assess.places import why_missing
 from spinemri.finding import Certainty, Finding
 from spinemri.norms import source_of, threshold
@@ -31,8 +31,8 @@ RULE = (
     f"{100 * LOST_BELOW:g} %; height up to {HEIGHT_UP_TO_MM:g} mm; AP below {AP_BELOW_MM:g} mm. None: no criterion, or "
     "fat partly lost alone; severe: fat lost and a size; moderate: fat partly lost and a size, or fat lost alone; "
     "mild: a size alone. Present when two criteria speak with their whole 95 % interval and fat was seen, borderline "
-    f"otherwise; not assessable with fewer than two measured. A posterior disc height up to {LOW_DISC_MM:g} mm is "
-    "evidence beside it"
+    "otherwise; with tumour in it at least mild, then borderline; not assessable with fewer than two measured. A "
+    f"posterior disc height up to {LOW_DISC_MM:g} mm is evidence beside it"
 )
 SOURCE = (
     f"height: {source_of('foramen.height_up_to')}; AP: {source_of('foramen.ap_below')}; "
@@ -64,10 +64,12 @@ def foraminal_finding(measurements: Mapping[str, Measurement], height: Measureme
     known = [m for m in (height, ap, fat) if m is not None and m.value is not None]
     reason = _not_assessable(height, len(known))
     certainty = Certainty.NOT_ASSESSABLE if reason else foraminal_certainty(height, ap, fat)
+    grade = "" if reason else foraminal_grade(height, ap, fat)
+    if certainty is Certainty.ABSENT and _holds_tumour(measurements, height, side):
+        certainty, grade = Certainty.BORDERLINE, "mild"
     narrowed = certainty in (Certainty.PRESENT, Certainty.BORDERLINE)
     low = [m for m in (_low_disc(measurements, height),) if m is not None and narrowed]
     causes = _causes(measurements, (height, ap), side) if narrowed else ()
-    grade = "" if reason else foraminal_grade(height, ap, fat)
     named = tuple(dict.fromkeys(cause for cause, _ in causes))
     where = f"{height.place} {side}"
     return Finding(
@@ -164,6 +166,10 @@ def _causes(
     found = foraminal_causes(measurements, height, side)
     behind = ((LIGAMENT, ap.id),) if ap is not None and _shallow(ap).speaks else ()
     return found or behind
+
+
+def _holds_tumour(measurements: Mapping[str, Measurement], height: Measurement, side: str) -> bool:
+    return any(cause == FORAMINAL_TUMOUR for cause, _ in foraminal_causes(measurements, height, side))
 
 
 def _what(grade: str, certainty: Certainty) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-import traceback
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -21,8 +20,9 @@ from typing import TYPE_CHECKING
 
 from spinemri import __version__
 from spinemri.batch import store
+from spinemri.batch.causes import cause_of
 from spinemri.dicom.scan import relative_name
-from spinemri.errors import InputError, OutputError, SpineMRIError
+from spinemri.errors import InputError, OutputError
 from spinemri.norms import NORMS_SHA256
 from spinemri.pipeline import finish, infer, read_study
 from spinemri.report.write import DEFAULT_FORMATS, check_sources, write
@@ -99,7 +99,7 @@ class _Steps:
 
     def see(self, read: Future[LoadedStudy]) -> Seen:
         loaded = read.result()
-        check_sources(self.job.formats if self.job.out else (), (*loaded.images, *loaded.axial))
+        check_sources(self.job.formats if self.job.out else (), loaded.every_image)
         return loaded, infer(loaded, self.networks, self.job.options)
 
     def write(self, name: str, seen: Future[Seen]) -> Written:
@@ -219,25 +219,12 @@ def _failed(flight: _Flight, stage: str, error: BaseException, job: Job) -> Outc
     out = job.out
     if out is not None and isinstance(error, OutputError) and isinstance(error.__cause__, OSError):
         raise store.not_written(out, error.__cause__) from error
-    name, told = flight.source.id, _told(error)
+    name, told = flight.source.id, cause_of(error)
     if not flight.source.files and not job.options.keep_identifiers:
         told = _without_names(told, flight.source.base)
     if out is not None:
         store.save(out, store.Record(id=name, key=flight.key, status=store.FAILED, stage=stage, error=told), None)
     return Outcome(name, store.FAILED, stage, told)
-
-
-def _told(error: BaseException) -> str:
-    """An error in one line that holds no path and no identifier; an unexpected one by its place in the program."""
-    if isinstance(error, SpineMRIError):
-        return " ".join(str(error).split())
-    if isinstance(error, MemoryError):
-        return "not enough memory for this study"
-    if isinstance(error, OSError):
-        return f"a file cannot be read ({error.strerror or type(error).__name__})"
-    places = traceback.extract_tb(error.__traceback__)
-    where = f" in {Path(places[-1].filename).name}, line {places[-1].lineno}" if places else ""
-    return f"unexpected {type(error).__name__}{where}; please report this"
 
 
 def _without_names(told: str, base: Path) -> str:

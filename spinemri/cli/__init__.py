@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from spinemri.cli import analyze, batch, phantom, scan, score, train
+from spinemri.cli import analyze, batch, phantom, scan, score, train, watch
 from spinemri.cli.console import failure
 from spinemri.errors import SpineMRIError
 
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.command("scan")(scan.command)
 app.command("analyze")(analyze.command)
 app.command("batch")(batch.command)
+app.command("watch")(watch.command)
 app.command("phantom")(phantom.command)
 app.command("score")(score.command)
 app.command("train")(train.command)

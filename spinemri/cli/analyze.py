@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from spinemri.cli import web
 from spinemri.cli.console import out as stdout
 from spinemri.cli.console import progress_bar, warning
 from spinemri.errors import InputError
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def command(
-    folder: Annotated[Path, typer.Argument(help="Folder with DICOM or NIfTI, NRRD, MetaImage files, in any layout.")],
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder with DICOM or NIfTI, NRRD, MetaImage files, in any layout.")
+    ] = None,
+    *,
     out: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; new or empty.")],
     patient: Annotated[
         str | None, typer.Option(help="Which patient, when the folder holds several: ID or listed number.")
@@ -52,7 +56,8 @@ def command(
         str | None,
         typer.Option(
             help="What to write: json,html,txt,csv,nifti unless you say so; also pdf, fhir, parquet, or all. Only when "
-            "asked for (dicom-seg, dicom-sr, rtstruct, all): DICOM objects, which carry the patient's identity."
+            "asked for (dicom-seg, dicom-sr, rtstruct, dicom-pdf, key-images, all): DICOM objects, which carry the "
+            "patient's identity."
         ),
     ] = None,
     overwrite: Annotated[
@@ -62,8 +67,17 @@ def command(
         bool, typer.Option("--keep-identifiers", help="Write UIDs and patient ID instead of salted tokens.")
     ] = False,
     token_key: Annotated[Path | None, typer.Option(help="File with the salt of the tokens; made when absent.")] = None,
+    from_: web.From = None,
+    study: Annotated[str | None, typer.Option(help="Study Instance UID of the study to take from --from.")] = None,
+    store: web.Store = None,
+    from_auth: web.FromAuth = None,
+    store_auth: web.StoreAuth = None,
+    ca: web.Ca = None,
+    no_verify: web.NoVerify = False,
+    timeout: web.Timeout = web.PATIENCE_S,
 ) -> None:
-    """Segment, name, measure and report the newest spine MR study in a folder."""
+    """Segment, name, measure and report the newest spine MR study in a folder, or a study of a DICOMweb server."""
+    from spinemri.batch.archive import objects_of, send
     from spinemri.cli.choices import contrast_named
     from spinemri.cli.token_key import token_key as read_key
     from spinemri.clinical import read_clinical
@@ -72,6 +86,8 @@ def command(
 
     check_writable(out, overwrite=overwrite)
     wanted = formats_named(formats)
+    source, target = web.servers(from_, store, web.Access(from_auth, store_auth, ca, no_verify, timeout))
+    objects = objects_of(wanted) if target else ()
     said = read_clinical(clinical) if clinical else None
     verdicts = read_review(review) if review else None
     key = None if keep_identifiers else read_key(token_key, out)
@@ -91,18 +107,21 @@ def command(
         raise InputError("--labels-only without --labels: nothing would be measured")
     chosen = (patient, contrast_named(contrast), anchor, keep_identifiers, key, said, masks, labels_from)
     options = Options(*chosen, review=verdicts)
-    with progress_bar() as update:
-        loaded = read_study(folder, options, update)
-        check_sources(wanted, (*loaded.images, *loaded.axial))
-        anatomy = None if labels_only else default_predictor(model, device, threads, quality=quality)
-        lesions = None if no_lesions else lesion_predictor(lesion_model, device)
-        axial = axial_predictor(device, quality=quality) if loaded.axial and not labels_only else None
-        networks = Networks(anatomy, lesions, axial)
-        case = finish(loaded, infer(loaded, networks, options, update), networks, options, update)
-        write(case, out, formats=wanted, overwrite=overwrite)
-    _summary(case.analysis)
-    main = "report.html" if "html" in wanted else "report.json"
-    stdout.print(f"report: {Path(out.resolve().name) / main}", markup=False)
+    with web.study_folder(folder, source, study) as place:
+        with progress_bar() as update:
+            loaded = read_study(place, options, update)
+            check_sources((*wanted, *objects), loaded.every_image)
+            anatomy = None if labels_only else default_predictor(model, device, threads, quality=quality)
+            lesions = None if no_lesions else lesion_predictor(lesion_model, device)
+            axial = axial_predictor(device, quality=quality) if loaded.axial and not labels_only else None
+            networks = Networks(anatomy, lesions, axial)
+            case = finish(loaded, infer(loaded, networks, options, update), networks, options, update)
+            write(case, out, formats=wanted, overwrite=overwrite)
+        _summary(case.analysis)
+        main = "report.html" if "html" in wanted else "report.json"
+        stdout.print(f"report: {Path(out.resolve().name) / main}", markup=False)
+        if target:
+            stdout.print(f"stored: {send(case, target, objects)} objects in {target.name}", markup=False)
 
 
 def _summary(analysis: Analysis) -> None:

@@ -40,6 +40,11 @@ class LoadedStudy:
     seconds: dict[str, float] = field(default_factory=dict)
     axial: tuple[Image, ...] = ()
 
+    @property
+    def every_image(self) -> tuple[Image, ...]:
+        """Sagittal and axial ones."""
+        return (*self.images, *self.axial)
+
     def records(self, roles: Sequence[str], *, axial_read: bool = True) -> tuple[SeriesRecord, ...]:
         """Every series: the used ones with their role, axial ones, the refused ones with the reason.
 

@@ -57,7 +57,7 @@ _FIELD_MM = (3.0, 1.6, 1.6)
 _AXIAL = Prescription(5, 4.0, 3.6, 0.6, (280, 280))
 _AXIAL_AT = {"cervical": (sizes.C3 + 2, sizes.C3 + 3), "thoracic": (sizes.T1 + 6, sizes.T1 + 7)}
 _INVOLVED = (7, 11)  # vertebrae with a metastasis beside the broken one
-_REACH_MM = 4.0  # of the tumour beyond the wall
+_REACH_MM = 6.0  # of the tumour beyond the wall
 _ONE_SIDE_MM = 2.0  # how far to the left of the middle it reaches
 
 
@@ -168,7 +168,7 @@ def _expansion(vertebra: GridVertebra, rng: np.random.Generator) -> Deposit:
     right = vertebra.x < _ONE_SIDE_MM
     high = np.abs(vertebra.u) < vertebra.half_height
     canal = np.isin(vertebra.classes, (SAC, CORD)) | (vertebra.classes == BACKGROUND)
-    sleeve = canal & right & high & (vertebra.v < 1.0) & (vertebra.v > -12.0)
+    sleeve = canal & right & high & (vertebra.v < 1.0) & (vertebra.v > -14.0)
     share = np.maximum(share, step(_REACH_MM - away, 0.5) * sleeve)
     return Deposit(Kind.TUMOUR, vertebra.window, share, draw_substance(Kind.TUMOUR, rng), 0.12)
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pydicom
 from pydicom.config import disable_value_validation
-from pydicom.dataset import Dataset
-from pydicom.uid import UID, MRImageStorage
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, UID, ExplicitVRLittleEndian, MRImageStorage
 from pydicom.valuerep import format_number_as_ds
 
 from spinemri.errors import OutputError
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from spinemri.analysis import Provenance
     from spinemri.case import Case
     from spinemri.geometry import Geometry
     from spinemri.image import Image
@@ -117,6 +118,26 @@ def read_sources(case: Case) -> tuple[Source, ...]:
 def uid_of(*parts: object) -> UID:
     """A stable UID from words, under the root for UUIDs."""
     return UID("2.25." + str(int(hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()[:30], 16)))
+
+
+def new_object(header: Dataset, sop_class: str, kind: str, key: str, provenance: Provenance) -> Dataset:
+    """An object of the patient and study in ``header`` that says what made it, and nothing else yet.
+
+    Parameters
+    ----------
+    kind : what it is, such as 'RTSTRUCT'; with ``key``, the checksum of what it will say, its UIDs follow from it
+    """
+    made = Dataset()
+    made.update(header)
+    made.file_meta = FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    made.file_meta.ImplementationClassUID = PYDICOM_IMPLEMENTATION_UID
+    made.SpecificCharacterSet, made.SOPClassUID = UTF8, sop_class
+    made.SOPInstanceUID, made.SeriesInstanceUID = uid_of(f"{kind} instance", key), uid_of(f"{kind} series", key)
+    made.Manufacturer = made.ManufacturerModelName = provenance.software
+    made.SoftwareVersions = made.DeviceSerialNumber = provenance.version
+    made.InstanceNumber = 1
+    return made
 
 
 def stand_ins(source: Source) -> list[Dataset]:

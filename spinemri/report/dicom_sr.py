@@ -121,7 +121,7 @@ def write_sr(case: Case, folder: Path) -> None:
         if not (folder / one.file).exists():
             write_seg_object(one, analysis.provenance, folder)
     of_series = {mask.series_uid: source for mask, source in zip(case.segmentations, sources, strict=True)}
-    context = _Context(analysis, of_series, objects, _key(analysis, sources, objects))
+    context = _Context(analysis, of_series, objects, content_key(analysis, sources, objects))
     with lenient():
         report = _document(context)
         for item in all_items(report):
@@ -153,7 +153,7 @@ def _document(context: _Context) -> highdicom.sr.Comprehensive3DSR:
     provenance = context.analysis.provenance
     groups = [_group(place, group, context) for place, group in groups_of(context.analysis).items()]
     content = MeasurementReport(
-        observation_context=_observer(provenance),
+        observation_context=ObservationContext(observer_device_context=observer_of(provenance)),
         procedure_reported=[dicom_code(code) for code in _procedures(context.analysis)],
         imaging_measurements=groups,
         title=codes.DCM.ImagingMeasurementReport,
@@ -182,15 +182,15 @@ def _document(context: _Context) -> highdicom.sr.Comprehensive3DSR:
     )
 
 
-def _observer(provenance: Provenance) -> ObservationContext:
+def observer_of(provenance: Provenance) -> ObserverContext:
+    """The program as the observer of what it reports."""
     device = DeviceObserverIdentifyingAttributes(
         uid=uid_of("device", provenance.software, provenance.version),
         name=provenance.software,
         manufacturer_name=provenance.software,
         model_name=f"{provenance.software} {provenance.version}",
     )
-    observer = ObserverContext(observer_type=codes.DCM.Device, observer_identifying_attributes=device)
-    return ObservationContext(observer_device_context=observer)
+    return ObserverContext(observer_type=codes.DCM.Device, observer_identifying_attributes=device)
 
 
 def _procedures(analysis: Analysis) -> list[Code]:
@@ -293,7 +293,7 @@ def _seg_evidence(one: SegObject) -> Dataset:
     return made
 
 
-def _key(analysis: Analysis, sources: tuple[Source, ...], objects: tuple[SegObject, ...]) -> str:
+def content_key(analysis: Analysis, sources: tuple[Source, ...], objects: tuple[SegObject, ...]) -> str:
     """Checksum of what the report says and rests on, without what differs between two equal runs."""
     said = [m.model_dump(mode="json", exclude={"series_uid"}) for m in analysis.measurements]
     said += [finding.model_dump(mode="json") for finding in analysis.findings]

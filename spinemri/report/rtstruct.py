@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from contourpy import FillType, contour_generator
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, ExplicitVRLittleEndian, RTStructureSetStorage
+from pydicom.dataset import Dataset
+from pydicom.uid import RTStructureSetStorage
 
 from spinemri.report.dicom_seg import rgb_of, seg_objects
-from spinemri.report.dicom_source import UTF8, dated, lenient, read_sources, uid_of
+from spinemri.report.dicom_source import dated, lenient, new_object, read_sources
 from spinemri.report.masks import file_names
 
 if TYPE_CHECKING:
@@ -106,16 +106,8 @@ def _structure_set(source: Source, objects: Sequence[SegObject], provenance: Pro
 
 def _module(source: Source, key: str, provenance: Provenance) -> Dataset:
     """The structure set without its regions."""
-    made = Dataset()
-    made.update(source.header)
-    made.file_meta = FileMetaDataset()
-    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    made.file_meta.ImplementationClassUID = PYDICOM_IMPLEMENTATION_UID
-    made.SpecificCharacterSet, made.SOPClassUID = UTF8, RTStructureSetStorage
-    made.SOPInstanceUID, made.SeriesInstanceUID = uid_of("RTSTRUCT instance", key), uid_of("RTSTRUCT series", key)
-    made.Modality, made.OperatorsName, made.InstanceNumber = "RTSTRUCT", "", 1
-    made.Manufacturer = made.ManufacturerModelName = provenance.software
-    made.SoftwareVersions = made.DeviceSerialNumber = provenance.version
+    made = new_object(source.header, RTStructureSetStorage, "RTSTRUCT", key, provenance)
+    made.Modality, made.OperatorsName = "RTSTRUCT", ""
     made.SeriesDescription = f"{provenance.software} contours, series {source.label}"
     made.StructureSetLabel, made.StructureSetName = "SPINE", f"Spine and lesions, series {source.label}"
     made.StructureSetDescription = "Made by software, for research use; not approved"

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 from spinemri.errors import OutputError
 from spinemri.report.csv_files import write_csv
+from spinemri.report.dicom_key_images import write_key_images
+from spinemri.report.dicom_pdf import write_dicom_pdf
 from spinemri.report.dicom_seg import write_seg
 from spinemri.report.dicom_source import NOT_DICOM
 from spinemri.report.dicom_sr import write_sr
@@ -47,11 +49,13 @@ WRITERS: dict[str, Callable[[Case, Path], None]] = {
     "dicom-seg": write_seg,
     "dicom-sr": write_sr,
     "rtstruct": write_rtstruct,
+    "dicom-pdf": write_dicom_pdf,
+    "key-images": write_key_images,
 }
 """Format name -> function that writes its files into a folder."""
 DEFAULT_FORMATS = ("json", "html", "txt", "csv", "nifti")
 """What is written when nobody asks for anything else."""
-WITH_IDENTITY = ("dicom-seg", "dicom-sr", "rtstruct")
+WITH_IDENTITY = ("dicom-seg", "dicom-sr", "rtstruct", "dicom-pdf", "key-images")
 """Formats that carry the identity of the patient, and need a study that came from DICOM."""
 
 _OUR_FILES = (
@@ -66,6 +70,8 @@ _OUR_FILES = (
     "report.fhir.json",
     "measurements.parquet",
     "measurements.dcm",
+    "report.dcm",
+    "key_images.dcm",
 )
 _OUR_NAMES = (  # beginning and end
     *(("segmentation_", ".nii.gz"), ("lesions_", ".nii.gz")),

@@ -157,6 +157,17 @@ def test_tumour_narrows_the_foramen_that_it_reaches(volume, flag, level, named):
 
 
 @pytest.mark.parametrize(
+    ("volume", "kind", "narrow"), [(20.0, "tumour-like", True), (19.0, "tumour-like", False), (300.0, "fat", False)]
+)
+def test_a_foramen_of_usual_size_is_narrow_where_tumour_lies_in_it(volume, kind, narrow):
+    flags = ("side:right", f"kind:{kind}")
+    found = foramen(22.0, 9.0, 0.4, lesion("foraminal_volume", volume, flags=flags))
+    assert found.certainty is (Certainty.BORDERLINE if narrow else Certainty.ABSENT)
+    assert found.grade == ("mild" if narrow else "none")
+    assert ("tumour in the foramen" in found.statement) is narrow
+
+
+@pytest.mark.parametrize(
     ("bulge", "right", "left", "named"), [(1.1, 50, 0, True), (0.9, 50, 0, False), (3, 0, 50, False)]
 )
 def test_bone_that_a_lesion_of_this_pedicle_expands(bulge, right, left, named):

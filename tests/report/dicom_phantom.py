@@ -21,6 +21,7 @@ from spinemri.geometry import Geometry
 from spinemri.lesion import Lesion, MarrowChange
 from spinemri.measurement import Measurement, Status
 from spinemri.segmentation import Segmentation, label_value
+from spinemri.series import SeriesFile
 from spinemri.spine import LevelAssignment, LevelBasis, Spine, Vertebra
 from tests.dicom.series_builder import SeriesWriter, unlike_voxels
 
@@ -132,6 +133,18 @@ def case_of(image: Image) -> Case:
         {3: Structure(StructureKind.LESION, LEVEL)}, uid, "marrow_lesion 0.1",
     )  # fmt: skip
     return Case(_analysis(image), (image,), (mask,), (lesions,))
+
+
+def on_files(case: Case, folder: Path) -> Case:
+    """A hand-made case whose series lie in files, as they would have come from a scanner."""
+    images = []
+    for n, image in enumerate(case.images):
+        series = image.series
+        writer = SeriesWriter(folder / str(n), series=f"1.2.826.0.1.1.{n + 2}", number=series.number)
+        paths = writer.classic(image.geometry, np.clip(image.voxels, 0, 4095).astype(np.uint16))
+        files = tuple(SeriesFile(path=path) for path in paths)
+        images.append(replace(image, series=series.model_copy(update={"files": files})))
+    return replace(case, images=tuple(images))
 
 
 def with_tokens(image: Image) -> Image:

@@ -15,7 +15,8 @@ from tests.cli.command import run
 from tests.report import dicom_phantom as phantom
 from tests.report.dicom_phantom import ORIENTATIONS
 
-OBJECTS = {"segmentation_2.dcm", "lesions_2.dcm", "measurements.dcm", "contours_2.dcm"}
+MASKS = {"segmentation_2.dcm", "lesions_2.dcm"}
+OBJECTS = {*MASKS, "measurements.dcm", "contours_2.dcm", "report.dcm", "key_images.dcm"}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def test_dicom_objects_are_written_when_asked_for_and_known_as_our_own(case, tmp
 
 def test_a_report_brings_the_masks_it_refers_to(case, tmp_path):
     out = write(case, tmp_path / "out", formats=["dicom-sr"])
-    assert names(out) == {"report.json", *OBJECTS} - {"contours_2.dcm"}
+    assert names(out) == {"report.json", "measurements.dcm", *MASKS}
 
 
 def test_the_identity_of_the_source_is_in_no_other_format(case, tmp_path):

@@ -14,9 +14,7 @@ from spinemri.finding import Certainty, Finding
 from spinemri.measurement import Measurement, Status
 from spinemri.report.dicom_seg import write_seg
 from spinemri.report.dicom_sr import write_sr
-from spinemri.series import SeriesFile
 from spinemri.spine import Spine
-from tests.dicom.series_builder import SeriesWriter
 from tests.report import dicom_phantom as phantom
 from tests.report.dicom_phantom import ORIENTATIONS
 from tests.report.validators import faults, rendered
@@ -28,14 +26,7 @@ SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 def real(lesion_case, tmp_path_factory):
     """The hand-made case with lesions, its series as files, and the folder with SR and SEG."""
     folder = tmp_path_factory.mktemp("sr")
-    images = []
-    for n, image in enumerate(lesion_case.images):
-        series = image.series
-        writer = SeriesWriter(folder / str(n), series=f"1.2.826.0.1.1.{n + 2}", number=series.number)
-        paths = writer.classic(image.geometry, np.clip(image.voxels, 0, 4095).astype(np.uint16))
-        files = tuple(SeriesFile(path=path) for path in paths)
-        images.append(replace(image, series=series.model_copy(update={"files": files})))
-    case = replace(lesion_case, images=tuple(images))
+    case = phantom.on_files(lesion_case, folder)
     write_sr(case, folder)
     return case, folder, pydicom.dcmread(folder / "measurements.dcm")
 

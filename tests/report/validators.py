@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+KINDS = ("Segmentation", "SR", "RTStructureSet", "EncapsulatedPDF", "KeyObjectSelection")
+
+
 def tool(name: str, package: str) -> str:
     """Path of a program; the test is skipped where it is absent."""
     found = shutil.which(name, path="/usr/bin:/usr/sbin:/usr/local/bin:/usr/local/sbin")
@@ -25,7 +28,7 @@ def faults(path: Path) -> list[str]:
     command = [tool("dciodvfy", "dicom3tools"), str(path)]
     said = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=60, check=False)
     lines = (said.stdout + said.stderr).splitlines()
-    assert any(word in line for line in lines for word in ("Segmentation", "SR", "RTStructureSet")), lines
+    assert any(word in line for line in lines for word in KINDS), lines
     return [line for line in lines if line.startswith(("Error", "Abort"))]
 
 
