@@ -18,7 +18,9 @@ from spinemri.evaluate.axial_tables import TITLE, axial_section
 from spinemri.evaluate.cases import load_image, load_truth, validation_cases
 from spinemri.evaluate.measured_axial import axial_person, dice, score_axial, segmented
 from spinemri.evaluate.page import with_section
+from spinemri.orientation import stack_axes
 from spinemri.pipeline import axial_predictor
+from spinemri.series import Plane
 
 if TYPE_CHECKING:
     from spinemri.evaluate.cases import ValidationCase
@@ -58,7 +60,7 @@ def _neck(case: ValidationCase, data: Path, predictor: Predictor) -> tuple[str, 
     drawn = load_truth(case, data, image.geometry).mask
     cord = next(value for value, name in predictor.model.classes.items() if name == StructureKind.CORD.value)
     found = predictor.classify(image).classes == cord
-    axis = image.geometry.axis_along(2)
+    axis, *_ = stack_axes(image.geometry, Plane.AXIAL)
     drawn, found = (np.moveaxis(mask, axis, 0) for mask in (drawn, found))
     planes = drawn.any(axis=(1, 2))
     drawn, found = drawn[planes], found[planes]

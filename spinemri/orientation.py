@@ -26,6 +26,7 @@ _READ = {  # world axis across the slices, to the right with its sign, down with
     Plane.CORONAL: (1, 0, 1, 2, -1),
     Plane.AXIAL: (2, 0, 1, 1, 1),
 }
+_THICK = 1.5  # times the other spacing
 _NAMED_FROM = 0.3  # cosine from which a second direction is named at an edge: 17 degrees
 
 _Voxel = TypeVar("_Voxel", bound=np.generic)
@@ -66,6 +67,8 @@ def reading_plane(geometry: Geometry, plane: Plane) -> ReadingPlane:
     world = plane if plane in _READ else _plane_of(geometry)
     across_world, right_world, right_sign, down_world, down_sign = _READ[world]
     across, right, down = (geometry.axis_along(axis) for axis in (across_world, right_world, down_world))
+    if world is Plane.AXIAL:
+        across, down, right = stack_axes(geometry, world)
     axes = geometry.axes
     return ReadingPlane(
         across=across,
@@ -74,6 +77,19 @@ def reading_plane(geometry: Geometry, plane: Plane) -> ReadingPlane:
         flip_down=bool(axes[down_world, down] * down_sign < 0),
         flip_right=bool(axes[right_world, right] * right_sign < 0),
     )
+
+
+def stack_axes(geometry: Geometry, plane: Plane) -> tuple[int, int, int]:
+    """Array axes of a stack: across its slices, and those of the two other directions in the order of the plane.
+
+    Sagittal: across, front to back, head to foot. Axial: across, front to back, right to left. Slices along a steep
+    disc may look more forward than upward: then the thick direction of a stack says which its slices are.
+    """
+    left, back, up = (geometry.axis_along(world) for world in range(3))
+    if plane is not Plane.AXIAL:
+        return left, back, up
+    thick = geometry.spacing[back] > _THICK * geometry.spacing[up]
+    return (back, up, left) if thick else (up, back, left)
 
 
 def oriented(voxels: NDArray[_Voxel], plane: ReadingPlane, number: int) -> NDArray[_Voxel]:

@@ -3,8 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given
+from scipy.spatial.transform import Rotation
 
-from spinemri.orientation import Frame, frame_of, letters, oriented, reading_plane
+from spinemri.geometry import Geometry
+from spinemri.orientation import Frame, frame_of, letters, oriented, reading_plane, stack_axes
 from spinemri.series import Plane
 from tests.report.three_planes import grid
 from tests.strategies import geometries
@@ -63,3 +65,21 @@ def test_an_unknown_plane_is_told_from_the_slice_axis():
 def test_an_oblique_edge_names_two_directions(degrees, told):
     angle = np.deg2rad(degrees)
     assert letters(np.array([0.0, -np.cos(angle), np.sin(angle)])) == told
+
+
+@pytest.mark.parametrize("lean", [-50, -20, 0, 30, 52])
+def test_axial_slices_along_a_steep_disc_stay_axial(lean):
+    """The thick direction tells what the slices are, and front stays up when they are read."""
+    turn = Rotation.from_euler("x", lean, degrees=True).as_matrix()
+    square = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])  # slices up, rows to the back, columns left
+    stack = Geometry((5, 40, 50), (4.0, 0.6, 0.6), (0.0, 0.0, 0.0), tuple((turn @ square).ravel()), None)
+    assert stack_axes(stack, Plane.AXIAL) == (0, 1, 2)
+    plane = reading_plane(stack, Plane.AXIAL)
+    assert (plane.across, plane.down, plane.right) == (0, 1, 2)
+    assert not plane.flip_down
+    assert not plane.flip_right
+
+
+@given(geometries())
+def test_sagittal_axes_are_those_nearest_to_left_back_and_up(geometry):
+    assert stack_axes(geometry, Plane.SAGITTAL) == tuple(geometry.axis_along(world) for world in range(3))

@@ -16,6 +16,7 @@ from spinemri.evaluate.measurements import Compared
 from spinemri.evaluate.truth import true_grid
 from spinemri.image import Image
 from spinemri.measure import measure
+from spinemri.orientation import stack_axes
 from spinemri.segment.axial import segment_axial
 from spinemri.series import Contrast, Plane, Series
 from spinemri.synthesis import morphometry as sizes
@@ -121,7 +122,7 @@ def _added(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> NDArray[np.bool_
 def _compared(m: Measurement, grid: Geometry, slices: list[dict[str, Any]]) -> Compared | None:
     if m.value is None or m.interval is None or not m.points:
         return None
-    number = round(float(grid.to_index(np.mean(m.points, axis=0))[grid.axis_along(2)]))
+    number = round(float(grid.to_index(np.mean(m.points, axis=0))[stack_axes(grid, Plane.AXIAL)[0]]))
     true = _true(m.name, grid, slices[number])
     return None if true is None else Compared(m.id, m.value, *m.interval, true)
 
@@ -129,7 +130,7 @@ def _compared(m: Measurement, grid: Geometry, slices: list[dict[str, Any]]) -> C
 def _true(name: str, grid: Geometry, record: Mapping[str, Any]) -> float | None:
     """What a slice truly shows, perpendicular to the canal; None for what the truth does not hold."""
     along = np.asarray(record["canal_lps"])
-    square, deep, wide = (float(grid.axes[:, grid.axis_along(world)] @ along) for world in (2, 1, 0))
+    square, deep, wide = (float(grid.axes[:, axis] @ along) for axis in stack_axes(grid, Plane.AXIAL))
     own = {
         "area": ("area_mm2", abs(square)),
         "ap": ("middle_ap_mm", float(np.sqrt(1 - deep**2))),

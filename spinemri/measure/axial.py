@@ -30,7 +30,8 @@ from spinemri.measure.planes import CanalPlane, canal_planes
 from spinemri.measure.sac import WINDOW_MM, compromises
 from spinemri.measurement import BELOW_THE_CORD, Status
 from spinemri.norms import threshold
-from spinemri.series import Contrast
+from spinemri.orientation import stack_axes
+from spinemri.series import Contrast, Plane
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -144,7 +145,7 @@ def _beside(stack: Stack, point: Floats) -> list[int]:
     """Slices of a stack within 3 mm of a point; at least the nearest, if the point lies within the stack."""
     image, _ = stack
     grid = image.geometry
-    axis = grid.axis_along(2)
+    axis, *_ = stack_axes(grid, Plane.AXIAL)
     at, mm = float(grid.to_index(point)[axis]), grid.spacing[axis]
     reach = max(WINDOW_MM, 0.5 * mm + 0.01)
     lost = image.missing_slices if axis == 0 else ()
@@ -155,7 +156,7 @@ def _cut(stack: Stack, number: int, spot: _Spot) -> _Slice | Gap:
     """What one slice shows, or why it is not measured."""
     (image, mask), (point, along, has_cord) = stack, spot
     grid = image.geometry
-    axes = grid.axis_along(2), grid.axis_along(1), grid.axis_along(0)
+    axes = stack_axes(grid, Plane.AXIAL)
     lean = float(np.degrees(np.arccos(np.clip(abs(grid.axes[:, axes[0]] @ along), 0, 1))))
     if lean > _LEANING_DEG:
         return Gap(Status.NOT_ASSESSABLE, f"the axial slice leans {lean:.0f} degrees from square to the canal")

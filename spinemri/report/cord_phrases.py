@@ -18,6 +18,7 @@ AXIAL_GRADES = {
     "kang_grade": "Kang (cervical)",
 }
 AXIAL_GRADES_MISSING = "Grades of the canal not assessable, no axial T2w images were read: {names}{lost}."
+AXIAL_SERIES = "axial {contrast}"
 AXIAL = "Canal on axial slices"
 AXIAL_SAC = (
     "Thecal sac {low:.0f} to {high:.0f} mm² at the {count} places that axial slices cross, smallest at {place} "

@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from spinemri.report import phrases
+from spinemri.report import cord_phrases, phrases
 from spinemri.report.sentences import Section, Sentence, level_ranges
 from spinemri.series import Plane
 from spinemri.spine import LevelBasis
@@ -56,7 +56,7 @@ def regions_examined(analysis: Analysis) -> str:
 def contrast_list(analysis: Analysis) -> str:
     """'T1w, STIR, axial T2w': what was used, each once; '' when nothing was."""
     names = (
-        phrases.AXIAL_SERIES.format(contrast=s.contrast.value) if s.plane is Plane.AXIAL else s.contrast.value
+        cord_phrases.AXIAL_SERIES.format(contrast=s.contrast.value) if s.plane is Plane.AXIAL else s.contrast.value
         for s in analysis.used_series()
     )
     return ", ".join(dict.fromkeys(names))

@@ -84,7 +84,6 @@ REFUSED = "Series {label} ({plane} {contrast}) not used: {reason}."
 ONLY_SAGITTAL = (
     "No axial series was used: lateral recesses, cervical foramina and the shape of the sac cannot be judged."
 )
-AXIAL_SERIES = "axial {contrast}"
 ALIGNED = "{moving} and {fixed} agree within {worst:.1f} mm at {levels}."
 MISALIGNED = "The patient moved between {fixed} and {moving}: {low:.1f} to {high:.1f} mm at {levels}, {status}."
 UNVERIFIED = "{moving} and {fixed}: the match could not be verified at {levels}."

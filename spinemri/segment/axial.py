@@ -13,7 +13,9 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from spinemri.anatomy import Structure, StructureKind
+from spinemri.orientation import stack_axes
 from spinemri.segmentation import Segmentation, label_value
+from spinemri.series import Plane
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -136,7 +138,7 @@ def _landmarks(
 
 def _cleaned(classes: Classes, geometry: Geometry, kinds: Mapping[int, StructureKind]) -> Classes:
     """In every slice one canal, whose holes are filled, and no islands."""
-    axis = geometry.axis_along(2)
+    axis, *_ = stack_axes(geometry, Plane.AXIAL)
     pixel = float(np.prod([mm for a, mm in enumerate(geometry.spacing) if a != axis]))
     canal = [value for value, kind in kinds.items() if kind in _CANAL]
     sac = next((value for value, kind in kinds.items() if kind is StructureKind.THECAL_SAC), 0)

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from spinemri.errors import ModelError
+from spinemri.orientation import stack_axes
 from spinemri.series import Plane
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def stack(slices: torch.Tensor, count: int) -> torch.Tensor:
 
 
 def _axes(geometry: Geometry, plane: Plane, label: str) -> tuple[int, int, int]:
-    slices, rows, columns = (geometry.axis_along(world) for world in _AXES[plane])
+    slices, rows, columns = stack_axes(geometry, plane)
     in_plane = geometry.spacing[rows], geometry.spacing[columns]
     if len({slices, rows, columns}) != 3 or max(in_plane) > _MAX_IN_PLANE_MM:
         found = " x ".join(f"{v:.1f}" for v in geometry.spacing)
