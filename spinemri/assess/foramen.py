@@ -4,9 +4,9 @@ Three criteria may speak: little fat around the root on T1w, a low foramen, a sh
 agreed not to report diameters (Andreisek 2014), so fat decides the category and millimetres stand beside it. Narrowing
 is present from two criteria that speak with their whole 95 % interval, where the fat was seen; from one alone, where an
 interval reaches its limit, or from two sizes without a look at the fat, it is borderline. A foramen of usual size with
-little fat is not called narrow, unless tumour lies in it: then it is at least mild, and borderline. With fewer than two
-criteria measured nothing is said. A disc that is low behind is evidence beside a narrow foramen, and a cause of it, but
-makes none: it is one number for both sides. The limits are those of lumbar spines.
+little fat is not called narrow, unless tumour has taken its place: then it is at least mild, and borderline. With fewer
+than two criteria measured nothing is said. A disc that is low behind is evidence beside a narrow foramen, and a cause
+of it, but makes none: it is one number for both sides. The limits are those of lumbar spines.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ RULE = (
     f"{100 * LOST_BELOW:g} %; height up to {HEIGHT_UP_TO_MM:g} mm; AP below {AP_BELOW_MM:g} mm. None: no criterion, or "
     "fat partly lost alone; severe: fat lost and a size; moderate: fat partly lost and a size, or fat lost alone; "
     "mild: a size alone. Present when two criteria speak with their whole 95 % interval and fat was seen, borderline "
-    "otherwise; with tumour in it at least mild, then borderline; not assessable with fewer than two measured. A "
+    "otherwise; with tumour in it and no fat preserved at least mild, then borderline; not assessable with fewer than "
+    "two measured. A "
     f"posterior disc height up to {LOW_DISC_MM:g} mm is evidence beside it"
 )
 SOURCE = (
@@ -65,7 +66,8 @@ def foraminal_finding(measurements: Mapping[str, Measurement], height: Measureme
     reason = _not_assessable(height, len(known))
     certainty = Certainty.NOT_ASSESSABLE if reason else foraminal_certainty(height, ap, fat)
     grade = "" if reason else foraminal_grade(height, ap, fat)
-    if certainty is Certainty.ABSENT and _holds_tumour(measurements, height, side):
+    preserved = _fat_seen(fat) and not _fat(fat).speaks
+    if certainty is Certainty.ABSENT and not preserved and _holds_tumour(measurements, height, side):
         certainty, grade = Certainty.BORDERLINE, "mild"
     narrowed = certainty in (Certainty.PRESENT, Certainty.BORDERLINE)
     low = [m for m in (_low_disc(measurements, height),) if m is not None and narrowed]

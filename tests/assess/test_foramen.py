@@ -157,11 +157,18 @@ def test_tumour_narrows_the_foramen_that_it_reaches(volume, flag, level, named):
 
 
 @pytest.mark.parametrize(
-    ("volume", "kind", "narrow"), [(20.0, "tumour-like", True), (19.0, "tumour-like", False), (300.0, "fat", False)]
+    ("volume", "kind", "fat", "narrow"),
+    [
+        (20.0, "tumour-like", 0.15, True),
+        (20.0, "tumour-like", None, True),
+        (20.0, "tumour-like", 0.4, False),
+        (19.0, "tumour-like", 0.15, False),
+        (300.0, "fat", 0.15, False),
+    ],
 )
-def test_a_foramen_of_usual_size_is_narrow_where_tumour_lies_in_it(volume, kind, narrow):
+def test_a_foramen_of_usual_size_is_narrow_where_tumour_took_its_fat(volume, kind, fat, narrow):
     flags = ("side:right", f"kind:{kind}")
-    found = foramen(22.0, 9.0, 0.4, lesion("foraminal_volume", volume, flags=flags))
+    found = foramen(22.0, 9.0, fat, lesion("foraminal_volume", volume, flags=flags))
     assert found.certainty is (Certainty.BORDERLINE if narrow else Certainty.ABSENT)
     assert found.grade == ("mild" if narrow else "none")
     assert ("tumour in the foramen" in found.statement) is narrow
