@@ -68,11 +68,11 @@ def synthetic_study(seed: int, slices: slice = slice(None)) -> SyntheticStudy:
     with patch.object(phantom, "paint", keep):
         made = phantom.make_phantom(seed)
     grid = made.images[0].geometry
-    predictor = TruePredictor(_classes(painted[0], grid.shape), grid, load_model())
+    predictor = TruePredictor(true_classes(painted[0], grid.shape), grid, load_model())
     return SyntheticStudy(tuple(_cropped(image, slices) for image in made.images), made.truth, predictor)
 
 
-def _classes(volume: LabelVolume, shape: Sequence[int]) -> NDArray[np.uint8]:
+def true_classes(volume: LabelVolume, shape: Sequence[int]) -> NDArray[np.uint8]:
     """The class that fills most of each voxel; images run down and back, the subject up and forward."""
     fine = class_of_tissue()[volume.tissue]
     blocks = [n for size, whole in zip(fine.shape, shape, strict=True) for n in (whole, size // whole)]

@@ -20,7 +20,7 @@ from spinemri.segment.model import load_model
 from spinemri.series import Contrast
 from spinemri.synthesis.phantom import make_phantom
 from tests.evaluate.grids import TILTED, column_labels, cord_mask, first_row, named
-from tests.synthetic_study import TruePredictor, _classes
+from tests.synthetic_study import TruePredictor, true_classes
 
 CASE = ValidationCase("s", "1", "p", "T2w", "vertebral_body", "column", "L5", "img.nii.gz", "lab.nii.gz", "", "")
 LABELS = column_labels(5)
@@ -88,7 +88,7 @@ def study(tmp_path_factory):
     """A synthetic T2 image with its true bodies as labels, on disk, and a network that knows them."""
     phantom = make_phantom(1)
     image = phantom.images[2]
-    knows = TruePredictor(_classes(phantom.volume, image.geometry.shape), image.geometry, load_model())
+    knows = TruePredictor(true_classes(phantom.volume, image.geometry.shape), image.geometry, load_model())
     true = true_segmentation(phantom.volume, image.geometry, image.series.series_uid)
     bodies = [s for s in true.of_kind(StructureKind.VERTEBRAL_BODY) if s.place in {"T12", *NAMES, "S1"}]
     labels = sum(true.mask(s).astype(np.int16) * n for n, s in enumerate(bodies, start=1))
