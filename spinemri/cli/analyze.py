@@ -61,10 +61,10 @@ def command(
     token_key: Annotated[Path | None, typer.Option(help="File with the salt of the tokens; made when absent.")] = None,
 ) -> None:
     """Segment, name, measure and report the newest spine MR study in a folder."""
-    from spinemri.cli.choices import contrast_named
     from spinemri.cli.token_key import token_key as read_key
     from spinemri.clinical import read_clinical
     from spinemri.report.write import check_sources, check_writable, formats_named, write
+    from spinemri.series import contrast_named
 
     check_writable(out, overwrite=overwrite)
     wanted = formats_named(formats)

@@ -169,7 +169,7 @@ def test_messages_hold_no_names_of_folders_unless_identifiers_are_kept(tmp_path)
     table.write_text("id,path\nX1,MUSTERMANN_HANS\nX2,MUSTER_absent\nX3,MUSTER_empty\n")
     outcomes = {outcome.id: outcome for outcome in run(find_sources(table, OPTIONS), job(), out)}
     assert outcomes["X1"].error.startswith("2 patients in one folder")
-    assert outcomes["X2"].error == "no such folder"
+    assert outcomes["X2"].error == "line 3: no such folder or file"
     assert outcomes["X3"].error.startswith("no DICOM found in …")
     written = "".join(path.read_text() for path in out.rglob("*") if path.is_file())
     assert "MUSTER" not in written
