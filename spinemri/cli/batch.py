@@ -140,16 +140,19 @@ def _shown(total: int, *, log_json: bool) -> Iterator[Callable[[Outcome, Counter
         return
     from rich import progress
 
+    from spinemri.cli.usage import Usage
+
+    use = Usage()
     columns = (
         progress.TextColumn("studies"),
         progress.BarColumn(),
         progress.MofNCompleteColumn(),
-        progress.TextColumn("{task.fields[rate]} [red]{task.fields[failed]}[/]"),
+        progress.TextColumn("{task.fields[rate]} {task.fields[use]} [red]{task.fields[failed]}[/]"),
         progress.TimeElapsedColumn(),
         progress.TimeRemainingColumn(),
     )
     with progress.Progress(*columns, console=err, transient=True) as bars:
-        task = bars.add_task("studies", total=total, rate="", failed="")
+        task = bars.add_task("studies", total=total, rate="", failed="", use=use)
 
         def update(outcome: Outcome, count: Counter[str]) -> None:
             if outcome.status == "failed":
