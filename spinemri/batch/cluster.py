@@ -40,7 +40,7 @@ class Cluster:
 
     Parameters
     ----------
-    address : of a running cluster, such as 'auto' or 'ray://head:10001'; None starts one on this machine, unless one
+    address : of a running cluster, such as 'auto' or 'head:6379'; None starts one on this machine, unless one
         is connected already
     workers : most actors at one time; None is as many as the cluster has room for now
     threads : CPU threads of each

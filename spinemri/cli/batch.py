@@ -47,7 +47,7 @@ def command(
         Engine, typer.Option(help="Processes of this machine, or actors of a Ray cluster.")
     ] = Engine.LOCAL,
     address: Annotated[
-        str | None, typer.Option(help="Ray cluster: auto, HOST:PORT, ray://HOST:PORT; without it one is started here.")
+        str | None, typer.Option(help="Ray cluster that runs: auto or HOST:PORT; without it one is started here.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 …")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of each process.")] = None,
