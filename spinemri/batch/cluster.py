@@ -210,6 +210,7 @@ class _Crew:
 def _connected(cluster: Cluster) -> Iterator[Any]:
     """Ray, connected; a connection that was there before stays."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault("RAY_worker_niceness", "0")  # else actors give way to every other program of the machine
     ray = import_module("ray")
     if ray.is_initialized():
         yield ray

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from spinemri.batch.line import Job
     from spinemri.batch.sources import Source
 
-THREADS = ("OMP_NUMTHREADS", "OPENBLAS_NUMTHREADS", "MKL_NUMTHREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OFTHREADS")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
 
 
 @dataclass(eq=False)

@@ -16,6 +16,7 @@ import pydicom
 
 from spinemri.batch.line import Job
 from spinemri.dicom.write import StudyHeader, write_series
+from spinemri.errors import ModelError
 from spinemri.image import Image
 from spinemri.pipeline import Networks, Options
 from spinemri.segment.model import load_model
@@ -67,6 +68,12 @@ class Deadly:
 
 def deadly_networks(brightness: int, mark: Path | None = None) -> Networks:
     return Networks(Deadly(true_networks().anatomy, brightness, mark))
+
+
+def telling_networks() -> Networks:
+    """None: an error that says how many threads the libraries of this process were given."""
+    libraries = ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "ITK_GLOBAL_DEFAULT_NUMBER_OF")
+    raise ModelError(" ".join(os.environ.get(f"{library}_THREADS", "unsaid") for library in libraries))
 
 
 def study_image(number: int) -> Image:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from functools import partial
 
 import pytest
 
 from spinemri.batch.cluster import Cluster
-from spinemri.batch.run import analyze_many, networks, run
+from spinemri.batch.run import analyze_many, run
 from spinemri.batch.sources import find_sources
 from spinemri.errors import InputError, ModelError
-from tests.batch.small_study import OPTIONS, deadly_job, job, study_image, true_networks, write_study
+from tests.batch.small_study import OPTIONS, deadly_job, job, study_image, telling_networks, true_networks, write_study
 from tests.batch.tables_of import rows, tables
 
 TWO = Cluster(workers=2)
@@ -22,7 +21,7 @@ ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'spin
 @pytest.fixture(scope="module")
 def cluster():
     """Ray on this machine with room for two processes."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
     ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=100 * 2**20)
     yield
     ray.shutdown()
@@ -63,8 +62,7 @@ def test_analyses_come_from_actors_too_and_what_goes_wrong_before_is_said_once(c
     here = {a.study: a.measurements for a in analyze_many(cohort, true_networks, OPTIONS)}
     there = {a.study: a.measurements for a in analyze_many(cohort, true_networks, OPTIONS, workers=Cluster(workers=1))}
     assert here == there
-    load = partial(networks, "cuda:77", 1, lesions=False)
-    with pytest.raises(ModelError, match="cuda:77"):
-        next(analyze_many(cohort, load, OPTIONS, workers=Cluster(workers=1)))
+    with pytest.raises(ModelError, match=r"^2 2 2 2$"):
+        next(analyze_many(cohort, telling_networks, OPTIONS, workers=Cluster(workers=1, threads=2)))
     with pytest.raises(InputError, match="none is here; expected device cpu"):
         next(analyze_many(cohort, true_networks, OPTIONS, workers=Cluster(workers=2, gpus=1)))
