@@ -76,6 +76,7 @@ def main() -> None:
         "",
         *_measurements(),
         *_network(),
+        *_batch(),
     ]
     PAGE.write_text("\n".join(text), encoding="utf-8")
     print(f"written: {PAGE.relative_to(ROOT)}")
@@ -121,6 +122,45 @@ def _network() -> list[str]:
         *rows,
         "",
         f"Peak memory above the loaded libraries and weights: {found['memory_gb']:.2f} GB.",
+        "",
+    ]
+
+
+FEW, MANY, SHARED = 10, 60, 16
+_BATCHES = (("one", FEW), ("one", MANY), ("one", SHARED), ("two", SHARED), ("ray", SHARED))
+
+
+def _batch() -> list[str]:
+    """Batches of small studies, each in a process of its own."""
+    found = {}
+    with tempfile.TemporaryDirectory() as name:
+        result, root = Path(name) / "batch.json", Path(name) / "studies"
+        for engine, number in _BATCHES:
+            _run([sys.executable, HERE / "time_batch.py", result, root, engine, str(number)], _ONE_CORE)
+            found[engine, number] = json.loads(result.read_text(encoding="utf-8"))
+    few, many, one, two, ray = (found[batch] for batch in _BATCHES)
+    figures = [
+        ("peak memory, most by least", many["memory_gb"] / few["memory_gb"], "within 1.1", 0.9, 1.1),
+        ("throughput, most by least", few["seconds"] / many["seconds"], "within 1.1", 0.9, 1.1),
+        ("two processes by one", one["seconds"] / two["seconds"], "≥ 1.7", 1.7, 9),
+        ("Ray by the local engine, two processes each", two["seconds"] / ray["seconds"], "≥ 0.8", 0.8, 9),
+    ]
+    return [
+        "| studies of 8 x 96 x 96, one thread a process | seconds a study | processor seconds a study | peak GB |",
+        "|---|---|---|---|",
+        *(
+            f"| {number}, {engine} | {f['seconds']:.2f} | {f['processor']:.2f} | {f['memory_gb']:.2f} |"
+            for (engine, number), f in found.items()
+        ),
+        "",
+        "Processor time and memory are those of the main process, which works itself only where there is one.",
+        "",
+        f"| ratio ({FEW} to {MANY} studies; {SHARED} studies) | | bar |",
+        "|---|---|---|",
+        *(
+            f"| {name} | {ratio:.2f} | {bar}: {'kept' if low <= ratio <= high else '**missed**'} |"
+            for name, ratio, bar, low, high in figures
+        ),
         "",
     ]
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from spinemri.errors import InputError
+
 
 class Contrast(StrEnum):
     """Image contrast; values are BIDS suffixes where BIDS has one."""
@@ -29,6 +31,18 @@ class Contrast(StrEnum):
     DWI = "DWI"
     ADC = "ADC"
     OTHER = "other"
+
+
+def contrast_named(text: str | None) -> Contrast | None:
+    """The contrast of this name, whatever its case; None for None. Raises InputError for an unknown name."""
+    if text is None:
+        return None
+    by_name = {contrast.value.lower(): contrast for contrast in Contrast}
+    try:
+        return by_name[text.lower()]
+    except KeyError:
+        allowed = ", ".join(contrast.value for contrast in Contrast)
+        raise InputError(f"contrast {text!r}: expected one of {allowed}") from None
 
 
 class Plane(StrEnum):

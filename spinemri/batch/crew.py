@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from spinemri.batch.line import Job
     from spinemri.batch.sources import Source
 
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
 
 
 @dataclass(eq=False)
@@ -97,7 +97,7 @@ def _hired(job: Job, threads: int, waiting: deque[Source]) -> _Worker:
     context = get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, job), daemon=True)
-    with _environment(dict.fromkeys(_THREADS, str(threads))):
+    with _environment(dict.fromkeys(THREADS, str(threads))):
         process.start()
     theirs.close()
     worker = _Worker(process, ours)

@@ -82,37 +82,53 @@ class Outcome:
 
 
 @dataclass(frozen=True, eq=False)
-class _Steps:
-    """The networks, and the three threads that studies pass through."""
+class Steps:
+    """The networks, and the three threads that studies pass through; ``settings`` is what a result depends on."""
 
     job: Job
     networks: Networks
+    settings: Mapping[str, object]
     reading: ThreadPoolExecutor
     seeing: ThreadPoolExecutor
     writing: ThreadPoolExecutor
 
+    @classmethod
+    def of(cls, job: Job) -> Steps:
+        """Load the networks. Raises ModelError when that fails."""
+        networks = job.load()
+        threads = (ThreadPoolExecutor(1), ThreadPoolExecutor(1), ThreadPoolExecutor(1))
+        return cls(job, networks, _settings(job, networks), *threads)
+
+    def close(self) -> None:
+        """Wait for what runs; what only waits is not done."""
+        for thread in (self.reading, self.seeing, self.writing):
+            thread.shutdown(cancel_futures=True)
+
     def read(self, source: Source) -> LoadedStudy:
+        """The first step; raises what is wrong with the study, as the others do."""
         if source.fault:
             raise InputError(source.fault)
         with _FILES, _folder_of(source) as folder:
-            return _at_home(read_study(folder, self.job.options))
+            return _at_home(read_study(folder, source.options(self.job.options)))
 
-    def see(self, read: Future[LoadedStudy]) -> Seen:
+    def see(self, source: Source, read: Future[LoadedStudy]) -> Seen:
+        """What the networks see."""
         loaded = read.result()
         check_sources(self.job.formats if self.job.out else (), loaded.every_image)
-        return loaded, infer(loaded, self.networks, self.job.options)
+        return loaded, infer(loaded, self.networks, source.options(self.job.options))
 
-    def write(self, name: str, seen: Future[Seen]) -> Written:
-        case = finish(*seen.result(), self.networks, self.job.options)
+    def write(self, source: Source, seen: Future[Seen]) -> Written:
+        """The analysis, written, and the seconds of each stage."""
+        case = finish(*seen.result(), self.networks, source.options(self.job.options))
         start = time.perf_counter()
         if self.job.out is not None:
             with _FILES:
-                write(case, store.result_folder(self.job.out, name), formats=self.job.formats, overwrite=True)
+                write(case, store.result_folder(self.job.out, source.id), formats=self.job.formats, overwrite=True)
         return case.analysis, {**case.analysis.provenance.seconds, "write": time.perf_counter() - start}
 
 
 @dataclass(frozen=True, eq=False)
-class _Flight:
+class Flight:
     """A study on its way: what each step gives, or raises."""
 
     source: Source
@@ -138,26 +154,30 @@ def line(sources: Iterable[Source], job: Job) -> Iterator[Outcome]:
     OutputError
         The output folder is full or read-only.
     """
-    networks = job.load()
-    settings = _settings(job, networks)
-    flights: deque[_Flight | Outcome] = deque()
+    flights: deque[Flight | Outcome] = deque()
     with ExitStack() as stack:
         stack.callback(_landed, flights)
-        steps = _Steps(job, networks, ThreadPoolExecutor(1), ThreadPoolExecutor(1), ThreadPoolExecutor(1))
-        for thread in (steps.writing, steps.seeing, steps.reading):
-            stack.callback(thread.shutdown, cancel_futures=True)
+        steps = Steps.of(job)
+        stack.callback(steps.close)
         for source in sources:
-            flights.append(_started(source, steps, settings))
+            flights.append(started(source, steps))
             if len(flights) == AHEAD:
-                yield _ended(flights, job)
+                yield _first_of(flights, job)
         while flights:
-            yield _ended(flights, job)
+            yield _first_of(flights, job)
 
 
-def _landed(flights: deque[_Flight | Outcome]) -> None:
+def _first_of(flights: deque[Flight | Outcome], job: Job) -> Outcome:
+    """The oldest study's outcome; the study stays among the flights until it has one."""
+    outcome = ended(flights[0], job)
+    flights.popleft()
+    return outcome
+
+
+def _landed(flights: deque[Flight | Outcome]) -> None:
     """Let other processes have what a run that ends early leaves."""
     for flight in flights:
-        if isinstance(flight, _Flight):
+        if isinstance(flight, Flight):
             flight.land()
 
 
@@ -169,8 +189,8 @@ def _settings(job: Job, networks: Networks) -> dict[str, object]:
     return {"version": __version__, "norms": NORMS_SHA256, "models": models, "options": options, "formats": formats}
 
 
-def _started(source: Source, steps: _Steps, settings: Mapping[str, object]) -> _Flight | Outcome:
-    """The study on its way; or its outcome, when there is nothing to do."""
+def started(source: Source, steps: Steps) -> Flight | Outcome:
+    """The study on its way; or its outcome, when there is nothing to do. Raises OutputError."""
     out, key, lock = steps.job.out, "", None
     if out is not None:
         try:
@@ -179,28 +199,25 @@ def _started(source: Source, steps: _Steps, settings: Mapping[str, object]) -> _
             raise store.not_written(out, error) from error
         if lock is None:
             return Outcome(source.id, ELSEWHERE)
-        key = store.key_of(source, settings)
+        key = store.key_of(source, steps.settings)
         if not steps.job.force and store.is_done(out, source.id, key):
             lock.release()
             return Outcome(source.id, UNCHANGED)
     read = steps.reading.submit(steps.read, source)
-    seen = steps.seeing.submit(steps.see, read)
-    return _Flight(source, key, lock, read, seen, steps.writing.submit(steps.write, source.id, seen))
+    seen = steps.seeing.submit(steps.see, source, read)
+    return Flight(source, key, lock, read, seen, steps.writing.submit(steps.write, source, seen))
 
 
-def _ended(flights: deque[_Flight | Outcome], job: Job) -> Outcome:
-    """The oldest study's outcome, recorded; waits for it."""
-    first = flights[0]
-    if isinstance(first, _Flight):
-        outcome = _outcome(first, job)
-        first.land()
-    else:
-        outcome = first
-    flights.popleft()
+def ended(flight: Flight | Outcome, job: Job) -> Outcome:
+    """The study's outcome, recorded; waits for it. Raises OutputError, and then the study must be landed."""
+    if isinstance(flight, Outcome):
+        return flight
+    outcome = _outcome(flight, job)
+    flight.land()
     return outcome
 
 
-def _outcome(flight: _Flight, job: Job) -> Outcome:
+def _outcome(flight: Flight, job: Job) -> Outcome:
     out = job.out
     steps: tuple[tuple[str, Future[LoadedStudy] | Future[Seen] | Future[Written]], ...]
     steps = ("read", flight.read), ("segment", flight.seen), ("measure", flight.written)
@@ -215,7 +232,7 @@ def _outcome(flight: _Flight, job: Job) -> Outcome:
     return Outcome(flight.source.id, store.DONE, seconds=seconds)
 
 
-def _failed(flight: _Flight, stage: str, error: BaseException, job: Job) -> Outcome:
+def _failed(flight: Flight, stage: str, error: BaseException, job: Job) -> Outcome:
     out = job.out
     if out is not None and isinstance(error, OutputError) and isinstance(error.__cause__, OSError):
         raise store.not_written(out, error.__cause__) from error

@@ -1,4 +1,5 @@
-"""``index.html`` of an output folder: which studies are urgent, which failed and why, and links to the reports.
+"""``index.html`` of an output folder: which studies are urgent, which failed and why, links to the reports, how the
+main measurements are distributed and what lies far out.
 
 One file that opens offline: no script and no request. jinja2 escapes every text.
 """
@@ -9,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from spinemri.batch import store
+from spinemri.batch.cohort import cohort
 from spinemri.finding import Urgency
 from spinemri.report.html_page import environment_of
 
@@ -26,11 +28,12 @@ def page(out: Path, records: Sequence[Record]) -> str:
 
     Parameters
     ----------
-    out : folder of the results, in which the reports lie
+    out : folder of the results, in which the reports and ``results.csv`` lie
     records : of every study
     """
     done = [record for record in records if record.status == store.DONE]
     failed = [record for record in records if record.status == store.FAILED]
+    distributions, outliers = cohort(out / "results.csv")
     return (
         environment_of("spinemri.batch")
         .get_template("index.html")
@@ -39,6 +42,8 @@ def page(out: Path, records: Sequence[Record]) -> str:
             failed=failed,
             causes=Counter(record.error for record in failed).most_common(),
             links={record.id: _link(out, record.id) for record in done},
+            distributions=distributions,
+            outliers=outliers,
             urgent=sum(bool(record.urgency) for record in done),
         )
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spinemri.batch import store
+from spinemri.batch.cluster import Cluster, on_cluster
 from spinemri.batch.crew import crew
 from spinemri.batch.line import Job, Outcome, line
 from spinemri.batch.sources import as_source, find_sources
@@ -33,19 +34,20 @@ def analyze_many(
     load: Callable[[], Networks] | None = None,
     options: Options | None = None,
     *,
-    workers: int = 1,
+    workers: int | Cluster = 1,
     failed: Callable[[Outcome], None] | None = None,
 ) -> Iterator[Analysis]:
     """Analyses of many studies, one after the other as they are ready; nothing is written.
 
     Parameters
     ----------
-    sources : a folder in which every study is found, a BIDS data set, a CSV file with a column ``path``; or several
-        folders and files that are one study each
+    sources : a folder in which every study is found, a BIDS data set, a CSV or Parquet file with a column ``path``
+        (see ``batch.manifest``); or several folders and files that are one study each
     load : makes the networks; the bundled ones on the best device when None. With several workers a function of a
         module, called in each.
     options : for every study
-    workers : processes; 1 is this one, in which loading, the network and measuring overlap
+    workers : processes; 1 is this one, in which loading, the network and measuring overlap. Or a
+        ``batch.cluster.Cluster``: those of Ray, on one machine or many.
     failed : told of every study that fails, which yields nothing; when None the log is
 
     Raises
@@ -62,7 +64,7 @@ def analyze_many(
         found: Iterable[Source] = find_sources(Path(sources), options)
     else:
         found = [as_source(path, options) for path in dict.fromkeys(map(Path, sources))]
-    threads = 1 if workers > 1 else None
+    threads = workers.threads if isinstance(workers, Cluster) else 1 if workers > 1 else None
     job = Job(load or partial(load_networks, "auto", threads), options)
     for outcome in outcomes(found, job, workers):
         if outcome.analysis is not None:
@@ -73,13 +75,17 @@ def analyze_many(
             _LOG.warning("study %s failed (%s): %s", outcome.id, outcome.stage, outcome.error)
 
 
-def outcomes(sources: Iterable[Source], job: Job, workers: int = 1, threads: int | None = None) -> Iterator[Outcome]:
-    """Outcomes of studies: from this process, or from ``workers`` others with ``threads`` (1 when None) each."""
+def outcomes(
+    sources: Iterable[Source], job: Job, workers: int | Cluster = 1, threads: int | None = None
+) -> Iterator[Outcome]:
+    """Outcomes of studies: from this process, from ``workers`` others with ``threads`` (1 when None), or a cluster."""
+    if isinstance(workers, Cluster):
+        return on_cluster(sources, job, workers)
     return line(sources, job) if workers == 1 else crew(sources, job, workers, threads or 1)
 
 
 def run(
-    sources: Iterable[Source], job: Job, out: Path, workers: int = 1, threads: int | None = None
+    sources: Iterable[Source], job: Job, out: Path, workers: int | Cluster = 1, threads: int | None = None
 ) -> Iterator[Outcome]:
     """Outcomes of studies whose results are written below ``out``; the tables follow from time to time and at the end.
 

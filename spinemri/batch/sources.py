@@ -1,24 +1,24 @@
-"""Which studies there are: in a folder of any layout, a BIDS data set, or a CSV file that lists them.
+"""Which studies there are: in a folder of any layout, a BIDS data set, or a CSV or Parquet file that lists them.
 
 One study is one Study Instance UID of one patient, however many folders its files lie in; of volume files, what
-``read.volume_study`` takes for one. A row of a CSV file is one study, whatever the path holds: the user's word. A
+``read.volume_study`` takes for one. A row of a list is one study, whatever the path holds: the user's word. A
 folder whose MR files are all damaged shows no study; it is a source with a ``fault``, so that it is reported.
-The ``id`` names the result: a salted token, or the user's own word (``id`` of the CSV file), or, when identifiers are
+The ``id`` names the result: a salted token, or the user's own word (``id`` of the list), or, when identifiers are
 kept, the place below the root.
 """
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spinemri.analysis import token
+from spinemri.batch.manifest import LISTS, listed
 from spinemri.dicom.scan import BESIDE_DICOM, relative_name, scan
 from spinemri.errors import InputError
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 _BROKEN = ("damaged", "cannot be read", "empty file", "MR ", "enhanced", "not a readable", "no MR image: no SOP Class")
 _ANAT = ("sub-*/anat", "sub-*/ses-*/anat")
-_SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,7 @@ class Source:
     files : the files of the study, when the folder holds others as well
     place : where it lies below the root, for ``--dry-run`` and globs; may hold a patient's name, never written
     fault : why nothing of it can be read
+    own : what a list says of this study alone, in place of the run's ``Options``
     """
 
     id: str
@@ -53,31 +53,37 @@ class Source:
     files: tuple[Path, ...] = ()
     place: str = ""
     fault: str = ""
+    own: Mapping[str, Any] = field(default_factory=dict)
+
+    def options(self, options: Options) -> Options:
+        """The options of a run, with what is said of this study alone."""
+        return replace(options, **self.own)
 
     def every_file(self) -> tuple[Path, ...]:
-        """Files of the study, in a stable order."""
+        """Files of the study and its label files, in a stable order."""
+        labels: tuple[Path, ...] = self.own.get("labels", ())
         if self.files or not self.base.is_dir():
-            return tuple(sorted(self.files)) or (self.base,)
-        return tuple(sorted(path for path in self.base.rglob("*") if path.is_file()))
+            return (*(sorted(self.files) or (self.base,)), *labels)
+        return (*sorted(path for path in self.base.rglob("*") if path.is_file()), *labels)
 
 
 def find_sources(root: Path, options: Options, progress: Progress | None = None) -> tuple[Source, ...]:
-    """Every study of a folder, BIDS data set or CSV file, in a stable order.
+    """Every study of a folder, BIDS data set or list, in a stable order.
 
     Parameters
     ----------
-    root : folder, or a CSV file with a column ``path`` (relative to the file) and perhaps ``id``
+    root : folder, or a CSV or Parquet file as ``manifest`` describes it
     options : with a ``token_key`` unless identifiers are kept
     progress : called with (files looked at, files in all)
 
     Raises
     ------
     InputError
-        No such folder, a CSV file that cannot be used, or no study.
+        No such folder, a list that cannot be used, or no study.
     """
     if not root.exists():
         raise InputError(f"{root.name}: no such folder or file")
-    if root.is_file() and root.suffix.lower() == ".csv":
+    if root.is_file() and root.suffix.lower() in LISTS:
         return tuple(_listed(root, options))
     anat = sorted({folder for pattern in _ANAT for folder in root.glob(pattern) if folder.is_dir()})
     found = [source for folder in anat or [root] for source in _below(folder, root, options, progress)]
@@ -151,25 +157,13 @@ def _broken(
 
 
 def _listed(table: Path, options: Options) -> Iterator[Source]:
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as stream:
-            rows = list(csv.DictReader(stream))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{table.name}: cannot be read as CSV ({type(error).__name__})") from error
-    if not rows or "path" not in rows[0]:
-        raise InputError(f"{table.name}: expected a column 'path', and perhaps 'id', with a row for each study")
     seen: set[str] = set()
-    for number, row in enumerate(rows, start=2):
-        path, word = (row["path"] or "").strip(), (row.get("id") or "").strip()
-        if not path:
-            raise InputError(f"{table.name}, line {number}: the path is empty")
-        if word and not _SAFE_ID.fullmatch(word):
-            raise InputError(f"{table.name}, line {number}: an id is made of letters, digits, '_', '-', '.'")
-        name = word or _named(path, path, options)
+    for row in listed(table, options):
+        name = row.id or _named(row.path, row.path, options)
         if name in seen:
-            raise InputError(f"{table.name}, line {number}: this id or path stands there twice")
+            raise InputError(f"{row.where}: this id or path stands there twice")
         seen.add(name)
-        yield Source(name, (table.parent / path).absolute(), place=path)
+        yield Source(name, (table.parent / row.path).absolute(), place=row.path, fault=row.fault, own=row.own)
 
 
 def _named(place: str, uid: str, options: Options) -> str:

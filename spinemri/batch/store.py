@@ -16,6 +16,7 @@ import os
 import re
 import secrets
 import shutil
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -98,7 +99,8 @@ def key_of(source: Source, settings: Mapping[str, object]) -> str:
             files.append((os.path.relpath(path, base), -1, -1))
         else:
             files.append((os.path.relpath(path, base), facts.st_size, facts.st_mtime_ns))
-    said = json.dumps([files, source.fault, settings], sort_keys=True, default=str, ensure_ascii=True)
+    own = sorted((name, str(value)) for name, value in source.own.items())
+    said = json.dumps([files, source.fault, own, settings], sort_keys=True, default=str, ensure_ascii=True)
     return hashlib.sha256(said.encode()).hexdigest()
 
 
@@ -176,9 +178,16 @@ def result_rows(out: Path, name: str) -> str:
 
 def write_whole(path: Path, text: str) -> None:
     """Write a text file so that it is there in its old or its new form, whatever happens. Raises OSError."""
+    with whole(path) as beside:
+        beside.write_text(text, encoding="utf-8", newline="")
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A name beside a file, for its new form, which takes its place when it is complete. Raises OSError."""
     beside = path.parent / f".{path.name}.{secrets.token_hex(4)}"
     try:
-        beside.write_text(text, encoding="utf-8", newline="")
+        yield beside
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)

@@ -1,5 +1,7 @@
 """``studies.csv``, ``results.csv``, ``failures.csv`` and ``index.html`` of an output folder, made from its records.
 
+The first two stand beside themselves as Parquet when pyarrow is there, read from the CSV, so both always say the same.
+
 They are written whole and renamed into place, one process at a time, so they can be read while a run goes on and agree
 with what lies in the folder, whichever run did it. A study that failed has no rows in ``results.csv``,
 whose ``study_id`` is the ``id`` of the others.
@@ -12,7 +14,8 @@ from typing import TYPE_CHECKING
 from spinemri.batch import store
 from spinemri.batch.lock import locked
 from spinemri.batch.page import page
-from spinemri.report.tables import COLUMNS, csv_text
+from spinemri.report.table_files import installed, parquet_of
+from spinemri.report.tables import COLUMNS, NUMBERS, csv_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +28,7 @@ STUDY_COLUMNS = (
     *("id", "study", "status", "series", "levels", "findings", "urgency", "urgent", "warnings"),
     *(f"seconds_{stage}" for stage in (*STAGES, "total")),
 )
+STUDY_NUMBERS = ("levels", "findings", *(name for name in STUDY_COLUMNS if name.startswith("seconds_")))
 FAILURE_COLUMNS = ("id", "stage", "error")
 
 
@@ -41,6 +45,8 @@ def write_tables(out: Path) -> None:
                 out / "failures.csv", csv_text([FAILURE_COLUMNS, *((r.id, r.stage, r.error) for r in failed)])
             )
             store.write_whole(out / "results.csv", _results(out, done))
+            for name, numbers in (("studies", STUDY_NUMBERS), ("results", NUMBERS)):
+                _parquet(out / f"{name}.csv", numbers)
             store.write_whole(out / "index.html", page(out, found))
         finally:
             if lock is not None:
@@ -62,3 +68,12 @@ def _results(out: Path, done: Iterable[Record]) -> str:
     header = csv_text([("study_id", *COLUMNS)])
     rows = (store.result_rows(out, record.id).partition("\n")[2] for record in done)
     return header + "".join(rows)
+
+
+def _parquet(table: Path, numbers: tuple[str, ...]) -> None:
+    target = table.with_suffix(".parquet")
+    if not installed():
+        target.unlink(missing_ok=True)  # an older one would say something else
+        return
+    with store.whole(target) as beside:
+        parquet_of(table, beside, numbers)

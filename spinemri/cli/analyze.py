@@ -78,11 +78,11 @@ def command(
 ) -> None:
     """Segment, name, measure and report the newest spine MR study in a folder, or a study of a DICOMweb server."""
     from spinemri.batch.archive import objects_of, send
-    from spinemri.cli.choices import contrast_named
     from spinemri.cli.token_key import token_key as read_key
     from spinemri.clinical import read_clinical
     from spinemri.report.write import check_sources, check_writable, formats_named, write
     from spinemri.review import read_review
+    from spinemri.series import contrast_named
 
     check_writable(out, overwrite=overwrite)
     wanted = formats_named(formats)

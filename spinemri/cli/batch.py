@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,17 +18,37 @@ from spinemri.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from spinemri.batch.cluster import Cluster
     from spinemri.batch.line import Outcome
     from spinemri.batch.sources import Source
     from spinemri.pipeline import Options
 
 
+class Engine(StrEnum):
+    """Who runs the studies."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 def command(
     root: Annotated[
-        Path, typer.Argument(help="Folder with studies in any layout, BIDS data set, or CSV file (path, id).")
+        Path,
+        typer.Argument(
+            help="Folder with studies in any layout, BIDS data set, or a list (CSV or Parquet; column path)."
+        ),
     ],
     out: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; an earlier run in it goes on.")],
-    workers: Annotated[int, typer.Option(min=1, help="Processes, each with one thread and its own networks.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes, each with its own networks: 1, or with Ray as many as there is room for."),
+    ] = None,
+    engine: Annotated[
+        Engine, typer.Option(help="Processes of this machine, or actors of a Ray cluster.")
+    ] = Engine.LOCAL,
+    address: Annotated[
+        str | None, typer.Option(help="Ray cluster that runs: auto or HOST:PORT; without it one is started here.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 …")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of each process.")] = None,
     formats: Annotated[
@@ -53,11 +74,12 @@ def command(
 ) -> None:
     """Analyse every study below a folder; go on where an earlier run ended, and report what failed and why."""
     from spinemri.batch.sources import chosen
-    from spinemri.cli.choices import contrast_named
     from spinemri.cli.token_key import token_key as read_key
     from spinemri.pipeline import Options
     from spinemri.report.write import formats_named
+    from spinemri.series import contrast_named
 
+    crew = _crew(engine, address, workers, threads, device)
     wanted = formats_named(formats)
     key = None if keep_identifiers else read_key(token_key, out)
     options = Options(contrast=contrast_named(contrast), keep_identifiers=keep_identifiers, token_key=key)
@@ -72,16 +94,28 @@ def command(
     from spinemri.batch.line import Job
     from spinemri.batch.run import networks, run
 
-    load = partial(networks, device, threads or (1 if workers > 1 else None), lesions=not no_lesions)
+    load = partial(networks, device, threads or (None if crew == 1 else 1), lesions=not no_lesions)
     job = Job(load, options, formats=wanted, force=force)
     count: Counter[str] = Counter()
     with _shown(len(sources), log_json=log_json) as show:
-        for outcome in run(sources, job, out, workers, threads):
+        for outcome in run(sources, job, out, crew, threads):
             count[outcome.status] += 1
             show(outcome, count)
     _summary(count, out, log_json=log_json)
     if strict and count["failed"]:
         raise typer.Exit(1)
+
+
+def _crew(engine: Engine, address: str | None, workers: int | None, threads: int | None, device: str) -> int | Cluster:
+    """Who works: so many processes, or a cluster."""
+    if engine is Engine.LOCAL:
+        if address:
+            raise InputError("--address without --engine ray: expected both, or neither")
+        return workers or 1
+    from spinemri.batch.cluster import Cluster, check_installed
+
+    check_installed()
+    return Cluster(address, workers, threads or 1, {"auto": None, "cpu": 0}.get(device, 1))
 
 
 def _found(root: Path, options: Options) -> tuple[Source, ...]:
@@ -106,16 +140,19 @@ def _shown(total: int, *, log_json: bool) -> Iterator[Callable[[Outcome, Counter
         return
     from rich import progress
 
+    from spinemri.cli.usage import Usage
+
+    use = Usage()
     columns = (
         progress.TextColumn("studies"),
         progress.BarColumn(),
         progress.MofNCompleteColumn(),
-        progress.TextColumn("{task.fields[rate]} [red]{task.fields[failed]}[/]"),
+        progress.TextColumn("{task.fields[rate]} {task.fields[use]} [red]{task.fields[failed]}[/]"),
         progress.TimeElapsedColumn(),
         progress.TimeRemainingColumn(),
     )
     with progress.Progress(*columns, console=err, transient=True) as bars:
-        task = bars.add_task("studies", total=total, rate="", failed="")
+        task = bars.add_task("studies", total=total, rate="", failed="", use=use)
 
         def update(outcome: Outcome, count: Counter[str]) -> None:
             if outcome.status == "failed":

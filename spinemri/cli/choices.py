@@ -5,22 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spinemri.errors import InputError
-from spinemri.series import Contrast
 
 if TYPE_CHECKING:
     from spinemri.synthesis.acquisitions import Acquisition
-
-
-def contrast_named(text: str | None) -> Contrast | None:
-    """The contrast of this name, whatever its case; None for None. Raises InputError for an unknown name."""
-    if text is None:
-        return None
-    by_name = {contrast.value.lower(): contrast for contrast in Contrast}
-    try:
-        return by_name[text.lower()]
-    except KeyError:
-        allowed = ", ".join(contrast.value for contrast in Contrast)
-        raise InputError(f"contrast {text!r}: expected one of {allowed}") from None
 
 
 def acquisition_named(text: str) -> Acquisition:

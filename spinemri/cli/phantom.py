@@ -33,7 +33,7 @@ def command(
     """
     import json
 
-    from spinemri.cli.choices import acquisition_named, contrast_named
+    from spinemri.cli.choices import acquisition_named
     from spinemri.convert import write_nifti
     from spinemri.dicom.write import StudyHeader, write_series
     from spinemri.errors import OutputError
@@ -41,6 +41,7 @@ def command(
     from spinemri.evaluate.truth import true_grid, true_segmentation
     from spinemri.report.masks import label_of
     from spinemri.report.write import check_writable
+    from spinemri.series import contrast_named
     from spinemri.synthesis.phantom import make_phantom
 
     check_writable(out)

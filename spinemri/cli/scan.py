@@ -25,9 +25,9 @@ def command(
     """Print the series of a folder: contrast, plane, spacing, and whether each is used or why not."""
     from rich.markup import escape
 
-    from spinemri.cli.choices import contrast_named
     from spinemri.dicom.choose import choose, choose_study
     from spinemri.dicom.scan import scan
+    from spinemri.series import contrast_named
 
     with progress_bar() as update:
         inventory = scan(

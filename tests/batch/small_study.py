@@ -16,6 +16,7 @@ import pydicom
 
 from spinemri.batch.line import Job
 from spinemri.dicom.write import StudyHeader, write_series
+from spinemri.errors import ModelError
 from spinemri.image import Image
 from spinemri.pipeline import Networks, Options
 from spinemri.segment.model import load_model
@@ -46,22 +47,33 @@ def true_networks() -> Networks:
 
 @dataclass(frozen=True, eq=False)
 class Deadly:
-    """A network that is killed over one study, as the system does when memory ends, while ``alive`` does not say so."""
+    """A network that is killed over one study, as the system does when memory ends; once only when ``mark`` is a file
+    that can be made.
+    """
 
     truth: TruePredictor
     brightness: int
+    mark: Path | None = None
 
     model = property(lambda self: self.truth.model)
     device = "cpu"
 
     def predict(self, image: Image) -> ClassMap:
-        if int(image.voxels.max()) == self.brightness:
+        if int(image.voxels.max()) == self.brightness and not (self.mark and self.mark.exists()):
+            if self.mark:
+                self.mark.write_text("")
             os.kill(os.getpid(), signal.SIGKILL)
         return self.truth.predict(image)
 
 
-def deadly_networks(brightness: int) -> Networks:
-    return Networks(Deadly(true_networks().anatomy, brightness))
+def deadly_networks(brightness: int, mark: Path | None = None) -> Networks:
+    return Networks(Deadly(true_networks().anatomy, brightness, mark))
+
+
+def telling_networks() -> Networks:
+    """None: an error that says how many threads the libraries of this process were given."""
+    libraries = ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "ITK_GLOBAL_DEFAULT_NUMBER_OF")
+    raise ModelError(" ".join(os.environ.get(f"{library}_THREADS", "unsaid") for library in libraries))
 
 
 def study_image(number: int) -> Image:
@@ -102,5 +114,5 @@ def job(**values: Any) -> Job:
     return Job(**{"load": true_networks, "options": OPTIONS, "formats": ("json",), **values})
 
 
-def deadly_job(brightness: int, **values: Any) -> Job:
-    return job(load=partial(deadly_networks, brightness), **values)
+def deadly_job(brightness: int, mark: Path | None = None) -> Job:
+    return job(load=partial(deadly_networks, brightness, mark))

@@ -55,6 +55,8 @@ def test_a_dry_run_lists_names_and_places_and_writes_nothing(line, tmp_path):
         (("--include", "nothing"), "no study fits"),
         (("--workers", "0"), "workers"),
         (("--contrast", "T9"), "contrast 'T9'"),
+        (("--engine", "slurm"), "slurm"),
+        (("--address", "auto"), "--address without --engine ray"),
     ],
 )
 def test_what_cannot_be_used_exits_with_two(line, words, told):
@@ -69,3 +71,12 @@ def test_an_output_that_cannot_be_written_is_one_line(line, tmp_path):
     assert outcome.code == 2
     assert outcome.err.count("\n") == 1
     assert "cannot be written" in outcome.err
+
+
+def test_ray_that_is_not_installed_or_not_there_is_one_line(line, monkeypatch, tmp_path):
+    with monkeypatch.context() as without:
+        without.setattr("spinemri.batch.cluster.find_spec", lambda _: None)
+        outcome = line("--engine", "ray")
+    assert outcome.code == 2
+    assert "needs Ray, which is not installed; expected pip install 'spinemri[ray]'" in outcome.err
+    assert not (tmp_path / "out").exists()

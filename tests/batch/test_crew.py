@@ -10,7 +10,7 @@ import pytest
 from spinemri.batch.run import analyze_many, networks, run
 from spinemri.batch.sources import find_sources
 from spinemri.errors import ModelError
-from tests.batch.small_study import OPTIONS, deadly_job, job, study_image, true_networks
+from tests.batch.small_study import OPTIONS, deadly_job, job, study_image, telling_networks, true_networks
 from tests.batch.tables_of import rows, tables
 
 
@@ -35,6 +35,13 @@ def test_what_goes_wrong_before_the_first_study_is_said_once(cohort):
     load = partial(networks, "cuda:77", 1, lesions=False)
     with pytest.raises(ModelError, match="cuda:77"):
         next(analyze_many(cohort, load, OPTIONS, workers=2))
+
+
+def test_a_worker_gets_the_threads_that_were_asked_for(cohort, tmp_path, monkeypatch):
+    for library in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "ITK_GLOBAL_DEFAULT_NUMBER_OF"):
+        monkeypatch.delenv(f"{library}_THREADS", raising=False)
+    with pytest.raises(ModelError, match=r"^3 3 3 3$"):
+        list(run(find_sources(cohort, OPTIONS), job(load=telling_networks), tmp_path / "out", 2, 3))
 
 
 def test_analyses_come_from_other_processes_too(cohort):

@@ -16,6 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pydicom
 import pytest
 
@@ -58,6 +60,27 @@ def test_results_tables_and_page_say_what_was_found(cohort, tmp_path):
     assert len(links) == 5
     assert all((out / link).is_file() for link in links)
     assert "http" not in page.replace("http-equiv", "")
+    assert "<script" not in page
+    assert "height loss pct</b>, %: " in page
+    assert 'role="img" aria-label="wedge ratio: histogram of ' in page
+
+
+def test_tables_stand_as_parquet_beside_the_csv_and_say_the_same(cohort, tmp_path):
+    out = tmp_path / "out"
+    cut(tuple((cohort / "s1").iterdir()))
+    done(cohort, out)
+    for name in ("studies", "results"):
+        table = pq.read_table(out / f"{name}.parquet")
+        said = rows(out / f"{name}.csv")
+        assert table.column_names == list(said[0])
+        for row, texts in zip(table.to_pylist(), said, strict=True):
+            assert {k: "" if v is None else v for k, v in row.items()} == {
+                k: float(v) if v and pa.types.is_floating(table.schema.field(k).type) else v for k, v in texts.items()
+            }
+    assert table.schema.field("value").type == pa.float64()
+    (cohort / "s1").rename(tmp_path / "held")
+    done(cohort, out)
+    assert pq.read_table(out / "studies.parquet").num_rows == 5
 
 
 def test_a_study_of_a_run_is_what_analyze_says_of_it(cohort, tmp_path):
@@ -169,10 +192,10 @@ def test_messages_hold_no_names_of_folders_unless_identifiers_are_kept(tmp_path)
     table.write_text("id,path\nX1,MUSTERMANN_HANS\nX2,MUSTER_absent\nX3,MUSTER_empty\n")
     outcomes = {outcome.id: outcome for outcome in run(find_sources(table, OPTIONS), job(), out)}
     assert outcomes["X1"].error.startswith("2 patients in one folder")
-    assert outcomes["X2"].error == "no such folder"
+    assert outcomes["X2"].error == "line 3: no such folder or file"
     assert outcomes["X3"].error.startswith("no DICOM found in …")
-    written = "".join(path.read_text() for path in out.rglob("*") if path.is_file())
-    assert "MUSTER" not in written
+    assert not [path for path in out.rglob("*") if path.is_file() and b"MUSTER" in path.read_bytes()]
+    assert "MUSTER" not in str(pq.read_table(out / "studies.parquet").to_pylist())
 
 
 # ends before the end

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
+from spinemri.batch.run import run
 from spinemri.batch.sources import as_source, chosen, find_sources
 from spinemri.convert import write_nifti
 from spinemri.errors import InputError
 from spinemri.pipeline import Options
-from tests.batch.small_study import OPTIONS, study_image, write_study
+from tests.batch.small_study import OPTIONS, job, study_image, write_study
+from tests.batch.tables_of import rows
 from tests.dicom.series_builder import SeriesWriter, sagittal_geometry, unlike_voxels
 
 KEPT = Options(keep_identifiers=True)
@@ -91,6 +94,24 @@ def test_a_bids_data_set_is_its_anat_folders(tmp_path):
     assert [len(source.files) for source in find_sources(tmp_path, OPTIONS)] == [2, 1, 1]
 
 
+def test_a_bids_data_set_is_analysed_with_the_contrasts_that_its_suffixes_say(tmp_path):
+    root, out = tmp_path / "bids", tmp_path / "out"
+    volume(root / "sub-01" / "ses-1" / "anat" / "sub-01_ses-1_acq-sag_run-1_T2w.nii.gz", 1)
+    volume(root / "sub-01" / "ses-1" / "anat" / "sub-01_ses-1_T1w.nii.gz", 2)
+    volume(root / "sub-02" / "anat" / "sub-02_STIR.nii.gz", 3)
+    volume(root / "sub-03" / "anat" / "sub-03_acq-stir_T2w.nii.gz", 4)
+    (root / "participants.tsv").write_text("participant_id\nsub-01\n")
+    (root / "dataset_description.json").write_text("{}")
+    sources = find_sources(root, KEPT)
+    assert {o.status for o in run(sources, job(options=KEPT), out)} == {"done"}
+    used = {row["id"]: re.findall(r"\((.*?)\)", row["series"]) for row in rows(out / "studies.csv")}
+    assert {name: sorted(contrasts) for name, contrasts in used.items()} == {
+        "sub-01_ses-1_anat": ["T1w", "T2w"],
+        "sub-02_anat": ["STIR"],
+        "sub-03_anat": ["STIR"],
+    }
+
+
 def test_folders_of_volumes_are_studies_beside_dicom_but_not_within_it(tmp_path):
     series(tmp_path / "dicom", "1.2.1", 2)
     volume(tmp_path / "dicom" / "converted_t2.nii.gz")
@@ -107,10 +128,10 @@ def test_a_volume_that_is_only_a_dangling_link_does_not_double_its_folder(tmp_pa
     series(tmp_path / "dicom", "1.2.1", 2)
     for folder in ("fetched", "pointers"):
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / "18_t2.nii.gz").symlink_to(tmp_path / "absent")
+        (tmp_path / folder / "18_t2.nii.gz").symlink_to(tmp_path / f"absent-{folder}")
     volume(tmp_path / "fetched" / "17_t2.nii.gz")
     faults = [(source.place, bool(source.fault)) for source in find_sources(tmp_path, OPTIONS)]
-    assert faults == [("dicom", False), ("fetched/17_t2.nii.gz", False), ("pointers", True)]
+    assert faults == [("dicom", False), ("fetched", False), ("pointers", True)]
 
 
 def test_a_folder_in_which_every_image_is_damaged_is_found_with_its_fault(tmp_path):
@@ -126,38 +147,6 @@ def test_a_folder_in_which_every_image_is_damaged_is_found_with_its_fault(tmp_pa
     assert faults["sound"] == ""
     assert faults["broken"].startswith("no image (5 files: ")
     assert faults["empty"] == "no image (1 files: empty file)"
-
-
-def test_a_table_names_studies_in_its_own_order_relative_to_itself(tmp_path):
-    table = tmp_path / "cohort.csv"
-    table.write_text("id,path,arm\nB,sub/one,1\nA,/elsewhere/two,2\n", encoding="utf-8-sig")
-    found = find_sources(table, OPTIONS)
-    assert [(source.id, source.base.as_posix()) for source in found] == [
-        ("B", (tmp_path / "sub" / "one").as_posix()),
-        ("A", "/elsewhere/two"),
-    ]
-    table.write_text("path\none\ntwo\n")
-    assert len({source.id for source in find_sources(table, OPTIONS)}) == 2
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("", "expected a column 'path'"),
-        ("folder\nx\n", "expected a column 'path'"),
-        ("path\n", "expected a column 'path'"),
-        ("id,path\na,x\na,y\n", "line 3: this id or path stands there twice"),
-        ("path\nx\nx\n", "line 3: this id or path stands there twice"),
-        ("id,path\n../a,x\n", "line 2: an id is made of letters"),
-        ("id,path\n.a,x\n", "line 2: an id is made of letters"),
-        ("id,path\na,\n", "line 2: the path is empty"),
-    ],
-)
-def test_a_table_that_cannot_be_used_says_why(tmp_path, text, told):
-    table = tmp_path / "cohort.csv"
-    table.write_text(text)
-    with pytest.raises(InputError, match=told):
-        find_sources(table, OPTIONS)
 
 
 def test_nothing_to_find_is_said(tmp_path):

@@ -9,9 +9,8 @@ import pytest
 
 import spinemri
 from spinemri.cli import token_key
-from spinemri.cli.choices import contrast_named
 from spinemri.errors import InputError, OutputError
-from spinemri.series import Contrast
+from spinemri.series import Contrast, contrast_named
 from tests.cli.command import run
 from tests.dicom.series_builder import SeriesWriter, sagittal_geometry, unlike_voxels
 
