@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _TWICE = ", both sides"  # what is said of a mask for which left and right were exchanged too
 _MAX_GROWTH = (1.5, 2.4)  # of a window over what was trained; more of the same column along it changes little
-_COLUMN = ("vertebral_body", "disc")
+_COLUMN, _CANAL = ("vertebral_body", "disc"), ("thecal_sac", "cord")
 _LOOK_AT, _LOOKS = (0.2, 0.8), 5  # where in a stack, and in how many slices, the spine is looked for
 _SLICES_PER_PASS = 24  # a stack is read whole; more slices, as of a 3D volume, in overlapping blocks
 
@@ -131,14 +131,14 @@ class Predictor:
     def _part(self, slices: torch.Tensor, stride: int) -> tuple[slice, slice]:
         """Rows and columns around the spine that are read; all of them when no spine is found in a few slices."""
         everything = slice(0, slices.shape[1]), slice(0, slices.shape[2])
-        bone = [number for number, name in self.model.classes.items() if name in _COLUMN]
         axial = self.model.plane is Plane.AXIAL
+        sought = [n for n, name in self.model.classes.items() if name in (_CANAL if axial else _COLUMN)]
         sides = slices.shape[1 : 3 if axial else 2]
-        if not bone or all(n <= trained for n, trained in zip(sides, self.model.window, strict=False)):
+        if not sought or all(n <= trained for n, trained in zip(sides, self.model.window, strict=False)):
             return everything
         few = torch.unique((torch.linspace(*_LOOK_AT, _LOOKS) * (len(slices) - 1)).round().long())
         stacked = neighbours(normalise(slices), self.model.slices, stride, few)
-        seen = torch.isin(self._probabilities(stacked, 1).argmax(1), torch.tensor(bone)).sum(0).numpy()
+        seen = torch.isin(self._probabilities(stacked, 1).argmax(1), torch.tensor(sought)).sum(0).numpy()
         if axial:
             return square_around(seen, self.model.window, self.model.spacing_mm) or everything
         rows = rows_around(seen.sum(axis=1), self.model.window[0], self._step)

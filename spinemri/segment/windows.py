@@ -15,7 +15,8 @@ OVERLAP = 0.25
 
 _LEAST_BONE_PX, _OUTLIERS = 300, 0.02
 _BEHIND_MM, _BEFORE_MM = 65, 25  # of the column's bone: spinous processes behind, a margin in front
-_BACK_MM = 15  # from the middle of the bodies to that of what is read of an axial slice
+_FRONT_MM = 15  # from the canal to the middle of what is read of an axial slice
+_LEAST_CANAL_PX = 60
 
 
 def window_size(size: int, trained: int, step: int, growth: float) -> int:
@@ -46,21 +47,21 @@ def rows_around(bone: NDArray[np.integer], least: int, step: int) -> slice | Non
     return slice(first, min(first + size, len(bone)))
 
 
-def square_around(bone: NDArray[np.integer], size: tuple[int, int], pixel_mm: float) -> tuple[slice, slice] | None:
-    """Rows and columns of axial slices, ``size`` of them where there are so many, around the bodies and the canal.
+def square_around(canal: NDArray[np.integer], size: tuple[int, int], pixel_mm: float) -> tuple[slice, slice] | None:
+    """Rows and columns of axial slices, ``size`` of them where there are so many, around the canal and the body.
 
-    None when there is too little bone.
+    None when there is too little of the canal.
 
     Parameters
     ----------
-    bone : (rows, columns) pixels of bodies and discs, rows from posterior to anterior
+    canal : (rows, columns) pixels of sac and cord, rows from posterior to anterior
     """
-    if bone.sum() < _LEAST_BONE_PX:
+    if canal.sum() < _LEAST_CANAL_PX:
         return None
     found = []
-    for axis, (least, back) in enumerate(zip(size, (_BACK_MM, 0), strict=True)):
-        share = np.cumsum(bone.sum(axis=1 - axis)) / bone.sum()
-        first = round(int(np.searchsorted(share, 0.5)) - back / pixel_mm - least / 2)
-        first = min(max(first, 0), max(0, bone.shape[axis] - least))
-        found.append(slice(first, min(first + least, bone.shape[axis])))
+    for axis, (least, front) in enumerate(zip(size, (_FRONT_MM, 0), strict=True)):
+        share = np.cumsum(canal.sum(axis=1 - axis)) / canal.sum()
+        first = round(int(np.searchsorted(share, 0.5)) + front / pixel_mm - least / 2)
+        first = min(max(first, 0), max(0, canal.shape[axis] - least))
+        found.append(slice(first, min(first + least, canal.shape[axis])))
     return found[0], found[1]
