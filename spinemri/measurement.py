@@ -87,12 +87,19 @@ def minimal_detectable_change(measurement: Measurement) -> float | None:
 
 SAC_LOSSES = ("axial_sac_area_compromise_pct", "dural_sac_area_compromise_pct", "dural_sac_compromise_pct")
 """What the sac may have lost at a place: area on axial slices, area and depth on sagittal ones."""
+_VARIES_BY_PCT = threshold("narrowing.normal_up_to")
 
 
 def deciding_loss(find: Callable[[str], Measurement | None]) -> Measurement | None:
-    """The loss of the sac at one place that its narrowing is graded by: the first of ``SAC_LOSSES`` with a value.
+    """The loss of the sac at one place that its narrowing is graded by; ``find`` returns the place's one of a name.
 
-    Without any value the last one that is there, which says why. ``find`` returns the place's measurement of a name.
+    The first of ``SAC_LOSSES`` with a value; but depth before sagittal area where only depth is lost beyond what levels
+    vary by, for the area of a few chords is coarse. Without any value the last one that is there, which says why.
     """
-    there = [m for name in SAC_LOSSES if (m := find(name)) is not None]
-    return next((m for m in there if m.value is not None), there[-1] if there else None)
+    axial, area, depth = (find(name) for name in SAC_LOSSES)
+    if axial is not None and axial.value is not None:
+        return axial
+    lost = [None if m is None else m.value for m in (area, depth)]
+    if lost[0] is not None and not (lost[1] is not None and lost[0] <= _VARIES_BY_PCT < lost[1]):
+        return area
+    return depth or area or axial

@@ -128,7 +128,7 @@ def test_the_report_tells_of_them_and_shows_them(case, tmp_path):
     write(case, tmp_path / "out", formats=("json", "html", "nifti", "csv", "dicom-seg", "rtstruct"))
     written = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
     assert [s["series"]["plane"] for s in written["series"] if s["used"]] == ["sagittal", *["axial"] * 3]
-    assert len([*(tmp_path / "out").glob("segmentation_5*.nii.gz")]) == 3
+    assert len([*(tmp_path / "out").glob("segmentation_*.nii.gz")]) == 4
 
 
 def test_without_a_model_of_axial_slices_they_are_named_and_left_out(folder, networks):

@@ -2,9 +2,12 @@
 
 The thirds were described for the area. It is read on axial slices where there are any, on sagittal ones otherwise.
 Where it could not be compared at a place, the antero-posterior diameter stands in for it, and the statement says so: a
-diameter understates a round narrowing.
+diameter understates a round narrowing. Where sagittal slices show the diameter to be less and the area not, the
+diameter is graded, and narrowing is borderline: few chords tell an area coarsely.
 Up to 15 % counts as normal variation between levels and is never a finding, however wide its interval; above, narrowing
 is mild up to one third, moderate up to two thirds, severe beyond, and borderline while its interval still reaches 15 %.
+The healthy thoracic sac is narrower than that of the neck and than that at T12 and below: a loss there against levels
+on one side only is not assessable.
 The healthy sac tapers beside L5-S1, by an amount that no publication gives level by level: what is only mild there may
 be normal, and is borderline too.
 Millimetres are shown beside the healthy range of the region but never make a stenosis: healthy people differ by
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 
 KIND = "thecal_sac_narrowing"
 _TAPER = "perhaps the normal taper of the sac"
-_ON_AXIAL, _AREA, _ = SAC_LOSSES
+_ON_AXIAL, _AREA, _DEPTH = SAC_LOSSES
 _SECTION = "axial_sac_area"
 NORMAL_UP_TO_PCT = threshold("narrowing.normal_up_to")
 MILD_UP_TO_PCT = threshold("narrowing.mild_up_to")
@@ -38,9 +41,12 @@ MODERATE_UP_TO_PCT = threshold("narrowing.moderate_up_to")
 RULE = (
     "loss of sac area (of mid-sagittal diameter where the area was not compared) against the nearest normal levels: up "
     "to 15 % none, mild up to one third, moderate up to two thirds, severe above; borderline when the 95 % interval of "
-    "a loss above 15 % reaches 15 %, when mild where the sac tapers (L5-S1), or when area is lost and diameter is not"
+    "a loss above 15 % reaches 15 %, when mild where the sac tapers (L5-S1), or when of sagittal area and diameter "
+    "only one is lost; not assessable in the thoracic spine against one side only"
 )
+ONE_SIDED = "where the healthy sac is wider than in the thoracic spine"
 _ONLY_WIDTH = "its diameter is not less, and sagittal slices show its width coarsely"
+_ONLY_DEPTH = "its area is not less, which sagittal slices show coarsely"
 TAPERING = "tapering_sac"
 """Flag of a measurement where the healthy sac is narrower than at its reference."""
 SOURCE = (
@@ -58,22 +64,38 @@ def thirds_grade(compromise_pct: float) -> str:
     return "moderate" if compromise_pct <= MODERATE_UP_TO_PCT else "severe"
 
 
-def narrowing_certainty(compromise: Measurement, by_diameter: Measurement | None = None) -> Certainty:
+def narrowing_certainty(
+    compromise: Measurement, by_diameter: Measurement | None = None, by_area: Measurement | None = None
+) -> Certainty:
     """Whether narrowing is present: absent up to 15 %, so that grade 'none' and ABSENT always go together.
 
-    Above, borderline when its 95 % interval still reaches 15 %, when the sac's taper may explain it, or when area is
-    lost and the diameter there (``by_diameter``) is not: then it is the width that is less, which few sagittal slices
-    show, and which differs between regions in health.
+    Above, borderline when its 95 % interval still reaches 15 %, when the sac's taper may explain it, or when of the
+    sagittal diameter and area (``by_diameter``, ``by_area``) only one is lost.
     """
     certainty = reached(compromise, NORMAL_UP_TO_PCT, above=True)
-    doubtful = _may_taper(compromise) or _of_width(compromise, by_diameter)
+    if _of_region(compromise):
+        return Certainty.NOT_ASSESSABLE
+    doubtful = _may_taper(compromise) or bool(_only(compromise, by_diameter, by_area))
     return Certainty.BORDERLINE if certainty is Certainty.PRESENT and doubtful else certainty
 
 
-def _of_width(graded: Measurement, by_diameter: Measurement | None) -> bool:
-    """Whether an area is lost where the diameter is not."""
-    lost = by_diameter.value if by_diameter is not None and graded.name == _AREA else None
-    return lost is not None and lost <= NORMAL_UP_TO_PCT and (graded.value or 0.0) > NORMAL_UP_TO_PCT
+def _only(graded: Measurement, by_diameter: Measurement | None, by_area: Measurement | None) -> str:
+    """What is said where of the sagittal diameter and area only the graded one is lost; '' elsewhere."""
+    if (graded.value or 0.0) <= NORMAL_UP_TO_PCT:
+        return ""
+    if graded.name == _AREA and _kept(by_diameter):
+        return _ONLY_WIDTH
+    return _ONLY_DEPTH if graded.name == _DEPTH and _kept(by_area) else ""
+
+
+def _of_region(graded: Measurement) -> bool:
+    """Whether a loss may be no more than that the healthy thoracic sac is narrower than its only reference."""
+    thoracic = graded.level is not None and graded.level.region == "T"
+    return thoracic and "one_sided_reference" in graded.flags and (graded.value or 0.0) > NORMAL_UP_TO_PCT
+
+
+def _kept(loss: Measurement | None) -> bool:
+    return loss is not None and loss.value is not None and loss.value <= NORMAL_UP_TO_PCT
 
 
 def _may_taper(compromise: Measurement) -> bool:
@@ -89,17 +111,20 @@ def narrowing_finding(measurements: Mapping[str, Measurement], by_diameter: Meas
     by_diameter : the place's ``dural_sac_compromise_pct``
     """
     diameter, section = (measurements.get(f"{by_diameter.place}.{name}") for name in ("dural_sac_ap", _SECTION))
-    graded = deciding_loss(lambda name: measurements.get(f"{by_diameter.place}.{name}")) or by_diameter
+    here = {name: measurements.get(f"{by_diameter.place}.{name}") for name in SAC_LOSSES} | {_DEPTH: by_diameter}
+    graded = deciding_loss(here.get) or by_diameter
+    by_area = here[_AREA]
     known = [m.id for m in (graded, by_diameter, diameter, section) if m is not None and m.value is not None]
-    narrowed = graded.value is not None and thirds_grade(graded.value) != "none"
+    told = graded.value is not None and not _of_region(graded)
+    narrowed = told and thirds_grade(graded.value or 0.0) != "none"
     causes = narrowing_causes(measurements, graded) if narrowed else ()
     named = dict.fromkeys([cause for cause, _ in causes] + ([_TAPER] if _may_taper(graded) else []))
     return Finding(
         **located(graded, KIND),
-        grade="" if graded.value is None else thirds_grade(graded.value),
+        grade=thirds_grade(graded.value or 0.0) if told else "",
         cause=", ".join(named),
-        certainty=narrowing_certainty(graded, by_diameter),
-        statement=_statement(graded, by_diameter, (diameter, section), tuple(named)),
+        certainty=narrowing_certainty(graded, by_diameter, by_area),
+        statement=_statement(graded, (by_diameter, by_area), (diameter, section), tuple(named)),
         evidence=tuple(dict.fromkeys((graded.id, *known, *(id_ for _, id_ in causes)))),
         rule=RULE,
         source=SOURCE,
@@ -108,19 +133,22 @@ def narrowing_finding(measurements: Mapping[str, Measurement], by_diameter: Meas
 
 def _statement(
     graded: Measurement,
-    by_diameter: Measurement,
+    losses: tuple[Measurement, Measurement | None],
     sizes: tuple[Measurement | None, Measurement | None],
     named: tuple[str, ...],
 ) -> str:
-    place, (diameter, section) = where(graded), sizes
+    place, (diameter, section), (by_diameter, by_area) = where(graded), sizes, losses
     width = "" if diameter is None or diameter.value is None else f"antero-posterior {diameter.value:.1f} mm"
     if graded.value is None:
         known = f" ({width})" if width else ""
         return f"{place}: narrowing of the thecal sac {why_missing(graded)}{known}: {graded.reason}."
+    if _of_region(graded):
+        narrower = f"{graded.value:.0f} % less than at {_reference(graded)}"
+        return f"{place}: narrowing of the thecal sac not assessable: {narrower}, {ONE_SIDED}."
     grade = thirds_grade(graded.value)
-    borderline = "borderline " if narrowing_certainty(graded, by_diameter) is Certainty.BORDERLINE else ""
+    borderline = "borderline " if narrowing_certainty(graded, *losses) is Certainty.BORDERLINE else ""
     what = f"{'no' if grade == 'none' else borderline + grade} narrowing of the thecal sac"
-    lost = f"{max(graded.value, 0.0):.0f} % of its {_graded(graded)} (reference {_reference(graded)})"
+    lost = f"{max(graded.value, 0.0):.0f} % of its {_graded(graded, by_area)} (reference {_reference(graded)})"
     parts = [f"{place}: {what}, {lost}"]
     healthy = "" if grade == "none" else _healthy(graded)
     parts += [f"{width}{healthy}{_thinner(graded, by_diameter)}"] if width else []
@@ -128,15 +156,17 @@ def _statement(
     causes = [cause for cause in named if cause != _TAPER]
     parts += [f"narrowed by {', '.join(causes)}"] if causes else []
     parts += [_TAPER] if _TAPER in named else []
-    parts += [_ONLY_WIDTH] if _of_width(graded, by_diameter) else []
+    parts += [only] if (only := _only(graded, *losses)) else []
     return f"{'; '.join(parts)}."
 
 
-def _graded(graded: Measurement) -> str:
+def _graded(graded: Measurement, by_area: Measurement | None) -> str:
     if graded.name == _AREA:
         return "area lost"
     if graded.name == _ON_AXIAL:
         return "area on axial slices lost"
+    if by_area is not None and by_area.value is not None:
+        return "antero-posterior diameter lost"
     return "antero-posterior diameter lost, its area could not be compared"
 
 

@@ -281,10 +281,20 @@ def _sac_absence(analysis: Analysis, narrowings: Sequence[Finding]) -> Iterator[
         yield Sentence(text, (narrowest.id,))
 
 
+def _one_sided(analysis: Analysis) -> Iterator[Sentence]:
+    """Where the sac is narrower than on one side and that may be its usual course."""
+    unknown = [f for f in analysis.findings if f.kind == NARROWING_KIND and f.certainty is Certainty.NOT_ASSESSABLE]
+    for finding in unknown:
+        graded = analysis.measurement(finding.evidence[0])
+        if graded is not None and graded.value is not None:
+            yield Sentence(finding.statement, (finding.id, *finding.evidence), "limit")
+
+
 def _not_assessed(analysis: Analysis) -> Iterator[Sentence]:
     items = (*(() if cord_section(analysis) else (words.CORD_ITEM,)), *phrases.NOT_ASSESSED_ITEMS)
     yield Sentence(phrases.NOT_ASSESSED_LINE.format(items="; ".join(items)), tone="limit")
     yield from axial_grades(analysis)
+    yield from _one_sided(analysis)
     yield from marrow_not_assessed(analysis)
     if any(f.kind == HEIGHT_LOSS_KIND for f in reported_findings(analysis)):
         limits = phrases.HEIGHT_LOSS_SHAPE if fractures_judged(analysis) else phrases.HEIGHT_LOSS_LIMITS

@@ -97,7 +97,13 @@ def test_the_area_is_graded_where_it_was_compared_and_the_diameter_stands_beside
 
 @pytest.mark.parametrize(
     ("by_area", "by_diameter", "graded"),
-    [(14.9, 40.0, "none"), (70.0, 12.0, "severe"), (None, 40.0, "moderate"), (20.0, None, "mild"), (None, None, "")],
+    [
+        (14.9, 15.0, "none"),
+        (70.0, 12.0, "severe"),
+        (None, 40.0, "moderate"),
+        (20.0, None, "mild"),
+        (None, None, ""),
+    ],
 )
 def test_area_before_diameter_whichever_has_a_value(by_area, by_diameter, graded):
     found = narrowing_finding({**diameter(9.0), **area(by_area)}, compromise(by_diameter))
@@ -107,6 +113,27 @@ def test_area_before_diameter_whichever_has_a_value(by_area, by_diameter, graded
     lost = by_area is not None and (by_diameter or 0) > 15
     assert ("less than its reference" in found.statement) is lost
     assert len(set(found.evidence)) == len(found.evidence)
+
+
+@pytest.mark.parametrize(
+    ("on_axial", "by_area", "by_diameter", "grade", "certainty"),
+    [
+        (None, 14.9, 40.0, "moderate", Certainty.BORDERLINE),
+        (None, 14.9, 15.0, "none", Certainty.ABSENT),
+        (None, 15.1, 40.0, "mild", Certainty.BORDERLINE),
+        (2.0, 14.9, 40.0, "none", Certainty.ABSENT),
+        (70.0, 2.0, 2.0, "severe", Certainty.PRESENT),
+    ],
+)
+def test_axial_area_decides_and_a_depth_lost_alone_is_borderline(on_axial, by_area, by_diameter, grade, certainty):
+    axial = compromise(on_axial).model_copy(
+        update={"id": "L4-L5.axial_sac_area_compromise_pct", "name": "axial_sac_area_compromise_pct"}
+    )
+    known = {**diameter(9.0), **area(by_area)} | ({axial.id: axial} if on_axial is not None else {})
+    found = narrowing_finding(known, compromise(by_diameter))
+    assert (found.grade, found.certainty) == (grade, certainty)
+    assert ("its area is not less" in found.statement) is (grade == "moderate")
+    assert ("on axial slices lost" in found.statement) is (on_axial is not None)
 
 
 @pytest.mark.parametrize(("value", "certainty"), [(18.9, Certainty.BORDERLINE), (19.1, Certainty.PRESENT)])
@@ -162,3 +189,22 @@ def test_lost_area_without_lost_diameter_is_doubtful(thin, certainty):
 
 def test_lost_area_is_as_sure_as_its_interval_where_the_diameter_was_not_compared():
     assert narrowing_finding(area(45.0), compromise(None)).certainty is Certainty.PRESENT
+
+
+@pytest.mark.parametrize(
+    ("level", "flags", "value", "certainty"),
+    [
+        ("T10", ("one_sided_reference",), 68.0, Certainty.NOT_ASSESSABLE),
+        ("T10", ("one_sided_reference",), 15.0, Certainty.ABSENT),
+        ("T10", (), 68.0, Certainty.PRESENT),
+        ("L1", ("one_sided_reference",), 68.0, Certainty.PRESENT),
+        ("C6", ("one_sided_reference",), 68.0, Certainty.PRESENT),
+    ],
+)
+def test_a_thoracic_sac_is_not_judged_by_one_side_alone(level, flags, value, certainty):
+    """Healthy sacs are narrower there than at T12 and in the neck."""
+    lost = compromise(value, level=Level(level), lower=None, flags=flags, id=f"{level}.dural_sac_compromise_pct")
+    found = narrowing_finding({}, lost)
+    assert found.certainty is certainty
+    assert (found.grade == "") is (certainty is Certainty.NOT_ASSESSABLE)
+    assert ("where the healthy sac is wider" in found.statement) is (certainty is Certainty.NOT_ASSESSABLE)
