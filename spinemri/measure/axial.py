@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 SAC_NAMES = ("axial_sac_area", "axial_sac_ap", "axial_sac_width")
 CORD_NAMES = ("axial_cord_area", "axial_cord_ap", "axial_cord_width", "cord_compression_ratio")
 _LEANING_DEG, _APART_MM = 30.0, 8.0
-_PIXEL_SD = 0.15  # of an outline, in pixels, when the mask is true
+_EDGES_PX, _OUTLINE_PX = threshold("interval.axial_length"), threshold("interval.axial_outline")
 _CORD_LOST = "no cord was found on the axial slice, where the sagittal series shows one"
 _CSF_SD = threshold("interval.axial_csf_fraction")
 
@@ -223,18 +223,17 @@ def _sizes(place: Place, names: Sequence[str], section: Section, stack: Stack) -
     return [place.measured(name, value, spread, section.ends, within=every) for name, value, spread in values]
 
 
-def _pixel_sd(stack: Stack) -> float:
-    """Of an outline of a true mask, mm."""
-    grid = stack[1].geometry
-    return _PIXEL_SD * max(grid.spacing[grid.axis_along(world)] for world in (0, 1))
+def _pixel_mm(stack: Stack) -> float:
+    _, *within = stack_axes(stack[1].geometry, Plane.AXIAL)
+    return max(stack[1].geometry.spacing[axis] for axis in within)
 
 
 def _length_sd(stack: Stack) -> float:
     """Standard deviation, mm, of a length between two edges."""
-    return stack[1].drawing.length(math.sqrt(2) * _pixel_sd(stack))
+    return stack[1].drawing.length(_EDGES_PX * _pixel_mm(stack))
 
 
 def _area_sd(section: Section, stack: Stack) -> float:
     """Standard deviation, mm2, of an area with the outline of an ellipse."""
     outline = math.pi * math.sqrt((section.depth**2 + section.width**2) / 2)
-    return stack[1].drawing.area(outline, outline * _pixel_sd(stack))
+    return stack[1].drawing.area(outline, outline * _OUTLINE_PX * _pixel_mm(stack))

@@ -16,7 +16,7 @@ OVERLAP = 0.25
 _LEAST_BONE_PX, _OUTLIERS = 300, 0.02
 _BEHIND_MM, _BEFORE_MM = 65, 25  # of the column's bone: spinous processes behind, a margin in front
 _FRONT_MM = 15  # from the canal to the middle of what is read of an axial slice
-_LEAST_CANAL_PX = 60
+_LEAST_CANAL_PX, _CANAL_MM, _STEP_PX = 60, 25, 32  # a canal no larger than this does not wander
 
 
 def window_size(size: int, trained: int, step: int, growth: float) -> int:
@@ -48,20 +48,22 @@ def rows_around(bone: NDArray[np.integer], least: int, step: int) -> slice | Non
 
 
 def square_around(canal: NDArray[np.integer], size: tuple[int, int], pixel_mm: float) -> tuple[slice, slice] | None:
-    """Rows and columns of axial slices, ``size`` of them where there are so many, around the canal and the body.
+    """Rows and columns of axial slices around the canal and the body: ``size`` of them, more where the canal wanders.
 
     None when there is too little of the canal.
 
     Parameters
     ----------
-    canal : (rows, columns) pixels of sac and cord, rows from posterior to anterior
+    canal : (rows, columns) pixels of sac and cord in some slices, rows from posterior to anterior
     """
     if canal.sum() < _LEAST_CANAL_PX:
         return None
     found = []
     for axis, (least, front) in enumerate(zip(size, (_FRONT_MM, 0), strict=True)):
         share = np.cumsum(canal.sum(axis=1 - axis)) / canal.sum()
-        first = round(int(np.searchsorted(share, 0.5)) + front / pixel_mm - least / 2)
-        first = min(max(first, 0), max(0, canal.shape[axis] - least))
-        found.append(slice(first, min(first + least, canal.shape[axis])))
+        back, ahead = np.searchsorted(share, (_OUTLIERS, 1 - _OUTLIERS)) + front / pixel_mm
+        steps = ceil(max(0.0, ahead - back - _CANAL_MM / pixel_mm) / _STEP_PX)
+        wide = least + _STEP_PX * steps
+        first = min(max(round((back + ahead - wide) / 2), 0), max(0, canal.shape[axis] - wide))
+        found.append(slice(first, min(first + wide, canal.shape[axis])))
     return found[0], found[1]
