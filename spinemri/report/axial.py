@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from spinemri.finding import Certainty
@@ -71,8 +72,9 @@ def _sizes(analysis: Analysis, areas: tuple[Measurement, ...], phrase: str) -> S
     low, high = min(areas, key=_value), max(areas, key=_value)
     stem = low.id.removesuffix("_area")
     depth, width = (_value(analysis.measurement(f"{stem}_{what}")) for what in ("ap", "width"))
+    size = words.AXIAL_SIZE.format(ap=depth, width=width) if isfinite(depth) and isfinite(width) else ""
     said = {"low": low.value, "high": high.value, "count": len(areas), "place": low.place}
-    return Sentence(phrase.format(**said, ap=depth, width=width), ids(areas))
+    return Sentence(phrase.format(**said, size=size), ids(areas))
 
 
 def _graded(analysis: Analysis) -> Iterator[Sentence]:

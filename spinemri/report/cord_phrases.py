@@ -21,16 +21,12 @@ AXIAL_GRADES_MISSING = "Grades of the canal not assessable, no axial T2w images 
 AXIAL_SERIES = "axial {contrast}"
 AXIAL = "Canal on axial slices"
 AXIAL_SAC = (
-    "Thecal sac {low:.0f} to {high:.0f} mm² at the {count} places that axial slices cross, smallest at {place} "
-    "({ap:.1f} mm AP × {width:.1f} mm)."
+    "Thecal sac {low:.0f} to {high:.0f} mm² at the {count} places that axial slices cross, smallest at {place}{size}."
 )
-AXIAL_SAC_ONE = (
-    "Thecal sac {low:.0f} mm² at {place} ({ap:.1f} mm AP × {width:.1f} mm), the one place that axial slices cross."
-)
-AXIAL_CORD = (
-    "Cord {low:.0f} to {high:.0f} mm² at {count} of them, smallest at {place} ({ap:.1f} mm AP × {width:.1f} mm)."
-)
-AXIAL_CORD_ONE = "Cord {low:.0f} mm² at {place} ({ap:.1f} mm AP × {width:.1f} mm)."
+AXIAL_SAC_ONE = "Thecal sac {low:.0f} mm² at {place}{size}, the one place that axial slices cross."
+AXIAL_CORD = "Cord {low:.0f} to {high:.0f} mm² at {count} places, smallest at {place}{size}."
+AXIAL_CORD_ONE = "Cord {low:.0f} mm² at {place}{size}."
+AXIAL_SIZE = " ({ap:.1f} mm AP × {width:.1f} mm)"
 AXIAL_WHAT = {"axial_sac_area": "thecal sac", "axial_cord_area": "cord"}
 AXIAL_MISSING = "{places}: {what} not measured on axial slices ({reason})."
 SPACE_LOST = "; on sagittal images at most {value:.0f} % of the space around the cervical cord is lost ({place})"

@@ -78,7 +78,7 @@ def test_the_sac_lies_behind_the_fragment_and_keeps_its_back(
 ) -> None:
     subject, volume, _, _ = pair
     curve = volume.curve
-    s, f = curvilinear(curve, fragment_face(subject, BROKEN).mean(axis=0, keepdims=True))
+    _, s, f = curvilinear(curve, fragment_face(subject, BROKEN).mean(axis=0, keepdims=True))
     pushed, free = (sac_profile(one, curve) for one in (subject, subject_with(None)))
     fronts, diameters = (
         [float(np.interp(s[0], curve.s, getattr(p, name))) for p in (pushed, free)]
