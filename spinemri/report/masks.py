@@ -160,10 +160,16 @@ def file_names(first: str, series: Sequence[Series], suffix: str = ".nii.gz") ->
 
 
 def _merged_structures(case: Case) -> dict[int, Structure]:
+    """What each value means in all masks; a disc whose lower vertebra only some series show is that disc in all."""
     merged: dict[int, Structure] = {}
     for segmentation in case.segmentations:
         for value, structure in segmentation.structures.items():
-            if merged.setdefault(value, structure) != structure:
-                meanings = f"{merged[value]} in one series and {structure} in another"
+            known = merged.setdefault(value, structure)
+            if known == structure:
+                continue
+            same = (known.kind, known.level) == (structure.kind, structure.level)
+            if not same or None not in (known.lower, structure.lower):
+                meanings = f"{known} in one series and {structure} in another"
                 raise OutputError(f"label {value} is {meanings}; expected one meaning")
+            merged[value] = structure if known.lower is None else known
     return merged

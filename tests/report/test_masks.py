@@ -55,3 +55,14 @@ def test_one_value_with_two_meanings_is_refused(case, tmp_path):
     broken = replace(case, segmentations=(case.segmentations[0], replace(other, structures=structures)))
     with pytest.raises(OutputError, match="label 22"):
         write_masks(broken, tmp_path)
+
+
+def test_a_disc_whose_lower_vertebra_one_series_lacks_is_the_same_disc_in_all(case, tmp_path):
+    """As when a field of view ends within the disc."""
+    first, *others = case.segmentations
+    value, disc = next((v, s) for v, s in first.structures.items() if s.kind is StructureKind.DISC and s.lower)
+    shorter = replace(first, structures={**first.structures, value: replace(disc, lower=None)})
+    for masks in ((shorter, *others), (*others, shorter)):
+        write_masks(replace(case, segmentations=masks), tmp_path)
+        written = json.loads((tmp_path / "segmentation.json").read_text(encoding="utf-8"))
+        assert f"{disc.level}-{disc.lower}" in json.dumps(written)
