@@ -32,7 +32,7 @@ from spinemri.revise.identity import check_review, remarks
 from spinemri.revise.reading import revise
 from spinemri.revise.verdicts import judged
 from spinemri.segment.anatomy import segment_anatomy
-from spinemri.segment.axial import segment_axial_study
+from spinemri.segment.axial import segment_axial
 from spinemri.segment.bundle import AXIAL_MODEL, file_sha256
 from spinemri.segment.lesion_model import load_lesion_model
 from spinemri.segment.levels import Anchor
@@ -209,7 +209,7 @@ def infer(
     spine = merge(loaded.images, segmentations, assignments)
     if not spine.vertebrae:
         raise InputError("no spine found: none of the sagittal series shows a vertebral column")
-    axial, remarks = segment_axial_study(loaded.axial, networks.axial, segmentations)
+    axial, remarks = segment_axial(loaded.axial, networks.axial, segmentations)
     segmented = time.perf_counter()
     report("aligning", 0, 1)
     alignments, notes = align_series(spine, loaded.images, segmentations)

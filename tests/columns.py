@@ -13,6 +13,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from spinemri.geometry import Geometry
+from spinemri.image import Image
+from spinemri.series import Contrast, Plane, Series
 
 BODY, POSTERIOR, DISC, SAC, CORD, SACRUM = 1, 2, 3, 4, 5, 6
 
@@ -132,3 +134,26 @@ def rearranged(voxels, geometry: Geometry, order, flips):
             out = np.flip(out, a)
     grid = Geometry(out.shape, spacing, tuple(origin), tuple(axes.ravel()), geometry.frame_of_reference_uid)
     return np.ascontiguousarray(out), grid
+
+
+BRIGHTNESS = np.array([90, 420, 300, 500, 1500, 700, 420])  # of the classes in a T2w image
+
+
+def t2w_image(classes: np.ndarray, grid: Geometry, study_uid: str, seed: int) -> Image:
+    """Sagittal T2w image of a column's classes on a grid, with noise of its own; series 4 of its study."""
+    noise = np.random.default_rng(seed).normal(0, 12, grid.shape)
+    voxels = np.clip(BRIGHTNESS[classes] + noise, 1, 3000).astype(np.uint16)
+    series = Series(
+        series_uid=f"{study_uid}.4",
+        study_uid=study_uid,
+        frame_of_reference_uid=grid.frame_of_reference_uid,
+        number=4,
+        contrast=Contrast.T2W,
+        plane=Plane.SAGITTAL,
+        shape=grid.shape,
+        spacing=grid.spacing,
+        repetition_time_ms=3600,
+        echo_time_ms=105,
+        field_strength_t=1.5,
+    )
+    return Image(voxels=voxels, geometry=grid, series=series)

@@ -19,27 +19,29 @@ from spinemri.anatomy import Level
 from spinemri.evaluate.marrow_phantoms import tissue_signal
 from spinemri.image import Image
 from spinemri.lesion import MarrowChange as Kind
-from spinemri.series import Contrast, Plane, Series
+from spinemri.series import Contrast, Plane
 from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis.acquire import acquire_grid_signal
-from spinemri.synthesis.acquisitions import Prescription, axial_blocks, axial_stack, sagittal_stack
+from spinemri.synthesis.acquisitions import Acquisition, Prescription, axial_blocks, axial_stack, sagittal_stack
 from spinemri.synthesis.appearance import sample_appearance
 from spinemri.synthesis.changes import draw_substance, substance_signal
 from spinemri.synthesis.deposits import Deposit, grow_tumour, step
 from spinemri.synthesis.grids import Person, Placement, paint_grid
+from spinemri.synthesis.marrow_changes import Changes, laid_down
+from spinemri.synthesis.phantom_grids import lumbar_series
 from spinemri.synthesis.signal import PROTOCOLS
 from spinemri.synthesis.subject import Fracture, Pathology, sample_subject
-from spinemri.synthesis.texture import smooth_noise
 from spinemri.synthesis.tissue import BACKGROUND, CORD, RELAXATION, SAC, Tissue, class_of_tissue
 from spinemri.synthesis.vertebra_grid import find_vertebrae
 
 _Voxel = TypeVar("_Voxel", bound=np.generic)
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
+    from spinemri.series import Series
     from spinemri.synthesis.grids import PaintedGrid, Sampling
     from spinemri.synthesis.subject import Subject
     from spinemri.synthesis.tissue import Relaxation
@@ -177,12 +179,11 @@ def _station(facts: _Facts, contrast: Contrast, number: int) -> Image:
     """A sagittal image of a station."""
     seed, marrow, deposits, grid = facts
     rng = np.random.default_rng([seed, 41, number])
-    signal = _turned(tissue_signal((grid.tissue, grid.level), marrow, contrast, seed, rng)).copy()
-    for deposit in deposits:
-        _lay(signal[deposit.window], deposit.share, deposit, contrast, rng)
-    back = signal.transpose(0, 2, 1)[::-1, ::-1, ::-1]
+    signal = _turned(tissue_signal((grid.tissue, grid.level), marrow, contrast, seed, rng))
+    back = _laid(signal, deposits, contrast, rng).transpose(0, 2, 1)[::-1, ::-1, ::-1]
     voxels = acquire_grid_signal(np.ascontiguousarray(back, np.float32), grid.sampling, rng, snr=rng.uniform(20, 35))
-    return Image(voxels, grid.sampling.geometry, _series(grid.sampling, contrast, (seed, number, 0), Plane.SAGITTAL))
+    series = _series(grid.sampling, contrast, (seed, number, 0), Acquisition.SAGITTAL)
+    return Image(voxels, grid.sampling.geometry, series)
 
 
 def _axial(person: Person, region: str, broken: int, facts: _Facts, number: int) -> list[Image]:
@@ -197,19 +198,19 @@ def _axial(person: Person, region: str, broken: int, facts: _Facts, number: int)
         rng = np.random.default_rng([seed, 42, number, stack])
         grid = paint_grid(person, sampling)
         signal = tissue_signal((grid.tissue, grid.level), marrow, Contrast.T2W, seed, rng)
-        for deposit in deposits:
-            _lay(signal, _seen_from(deposit, station, sampling), deposit, Contrast.T2W, rng)
+        whole = tuple(slice(0, n) for n in signal.shape)
+        here = [replace(d, window=whole, share=_seen_from(d, station, sampling)) for d in deposits]
+        signal = _laid(signal, here, Contrast.T2W, rng)
         voxels = acquire_grid_signal(signal.astype(np.float32), sampling, rng, snr=rng.uniform(20, 35))
-        facts_ = _series(sampling, Contrast.T2W, (seed, number, stack), Plane.AXIAL)
-        images.append(Image(voxels, sampling.geometry, facts_))
+        series = _series(sampling, Contrast.T2W, (seed, number, stack), Acquisition.AXIAL)
+        images.append(Image(voxels, sampling.geometry, series))
     return images
 
 
-def _lay(signal: Field, share: Field, deposit: Deposit, contrast: Contrast, rng: np.random.Generator) -> None:
-    """Lay a deposit over a signal, in place."""
-    own = substance_signal(deposit.substance, PROTOCOLS[contrast])
-    grain = 1 + smooth_noise(rng, signal.shape, (2, 4, 4)) * deposit.texture
-    signal += share * (own * np.clip(grain, 0, None) - signal)
+def _laid(signal: Field, deposits: Sequence[Deposit], contrast: Contrast, rng: np.random.Generator) -> Field:
+    """A signal with that of deposits laid over it."""
+    values = [substance_signal(deposit.substance, PROTOCOLS[contrast]) for deposit in deposits]
+    return laid_down(signal, Changes(tuple(deposits), np.zeros(signal.shape, dtype=np.uint8)), values, rng)
 
 
 def _seen_from(deposit: Deposit, station: PaintedGrid, sampling: Sampling) -> Field:
@@ -226,23 +227,7 @@ def _seen_from(deposit: Deposit, station: PaintedGrid, sampling: Sampling) -> Fi
     return np.asarray(ndimage.map_coordinates(deposit.share, where, order=1, mode="constant"))
 
 
-def _series(sampling: Sampling, contrast: Contrast, numbers: tuple[int, int, int], plane: Plane) -> Series:
+def _series(sampling: Sampling, contrast: Contrast, numbers: tuple[int, int, int], acquisition: Acquisition) -> Series:
     seed, number, stack = numbers
-    protocol, grid = PROTOCOLS[contrast], sampling.geometry
-    return Series(
-        series_uid=f"2.25.{seed}.40.{number}",
-        study_uid=f"2.25.{seed}.40",
-        frame_of_reference_uid=grid.frame_of_reference_uid,
-        number=number,
-        stack=stack,
-        description=f"{plane.value} {contrast.value}",
-        contrast=contrast,
-        plane=plane,
-        shape=grid.shape,
-        spacing=grid.spacing,
-        slice_thickness_mm=sampling.thickness_mm,
-        repetition_time_ms=protocol.repetition_time,
-        echo_time_ms=protocol.echo_time,
-        inversion_time_ms=protocol.inversion_time,
-        field_strength_t=1.5,
-    )
+    facts = lumbar_series(contrast, number, sampling.geometry, seed, acquisition)
+    return facts.model_copy(update={"stack": stack, "region": "", "slice_thickness_mm": sampling.thickness_mm})

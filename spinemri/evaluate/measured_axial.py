@@ -75,7 +75,7 @@ def axial_person(seed: int) -> AxialPerson:
 
 def segmented(person: AxialPerson, predictor: Predictor) -> tuple[Segmentation, ...]:
     """Masks of a model of axial slices."""
-    return tuple(segment_axial(image, predictor, [person.sagittal])[0] for image in person.images)
+    return segment_axial(person.images, predictor, [person.sagittal])[0]
 
 
 def score_axial(person: AxialPerson, masks: Sequence[Segmentation]) -> list[Compared]:

@@ -6,7 +6,7 @@ kind in the sagittal masks of the same frame of reference; what has none near it
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -18,7 +18,7 @@ from spinemri.segmentation import Segmentation, label_value
 from spinemri.series import Plane
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -32,6 +32,7 @@ _NAMED = (StructureKind.VERTEBRAL_BODY, StructureKind.POSTERIOR_ELEMENTS, Struct
 _PLAIN = (StructureKind.THECAL_SAC, StructureKind.CORD, StructureKind.SACRUM)
 _CANAL = (StructureKind.THECAL_SAC, StructureKind.CORD)
 _LEAST_CANAL_MM2, _LEAST_PIECE_MM2 = 12.0, 20.0
+_EVERY = 3  # voxel of a sagittal mask is a landmark
 _NEAR_MM = 12.0  # from a voxel to the sagittal structure it is named after
 _FEWEST_TO_NAME = 60  # voxels; a sliver of the level above that one slice just touches is not named after it
 _NO_FRAME = "levels not known: no sagittal series in its frame of reference shows the spine there; not measured"
@@ -39,21 +40,59 @@ _NOTHING = "no thecal sac was found in it; not measured"
 
 
 def segment_axial(
-    image: Image, predictor: Predictor, sagittal: Sequence[Segmentation]
-) -> tuple[Segmentation, tuple[str, ...]]:
-    """Bodies, posterior elements, discs, sac, cord and sacrum of one stack of axial slices, and remarks.
+    images: Sequence[Image], predictor: Predictor | None, sagittal: Sequence[Segmentation]
+) -> tuple[tuple[Segmentation, ...], tuple[str, ...]]:
+    """Bodies, posterior elements, discs, sac, cord and sacrum of the axial stacks of a study, and remarks.
 
     Parameters
     ----------
-    image : axial slices, any tilt
-    predictor : a model of axial slices
+    images : axial slices, any tilt
+    predictor : a model of axial slices; without one nothing is read
     sagittal : named masks of the study's sagittal series
 
     Raises
     ------
     ModelError
-        If the image has no axial slices, or the model does not accept its contrast.
+        If an image has no axial slices, or the model does not accept its contrast.
     """
+    if predictor is None:
+        return (), ()
+    frames = dict.fromkeys(image.geometry.frame_of_reference_uid for image in images)
+    guides = {frame: _guides(sagittal, frame) for frame in frames}
+    found = [_segmented(image, predictor, guides[image.geometry.frame_of_reference_uid]) for image in images]
+    notes = ((image.series.label, _remark(mask.structures.values())) for image, mask in zip(images, found, strict=True))
+    return tuple(found), tuple(f"series {label}: {note}" for label, note in notes if note)
+
+
+class _Guide(NamedTuple):
+    """Places (n) of structures of one kind in sagittal masks, whose each is, and which structures they are."""
+
+    places: cKDTree
+    owners: NDArray[np.intp]
+    structures: tuple[Structure, ...]
+
+
+def _guides(sagittal: Sequence[Segmentation], frame: str | None) -> dict[StructureKind, _Guide]:
+    """What the sagittal masks of a frame of reference name, by kind."""
+    found: dict[StructureKind, list[tuple[Structure, NDArray[np.float64]]]] = {kind: [] for kind in _NAMED}
+    for mask in sagittal:
+        if mask.geometry.frame_of_reference_uid != frame:
+            continue
+        index = np.argwhere(mask.voxels)[::_EVERY]
+        values, places = mask.voxels[tuple(index.T)], mask.geometry.to_patient(index)
+        for value, structure in mask.structures.items():
+            if structure.kind in found and (values == value).any():
+                found[structure.kind].append((structure, places[values == value]))
+    return {kind: _guide(named) for kind, named in found.items() if named}
+
+
+def _guide(named: Sequence[tuple[Structure, NDArray[np.float64]]]) -> _Guide:
+    structures = tuple(structure for structure, _ in named)
+    owners = np.repeat(np.arange(len(named)), [len(places) for _, places in named])
+    return _Guide(cKDTree(np.concatenate([places for _, places in named])), owners, structures)
+
+
+def _segmented(image: Image, predictor: Predictor, guides: Mapping[StructureKind, _Guide]) -> Segmentation:
     found = predictor.predict(image)
     kinds = {value: StructureKind(name) for value, name in predictor.model.classes.items() if value}
     classes = _cleaned(found.classes, image.geometry, kinds)
@@ -61,79 +100,35 @@ def segment_axial(
     structures: dict[int, Structure] = {}
     for value, kind in kinds.items():
         mask = classes == value
-        named = _plain(mask, kind) if kind in _PLAIN else _named(mask, kind, image.geometry, sagittal)
-        for structure, part in named:
+        plain = [(Structure(kind), mask)] if mask.any() else []
+        for structure, part in plain if kind in _PLAIN else _named(mask, image.geometry, guides.get(kind)):
             voxels[part] = label_value(structure)
             structures[label_value(structure)] = structure
-    told = _remarks(structures.values())
-    return Segmentation(voxels, image.geometry, structures, image.series.series_uid, found.made_by), told
+    return Segmentation(voxels, image.geometry, structures, image.series.series_uid, found.made_by)
 
 
-def segment_axial_study(
-    images: Sequence[Image], predictor: Predictor | None, sagittal: Sequence[Segmentation]
-) -> tuple[tuple[Segmentation, ...], tuple[str, ...]]:
-    """Masks of the axial images of a study, and what is to be told about them; none without a model of axial slices.
-
-    Raises
-    ------
-    ModelError
-        If the model does not accept an image.
-    """
-    found = [segment_axial(image, predictor, sagittal) for image in images] if predictor else []
-    told = [
-        f"series {image.series.label}: {note}"
-        for image, (_, notes) in zip(images, found, strict=False)
-        for note in notes
-    ]
-    return tuple(mask for mask, _ in found), tuple(told)
-
-
-def _remarks(found: Iterable[Structure]) -> tuple[str, ...]:
+def _remark(found: Iterable[Structure]) -> str:
     kinds = {structure.kind for structure in found}
     if StructureKind.THECAL_SAC not in kinds:
-        return (_NOTHING,)
-    return () if kinds & {*_NAMED} else (_NO_FRAME,)
-
-
-def _plain(mask: NDArray[np.bool_], kind: StructureKind) -> Iterable[tuple[Structure, NDArray[np.bool_]]]:
-    if mask.any():
-        yield Structure(kind), mask
+        return _NOTHING
+    return "" if kinds & {*_NAMED} else _NO_FRAME
 
 
 def _named(
-    mask: NDArray[np.bool_], kind: StructureKind, geometry: Geometry, sagittal: Sequence[Segmentation]
-) -> Iterable[tuple[Structure, NDArray[np.bool_]]]:
-    """Parts of a mask by the nearest structure of that kind in sagittal masks, large ones only."""
+    mask: NDArray[np.bool_], geometry: Geometry, guide: _Guide | None
+) -> Iterator[tuple[Structure, NDArray[np.bool_]]]:
+    """Parts of a mask by the nearest structure of its kind, large ones only."""
     index = np.argwhere(mask)
-    points, owners, known = _landmarks(kind, geometry, sagittal)
-    if not len(index) or not known:
+    if guide is None or not len(index):
         return
-    away, nearest = cKDTree(points).query(geometry.to_patient(index), distance_upper_bound=_NEAR_MM)
+    away, nearest = guide.places.query(geometry.to_patient(index), distance_upper_bound=_NEAR_MM)
+    close = np.isfinite(away)
     owner = np.full(mask.shape, -1, dtype=np.intp)
-    owner[tuple(index[np.isfinite(away)].T)] = owners[nearest[np.isfinite(away)]]
-    for number, structure in enumerate(known):
+    owner[tuple(index[close].T)] = guide.owners[nearest[close]]
+    for number, structure in enumerate(guide.structures):
         part = owner == number
         if np.count_nonzero(part) >= _FEWEST_TO_NAME:
             yield structure, part
-
-
-def _landmarks(
-    kind: StructureKind, geometry: Geometry, sagittal: Sequence[Segmentation]
-) -> tuple[NDArray[np.float64], NDArray[np.intp], tuple[Structure, ...]]:
-    """Places (n, 3), LPS mm, of structures of a kind in sagittal masks of one frame, whose each is, and which."""
-    places: list[NDArray[np.float64]] = []
-    owners: list[NDArray[np.intp]] = []
-    known: dict[Structure, int] = {}
-    for mask in sagittal:
-        if mask.geometry.frame_of_reference_uid != geometry.frame_of_reference_uid:
-            continue
-        for structure in mask.of_kind(kind):
-            index = np.argwhere(mask.mask(structure))[::3]
-            places.append(mask.geometry.to_patient(index))
-            owners.append(np.full(len(index), known.setdefault(structure, len(known)), dtype=np.intp))
-    if not places:
-        return np.empty((0, 3)), np.empty(0, dtype=np.intp), ()
-    return np.concatenate(places), np.concatenate(owners), tuple(known)
 
 
 def _cleaned(classes: Classes, geometry: Geometry, kinds: Mapping[int, StructureKind]) -> Classes:

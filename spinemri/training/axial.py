@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-import torch.nn.functional as nnf
 from torch.utils.data import IterableDataset, get_worker_info
 
 from spinemri.segment.preprocess import neighbours
-from spinemri.synthesis.meshes import PERMISSIVE, load_shapes
 from spinemri.synthesis.random_grids import random_axial
 from spinemri.synthesis.tissue import CORD, SAC
+from spinemri.training.bending import Pose, looked_at
 from spinemri.training.synthetic import CLASSES, NEIGHBOURS, OUTSIDE, Patch, render
-from spinemri.training.volumes import VolumeShelf
+from spinemri.training.volumes import VolumeShelf, to_paint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -33,6 +32,7 @@ _SUB = 3  # layers per slice
 _SIDES, _SLICES = (160, 192, 224), (2, 5)
 _PIXELS = 120_000  # of the labelled slices of a sample
 _WANDER_MM = 22.0  # how far from the canal the middle of a sample may lie
+_GRAIN, _BEND = (16, 40), (0.2, 1.8)
 _SHELF, _FRESH = 48, 0.25
 
 
@@ -51,9 +51,7 @@ def write_axial(folder: Path, seeds: Iterable[int], shapes: Path | None = None) 
     InputError
         If the shapes cannot be read.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    missing = [seed for seed in seeds if not (folder / f"{seed:06d}_0.npz").exists()]
-    bank = load_shapes(shapes, PERMISSIVE) if shapes and missing else None
+    missing, bank = to_paint(folder, seeds, shapes, end="_0")
     for seed in missing:
         _, grids = random_axial(seed, bank, layers=_SUB, fine=1)
         for number, grid in reversed([*enumerate(grids)]):  # the first one last: it says that the series is whole
@@ -109,17 +107,7 @@ def _places(
     middle = 4 * canal[:, :2].mean(axis=0) if len(canal) else np.array(tissue.shape[:2]) / 2
     middle = middle + rng.uniform(-wander, wander, 2) + np.array([0.15 * size[0] * step, 0])
     scale = step * np.exp(rng.uniform(-0.18, 0.18)) * np.exp(rng.uniform(-0.08, 0.08, 2))
-    angle = np.deg2rad(rng.normal(0, 6))
-    rows = (np.arange(size[0]) - size[0] / 2 + 0.5)[:, None] * scale[0]
-    columns = (np.arange(size[1]) - size[1] / 2 + 0.5)[None] * scale[1]
-    at_row = middle[0] + rows * np.cos(angle) - columns * np.sin(angle)
-    at_column = middle[1] + rows * np.sin(angle) + columns * np.cos(angle)
-    if rng.random() < 0.6:
-        grid = [max(3, int(n / rng.uniform(16, 40))) for n in size]
-        bend = torch.from_numpy(rng.standard_normal((1, 2, *grid)).astype(np.float32))
-        warp = nnf.interpolate(bend, size=size, mode="bicubic", align_corners=True)[0].numpy() * rng.uniform(0.2, 1.8)
-        at_row, at_column = at_row + warp[0], at_column + warp[1]
-    return at_row, at_column
+    return looked_at(rng, size, middle, Pose(scale, float(np.deg2rad(rng.normal(0, 6))), _GRAIN, _BEND))
 
 
 class AxialSlices(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-import torch.nn.functional as nnf
 from scipy.ndimage import maximum_filter1d
 from torch.utils.data import IterableDataset, get_worker_info
 
 from spinemri.segment.preprocess import normalise, stack
 from spinemri.synthesis.tissue import BODY, CORD, COUNT, SAC, SACRUM, Tissue, class_of_tissue
+from spinemri.training.bending import Pose, looked_at, offsets
 from spinemri.training.contrasts import random_table, texture_amplitudes
 from spinemri.training.scanner import random_scanner
 from spinemri.training.volumes import VolumeShelf
@@ -42,6 +42,7 @@ _SACRAL = 0.2  # of the rest, when the subject's sacrum is in the field
 _CORD_LESION = 0.12  # of the samples that show the cord
 _BONE_LEVELS = 100
 _WANDER = 40.0, 35.0  # mm
+_GRAIN, _BEND = (12, 30), (0.2, 1.5)
 _SHELF, _FRESH = 12, 0.25  # volumes in memory; share of the samples before which one is exchanged
 
 
@@ -76,15 +77,9 @@ def cut_patch(
     centre = _random_centre(tissue, level, rng, wander)
     scale = np.exp(rng.uniform(-0.2, 0.22)) * np.exp(rng.uniform(-0.08, 0.08, 2))
     angle = np.deg2rad(rng.normal(0, 9))
-    rows = (np.arange(size[0]) - size[0] / 2 + 0.5)[:, None] * scale[0]
-    columns = (np.arange(size[1]) - size[1] / 2 + 0.5)[None] * scale[1]
-    at_a = centre[2] + rows * np.cos(angle) - columns * np.sin(angle)
-    at_z = centre[1] + rows * np.sin(angle) + columns * np.cos(angle)
-    if rng.random() < 0.6:
-        grid = [max(3, int(n / rng.uniform(12, 30))) for n in size]
-        bend = torch.from_numpy(rng.standard_normal((1, 2, *grid)).astype(np.float32))
-        warp = nnf.interpolate(bend, size=size, mode="bicubic", align_corners=True)[0].numpy() * rng.uniform(0.2, 1.5)
-        at_a, at_z = at_a + warp[0], at_z + warp[1]
+    pose = Pose(scale, float(angle), _GRAIN, _BEND)
+    at_a, at_z = looked_at(rng, size, (centre[2], centre[1]), pose)
+    rows, columns = offsets(size, scale)
     inside = (at_a >= 0) & (at_a < na - 1) & (at_z >= 0) & (at_z < nz - 1)
     index_a = np.clip(np.rint(at_a), 0, na - 1).astype(np.intp)
     index_z = np.clip(np.rint(at_z), 0, nz - 1).astype(np.intp)

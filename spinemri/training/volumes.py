@@ -87,9 +87,19 @@ def write_volumes(
     InputError
         If the shapes cannot be read.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    missing = [seed for seed in seeds if not (folder / f"{seed:06d}.npz").exists()]
-    bank = load_shapes(shapes, sources) if shapes and missing else None
+    missing, bank = to_paint(folder, seeds, shapes, sources)
     for seed in missing:
         write_volume(folder, seed, bank, plain=plain)
     return len(missing)
+
+
+def to_paint(
+    folder: Path, seeds: Iterable[int], shapes: Path | None, sources: Sequence[str] = PERMISSIVE, *, end: str = ""
+) -> tuple[list[int], Mapping[int, tuple[Template, ...]] | None]:
+    """Subjects that are not in a folder yet, which is made, and the shapes to paint them with.
+
+    ``end`` stands after the seed in the name of the file that is written last. Raises InputError as ``write_volumes``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = [seed for seed in seeds if not (folder / f"{seed:06d}{end}.npz").exists()]
+    return missing, load_shapes(shapes, sources) if shapes and missing else None

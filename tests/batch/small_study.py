@@ -11,29 +11,28 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pydicom
 
 from spinemri.batch.line import Job
 from spinemri.dicom.write import StudyHeader, write_series
 from spinemri.errors import ModelError
-from spinemri.image import Image
 from spinemri.pipeline import Networks, Options
 from spinemri.segment.model import load_model
-from spinemri.series import Contrast, Plane, Series
-from tests.columns import TrueColumn
+from tests.columns import TrueColumn, t2w_image
 from tests.synthetic_study import TruePredictor
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
+
+    from spinemri.image import Image
     from spinemri.segment.predictor import ClassMap
 
 KEY = b"0123456789abcdef"
 OPTIONS = Options(token_key=KEY)
 COLUMN = TrueColumn(("L4", "L5", "S1"))
 GRID = COLUMN.grid(spacing=(7.0, 2.2, 2.1), half_width_mm=20.0)
-BRIGHTNESS = np.array([90, 420, 300, 500, 1500, 700, 420])  # of the classes in a T2w image
 
 
 @cache
@@ -78,22 +77,7 @@ def telling_networks() -> Networks:
 
 def study_image(number: int) -> Image:
     """T2w image of the column with noise of its own."""
-    noise = np.random.default_rng(number).normal(0, 12, GRID.shape)
-    voxels = np.clip(BRIGHTNESS[true_classes()] + noise, 1, 3000).astype(np.uint16)
-    series = Series(
-        series_uid=f"2.25.9000.{number}.4",
-        study_uid=f"2.25.9000.{number}",
-        frame_of_reference_uid=GRID.frame_of_reference_uid,
-        number=4,
-        contrast=Contrast.T2W,
-        plane=Plane.SAGITTAL,
-        shape=GRID.shape,
-        spacing=GRID.spacing,
-        repetition_time_ms=3600,
-        echo_time_ms=105,
-        field_strength_t=1.5,
-    )
-    return Image(voxels=voxels, geometry=GRID, series=series)
+    return t2w_image(true_classes(), GRID, f"2.25.9000.{number}", number)
 
 
 def write_study(folder: Path, number: int, patient: str = "") -> tuple[Path, ...]:

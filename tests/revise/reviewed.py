@@ -10,7 +10,6 @@ import numpy as np
 
 from spinemri.anatomy import Level, Structure, StructureKind
 from spinemri.dicom.write import StudyHeader, write_series
-from spinemri.image import Image
 from spinemri.lesion import Lesion, MarrowChange, MarrowScreen
 from spinemri.pipeline import Networks, Options, finish, infer, read_study
 from spinemri.report.page_review import review_identity
@@ -18,8 +17,7 @@ from spinemri.review import Review
 from spinemri.segment.lesions import MarrowView
 from spinemri.segment.model import load_model
 from spinemri.segmentation import Segmentation
-from spinemri.series import Contrast, Plane, Series
-from tests.columns import LUMBAR, TrueColumn, height_of
+from tests.columns import LUMBAR, TrueColumn, height_of, t2w_image
 from tests.synthetic_study import TruePredictor
 
 if TYPE_CHECKING:
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
 KEY = b"0123456789abcdef"
 COLUMN = TrueColumn(LUMBAR, heights={"L2": 0.6 * height_of("L2")})
 GRID = COLUMN.grid(spacing=(7.0, 2.1, 2.0), half_width_mm=24.0)
-BRIGHTNESS = np.array([90, 420, 300, 500, 1500, 700, 420])  # of the classes in a T2w image
 NOW = "2026-11-23T08:00:00.000Z"
 LESIONS = {"lesion-1": ("L3", 0.93), "lesion-2": ("T12", 0.55)}
 RADIUS_MM = 8.0
@@ -51,22 +48,8 @@ def networks() -> Networks:
 
 def write_study(folder: Path, seed: int = 1) -> None:
     """One T2w series; every seed is another patient."""
-    noise = np.random.default_rng(seed).normal(0, 12, GRID.shape)
-    voxels = np.clip(BRIGHTNESS[classes()] + noise, 1, 3000).astype(np.uint16)
-    series = Series(
-        series_uid=f"2.25.8000.{seed}.4",
-        study_uid=f"2.25.8000.{seed}",
-        frame_of_reference_uid=GRID.frame_of_reference_uid,
-        number=4,
-        contrast=Contrast.T2W,
-        plane=Plane.SAGITTAL,
-        shape=GRID.shape,
-        spacing=GRID.spacing,
-        repetition_time_ms=3600,
-        echo_time_ms=105,
-        field_strength_t=1.5,
-    )
-    write_series(Image(voxels=voxels, geometry=GRID, series=series), folder, StudyHeader(f"P{seed}"))
+    image = t2w_image(classes(), GRID, f"2.25.8000.{seed}", seed)
+    write_series(image, folder, StudyHeader(f"P{seed}"))
 
 
 def planted(reading: Reading) -> Reading:

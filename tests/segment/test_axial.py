@@ -11,7 +11,7 @@ from spinemri.anatomy import Level, Structure, StructureKind
 from spinemri.errors import ModelError
 from spinemri.geometry import Geometry
 from spinemri.image import Image
-from spinemri.segment.axial import segment_axial, segment_axial_study
+from spinemri.segment.axial import segment_axial
 from spinemri.segment.model import load_model
 from spinemri.segment.predictor import ClassMap, Predictor
 from spinemri.segmentation import Segmentation, label_value
@@ -61,7 +61,7 @@ def classes():
 
 
 def test_bones_and_discs_are_named_after_the_nearest_of_their_kind():
-    found, told = segment_axial(image(), Seen(classes()), [sagittal()])
+    (found,), told = segment_axial([image()], Seen(classes()), [sagittal()])
     assert told == ()
     assert found.structures[found.voxels[0, 10, 30]] == Structure(K.VERTEBRAL_BODY, Level("L5"))
     assert found.structures[found.voxels[3, 10, 30]] == Structure(K.VERTEBRAL_BODY, Level("L4"))
@@ -73,7 +73,7 @@ def test_bones_and_discs_are_named_after_the_nearest_of_their_kind():
 
 @pytest.mark.parametrize("others", [[], [sagittal("7.7")]])
 def test_without_a_sagittal_series_beside_it_nothing_is_named(others):
-    found, told = segment_axial(image(), Seen(classes()), others)
+    (found,), told = segment_axial([image()], Seen(classes()), others)
     assert {s.kind for s in found.structures.values()} == {K.THECAL_SAC}
     assert "levels not known" in told[0]
 
@@ -85,7 +85,7 @@ def test_a_slice_keeps_one_canal_without_holes_and_no_islands():
     seen[1, 57:59, 3:6] = BODY  # a speck
     seen[2, 31:44, 22:38] = 0
     seen[2, 33:35, 30:33] = SAC  # next to nothing
-    found, _ = segment_axial(image(), Seen(seen), [sagittal()])
+    (found,), _ = segment_axial([image()], Seen(seen), [sagittal()])
     sac = found.mask_of_kind(K.THECAL_SAC)
     assert (sac[1] == (classes()[1] == SAC)).all()
     assert not sac[2].any()
@@ -95,17 +95,17 @@ def test_a_slice_keeps_one_canal_without_holes_and_no_islands():
 def test_a_cord_within_the_sac_stays():
     seen = classes()
     seen[:, 35:40, 27:33] = CORD
-    found, _ = segment_axial(image(), Seen(seen), [sagittal()])
+    (found,), _ = segment_axial([image()], Seen(seen), [sagittal()])
     assert (found.mask_of_kind(K.CORD) == (seen == CORD)).all()
 
 
 def test_an_image_without_any_sac_is_told():
-    _, told = segment_axial_study([image()], Seen(np.zeros(GRID.shape, dtype=np.uint8)), [sagittal()])
+    _, told = segment_axial([image()], Seen(np.zeros(GRID.shape, dtype=np.uint8)), [sagittal()])
     assert told == ("series 9: no thecal sac was found in it; not measured",)
 
 
 def test_without_a_model_nothing_is_read():
-    assert segment_axial_study([image()], None, [sagittal()]) == ((), ())
+    assert segment_axial([image()], None, [sagittal()]) == ((), ())
 
 
 def test_the_shipped_model_reads_axial_slices_and_refuses_sagittal_ones():
