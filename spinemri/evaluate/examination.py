@@ -198,7 +198,7 @@ def _axial(person: Person, region: str, broken: int, facts: _Facts, number: int)
         rng = np.random.default_rng([seed, 42, number, stack])
         grid = paint_grid(person, sampling)
         signal = tissue_signal((grid.tissue, grid.level), marrow, Contrast.T2W, seed, rng)
-        whole = tuple(slice(0, n) for n in signal.shape)
+        whole = slice(None), slice(None), slice(None)
         here = [replace(d, window=whole, share=_seen_from(d, station, sampling)) for d in deposits]
         signal = _laid(signal, here, Contrast.T2W, rng)
         voxels = acquire_grid_signal(signal.astype(np.float32), sampling, rng, snr=rng.uniform(20, 35))
