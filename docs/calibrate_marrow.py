@@ -19,7 +19,7 @@ from scipy import optimize
 
 from spinemri.evaluate.marrow import area_under_curve, calibration_error, operating_point, sensitivity
 from spinemri.evaluate.marrow_sets import SEQUENCES, Run, runs, score_run
-from spinemri.pipeline import default_predictor, lesion_predictor
+from spinemri.networks import default_predictor, lesion_predictor
 from spinemri.segment.bundle import METADATA
 from spinemri.segment.lesion_input import CHANNEL_OF, CHANNELS
 from spinemri.segment.lesion_model import Calibration, load_lesion_model

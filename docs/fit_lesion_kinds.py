@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from spinemri.evaluate.marrow import macro_f1
-from spinemri.pipeline import default_predictor, lesion_predictor
+from spinemri.networks import default_predictor, lesion_predictor
 from spinemri.training.lesion_kinds import fit_kinds, kind_examples, write_kinds
 from spinemri.training.marrow_run import MarrowData, backgrounds
 from spinemri.training.marrow_samples import MarrowSamples

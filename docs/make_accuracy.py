@@ -22,7 +22,7 @@ from spinemri.evaluate.phantoms import PhantomScore, passes, score_phantom, summ
 from spinemri.evaluate.pictures import draw_cases, worst_cases
 from spinemri.evaluate.real import score_images
 from spinemri.evaluate.regions import CONTRASTS, FIRST_SEED, REGIONS, score_region
-from spinemri.pipeline import default_predictor
+from spinemri.networks import default_predictor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

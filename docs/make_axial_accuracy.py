@@ -18,8 +18,8 @@ from spinemri.evaluate.axial_tables import TITLE, axial_section
 from spinemri.evaluate.cases import load_image, load_truth, validation_cases
 from spinemri.evaluate.measured_axial import axial_person, dice, score_axial, segmented
 from spinemri.evaluate.page import with_section
+from spinemri.networks import axial_predictor
 from spinemri.orientation import stack_axes
-from spinemri.pipeline import axial_predictor
 from spinemri.series import Plane
 
 if TYPE_CHECKING:

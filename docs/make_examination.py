@@ -12,7 +12,8 @@ from pathlib import Path
 from spinemri.dicom.write import StudyHeader, write_series
 from spinemri.evaluate.examination import examination
 from spinemri.evaluate.examination_claims import Said, claims
-from spinemri.pipeline import Options, analyze, load_networks
+from spinemri.networks import load_networks
+from spinemri.pipeline import Options, analyze
 from spinemri.report.write import write
 
 HERE = Path(__file__).parent

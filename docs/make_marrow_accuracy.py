@@ -13,7 +13,7 @@ from spinemri.evaluate.diffuse import FAT, score_diffuse
 from spinemri.evaluate.marrow_sets import Run, runs, score_run
 from spinemri.evaluate.marrow_tables import TITLE, marrow_section
 from spinemri.evaluate.page import with_section
-from spinemri.pipeline import default_predictor, lesion_predictor
+from spinemri.networks import default_predictor, lesion_predictor
 from spinemri.segment.lesion_model import load_lesion_model
 
 if TYPE_CHECKING:

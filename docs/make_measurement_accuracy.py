@@ -23,7 +23,7 @@ from spinemri.evaluate.measured_images import ImageScore, score_image
 from spinemri.evaluate.measurements import score_measurements
 from spinemri.evaluate.page import with_section
 from spinemri.evaluate.real_heights import score_heights
-from spinemri.pipeline import default_predictor
+from spinemri.networks import default_predictor
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,7 +18,7 @@ from spinemri.evaluate.extent import column_extent
 from spinemri.evaluate.overlap import dice
 from spinemri.evaluate.regions import KINDS, REGIONS, region_images
 from spinemri.evaluate.tables import markdown
-from spinemri.pipeline import default_predictor
+from spinemri.networks import default_predictor
 from spinemri.segment.anatomy import name_anatomy
 from spinemri.series import Contrast
 from spinemri.training.export import checkpoint_state

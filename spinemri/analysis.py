@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,7 +17,7 @@ from spinemri.review import AppliedReview
 from spinemri.series import Series, Skipped
 from spinemri.spine import Spine, VertebraAlignment
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 
 
 class SeriesRecord(BaseModel):
@@ -30,13 +30,15 @@ class SeriesRecord(BaseModel):
     reason: str = Field(default="", description="why it was not used, or which part of the spine is measured in it")
 
 
-class ModelUsed(NamedTuple):
-    """A network that was used, and what for: 'anatomy', 'lesions' or 'axial'."""
+class ModelUsed(BaseModel):
+    """A network that was used, and what for."""
 
-    role: str
+    model_config = ConfigDict(frozen=True)
+
+    role: str = Field(description="anatomy, levels, lesions or axial")
     name: str
     version: str
-    sha256: str
+    sha256: str = Field(description="checksum of the weights")
 
 
 class Provenance(BaseModel):
@@ -46,15 +48,7 @@ class Provenance(BaseModel):
 
     software: str
     version: str
-    model: str
-    model_version: str
-    model_sha256: str
-    lesion_model: str = ""
-    lesion_model_version: str = ""
-    lesion_model_sha256: str = ""
-    axial_model: str = ""
-    axial_model_version: str = ""
-    axial_model_sha256: str = ""
+    models: tuple[ModelUsed, ...] = ()
     norms_sha256: str = Field(default="", description="checksum of the table of norms and thresholds")
     input_sha256: str = Field(
         default="",
@@ -66,15 +60,9 @@ class Provenance(BaseModel):
     created: str = Field(description="ISO 8601, UTC")
     seconds: dict[str, float] = Field(default_factory=dict, description="time per stage")
 
-    @property
-    def models(self) -> tuple[ModelUsed, ...]:
-        """The networks that were used: of sagittal anatomy, of lesions, of axial slices."""
-        every = (
-            ModelUsed("anatomy", self.model, self.model_version, self.model_sha256),
-            ModelUsed("lesions", self.lesion_model, self.lesion_model_version, self.lesion_model_sha256),
-            ModelUsed("axial", self.axial_model, self.axial_model_version, self.axial_model_sha256),
-        )
-        return tuple(model for model in every if model.name)
+    def model(self, role: str) -> ModelUsed | None:
+        """The network that was used for something; None when none was."""
+        return next((model for model in self.models if model.role == role), None)
 
     @property
     def made_with(self) -> str:

@@ -26,6 +26,7 @@ from spinemri.measure.marrow import MarrowCase, measure_marrow
 from spinemri.measure.quality import measure_quality
 from spinemri.measure.study import measure
 from spinemri.merge import merge, parts
+from spinemri.networks import Networks, default_predictor, load_networks
 from spinemri.provenance import provenance_of
 from spinemri.register import align_series
 from spinemri.revise.identity import check_review, remarks
@@ -33,10 +34,8 @@ from spinemri.revise.reading import revise
 from spinemri.revise.verdicts import judged
 from spinemri.segment.anatomy import segment_anatomy
 from spinemri.segment.axial import segment_axial
-from spinemri.segment.bundle import AXIAL_MODEL, file_sha256
-from spinemri.segment.lesion_model import load_lesion_model
+from spinemri.segment.bundle import file_sha256
 from spinemri.segment.levels import Anchor
-from spinemri.segment.model import load_model
 from spinemri.segment.study import segment_study
 
 if TYPE_CHECKING:
@@ -114,17 +113,6 @@ class Options:
         if uid is None or self.keep_identifiers:
             return uid
         return token(uid, self.token_key) if self.token_key else None
-
-
-@dataclass(frozen=True, eq=False)
-class Networks:
-    """The loaded networks of an analysis; without one for anatomy only series with a label file are measured, without
-    one for lesions marrow is reported as not assessed, without one for axial slices these are not read.
-    """
-
-    anatomy: Predictor | None
-    lesions: LesionPredictor | None = None
-    axial: Predictor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -319,40 +307,6 @@ def segment(image: Image, predictor: Predictor | None = None, *, anchor: str | N
     """
     parsed = Anchor.parse(anchor) if anchor else None
     return segment_anatomy(image, predictor or default_predictor(), anchor=parsed)[0]
-
-
-def default_predictor(
-    model: str | Path | None = None, device: str = "auto", threads: int | None = None, *, quality: bool = False
-) -> Predictor:
-    """The loaded model: a bundle's name or folder (the bundled one when None) on a device.
-
-    With ``quality`` every stack is read twice, left and right exchanged.
-
-    Raises
-    ------
-    ModelError
-        If the bundle is missing, incomplete or corrupt, or the device is not available.
-    """
-    from spinemri.segment.predictor import Predictor
-
-    return Predictor(load_model(model), device, threads, quality=quality)
-
-
-def lesion_predictor(model: str | Path | None = None, device: str = "auto") -> LesionPredictor:
-    """The loaded lesion model; as ``default_predictor``, which sets the threads of both."""
-    from spinemri.segment.lesion_predictor import LesionPredictor
-
-    return LesionPredictor(load_lesion_model(model), device)
-
-
-def axial_predictor(device: str = "auto", *, quality: bool = False) -> Predictor:
-    """The loaded model of axial slices; as ``default_predictor``, which sets the threads of both."""
-    return default_predictor(AXIAL_MODEL, device, quality=quality)
-
-
-def load_networks(device: str = "auto", threads: int | None = None) -> Networks:
-    """The bundled models on a device. Raises ModelError as ``default_predictor`` does."""
-    return Networks(default_predictor(None, device, threads), lesion_predictor(None, device), axial_predictor(device))
 
 
 def _silent(stage: str, done: int, total: int) -> None:

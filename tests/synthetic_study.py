@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from spinemri.geometry import Geometry
     from spinemri.image import Image
+    from spinemri.segment.level_reader import LevelReader
 
 CLASSES = 7
 
@@ -37,6 +38,7 @@ class TruePredictor:
     geometry: Geometry
     model: Model
     device: str = "cpu"
+    levels: LevelReader | None = None
 
     def predict(self, image: Image) -> ClassMap:
         grid = np.indices(image.geometry.shape, dtype=np.float32).reshape(3, -1).T

@@ -12,7 +12,8 @@ from spinemri.anatomy import StructureKind
 from spinemri.dicom.study import IN_SECTION, NO_AXIAL_MODEL
 from spinemri.dicom.write import StudyHeader, write_series
 from spinemri.evaluate.truth import true_grid
-from spinemri.pipeline import Networks, Options, analyze
+from spinemri.networks import Networks
+from spinemri.pipeline import Options, analyze
 from spinemri.report.text import to_text
 from spinemri.report.viewer import viewer_document
 from spinemri.report.write import write
@@ -137,4 +138,4 @@ def test_without_a_model_of_axial_slices_they_are_named_and_left_out(folder, net
     assert [record.reason for record in left_out] == [NO_AXIAL_MODEL] * 3
     assert len(case.images) == len(case.segmentations) == 1
     assert not any(m.name.startswith("axial_") for m in case.analysis.measurements)
-    assert not case.analysis.provenance.axial_model
+    assert case.analysis.provenance.model("axial") is None

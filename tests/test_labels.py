@@ -18,7 +18,8 @@ from spinemri.convert import write_nifti
 from spinemri.dicom.write import StudyHeader, write_series
 from spinemri.errors import InputError
 from spinemri.labels.export import to_labels
-from spinemri.pipeline import Networks, Options, analyze
+from spinemri.networks import Networks
+from spinemri.pipeline import Options, analyze
 from spinemri.report.write import write
 from spinemri.resample import resample_voxels
 from spinemri.segment.label import label_anatomy
@@ -180,7 +181,7 @@ def test_the_report_says_where_the_masks_come_from_and_never_the_files_name(fold
     assert made.parameters["labels_from"] == "totalspineseg-step2"
     assert made.parameters["numbering_verified"] == "no"
     assert made.parameters["labels"].startswith("sha256 ")
-    assert (made.model, made.model_sha256) == ("", "")
+    assert made.models == ()
     assert {v.assignment.basis for v in case.analysis.spine.vertebrae} == {LevelBasis.USER}
     said = [line for line in case.analysis.warnings if line.startswith("series 4: masks and level names come from")]
     assert said
@@ -201,7 +202,7 @@ def test_other_series_are_still_segmented_and_take_their_names_from_the_mask(stu
     assert both["2"].made_by == "truth 1"
     names = [{str(b.level) for b in s.of_kind(StructureKind.VERTEBRAL_BODY)} for s in both.values()]
     assert names[0] & names[1] >= {"T12", "L1", "L2", "L3", "L4", "L5"}
-    assert case.analysis.provenance.model == study.predictor.model.name
+    assert case.analysis.provenance.model("anatomy").name == study.predictor.model.name
 
 
 def test_the_users_anchor_confirms_the_numbering(folder, truth, tmp_path):

@@ -25,6 +25,7 @@ ROWS = (
     ("batch", "training", "evaluate", "compare"),
     ("pipeline",),
     ("provenance", "revise"),
+    ("networks",),
     ("dicom", "segment", "measure", "assess", "report", "labels", "synthesis"),
     ("merge", "register", "read", "plot"),
     ("resample",),

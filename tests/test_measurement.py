@@ -102,9 +102,7 @@ def analysis() -> Analysis:
                 urgency=Urgency.CATEGORY_3,
             ),
         ),
-        provenance=Provenance(
-            software="spinemri", version="0", model="m", model_version="1", model_sha256="0" * 64, created="2026-01-31"
-        ),
+        provenance=Provenance(software="spinemri", version="0", created="2026-01-31"),
     )
 
 

@@ -9,7 +9,9 @@ import pytest
 import torch
 from monai.bundle import ConfigParser, verify_net_in_out
 
-from spinemri.segment.lesion_model import is_lesion_bundle, load_lesion_model
+from spinemri.segment.bundle import BundleKind, bundle_kind
+from spinemri.segment.lesion_model import load_lesion_model
+from spinemri.segment.level_model import load_level_model
 from spinemri.segment.model import load_model
 
 MODELS = Path(__file__).resolve().parents[1] / "models"
@@ -38,13 +40,18 @@ TENSOR = {
     "is_patch_data",
     "channel_def",
 }
+LOADERS = {
+    BundleKind.ANATOMY: load_model,
+    BundleKind.LESIONS: load_lesion_model,
+    BundleKind.LEVELS: load_level_model,
+}
 OURS = {"schema", "changelog", "intended_use", "data_source", "data_type", "references", "eval_metrics", "spinemri"}
 
 pytestmark = pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)
 
 
 def loaded(bundle: Path):
-    return load_lesion_model(bundle) if is_lesion_bundle(bundle) else load_model(bundle)
+    return LOADERS[bundle_kind(bundle)](bundle)
 
 
 def metadata(bundle: Path) -> dict:

@@ -22,7 +22,8 @@ from spinemri.dicom.scan import scan
 from spinemri.dicom.write import StudyHeader, write_series
 from spinemri.errors import InputError, LevelError, SeriesError
 from spinemri.evaluate.phantoms import score
-from spinemri.pipeline import Networks, Options, analyze, infer, read_study
+from spinemri.networks import Networks
+from spinemri.pipeline import Options, analyze, infer, read_study
 from spinemri.report.write import write
 from spinemri.series import Contrast
 from spinemri.spine import LevelBasis
@@ -111,7 +112,8 @@ def test_series_of_one_subject_that_did_not_move_are_aligned(case):
 
 def test_the_document_says_what_made_it(study, case):
     made = case.analysis.provenance
-    assert (made.model, made.model_sha256) == (study.predictor.model.name, study.predictor.model.sha256)
+    model = study.predictor.model
+    assert [(m.role, m.name, m.sha256) for m in made.models] == [("anatomy", model.name, model.sha256)]
     assert set(made.seconds) == {"read", "segment", "align", "lesions", "measure"}
     assert made.libraries["pydicom"] == pydicom.__version__
     assert (case.analysis.patient_age_years, case.analysis.patient_sex) == (62, "F")
@@ -265,7 +267,7 @@ def test_no_identifier_reaches_a_file_or_the_terminal(study, folder, tmp_path, m
     markers = MARKERS | plant(source) | {str(tmp_path), tmp_path.parent.name}
     (source / "MUSTERMANN_befund.pdf").write_bytes(b"%PDF MUSTERMANN")
     (source / "1.2.826.0.4711.99").write_bytes(b"\x00" * 128 + b"DICM MUSTERMANN")
-    monkeypatch.setattr("spinemri.pipeline.default_predictor", lambda *_, **__: study.predictor)
+    monkeypatch.setattr("spinemri.networks.default_predictor", lambda *_, **__: study.predictor)
     out, key = tmp_path / "out", tmp_path / "key"
     outcome = run("analyze", source, "-o", out, "--token-key", key)
     assert outcome.code == 0, outcome.err

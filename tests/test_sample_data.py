@@ -18,7 +18,8 @@ import torch
 from spinemri.analysis import Analysis
 from spinemri.errors import InputError
 from spinemri.evaluate.phantoms import MAX_LOSS_ERROR, PhantomScore, score
-from spinemri.pipeline import Networks, analyze, default_predictor
+from spinemri.networks import Networks, default_predictor
+from spinemri.pipeline import analyze
 from spinemri.segment.bundle import METADATA, WEIGHTS, bundle_path, file_sha256
 from spinemri.segment.model import load_model
 from spinemri.segment.weights import build_network

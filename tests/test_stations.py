@@ -11,7 +11,8 @@ import pytest
 from spinemri.dicom.write import StudyHeader, write_series
 from spinemri.errors import InputError
 from spinemri.measurement import Status
-from spinemri.pipeline import Networks, Options, analyze, read_study
+from spinemri.networks import Networks
+from spinemri.pipeline import Options, analyze, read_study
 from spinemri.report.html_page import to_html
 from spinemri.report.text import to_text
 from tests.whole_spine import WholeSpine, whole_spine

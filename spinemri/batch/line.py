@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from spinemri.batch.sources import Source
     from spinemri.dicom.study import LoadedStudy
     from spinemri.image import Image
-    from spinemri.pipeline import Networks, Options, Reading
+    from spinemri.networks import Networks
+    from spinemri.pipeline import Options, Reading
 
     Seen = tuple[LoadedStudy, Reading]
     Written = tuple[Analysis, dict[str, float]]
@@ -183,8 +184,7 @@ def _landed(flights: deque[Flight | Outcome]) -> None:
 
 def _settings(job: Job, networks: Networks) -> dict[str, object]:
     """Everything besides the files that a result depends on."""
-    loaded = networks.anatomy, networks.lesions, networks.axial
-    models = [(network.model.name, network.model.sha256) for network in loaded if network is not None]
+    models = [(model.name, model.sha256) for model in networks.models.values()]
     options, formats = repr(job.options), sorted(job.formats)
     return {"version": __version__, "norms": NORMS_SHA256, "models": models, "options": options, "formats": formats}
 

@@ -16,7 +16,8 @@ from spinemri.batch.crew import crew
 from spinemri.batch.line import Job, Outcome, line
 from spinemri.batch.sources import as_source, find_sources
 from spinemri.batch.tables import write_tables
-from spinemri.pipeline import Networks, Options, axial_predictor, default_predictor, load_networks
+from spinemri.networks import Networks, axial_predictor, default_predictor, load_networks
+from spinemri.pipeline import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -26,13 +26,14 @@ from spinemri.batch.causes import cause_of
 from spinemri.batch.lock import locked
 from spinemri.dicom.web import count_images, find_studies
 from spinemri.errors import InputError, OutputError, ServerError
-from spinemri.pipeline import Networks, Options, finish, infer, read_study
+from spinemri.pipeline import Options, finish, infer, read_study
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from spinemri.dicom.server import Server
+    from spinemri.networks import Networks
 
 ATTEMPTS = 5
 """How often a study is tried that a server refuses, or over which the program is ended."""

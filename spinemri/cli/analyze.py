@@ -91,16 +91,8 @@ def command(
     said = read_clinical(clinical) if clinical else None
     verdicts = read_review(review) if review else None
     key = None if keep_identifiers else read_key(token_key, out)
-    from spinemri.pipeline import (
-        Networks,
-        Options,
-        axial_predictor,
-        default_predictor,
-        finish,
-        infer,
-        lesion_predictor,
-        read_study,
-    )
+    from spinemri.networks import Networks, axial_predictor, default_predictor, lesion_predictor
+    from spinemri.pipeline import Options, finish, infer, read_study
 
     masks = tuple(labels or ())
     if labels_only and not masks:

@@ -11,6 +11,7 @@ from spinemri.cli.console import out as stdout
 
 if TYPE_CHECKING:
     from spinemri.segment.lesion_model import LesionModel
+    from spinemri.segment.level_model import LevelModel
     from spinemri.segment.model import Model
 
 
@@ -45,27 +46,37 @@ def command(
     change: Annotated[str, typer.Option(help="Line for the bundle's changelog.")] = "trained further",
 ) -> None:
     """Train the network of BUNDLE on painted subjects and real images; goes on where it was interrupted."""
-    from spinemri.segment.lesion_model import is_lesion_bundle
+    from spinemri.segment.bundle import BundleKind, bundle_kind
     from spinemri.training.clock import TrainingConfig
     from spinemri.training.export import checkpoint_state, export_weights
 
     config = TrainingConfig(out, minutes, rate, stacks=stacks, real_stacks=real_stacks, seed=seed)
-    model: Model | LesionModel
-    if is_lesion_bundle(bundle):
-        from spinemri.pipeline import default_predictor
+    kind = bundle_kind(bundle)
+    where = (painted, paint, shapes, real, tuple(unlabelled or ()), workers, threads)
+    model: Model | LesionModel | LevelModel
+    if kind is BundleKind.LESIONS:
+        from spinemri.networks import default_predictor
         from spinemri.segment.lesion_model import load_lesion_model
         from spinemri.training.marrow_run import MarrowData, train_lesion_bundle
 
         model = load_lesion_model(bundle)
-        backgrounds = MarrowData(painted, paint, shapes, real, tuple(unlabelled or ()), workers, threads, replays)
-        checkpoint = train_lesion_bundle(model, default_predictor(threads=threads), backgrounds, config, start)
+        anatomy = default_predictor(threads=threads)
+        checkpoint = train_lesion_bundle(model, anatomy, MarrowData(*where, replays), config, start)
+    elif kind is BundleKind.LEVELS:
+        from spinemri.networks import default_predictor
+        from spinemri.segment.level_model import load_level_model
+        from spinemri.training.level_run import train_level_bundle
+        from spinemri.training.run import TrainingData
+
+        model = load_level_model(bundle)
+        anatomy = default_predictor(threads=threads)
+        checkpoint = train_level_bundle(model, anatomy, TrainingData(*where), config, start)
     else:
         from spinemri.segment.model import load_model
         from spinemri.training.run import TrainingData, train_bundle
 
         model = load_model(bundle)
-        data = TrainingData(painted, paint, shapes, real, tuple(unlabelled or ()), workers, threads)
-        checkpoint = train_bundle(model, data, config, start)
+        checkpoint = train_bundle(model, TrainingData(*where), config, start)
     stdout.print(f"averaged weights in {checkpoint}", markup=False)
     if version:
         export_weights(checkpoint_state(checkpoint), model.path, version, change)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.dicom.write import StudyHeader, write_series
-from spinemri.pipeline import Networks, analyze
+from spinemri.networks import Networks
+from spinemri.pipeline import analyze
 from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis.phantom import make_phantom
 from spinemri.synthesis.truth import alignment

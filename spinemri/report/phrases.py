@@ -232,7 +232,7 @@ SOME_MISSING = "Not measured: {items}."
 
 PROVENANCE_LINE = "{software} {version}, {models}, {device}, {created}."
 MODEL_USED = "{role} {model} {version} (SHA-256 {sha})"
-MODEL_ROLES = {"anatomy": "model", "lesions": "lesion model", "axial": "model of axial slices"}
+MODEL_ROLES = {"anatomy": "model", "levels": "level model", "lesions": "lesion model", "axial": "model of axial slices"}
 NO_MODEL = "no model"
 DISCLAIMER_TEXT = (
     "Made by software without review by a physician. For research; not a medical device, not for diagnosis or "

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from spinemri.segment.borders import follow_borders
 from spinemri.segment.label import label_anatomy
+from spinemri.segment.level_evidence import Hints
 
 if TYPE_CHECKING:
     from spinemri.image import Image
@@ -51,4 +53,5 @@ def name_anatomy(
         If the anchor does not fit the bodies found.
     """
     classes = follow_borders(found.classes, image)
-    return label_anatomy(classes, image.geometry, image.series.series_uid, found.made_by, anchor=anchor)
+    hints = Hints(anchor, partial(found.levels.rows, image) if found.levels is not None else None)
+    return label_anatomy(classes, image.geometry, image.series.series_uid, found.made_by, hints)

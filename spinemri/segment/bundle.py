@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import json
+from enum import StrEnum
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from spinemri.anatomy import StructureKind
 from spinemri.errors import ModelError
+from spinemri.lesion import MarrowChange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 Parsed = TypeVar("Parsed")
 
-DEFAULT_MODEL, AXIAL_MODEL = "spine_anatomy", "axial_anatomy"
+DEFAULT_MODEL, AXIAL_MODEL, LEVEL_MODEL = "spine_anatomy", "axial_anatomy", "vertebra_level"
 METADATA = "configs/metadata.json"
 INFERENCE = "configs/inference.json"
 WEIGHTS = "models/model.pt"
+
+
+class BundleKind(StrEnum):
+    """What a bundle's network tells."""
+
+    ANATOMY = "anatomy"
+    LESIONS = "lesions"
+    LEVELS = "levels"
 
 
 class Bundle(Protocol):
@@ -50,6 +61,19 @@ def bundle_path(name: str = DEFAULT_MODEL) -> Path:
         if (folder / name / METADATA).is_file():
             return folder / name
     raise ModelError(f"model {name!r}: no such bundle is installed with spinemri")
+
+
+def bundle_kind(path_or_name: str | Path) -> BundleKind:
+    """What a bundle's network tells, by the last of its output channels. Raises as ``load_bundle``."""
+    path = find_bundle(path_or_name)
+    try:
+        channels = section(read_json(path, METADATA), "network_data_format", "outputs", "pred", "channel_def")
+        last = str(channels[str(len(channels) - 1)])
+    except (LookupError, TypeError) as problem:
+        raise ModelError(f"model {path.name}: {METADATA}: missing or wrong entry ({problem})") from problem
+    if last in set(MarrowChange):
+        return BundleKind.LESIONS
+    return BundleKind.ANATOMY if last in set(StructureKind) else BundleKind.LEVELS
 
 
 def load_bundle(

@@ -82,13 +82,16 @@ class Instances:
     disc_above: bool
 
 
-def find_instances(classes: NDArray[np.integer], geometry: Geometry) -> Instances | None:
+def find_instances(
+    classes: NDArray[np.integer], geometry: Geometry, last_lumbar: Floats | None = None
+) -> Instances | None:
     """Vertebral bodies and discs of a semantic label volume, counted from head to foot.
 
     Parameters
     ----------
     classes : (k, j, i) semantic classes (values in ``column.py``)
     geometry : grid of ``classes``; any orientation
+    last_lumbar : (3,) LPS mm, a point in the last vertebra above the sacrum, where it is known; else it is looked for
 
     Returns
     -------
@@ -101,7 +104,10 @@ def find_instances(classes: NDArray[np.integer], geometry: Geometry) -> Instance
     slots = _find_slots(cleaned, geometry, column)
     if slots is None:
         return None
-    sacral = sacral_slot(slots, **_around_lower_end(cleaned, geometry, column, slots))
+    if last_lumbar is None:
+        sacral = sacral_slot(slots, **_around_lower_end(cleaned, geometry, column, slots))
+    else:
+        sacral = slots.below(float(column.coordinates(last_lumbar[None])[0, 0]))
     if sacral is not None:
         slots = slots.until(sacral[0])
     where, place = _column_voxels(cleaned, geometry, column)

@@ -16,6 +16,7 @@ from spinemri.segment.appearance import measure_appearance
 from spinemri.segment.column import BODY, CORD, DISC, POSTERIOR, SAC, SACRUM
 from spinemri.segment.instances import Instances, find_instances
 from spinemri.segment.landmarks import find_landmarks
+from spinemri.segment.level_evidence import NO_HINTS, settle_s1
 from spinemri.segment.levels import name_levels
 from spinemri.segmentation import Segmentation, label_value
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spinemri.geometry import Geometry
-    from spinemri.segment.levels import Anchor
+    from spinemri.segment.level_evidence import Hints
     from spinemri.spine import LevelAssignment
 
 _DROP_PER_MM = {"C": 0.2, "T": 0.45, "L": 0.2, "S": 0.2, "V": 0.3}
@@ -35,8 +36,7 @@ def label_anatomy(
     geometry: Geometry,
     series_uid: str,
     made_by: str,
-    *,
-    anchor: Anchor | None = None,
+    hints: Hints = NO_HINTS,
 ) -> tuple[Segmentation, tuple[LevelAssignment, ...], tuple[str, ...]]:
     """Named structures of a semantic label volume.
 
@@ -46,7 +46,7 @@ def label_anatomy(
         3 disc, 4 thecal sac, 5 cord, 6 rest of the sacrum
     geometry : grid of ``classes``, any orientation
     series_uid, made_by : go into the segmentation
-    anchor : what the user says about one body
+    hints : what is known of levels besides
 
     Returns
     -------
@@ -63,9 +63,15 @@ def label_anatomy(
     if instances is None:
         empty = np.zeros(geometry.shape, dtype=np.uint8)
         return Segmentation(empty, geometry, {}, series_uid, made_by), (), ("no vertebral column was found",)
+    looks = hints.looks
+    if looks is not None:
+        instances = settle_s1(instances, classes, geometry, looks)
     slots = [body.slot for body in instances.bodies]
-    looks = measure_appearance(instances, geometry)
-    assignments, warnings = name_levels(slots, find_landmarks(instances, geometry), anchor, looks)
+    landmarks, appearance = find_landmarks(instances, geometry), measure_appearance(instances, geometry)
+    rows = None
+    if looks is not None and landmarks.seen:
+        rows = looks(np.array([body.centre for body in instances.bodies]))
+    assignments, warnings = name_levels(slots, landmarks, hints.anchor, appearance, rows)
     names = {slot: named.level for slot, named in zip(slots, assignments, strict=False)}
     voxels, structures = _paint(instances, names, geometry)
     cut = frozenset(

@@ -36,6 +36,7 @@ _SHORTEST = 0.85  # of the next bodies: C2 with its dens is taller than C3; a sh
 # too high in 5 of 51, never too low.
 _S1_IS_ABOVE, _S1_IS_BELOW, _NO_SACRUM = 0.25, 0.65, 0.02
 _S1_RIGHT_FROM, _S1_RIGHT_RISE = 0.57, 0.43  # how often S1 was right, over the confidence of ``sacrum.py``
+_LEAST_WRONG = 1e-3
 _C2_IS_C3, _NO_C2 = 0.5, 0.02
 _UNSEEN_SACRUM, _UNSEEN_SACRUM_CUT, _UNSEEN_C2 = 0.06, 0.3, 0.3
 
@@ -52,6 +53,11 @@ class Landmarks:
     c2: tuple[int, float] | None = None
     regular: bool = True
     foot_cut: bool = False
+
+    @property
+    def seen(self) -> bool:
+        """Whether there is any."""
+        return self.s1 is not None or self.c2 is not None
 
 
 def find_landmarks(instances: Instances, geometry: Geometry) -> Landmarks:
@@ -114,13 +120,20 @@ def _at(slots: Sequence[int], slot: int, row: Floats) -> Floats:
     return rows
 
 
+def shares_of_s1(confidence: float) -> tuple[float, float, float]:
+    """How often S1 lies one place above, at, and one place below where it was found with a confidence of 0 to 1."""
+    right = _S1_RIGHT_FROM + _S1_RIGHT_RISE * confidence
+    wrong = max(1 - right, _LEAST_WRONG)
+    return wrong * _S1_IS_ABOVE, right, wrong * _S1_IS_BELOW
+
+
 def _sacral(confidence: float) -> Floats:
-    confidence = _S1_RIGHT_FROM + _S1_RIGHT_RISE * confidence
-    row = np.full(len(LADDER), (1 - confidence) * _NO_SACRUM)
-    for name, share in (("S1", confidence), ("S2", (1 - confidence) * _S1_IS_ABOVE)):
+    above, right, below = shares_of_s1(confidence)
+    row = np.full(len(LADDER), (1 - right) * _NO_SACRUM)
+    for name, share in (("S1", right), ("S2", above)):
         row[RUNG[Level(name)]] = share
     for name in ("L4", "L5", "L6"):  # whichever is the last of the lumbar ones
-        row[RUNG[Level(name)]] = (1 - confidence) * _S1_IS_BELOW
+        row[RUNG[Level(name)]] = below
     return np.asarray(np.log(np.maximum(row, 1e-4)))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from spinemri.errors import ModelError
 from spinemri.lesion import MarrowChange
-from spinemri.segment.bundle import METADATA, WEIGHTS, find_bundle, load_bundle, read_json, section
+from spinemri.segment.bundle import WEIGHTS, load_bundle, read_json, section
 from spinemri.segment.lesion_input import ANATOMY, CHANNELS
 from spinemri.segment.lesion_kinds import KindModel, kind_model
 
@@ -94,16 +94,6 @@ def load_lesion_model(path_or_name: str | Path | None = None) -> LesionModel:
         If the folder or a file is missing, the metadata cannot be read, or the weights do not match their checksum.
     """
     return load_bundle(path_or_name or DEFAULT_LESION_MODEL, _from_metadata)
-
-
-def is_lesion_bundle(path_or_name: str | Path) -> bool:
-    """Whether a bundle's first kind of output after the background is a marrow change. Raises as ``find_bundle``."""
-    metadata = read_json(find_bundle(path_or_name), METADATA)
-    try:
-        channels = section(metadata, "network_data_format", "outputs", "pred", "channel_def")
-    except (LookupError, TypeError):
-        return False
-    return channels.get("1") == MarrowChange.TUMOUR.value
 
 
 def _kinds(path: Path, sha256: str) -> KindModel | None:

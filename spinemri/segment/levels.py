@@ -23,6 +23,8 @@ from spinemri.spine import LevelAssignment, LevelBasis
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from spinemri.segment.appearance import Appearance
 
 LEVEL_ORDER = tuple(
@@ -84,6 +86,7 @@ def name_levels(
     landmarks: Landmarks,
     anchor: Anchor | None = None,
     appearance: Appearance | None = None,
+    looks: NDArray[np.float64] | None = None,
 ) -> tuple[tuple[LevelAssignment, ...], tuple[str, ...]]:
     """Names of bodies with what they rest on.
 
@@ -92,7 +95,8 @@ def name_levels(
     slots : place of each body in the count from the head, ascending; a number is skipped where no body was found
     landmarks : what in the image anchors the count
     anchor : what the user says; it overrules the image
-    appearance : what the bodies look like; None when only the landmarks are to count
+    appearance : sizes and posture of the bodies; None when only the landmarks are to count
+    looks : (n, len(LADDER)) evidence of the level reader, if one looked
 
     Returns
     -------
@@ -114,6 +118,8 @@ def name_levels(
     rows = landmark_rows(slots, landmarks)[None]
     if appearance is not None:
         rows = rows + appearance_rows(appearance)
+    if looks is not None:
+        rows = rows + looks
     gaps = np.diff(slots)
     doubt = MISCOUNT + (0.0 if landmarks.regular else _IRREGULAR / max(1, len(gaps)))
     decoding = decode(rows, slots, [min(0.3, doubt + 0.05 * (gap - 1)) for gap in gaps])

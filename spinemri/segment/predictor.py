@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spinemri.image import Image
+    from spinemri.segment.level_reader import LevelReader
     from spinemri.segment.model import Model
     from spinemri.segment.preprocess import WorkingMap
 
@@ -47,11 +48,13 @@ class ClassMap:
     classes : (k, j, i) uint8, channel of the most probable class; 0 is background
     probabilities : (class, k, j, i) float16, sums to 1; all 0 in missing slices
     made_by : model name and version
+    levels : reads levels in the same image; None when no level model was loaded
     """
 
     classes: NDArray[np.uint8]
     probabilities: NDArray[np.float16]
     made_by: str
+    levels: LevelReader | None = None
 
 
 class Predictor:
@@ -63,6 +66,7 @@ class Predictor:
     device : 'cpu', 'cuda', 'cuda:1' …; 'auto' takes a GPU when there is one
     threads : CPU threads for the whole process, None leaves PyTorch's setting
     quality : read every stack a second time, left and right exchanged, and average: twice the time
+    levels : evidence for the levels of vertebrae, handed on with what is found
 
     Raises
     ------
@@ -71,11 +75,17 @@ class Predictor:
     """
 
     def __init__(
-        self, model: Model, device: str = "auto", threads: int | None = None, *, quality: bool = False
+        self,
+        model: Model,
+        device: str = "auto",
+        threads: int | None = None,
+        *,
+        quality: bool = False,
+        levels: LevelReader | None = None,
     ) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
-        self.model, self.quality = model, quality
+        self.model, self.quality, self.levels = model, quality, levels
         self.device = device_named(device)
         self._layout = memory_layout(self.device)
         self.network: torch.nn.Module = load_network(model).to(self.device).to(memory_format=self._layout)  # type: ignore[call-overload]
@@ -103,7 +113,8 @@ class Predictor:
         mapping = working_map(image, self.model)
         work = self.class_probabilities(working_slices(image, mapping), mapping.stride)
         classes, probabilities = _on_image_grid(work, mapping, image)
-        return ClassMap(classes, probabilities, self.model.label + (_TWICE if self.quality else ""))
+        made_by = self.model.label + (_TWICE if self.quality else "")
+        return ClassMap(classes, probabilities, made_by, self.levels)
 
     def class_probabilities(self, slices: torch.Tensor, stride: int) -> torch.Tensor:
         """Probabilities (slices, class, rows, columns), float16 on the CPU, of working slices (slices, rows, columns).

@@ -61,6 +61,14 @@ class WorkingMap:
         slices, rows, columns = (m.shape[0] for m in self.to_work)
         return slices, rows, columns
 
+    def places(self, index: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Continuous places (n, 3) = (slice, row, column) of the working grid at continuous image indices (n, 3)."""
+        found = []
+        for axis, back in zip(self.axes, self.to_image, strict=True):
+            ramp = (back.double() @ torch.arange(back.shape[1], dtype=torch.float64)).numpy()
+            found.append(np.interp(index[:, axis], np.arange(len(ramp)), ramp))
+        return np.stack(found, axis=1)
+
 
 def working_map(image: Image, model: Model) -> WorkingMap:
     """The correspondence between an image and the model's working grid, whatever the order and sense of its axes.

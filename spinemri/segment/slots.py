@@ -120,6 +120,11 @@ class Slots:
             return self
         return Slots.measured(self.seen, [self.edges[0], *self.edges[2:]])
 
+    def below(self, along_mm: float) -> tuple[int, float] | None:
+        """The slot below the one at a place along the column, and that this is sure; None when it is the last."""
+        slot = int(np.searchsorted(self.edges_mm, along_mm))
+        return (slot, 1.0) if 0 < slot < len(self.body) else None
+
     def until(self, last: int) -> Slots:
         """The slots down to ``last``; an S1 far longer than L5 is shortened to what an S1 can be."""
         edges = list(self.edges[: last + 2])

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
+from spinemri.anatomy import StructureKind
 from spinemri.errors import InputError
 from spinemri.read import read_volume
 from spinemri.segment.preprocess import stack, working_map, working_slices
@@ -26,7 +27,7 @@ from spinemri.synthesis.tissue import BODY, DISC
 from spinemri.training.augment import SliceAugment
 from spinemri.training.loss import UNKNOWN
 from spinemri.training.synthetic import NEIGHBOURS, random_size
-from spinemri.training.teacher import seen_classes
+from spinemri.training.teacher import DrawnBodies, seen_classes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -146,10 +147,19 @@ def load_case(case: LabelledCase, root: Path, model: Model, earlier: Predictor |
     extent = torch.from_numpy(labelled_extent(flat))
     marks = torch.full(labelled.shape, UNKNOWN, dtype=torch.int8)
     if earlier is not None:
-        marks = seen_classes(image, mapping, earlier)
+        marks = seen_classes(image, mapping, earlier, drawn_bodies(case, labels))
         marks[(marks == target) & extent] = UNKNOWN  # readers say it is not
     marks[labelled] = LABELLED
     return LabelledVolume(case, working_slices(image, mapping), extent, target, mapping.stride, marks)
+
+
+def drawn_bodies(case: LabelledCase, labels: Image) -> DrawnBodies | None:
+    """Labelled bodies of a case, which every set numbers from head to foot, down to L5. None for other labels."""
+    if case.structure != StructureKind.VERTEBRAL_BODY.value:
+        return None
+    values = np.asarray(labels.voxels)
+    lowest = np.argwhere(values == values.max())
+    return DrawnBodies(values > 0, labels.geometry.to_patient(lowest).mean(axis=0))
 
 
 def load_unlabelled(path: Path, model: Model, earlier: Predictor) -> LabelledVolume:

@@ -16,7 +16,8 @@ import pydicom
 from spinemri.batch.line import Job
 from spinemri.dicom.write import StudyHeader, write_series
 from spinemri.errors import ModelError
-from spinemri.pipeline import Networks, Options
+from spinemri.networks import Networks
+from spinemri.pipeline import Options
 from spinemri.segment.model import load_model
 from tests.columns import TrueColumn, t2w_image
 from tests.synthetic_study import TruePredictor
@@ -56,6 +57,7 @@ class Deadly:
 
     model = property(lambda self: self.truth.model)
     device = "cpu"
+    levels = None
 
     def predict(self, image: Image) -> ClassMap:
         if int(image.voxels.max()) == self.brightness and not (self.mark and self.mark.exists()):

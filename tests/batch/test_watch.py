@@ -22,7 +22,7 @@ from spinemri.batch.watch import ARRIVING, FAILED, LATER, STARTED, STORED_BACK, 
 from spinemri.dicom.server import Server
 from spinemri.dicom.write import StudyHeader, write_series
 from spinemri.errors import InputError
-from spinemri.pipeline import Networks
+from spinemri.networks import Networks
 from tests.batch.small_study import KEY, OPTIONS, edit, study_image, true_networks
 from tests.orthanc import free_port, orthanc
 

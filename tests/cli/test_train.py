@@ -12,6 +12,7 @@ import spinemri
 from spinemri.convert import write_nifti
 from spinemri.segment.bundle import bundle_path
 from spinemri.segment.lesion_model import load_lesion_model
+from spinemri.segment.level_model import load_level_model
 from spinemri.segment.model import load_model
 from spinemri.series import Contrast
 from spinemri.synthesis.tissue import Tissue
@@ -75,6 +76,17 @@ def test_a_lesion_bundle_is_trained_by_the_same_command(painted, tmp_path):
     assert "marrow_lesion" not in done.out
     assert load_lesion_model(bundle).version == "9.9.9"
     assert load_lesion_model(bundle).sha256 != load_lesion_model("marrow_lesion").sha256
+
+
+def test_a_level_bundle_is_trained_by_the_same_command(painted, tmp_path):
+    bundle = Path(shutil.copytree(bundle_path("vertebra_level"), tmp_path / "mine"))
+    done = run(
+        "train", bundle, "-o", tmp_path / "run", "--painted", painted, "--minutes", 0.05, "--from", "new",
+        "--version", "9.9.9", "--change", "a test",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert load_level_model(bundle).version == "9.9.9"
+    assert load_level_model(bundle).sha256 != load_level_model("vertebra_level").sha256
 
 
 @pytest.mark.parametrize(

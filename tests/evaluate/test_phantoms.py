@@ -68,9 +68,7 @@ def analysis(named: dict[str, str] | None = None, shift: float = 3.0, **found: f
         )
         for true, name in names.items()
     )
-    provenance = Provenance(
-        software="spinemri", version="0", model="m", model_version="0", model_sha256="0", created="2025-01-01"
-    )
+    provenance = Provenance(software="spinemri", version="0", created="2025-01-01")
     values = FOUND | {key.replace("__", "."): value for key, value in found.items()}
     return Analysis(
         patient="p",

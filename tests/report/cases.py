@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinemri.analysis import Analysis, Provenance, SeriesRecord
+from spinemri.analysis import Analysis, ModelUsed, Provenance, SeriesRecord
 from spinemri.anatomy import Level, Structure, StructureKind
 from spinemri.case import Case
 from spinemri.finding import Certainty, Finding, Urgency
@@ -259,8 +259,9 @@ def _analysis(t1: Series, stir: Series) -> Analysis:
         findings=_findings(_measurements()),
         warnings=("Series 4: slices are 4.4 mm apart; small lateral structures may be missed.",),
         provenance=Provenance(
-            software="spinemri", version="0.1.0", model="spine_anatomy", model_version="0.1.0",
-            model_sha256="3f" * 32, created="2026-11-22T15:30:00+00:00", seconds={"segment": 11.2, "measure": 0.9},
+            software="spinemri", version="0.1.0",
+            models=(ModelUsed(role="anatomy", name="spine_anatomy", version="0.1.0", sha256="3f" * 32),),
+            created="2026-11-22T15:30:00+00:00", seconds={"segment": 11.2, "measure": 0.9},
             libraries={"torch": "2.13.0", "monai": "1.5.1"}, parameters={"spacing_mm": 1.0},
         ),
     )  # fmt: skip
@@ -350,7 +351,8 @@ def with_lesions(plain: Case) -> Case:
                 known = {spot.label: Structure(StructureKind.LESION, spot.level)}
                 masks.append(Segmentation(voxels, image.geometry, known, spot.series_uid, "marrow_lesion 0.1"))
     found = plain.analysis
-    provenance = {"lesion_model": "marrow_lesion", "lesion_model_version": "0.1.0", "lesion_model_sha256": "7b" * 32}
+    lesions = ModelUsed(role="lesions", name="marrow_lesion", version="0.1.0", sha256="7b" * 32)
+    provenance = {"models": (*found.provenance.models, lesions)}
     changes = {
         "marrow": _screen(),
         "lesions": _lesions(),

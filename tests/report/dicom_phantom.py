@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinemri.analysis import Analysis, Provenance, SeriesRecord
+from spinemri.analysis import Analysis, ModelUsed, Provenance, SeriesRecord
 from spinemri.anatomy import Level, Structure, StructureKind
 from spinemri.case import Case
 from spinemri.dicom.load import load
@@ -182,8 +182,11 @@ def _analysis(image: Image) -> Analysis:
         spine=Spine(vertebrae=(Vertebra(assignment=assignment, centre=centre, series_uid=uid),), sac_series_uid=uid),
         lesions=(lesion,), measurements=measurements,
         provenance=Provenance(
-            software="spinemri", version="0.2.0", model="spine_anatomy", model_version="0.2", model_sha256="5c" * 32,
-            lesion_model="marrow_lesion", lesion_model_version="0.1", lesion_model_sha256="e1" * 32,
+            software="spinemri", version="0.2.0",
+            models=(
+                ModelUsed(role="anatomy", name="spine_anatomy", version="0.2", sha256="5c" * 32),
+                ModelUsed(role="lesions", name="marrow_lesion", version="0.1", sha256="e1" * 32),
+            ),
             created="2026-03-04T05:06:07+00:00",
         ),
     )  # fmt: skip

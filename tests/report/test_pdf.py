@@ -52,7 +52,7 @@ def test_every_sentence_of_the_narrative_stands_in_the_pdf(pages, lesion_case):
     text = squeezed("\n".join(page.extract_text() for page in pages))
     missing = [s.text for s in sentences(lesion_case.analysis) if squeezed(s.text) not in text]
     assert not missing
-    for told in (phrases.DISCLAIMER_TEXT, lesion_case.analysis.provenance.model_sha256):
+    for told in (phrases.DISCLAIMER_TEXT, *(m.sha256 for m in lesion_case.analysis.provenance.models)):
         assert squeezed(told) in text
 
 

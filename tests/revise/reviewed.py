@@ -11,7 +11,8 @@ import numpy as np
 from spinemri.anatomy import Level, Structure, StructureKind
 from spinemri.dicom.write import StudyHeader, write_series
 from spinemri.lesion import Lesion, MarrowChange, MarrowScreen
-from spinemri.pipeline import Networks, Options, finish, infer, read_study
+from spinemri.networks import Networks
+from spinemri.pipeline import Options, finish, infer, read_study
 from spinemri.report.page_review import review_identity
 from spinemri.review import Review
 from spinemri.segment.lesions import MarrowView

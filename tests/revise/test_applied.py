@@ -361,7 +361,7 @@ def test_a_review_of_the_same_images_holds_under_another_key(folder, base):
 
 
 def test_the_command_applies_a_review(folder, base, tmp_path, monkeypatch):
-    monkeypatch.setattr("spinemri.pipeline.default_predictor", lambda *_, **__: reviewed.networks().anatomy)
+    monkeypatch.setattr("spinemri.networks.default_predictor", lambda *_, **__: reviewed.networks().anatomy)
     path = written(review_of(base, MOVED[0], decision("lesion", "lesion-2", "reject")), tmp_path / "r.json")
     given = ("--review", path, "--no-lesions", "--formats", "json", "--token-key", tmp_path / "key")
     outcome = run("analyze", folder, "-o", tmp_path / "out", *given)

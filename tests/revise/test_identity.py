@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spinemri.analysis import Provenance
+from spinemri.analysis import ModelUsed, Provenance
 from spinemri.errors import InputError
 from spinemri.geometry import Geometry
 from spinemri.image import Image, checksum
@@ -80,7 +80,8 @@ def test_an_earlier_review_must_be_of_the_same_images_too():
 
 def provenance(version: str) -> Provenance:
     return Provenance(
-        software="spinemri", version=version, model="spine_anatomy", model_version="1", model_sha256="cd" * 32,
+        software="spinemri", version=version,
+        models=(ModelUsed(role="anatomy", name="spine_anatomy", version="1", sha256="cd" * 32),),
         parameters={"anchor": "L5=2"}, created=NOW,
     )  # fmt: skip
 

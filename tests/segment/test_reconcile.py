@@ -8,6 +8,7 @@ import pytest
 from spinemri.anatomy import Level, Structure, StructureKind
 from spinemri.image import Image
 from spinemri.segment.label import label_anatomy
+from spinemri.segment.level_evidence import Hints
 from spinemri.segment.levels import Anchor, count_from
 from spinemri.segment.reconcile import reconcile
 from spinemri.series import Contrast, Series
@@ -32,7 +33,7 @@ def shown(column, number, *, sacrum=True, frame="1.2.840.1", anchor=None, below=
         classes[column.places(grid.to_patient(index))[0] < below] = 0
     uid = f"1.2.{number}"
     image = Image(np.zeros(grid.shape, np.int16), grid, Series(series_uid=uid, number=number, contrast=Contrast.T1W))
-    segmentation, names, _ = label_anatomy(classes, grid, uid, "truth", anchor=anchor)
+    segmentation, names, _ = label_anatomy(classes, grid, uid, "truth", Hints(anchor))
     return image, segmentation, names
 
 

@@ -1,0 +1,86 @@
+"""The loaded level reader: evidence for the level of a vertebra from what surrounds it in the image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import torch
+
+from spinemri.anatomy import Level
+from spinemri.segment.chain import LADDER
+from spinemri.segment.device import device_named, half_precision, memory_layout
+from spinemri.segment.level_model import READ_LEVELS
+from spinemri.segment.level_view import view_around
+from spinemri.segment.preprocess import working_map, working_slices
+from spinemri.segment.weights import load_network
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from spinemri.image import Image
+    from spinemri.segment.level_model import LevelModel
+    from spinemri.segment.model import Model
+
+    Floats = NDArray[np.float64]
+
+_UNSURE = 0.002  # no level is ever ruled out by looks
+_LIKE = {"T13": ("T12", "L1"), "L6": ("L5",), "S3": ("S2",), "S4": ("S2",), "S5": ("S2",)}
+
+
+class LevelReader:
+    """A level model loaded onto a device.
+
+    Parameters
+    ----------
+    model : from ``load_level_model``
+    grid : the anatomy model, whose working grid the image is read on
+    device : as of ``Predictor``
+
+    Raises
+    ------
+    ModelError
+        If the weights cannot be read, do not fit the network, or the device is not available.
+    """
+
+    def __init__(self, model: LevelModel, grid: Model, device: str = "auto") -> None:
+        self.model, self.grid = model, grid
+        self.device = device_named(device)
+        self._layout = memory_layout(self.device)
+        self.network: torch.nn.Module = load_network(model).to(self.device).to(memory_format=self._layout)  # type: ignore[call-overload]
+
+    def rows(self, image: Image, points: Floats) -> Floats:
+        """Evidence (n, len(LADDER)) for vertebrae around points (n, 3), LPS mm: weighted log-likelihood of each level.
+
+        Raises
+        ------
+        ModelError
+            If the image is not sagittal.
+        """
+        return self.model.weight * np.log(self.probabilities(image, points) @ _ON_LADDER.T)
+
+    def probabilities(self, image: Image, points: Floats) -> Floats:
+        """Probability (n, len(READ_LEVELS)) of each level, all levels being equally likely beforehand."""
+        mapping = working_map(image, self.grid)
+        slices = working_slices(image, mapping)
+        places = mapping.places(image.geometry.to_index(points))
+        slice_mm = image.geometry.spacing[mapping.axes[0]] * image.voxels.shape[mapping.axes[0]] / len(slices)
+        views = torch.stack([view_around(slices, place, slice_mm) for place in places])
+        half, able = half_precision(self.device)
+        with torch.inference_mode(), torch.autocast(self.device.type, half, enabled=able):
+            seen = cast("torch.Tensor", self.network(views.to(self.device).contiguous(memory_format=self._layout)))
+        found = seen.float().softmax(1).cpu().numpy().astype(np.float64)
+        return np.asarray((1 - _UNSURE) * found + _UNSURE / len(READ_LEVELS))
+
+
+def _on_ladder() -> Floats:
+    """(len(LADDER), len(READ_LEVELS)) share of what is read that speaks for each rung."""
+    table = np.zeros((len(LADDER), len(READ_LEVELS)))
+    for rung, level in enumerate(LADDER):
+        names = _LIKE.get(level.name, (level.name,))
+        for name in names:
+            table[rung, READ_LEVELS.index(Level(name))] = 1 / len(names)
+    return table
+
+
+_ON_LADDER = _on_ladder()
