@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import spinemri
 from spinemri.analysis import Analysis
@@ -76,6 +76,8 @@ def main() -> None:
         "",
         *_measurements(),
         *_network(),
+        *_study(),
+        *_peers(),
         *_batch(),
     ]
     PAGE.write_text("\n".join(text), encoding="utf-8")
@@ -126,6 +128,104 @@ def _network() -> list[str]:
     ]
 
 
+MOST_OTHER_S, MOST_STUDY_S, MOST_DEFAULT_S, MOST_ALL_S = 4.0, 15.0, 3.0, 8.0
+
+
+def _study() -> list[str]:
+    """Whole studies within one process, loading, and 24 studies overlapped."""
+    found = _told("time_study.py")
+    stages, loading, overlap = found["stages"], found["loading"], found["overlap"]
+    network = sum(stages[f"infer: {stage}"] for stage in ("segment", "lesions"))
+    whole = sum(stages[stage] for stage in ("read", "infer", "finish", "write"))
+    against = loading["ours"] / loading["SimpleITK"]
+    rows = [
+        ("the whole study, default formats", f"{whole:.1f} s", _kept(whole, MOST_STUDY_S)),
+        ("of it reading and decoding", f"{stages['read']:.2f} s", ""),
+        ("of it finding and naming anatomy", f"{stages['infer: segment']:.2f} s", ""),
+        ("of it looking for lesions", f"{stages['infer: lesions']:.2f} s", ""),
+        ("of it aligning series", f"{stages['infer: align']:.2f} s", ""),
+        ("of it measuring and grading", f"{stages['finish']:.2f} s", ""),
+        ("of it writing the default formats", f"{stages['write']:.2f} s", _kept(stages["write"], MOST_DEFAULT_S)),
+        ("everything but anatomy and lesions", f"{whole - network:.2f} s", _kept(whole - network, MOST_OTHER_S)),
+        ("writing all formats", f"{found['all_formats_s']:.2f} s", _kept(found["all_formats_s"], MOST_ALL_S)),
+        ("peak memory that writing adds", f"{found['writing_gb']:.2f} GB", _kept(found["writing_gb"], 1.0)),
+        ("loading to one grid against SimpleITK", f"{against:.2f}", _kept(against, 1.0)),
+    ]
+    if "dcm2niix" in loading:
+        ratio = loading["ours, headers too"] / loading["dcm2niix"]
+        rows.append(("reading the folder against dcm2niix to NIfTI", f"{ratio:.2f}", _kept(ratio, 1.5)))
+    gain = overlap["alone_s"] / overlap["study_s"]
+    rows.append(("24 studies overlapped, against their stages one by one", f"{gain:.2f}", _kept(-gain, -1.3)))
+    return [
+        f"| one study, {', '.join(found['series'])}, warm, {found['threads']} threads | | bar |",
+        "|---|---|---|",
+        *(f"| {name} | {value} | {bar} |" for name, value, bar in rows),
+        "",
+    ]
+
+
+def _peers() -> list[str]:
+    """Our network against the shapes of others, and layer by layer against the processor."""
+    found = _told("time_networks.py")
+    bars = {"TotalSpineSeg": 40.0, "TotalSegmentator vertebrae_mr": 4.0}
+    rows = [f"| ours, anatomy and levels | | | {found['ours_s']:.1f} | | |"]
+    for name, peer in found["peers"].items():
+        ratio = peer["study_s"] / found["ours_s"]
+        rows.append(
+            f"| {name}, shape with random weights | {peer['patch_s']:.1f} | {peer['patches']} | {peer['study_s']:.0f} "
+            f"| {ratio:.0f} | {_kept(-ratio, -bars[name])} |"
+        )
+    peak, layers = found["peak_gflops"], found["layers"]
+    total = sum(layer["seconds"] for layer in layers)
+    done = sum(layer["gflops"] * layer["seconds"] for layer in layers)
+    heavy = sorted(layers, key=lambda layer: -layer["seconds"])[:MOST_LAYERS]
+    return [
+        _sentence(
+            f"Networks alone, {found['series']}, {found['threads']} threads, the same precision.",
+            "Of the others one patch per network is timed and counted as often as its own steps tile the volume.",
+        ),
+        "",
+        "| network | seconds a patch | patches | seconds a study | times ours | bar |",
+        "|---|---|---|---|---|---|",
+        *rows,
+        "",
+        _sentence(
+            f"This processor multiplies {peak:.0f} GFLOP/s in half precision (4096 x 4096 matrices).",
+            f"All convolutions of one pass over a series: {total:.2f} s at {done / total:.0f} GFLOP/s,",
+            f"{100 * done / total / peak:.0f} % of it; the {len(heavy)} that take longest:",
+        ),
+        "",
+        "| convolution | weights | output | seconds | of the peak |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {layer['name']} | {layer['weights']} | {layer['output']} | {layer['seconds']:.3f} "
+            f"| {100 * layer['gflops'] / peak:.0f} % |"
+            for layer in heavy
+        ),
+        "",
+    ]
+
+
+def _sentence(*parts: str) -> str:
+    return " ".join(parts)
+
+
+def _told(script: str) -> dict[str, Any]:
+    """What a script measures in a process of its own."""
+    with tempfile.TemporaryDirectory() as name:
+        result = Path(name) / "result.json"
+        _run([sys.executable, HERE / script, result])
+        told: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+        return told
+
+
+def _kept(value: float, most: float) -> str:
+    """Whether a figure is at most a bar; both negative where it shall be at least."""
+    bar = f"≤ {most:g}" if most > 0 else f"≥ {-most:g}"
+    return f"{bar}: {'kept' if value <= most else '**missed**'}"
+
+
+MOST_LAYERS = 12
 FEW, MANY, SHARED = 10, 60, 16
 _BATCHES = (("one", FEW), ("one", MANY), ("one", SHARED), ("two", SHARED), ("ray", SHARED))
 

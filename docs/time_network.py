@@ -11,19 +11,20 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
+from time_networks import enlarged
 
 import spinemri
-from spinemri.geometry import Geometry
-from spinemri.image import Image
-from spinemri.pipeline import default_predictor, infer, load_networks, read_study
+from spinemri.networks import default_predictor, load_networks
+from spinemri.pipeline import infer, read_study
 from spinemri.segment.lesions import find_lesions
 from spinemri.segment.preprocess import working_map, working_slices
 from spinemri.series import Contrast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from spinemri.image import Image
 
 SAMPLE = Path(__file__).parent.parent / "sample_data"
 SIDE, PIXEL_MM = 512, 0.6
@@ -69,11 +70,8 @@ def series() -> Image:
     """The T2w image of the sample study, its pixels repeated to the size that is timed."""
     stored = spinemri.scan(SAMPLE).studies[0].series
     image = spinemri.load(next(one for one in stored if one.contrast is Contrast.T2W))
-    old = image.geometry
-    rows, columns = (np.clip(np.arange(SIDE) * PIXEL_MM / old.spacing[1], 0, n - 1).astype(int) for n in old.shape[1:])
-    geometry = Geometry((old.shape[0], SIDE, SIDE), (old.spacing[0], PIXEL_MM, PIXEL_MM), old.origin, old.direction)
-    resized = image.series.model_copy(update={"shape": geometry.shape, "spacing": geometry.spacing})
-    return Image(np.ascontiguousarray(image.voxels[:, rows][:, :, columns]), geometry, resized)
+    slices, slice_mm = image.geometry.shape[0], image.geometry.spacing[0]
+    return enlarged(image, (slices, SIDE, SIDE), (slice_mm, PIXEL_MM, PIXEL_MM))
 
 
 def _timed(work: Callable[[], object]) -> list[float]:

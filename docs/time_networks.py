@@ -1,0 +1,148 @@
+"""Times our networks on one study of three series against the published shapes of two others; writes JSON to RESULT.
+
+The study is three series of 16 x 384 x 384 voxels of 4 x 0.7 x 0.7 mm. Of the others one patch is timed with random
+weights, in the same precision on the same threads, and counted as often as their own steps tile that volume: networks
+only, no resampling, no test-time flips. Ours is read whole: the look for the spine, the band, the levels. Then the
+network's layers one by one, against what the processor can multiply in that precision.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from peer_networks import TOTALSPINESEG, VERTEBRAE_MR, Peer
+
+import spinemri
+from spinemri.geometry import Geometry
+from spinemri.image import Image
+from spinemri.networks import default_predictor
+from spinemri.segment.device import half_precision
+from spinemri.segment.preprocess import working_map, working_slices
+from spinemri.series import Contrast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from spinemri.segment.predictor import Predictor
+
+SAMPLE = Path(__file__).parent.parent / "sample_data"
+SHAPE, SPACING, SERIES = (16, 384, 384), (4.0, 0.7, 0.7), 3
+RUNS, PEAK_SIDE = 3, 4096
+
+
+def main() -> None:
+    """Measure and write."""
+    predictor = default_predictor("spine_anatomy", "cpu")
+    stored = spinemri.scan(SAMPLE).studies[0].series
+    image = enlarged(spinemri.load(next(one for one in stored if one.contrast is Contrast.T2W)), SHAPE, SPACING)
+    ours = SERIES * min(_timed(lambda: _network(predictor, image)))
+    peers = {peer.name: _peer(peer) for peer in (TOTALSPINESEG, VERTEBRAE_MR)}
+    found = {
+        "threads": torch.get_num_threads(),
+        "series": f"{SERIES} x {' x '.join(map(str, SHAPE))} of {' x '.join(map(str, SPACING))} mm",
+        "ours_s": ours,
+        "peers": peers,
+        "peak_gflops": _peak(),
+        "layers": _layers(predictor, image),
+    }
+    Path(sys.argv[1]).write_text(json.dumps(found), encoding="utf-8")
+
+
+def enlarged(image: Image, shape: tuple[int, int, int], spacing: tuple[float, float, float]) -> Image:
+    """An image of the sample study, its voxels repeated until it has the size that is timed."""
+    old = image.geometry
+    steps = zip(shape, spacing, old.spacing, old.shape, strict=True)
+    where = [np.clip(np.arange(n) * mm / was, 0, most - 1).astype(int) for n, mm, was, most in steps]
+    resized = image.series.model_copy(update={"shape": shape, "spacing": spacing})
+    grid = Geometry(shape, spacing, old.origin, old.direction, old.frame_of_reference_uid)
+    return Image(np.ascontiguousarray(image.voxels[np.ix_(*where)]), grid, resized)
+
+
+def _network(predictor: Predictor, image: Image) -> None:
+    mapping = working_map(image, predictor.model)
+    predictor.class_probabilities(working_slices(image, mapping), mapping.stride)
+    if predictor.levels is not None:
+        middle = image.geometry.to_patient(np.array(image.geometry.shape) / 2)
+        predictor.levels.probabilities(image, np.repeat(middle[None], 10, axis=0))
+
+
+def _peer(peer: Peer) -> dict[str, float]:
+    """Seconds a patch takes in all networks of a peer, patches a study needs, and what that makes."""
+    size = [n * mm for n, mm in zip((SHAPE[1], SHAPE[2], SHAPE[0]), (SPACING[1], SPACING[2], SPACING[0]), strict=True)]
+    tiles = SERIES * peer.tiles(size)
+    seconds = 0.0
+    half, able = half_precision(torch.device("cpu"))
+    for network, channels in zip(peer.networks(), peer.inputs, strict=True):
+        network.eval().to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        patch = torch.randn(1, channels, *peer.patch).contiguous(memory_format=torch.channels_last_3d)
+        with torch.inference_mode(), torch.autocast("cpu", half, enabled=able):
+            seconds += min(_timed(lambda run=network, on=patch: run(on), runs=1))  # type: ignore[misc]
+    return {"patch_s": seconds, "patches": tiles, "study_s": seconds * tiles}
+
+
+def _peak() -> float:
+    """Thousand million multiplications and additions a second of this processor's matrix product in half precision."""
+    half, able = half_precision(torch.device("cpu"))
+    a, b = (torch.randn(PEAK_SIDE, PEAK_SIDE, dtype=half if able else torch.float32) for _ in range(2))
+    with torch.inference_mode():
+        return 2 * PEAK_SIDE**3 / min(_timed(lambda: a @ b, runs=5)) / 1e9
+
+
+def _layers(predictor: Predictor, image: Image) -> list[dict[str, object]]:
+    """Every convolution of the anatomy network in one pass over a stack: seconds, and operations a second."""
+    spent: dict[torch.nn.Module, list[float]] = {}
+    shapes: dict[torch.nn.Module, tuple[int, ...]] = {}
+
+    def before(module: torch.nn.Module, _: object) -> None:
+        spent.setdefault(module, []).append(-time.perf_counter())
+
+    def after(module: torch.nn.Module, _: object, out: torch.Tensor) -> None:
+        spent[module][-1] += time.perf_counter()
+        shapes[module] = tuple(out.shape)
+
+    kinds = (torch.nn.Conv2d, torch.nn.Conv3d, torch.nn.ConvTranspose2d, torch.nn.ConvTranspose3d)
+    named = {m: name for name, m in predictor.network.named_modules() if isinstance(m, kinds)}
+    hooks = [h for m in named for h in (m.register_forward_pre_hook(before), m.register_forward_hook(after))]
+    mapping = working_map(image, predictor.model)
+    slices = working_slices(image, mapping)
+    for _ in range(RUNS):
+        predictor.class_probabilities(slices, mapping.stride)
+    for hook in hooks:
+        hook.remove()
+    return [_layer(named[m], m, shapes[m], min(spent[m][len(spent[m]) // RUNS :])) for m in spent]
+
+
+def _layer(name: str, module: torch.nn.Module, shape: tuple[int, ...], seconds: float) -> dict[str, object]:
+    weight = module.weight
+    transposed = isinstance(module, torch.nn.ConvTranspose2d | torch.nn.ConvTranspose3d)
+    outputs = float(np.prod(shape))
+    per_output = (
+        weight[:, 0].numel() / (np.prod(module.stride) if transposed else 1) if transposed else weight[0].numel()
+    )
+    return {
+        "name": name,
+        "output": " x ".join(map(str, shape)),
+        "weights": " x ".join(map(str, weight.shape)),
+        "seconds": seconds,
+        "gflops": 2 * outputs * float(per_output) / seconds / 1e9,
+    }
+
+
+def _timed(work: Callable[[], object], runs: int = RUNS) -> list[float]:
+    work()  # warm
+    seconds = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+if __name__ == "__main__":
+    main()
