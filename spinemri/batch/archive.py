@@ -1,22 +1,21 @@
 """A study out of a DICOMweb server for as long as it is worked on, and the objects that come of it back into one.
 
-Both lie in a temporary folder that only its owner may read, and that is gone when the work ends, however it ends (but
-for ``kill -9``): they carry the patient's identity.
+Both lie in a temporary folder that only its owner may read, and that is gone when the work ends, however it ends: they
+carry the patient's identity.
 """
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spinemri.batch.temporary import private_folder
 from spinemri.dicom.web import fetch_study, store_files
-from spinemri.errors import OutputError
 from spinemri.report.write import WITH_IDENTITY, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
+    from pathlib import Path
 
     from spinemri.case import Case
     from spinemri.dicom.server import Server
@@ -46,7 +45,7 @@ def fetched(server: Server, study: str, progress: Progress | None = None, within
     InputError, ServerError, OutputError
         As ``fetch_study`` does.
     """
-    with _private(within) as folder:
+    with private_folder(within) as folder:
         study_folder = folder / "study"
         study_folder.mkdir()
         fetch_study(server, study, study_folder, progress)
@@ -63,18 +62,8 @@ def send(case: Case, server: Server, formats: Collection[str] = STORED, within: 
     ServerError
         As ``store_files`` does.
     """
-    with _private(within) as folder:
+    with private_folder(within) as folder:
         out = write(case, folder / "objects", formats=formats)
         paths = sorted(out.glob("*.dcm"))
         store_files(server, paths)
         return len(paths)
-
-
-@contextmanager
-def _private(within: Path | None) -> Iterator[Path]:
-    try:
-        temporary = tempfile.TemporaryDirectory(prefix="spinemri-", dir=within)
-    except OSError as error:
-        raise OutputError(f"no temporary folder can be made ({error.strerror or type(error).__name__})") from error
-    with temporary as folder:
-        yield Path(folder)
