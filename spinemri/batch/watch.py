@@ -137,7 +137,7 @@ def watch(job: Watch, pause: Callable[[float], None] = time.sleep) -> Iterator[E
 def _recent(job: Watch) -> Iterator[str]:
     """Recent studies that are neither done nor put off; only what is at hand is asked for again."""
     since = datetime.now(UTC).astimezone().date() - timedelta(days=job.days)
-    for study in find_studies(job.source, since):
+    for study in (listed.uid for listed in find_studies(job.source, since)):
         record = _recall(job, job.name_of(study))
         if record.status in {STARTED, LATER} and record.not_before <= time.time():
             yield study

@@ -7,6 +7,7 @@ the fetching: nobody's images are ever mixed. Files are numbered, never named af
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pydicom
@@ -25,11 +26,21 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int], None]
 
 _STUDY_UID, _SERIES_UID, _INSTANCE_UID, _STUDY_DATE = "0020000D", "0020000E", "00080018", "00080020"
+_STUDY_DESCRIPTION, _MODALITIES = "00081030", "00080061"
 _MODALITY, _SERIES_INSTANCES = "00080060", "00201209"
 _PAGE = 200
 _IN_ONE_PIECE = 1 << 40  # bytes; not every server takes a request in chunks
 _UNCHANGED = (("application/dicom", "*"),)  # in the transfer syntax that the server holds
 _UID = re.compile(r"[0-9.]{1,64}")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A study as a server lists it: ``day`` is YYYYMMDD; it and ``description`` are empty where they are not told."""
+
+    uid: str = field(repr=False)
+    day: str = ""
+    description: str = field(default="", repr=False)
 
 
 def checked_uid(text: str) -> str:
@@ -39,22 +50,40 @@ def checked_uid(text: str) -> str:
     return text.strip()
 
 
-def find_studies(server: Server, since: date) -> tuple[str, ...]:
-    """Study Instance UIDs of the MR studies of a day and later, in the order of the server. Raises ServerError.
+def find_studies(server: Server, since: date | None = None, until: date | None = None) -> tuple[Listed, ...]:
+    """The MR studies of a server, in its order. Raises ServerError.
 
-    A server that knows no such question and names older studies too is not believed.
+    A server that knows no such question, and names studies of other days or without MR too, is not believed; what it
+    does not tell is.
+
+    Parameters
+    ----------
+    since, until : the first and the last day; no limit when None
     """
-    day = f"{since:%Y%m%d}"
-    filters = {"ModalitiesInStudy": "MR", "StudyDate": f"{day}-"}
+    first, last = (f"{day:%Y%m%d}" if day else "" for day in (since, until))
+    days = {"StudyDate": f"{first}-{last}" if first != last else first} if first or last else {}
+    filters = {"ModalitiesInStudy": "MR", **days}
     with connected(server) as client:
-        found = _all(client.search_for_studies, _STUDY_UID, search_filters=filters)
-        return tuple(_value(one, _STUDY_UID) for one in found if str(_value(one, _STUDY_DATE) or day) >= day)
+        found = _all(client.search_for_studies, _STUDY_UID, search_filters=filters, fields=["StudyDescription"])
+        listed = [_listed(entry) for entry in found if "MR" in _values(entry, _MODALITIES, "MR")]
+    return tuple(one for one in listed if not one.day or first <= one.day <= (last or one.day))
+
+
+def mr_series(server: Server, study: str) -> tuple[tuple[str, int], ...]:
+    """UID and number of files of each MR series of a study, by UID; none where there is no such study.
+
+    Raises
+    ------
+    ServerError
+        The server cannot be reached or refuses.
+    """
+    with connected(server) as client:
+        return tuple(sorted(_mr_series(client, study)))
 
 
 def count_images(server: Server, study: str) -> int:
     """How many files the MR series of a study have; 0 where there is no such study. Raises ServerError."""
-    with connected(server) as client:
-        return sum(count for _, count in _mr_series(client, study))
+    return sum(count for _, count in mr_series(server, study))
 
 
 def fetch_study(server: Server, study: str, folder: Path, progress: Progress | None = None) -> None:
@@ -141,10 +170,19 @@ def _all(search: Callable[..., list[dict[str, Any]]], key: str, **asked: Any) ->
             return
 
 
+def _listed(entry: dict[str, Any]) -> Listed:
+    day, description = (str(_value(entry, tag) or "") for tag in (_STUDY_DATE, _STUDY_DESCRIPTION))
+    return Listed(str(_value(entry, _STUDY_UID)), day.strip(), " ".join(description.split()))
+
+
 def _value(entry: dict[str, Any], tag: str) -> Any:
     """First value of an attribute in DICOM JSON; None when it is absent or empty."""
-    values = entry.get(tag, {}).get("Value") or [None]
-    return values[0]
+    return _values(entry, tag, None)[0]
+
+
+def _values(entry: dict[str, Any], tag: str, absent: Any) -> list[Any]:
+    """Every value of an attribute in DICOM JSON; ``absent`` alone when it is absent or empty."""
+    return entry.get(tag, {}).get("Value") or [absent]
 
 
 def _saved(dataset: pydicom.Dataset, path: Path) -> None:

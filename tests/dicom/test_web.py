@@ -48,11 +48,17 @@ def test_every_file_of_the_mr_series_comes_back_unchanged(stored, tmp_path):
     assert not [path for path in tmp_path.rglob("*") if STUDY in path.name]
 
 
+def uids(server, since=None, until=None):
+    return tuple(listed.uid for listed in web.find_studies(server, since, until))
+
+
 def test_a_study_is_found_from_its_day_on_until_the_last_page(stored, monkeypatch):
     server, folder = stored
-    day = pydicom.dcmread(next((folder / "2").iterdir())).StudyDate
-    assert web.find_studies(server, date.fromisoformat(day)) == (STUDY,)
-    assert web.find_studies(server, date.fromisoformat(day).replace(year=2090)) == ()
+    day = date.fromisoformat(pydicom.dcmread(next((folder / "2").iterdir())).StudyDate)
+    before, later = day.replace(year=1990), day.replace(year=2090)
+    limits = ((None, None), (day, None), (None, day), (day, day), (before, later))
+    assert [uids(server, *days) for days in limits] == [(STUDY,)] * 5
+    assert [uids(server, *days) for days in ((later, None), (None, before), (before, before))] == [()] * 3
     monkeypatch.setattr(web, "_PAGE", 1)
     assert web.count_images(server, STUDY) == 2 * GRID.shape[0]
 
@@ -96,10 +102,20 @@ def once(entry):
     return answer
 
 
-def test_a_server_that_names_older_studies_than_it_was_asked_for_is_not_believed():
-    for year, found in ((2019, ()), (2026, ("1.2.2026",))):
-        with serving(once(in_json(t0020000D=f"1.2.{year}", t00080020=f"{year}0102"))) as url:
-            assert web.find_studies(Server(url), date(2026, 1, 1)) == found
+@pytest.mark.parametrize(
+    ("day", "modality", "is_believed"),
+    [("20190102", "MR", False), ("20270102", "MR", False), ("20260102", "CT", False), ("20260102", "MR", True)],
+)
+def test_a_server_that_names_other_studies_than_it_was_asked_for_is_not_believed(day, modality, is_believed):
+    entry = in_json(t0020000D="1.2.2026", t00080020=day, t00080061=modality, t00081030=" MRT  HWS ")
+    with serving(once(entry)) as url:
+        found = web.find_studies(Server(url), date(2026, 1, 1), date(2026, 12, 31))
+    assert found == ((web.Listed("1.2.2026", day, "MRT HWS"),) if is_believed else ())
+
+
+def test_what_a_server_does_not_tell_of_a_study_is_believed():
+    with serving(once(in_json(t0020000D="1.2.2026"))) as url:
+        assert web.find_studies(Server(url), date(2026, 1, 1)) == (web.Listed("1.2.2026"),)
 
 
 @pytest.mark.parametrize(
