@@ -4,7 +4,8 @@ Ray places the actors, starts machines for those that find no room, and notices 
 given. An actor gets studies when it is ready, at most ``AHEAD`` at one time, and is let go when none are left, so a
 cluster grows and shrinks with the work. When one dies, another takes its place, and the studies that it had are done
 again, each alone; one that ends its actor ``TRIES`` times fails with that as its cause. Every machine needs spinemri,
-and sees studies and output folder under the same paths. Ray's usage statistics and dashboard stay off.
+sees studies and output folder under the same paths, and reaches the server that studies come from. Ray's usage
+statistics and dashboard stay off.
 """
 
 from __future__ import annotations
@@ -83,6 +84,8 @@ def on_cluster(sources: Iterable[Source], job: Job, cluster: Cluster) -> Iterato
 
 def _anywhere(source: Source) -> Source:
     """The study with paths that mean the same in every folder."""
+    if source.remote is not None:
+        return source
     return replace(source, base=source.base.absolute(), files=tuple(path.absolute() for path in source.files))
 
 

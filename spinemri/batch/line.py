@@ -1,8 +1,9 @@
 """Studies one after the other in one process: while the network reads one, the next is loaded and the last is written.
 
 Each step has a thread of its own, and a bounded number of studies is in memory. pydicom is told to be lenient for the
-whole process, so loading and writing files exclude each other. What a study raises is its outcome; only an output
-folder that is full or read-only ends the run.
+whole process, so fetching, loading and writing files exclude each other. What a study raises is its outcome; only an
+output folder that is full or read-only ends the run. A study of a server lies on this machine while it is read, and
+until it is written when a format takes the patient's identity from its files.
 """
 
 from __future__ import annotations
@@ -11,21 +12,23 @@ import shutil
 import tempfile
 import time
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event
 from threading import Lock as Mutex
 from typing import TYPE_CHECKING
 
 from spinemri import __version__
 from spinemri.batch import store
+from spinemri.batch.archive import fetched
 from spinemri.batch.causes import cause_of
 from spinemri.dicom.scan import relative_name
 from spinemri.errors import InputError, OutputError
 from spinemri.norms import NORMS_SHA256
 from spinemri.pipeline import finish, infer, read_study
-from spinemri.report.write import DEFAULT_FORMATS, check_sources, write
+from spinemri.report.write import DEFAULT_FORMATS, WITH_IDENTITY, check_sources, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -92,6 +95,7 @@ class Steps:
     reading: ThreadPoolExecutor
     seeing: ThreadPoolExecutor
     writing: ThreadPoolExecutor
+    stopped: Event = field(default_factory=Event)
 
     @classmethod
     def of(cls, job: Job) -> Steps:
@@ -101,16 +105,27 @@ class Steps:
         return cls(job, networks, _settings(job, networks), *threads)
 
     def close(self) -> None:
-        """Wait for what runs; what only waits is not done."""
+        """Wait for what runs; what only waits is not done, and a study that is being fetched is left."""
+        self.stopped.set()
         for thread in (self.reading, self.seeing, self.writing):
             thread.shutdown(cancel_futures=True)
 
-    def read(self, source: Source) -> LoadedStudy:
-        """The first step; raises what is wrong with the study, as the others do."""
+    def read(self, source: Source, held: ExitStack) -> LoadedStudy:
+        """The first step; raises what is wrong with the study, as the others do.
+
+        Files of a server that a later step needs are kept until ``held`` is closed.
+        """
         if source.fault:
             raise InputError(source.fault)
-        with _FILES, _folder_of(source) as folder:
+        needed = source.remote and self.job.out and set(WITH_IDENTITY) & set(self.job.formats)
+        with _FILES, ExitStack() as brief:
+            folder = (held if needed else brief).enter_context(_folder_of(source, self._go_on))
             return _at_home(read_study(folder, source.options(self.job.options)))
+
+    def _go_on(self, *_: object) -> None:
+        """Called for every file that is fetched."""
+        if self.stopped.is_set():
+            raise CancelledError
 
     def see(self, source: Source, read: Future[LoadedStudy]) -> Seen:
         """What the networks see."""
@@ -130,17 +145,19 @@ class Steps:
 
 @dataclass(frozen=True, eq=False)
 class Flight:
-    """A study on its way: what each step gives, or raises."""
+    """A study on its way: what each step gives, or raises; ``held`` is what it keeps on this machine meanwhile."""
 
     source: Source
     key: str
     lock: Lock | None
+    held: ExitStack
     read: Future[LoadedStudy]
     seen: Future[Seen]
     written: Future[Written]
 
     def land(self) -> None:
-        """Let other processes have it."""
+        """Let its files go, and other processes have it."""
+        self.held.close()
         if self.lock is not None:
             self.lock.release()
 
@@ -203,9 +220,10 @@ def started(source: Source, steps: Steps) -> Flight | Outcome:
         if not steps.job.force and store.is_done(out, source.id, key):
             lock.release()
             return Outcome(source.id, UNCHANGED)
-    read = steps.reading.submit(steps.read, source)
+    held = ExitStack()
+    read = steps.reading.submit(steps.read, source, held)
     seen = steps.seeing.submit(steps.see, source, read)
-    return Flight(source, key, lock, read, seen, steps.writing.submit(steps.write, source, seen))
+    return Flight(source, key, lock, held, read, seen, steps.writing.submit(steps.write, source, seen))
 
 
 def ended(flight: Flight | Outcome, job: Job) -> Outcome:
@@ -224,7 +242,8 @@ def _outcome(flight: Flight, job: Job) -> Outcome:
     for stage, step in steps:
         error = step.exception()
         if error is not None:
-            return _failed(flight, "write" if isinstance(error, OutputError) else stage, error, job)
+            unwritten = isinstance(error, OutputError) and step is not flight.read
+            return _failed(flight, "write" if unwritten else stage, error, job)
     analysis, seconds = flight.written.result()
     if out is None:
         return Outcome(flight.source.id, store.DONE, seconds=seconds, analysis=analysis)
@@ -234,10 +253,10 @@ def _outcome(flight: Flight, job: Job) -> Outcome:
 
 def _failed(flight: Flight, stage: str, error: BaseException, job: Job) -> Outcome:
     out = job.out
-    if out is not None and isinstance(error, OutputError) and isinstance(error.__cause__, OSError):
+    if out is not None and stage == "write" and isinstance(error.__cause__, OSError):
         raise store.not_written(out, error.__cause__) from error
     name, told = flight.source.id, cause_of(error)
-    if not flight.source.files and not job.options.keep_identifiers:
+    if not (flight.source.files or flight.source.remote or job.options.keep_identifiers):
         told = _without_names(told, flight.source.base)
     if out is not None:
         store.save(out, store.Record(id=name, key=flight.key, status=store.FAILED, stage=stage, error=told), None)
@@ -254,8 +273,12 @@ def _without_names(told: str, base: Path) -> str:
 
 
 @contextmanager
-def _folder_of(source: Source) -> Iterator[Path]:
+def _folder_of(source: Source, fetching: Callable[[str, int, int], None]) -> Iterator[Path]:
     """A folder that holds the study and nothing else: links, since other studies may lie among its files."""
+    if source.remote is not None:
+        with fetched(source.remote.server, source.remote.uid, fetching) as folder:
+            yield folder
+        return
     if not source.files:
         yield source.base
         return

@@ -14,8 +14,10 @@ from spinemri.batch import store
 from spinemri.batch.cluster import Cluster, on_cluster
 from spinemri.batch.crew import crew
 from spinemri.batch.line import Job, Outcome, line
+from spinemri.batch.remote import Archive, find_remote, surveyed
 from spinemri.batch.sources import as_source, find_sources
 from spinemri.batch.tables import write_tables
+from spinemri.batch.temporary import sweep
 from spinemri.networks import Networks, axial_predictor, default_predictor, load_networks
 from spinemri.pipeline import Options
 
@@ -31,7 +33,7 @@ _SHARE = 20.0  # or longer, so that writing them takes at most a twentieth of th
 
 
 def analyze_many(
-    sources: Path | str | Iterable[Path | str],
+    sources: Path | str | Archive | Iterable[Path | str],
     load: Callable[[], Networks] | None = None,
     options: Options | None = None,
     *,
@@ -43,7 +45,8 @@ def analyze_many(
     Parameters
     ----------
     sources : a folder in which every study is found, a BIDS data set, a CSV or Parquet file with a column ``path``
-        (see ``batch.manifest``); or several folders and files that are one study each
+        (see ``batch.manifest``); several folders and files that are one study each; or a ``batch.remote.Archive``,
+        each MR study of a DICOMweb server
     load : makes the networks; the bundled ones on the best device when None. With several workers a function of a
         module, called in each.
     options : for every study
@@ -55,14 +58,19 @@ def analyze_many(
     ------
     InputError
         There is no study.
+    ServerError
+        The server cannot be asked which studies there are.
     ModelError
         The networks cannot be loaded.
     """
     options = options or Options()
     if not options.keep_identifiers and options.token_key is None:
         options = replace(options, token_key=secrets.token_bytes(32))
-    if isinstance(sources, Path | str):
-        found: Iterable[Source] = find_sources(Path(sources), options)
+    found: Iterable[Source]
+    if isinstance(sources, Archive):
+        found = find_remote(sources, options)
+    elif isinstance(sources, Path | str):
+        found = find_sources(Path(sources), options)
     else:
         found = [as_source(path, options) for path in dict.fromkeys(map(Path, sources))]
     threads = workers.threads if isinstance(workers, Cluster) else 1 if workers > 1 else None
@@ -80,9 +88,13 @@ def outcomes(
     sources: Iterable[Source], job: Job, workers: int | Cluster = 1, threads: int | None = None
 ) -> Iterator[Outcome]:
     """Outcomes of studies: from this process, from ``workers`` others with ``threads`` (1 when None), or a cluster."""
-    if isinstance(workers, Cluster):
-        return on_cluster(sources, job, workers)
-    return line(sources, job) if workers == 1 else crew(sources, job, workers, threads or 1)
+    try:
+        if isinstance(workers, Cluster):
+            yield from on_cluster(sources, job, workers)
+        else:
+            yield from line(sources, job) if workers == 1 else crew(sources, job, workers, threads or 1)
+    finally:
+        sweep()  # what workers had fetched when they ended
 
 
 def run(
@@ -92,7 +104,7 @@ def run(
 
     Parameters
     ----------
-    sources : from ``find_sources``
+    sources : from ``find_sources`` or ``find_remote``
     job : its ``out`` is the argument here
     workers, threads : as of ``outcomes``
 
@@ -102,8 +114,11 @@ def run(
         The networks cannot be loaded.
     OutputError
         The folder is full or read-only; what was done before is kept.
+    ServerError
+        The server of the studies cannot be asked whether they changed; afterwards this is the failure of a study.
     """
     store.prepare(out)
+    sources = surveyed(sources)
     written, took = time.monotonic(), 0.0
     try:
         for outcome in outcomes(sources, replace(job, out=out), workers, threads):

@@ -25,6 +25,7 @@ from spinemri.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from spinemri.batch.remote import Remote
     from spinemri.pipeline import Options
     from spinemri.series import Inventory, Study
 
@@ -46,14 +47,16 @@ class Source:
     place : where it lies below the root, for ``--dry-run`` and globs; may hold a patient's name, never written
     fault : why nothing of it can be read
     own : what a list says of this study alone, in place of the run's ``Options``
+    remote : the study of a DICOMweb server that this is, in place of ``base`` and ``files``
     """
 
     id: str
-    base: Path
+    base: Path = Path()
     files: tuple[Path, ...] = ()
     place: str = ""
     fault: str = ""
     own: Mapping[str, Any] = field(default_factory=dict)
+    remote: Remote | None = None
 
     def options(self, options: Options) -> Options:
         """The options of a run, with what is said of this study alone."""
@@ -104,7 +107,7 @@ def chosen(sources: Iterable[Source], include: Sequence[str], exclude: Sequence[
 
 def as_source(path: Path, options: Options) -> Source:
     """A folder or file that is one study."""
-    return Source(_named(str(path), str(path), options), path.absolute(), place=str(path))
+    return Source(named(str(path), str(path), options), path.absolute(), place=str(path))
 
 
 def _below(folder: Path, root: Path, options: Options, progress: Progress | None) -> Iterator[Source]:
@@ -130,7 +133,7 @@ def _of_study(study: Study, base: Path, root: Path, options: Options, owners: Ma
     shared = Path(os.path.commonpath([file.parent for file in files]))
     alone = len(owners[shared]) == 1 and shared != root
     place = relative_name(shared if alone else files[0], root)
-    return Source(_named(place, study.study_uid, options), base, files, place)
+    return Source(named(place, study.study_uid, options), base, files, place)
 
 
 def _volumes_apart(inventory: Inventory, of_dicom: set[Path]) -> tuple[Path, ...]:
@@ -153,20 +156,20 @@ def _broken(
     for folder, reasons in sorted(faults.items()):
         place = relative_name(folder, root)
         told = "; ".join(f"{reasons.count(reason)} files: {reason}" for reason in sorted(set(reasons)))
-        yield Source(_named(place, f"broken {place}", options), folder, place=place, fault=f"no image ({told})")
+        yield Source(named(place, f"broken {place}", options), folder, place=place, fault=f"no image ({told})")
 
 
 def _listed(table: Path, options: Options) -> Iterator[Source]:
     seen: set[str] = set()
     for row in listed(table, options):
-        name = row.id or _named(row.path, row.path, options)
+        name = row.id or named(row.path, row.path, options)
         if name in seen:
             raise InputError(f"{row.where}: this id or path stands there twice")
         seen.add(name)
         yield Source(name, (table.parent / row.path).absolute(), place=row.path, fault=row.fault, own=row.own)
 
 
-def _named(place: str, uid: str, options: Options) -> str:
+def named(place: str, uid: str, options: Options) -> str:
     """Name of a result: the place in safe letters when identifiers are kept, else the token of the study's UID."""
     if options.keep_identifiers:
         return re.sub(r"[^A-Za-z0-9_.-]+", "_", place).strip("._") or "study"

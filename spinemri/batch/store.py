@@ -88,8 +88,17 @@ def key_of(source: Source, settings: Mapping[str, object]) -> str:
     """Checksum of the study's files (name, size, time of change) and of what the result depends on besides.
 
     File contents are not read: a file that changes without a new size or time is not noticed; files that are copied
-    without keeping their times count as changed.
+    without keeping their times count as changed. Of a study on a server, its MR series and how many files each has
+    stand in their place.
     """
+    files = source.remote.series if source.remote else _files_of(source)
+    own = sorted((name, str(value)) for name, value in source.own.items())
+    said = json.dumps([files, source.fault, own, settings], sort_keys=True, default=str, ensure_ascii=True)
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _files_of(source: Source) -> list[tuple[str, int, int]]:
+    """Name, size and time of change of each file."""
     base = source.base if source.base.is_dir() else source.base.parent
     files = []
     for path in source.every_file():
@@ -99,9 +108,7 @@ def key_of(source: Source, settings: Mapping[str, object]) -> str:
             files.append((os.path.relpath(path, base), -1, -1))
         else:
             files.append((os.path.relpath(path, base), facts.st_size, facts.st_mtime_ns))
-    own = sorted((name, str(value)) for name, value in source.own.items())
-    said = json.dumps([files, source.fault, own, settings], sort_keys=True, default=str, ensure_ascii=True)
-    return hashlib.sha256(said.encode()).hexdigest()
+    return files
 
 
 def is_done(out: Path, name: str, key: str) -> bool:
