@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from spinemri.cli import web
 from spinemri.cli.console import err, progress_bar, warning
 from spinemri.cli.console import out as stdout
 from spinemri.errors import InputError
@@ -20,8 +22,13 @@ if TYPE_CHECKING:
 
     from spinemri.batch.cluster import Cluster
     from spinemri.batch.line import Outcome
+    from spinemri.batch.remote import Archive
     from spinemri.batch.sources import Source
+    from spinemri.dicom.server import Server
     from spinemri.pipeline import Options
+
+
+_DAY = ["%Y-%m-%d"]
 
 
 class Engine(StrEnum):
@@ -33,11 +40,12 @@ class Engine(StrEnum):
 
 def command(
     root: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             help="Folder with studies in any layout, BIDS data set, or a list (CSV or Parquet; column path)."
         ),
-    ],
+    ] = None,
+    *,
     out: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; an earlier run in it goes on.")],
     workers: Annotated[
         int | None,
@@ -55,14 +63,17 @@ def command(
         str | None, typer.Option(help="What to write of each study, as analyze: json,html,txt,csv,nifti; all …")
     ] = None,
     include: Annotated[
-        list[str] | None, typer.Option(help="Only studies whose place below ROOT fits this glob; repeatable.")
+        list[str] | None,
+        typer.Option(
+            help="Only studies whose place below ROOT, or of a server DATE/DESCRIPTION, fits this glob; repeatable."
+        ),
     ] = None,
     exclude: Annotated[list[str] | None, typer.Option(help="Not these; repeatable.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many studies.")] = None,
     contrast: Annotated[str | None, typer.Option(help="Contrast of volume files whose name does not say it.")] = None,
     no_lesions: Annotated[bool, typer.Option("--no-lesions", help="Do not look for marrow lesions.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only list the studies: name of the result, place below ROOT.")
+        bool, typer.Option("--dry-run", help="Only list the studies: name of the result, place. Nothing is fetched.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Do studies again that are done.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when a study failed.")] = False,
@@ -71,8 +82,19 @@ def command(
         bool, typer.Option("--keep-identifiers", help="Name results by place and write UIDs instead of salted tokens.")
     ] = False,
     token_key: Annotated[Path | None, typer.Option(help="File with the salt of the tokens; made when absent.")] = None,
+    from_: web.From = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=_DAY, help="Only studies of a server from this day on.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=_DAY, help="Only studies of a server until this day.")
+    ] = None,
+    from_auth: web.FromAuth = None,
+    ca: web.Ca = None,
+    no_verify: web.NoVerify = False,
+    timeout: web.Timeout = web.PATIENCE_S,
 ) -> None:
-    """Analyse every study below a folder; go on where an earlier run ended, and report what failed and why."""
+    """Analyse every study of a folder or server; go on where an earlier run ended, and report what failed and why."""
     from spinemri.batch.sources import chosen
     from spinemri.cli.token_key import token_key as read_key
     from spinemri.pipeline import Options
@@ -80,10 +102,12 @@ def command(
     from spinemri.series import contrast_named
 
     crew = _crew(engine, address, workers, threads, device)
+    server, _ = web.servers(from_, None, web.Access(from_auth, None, ca, no_verify, timeout))
+    studies = _studies(root, server, since, until)
     wanted = formats_named(formats)
     key = None if keep_identifiers else read_key(token_key, out)
     options = Options(contrast=contrast_named(contrast), keep_identifiers=keep_identifiers, token_key=key)
-    sources = chosen(_found(root, options), include or (), exclude or ())[:limit]
+    sources = chosen(_found(studies, options), include or (), exclude or ())[:limit]
     if not sources:
         raise InputError("no study fits --include and --exclude")
     if dry_run:
@@ -97,7 +121,7 @@ def command(
     load = partial(networks, device, threads or (None if crew == 1 else 1), lesions=not no_lesions)
     job = Job(load, options, formats=wanted, force=force)
     count: Counter[str] = Counter()
-    with _shown(len(sources), log_json=log_json) as show:
+    with web.ended_politely() if server else nullcontext(), _shown(len(sources), log_json=log_json) as show:
         for outcome in run(sources, job, out, crew, threads):
             count[outcome.status] += 1
             show(outcome, count)
@@ -118,11 +142,30 @@ def _crew(engine: Engine, address: str | None, workers: int | None, threads: int
     return Cluster(address, workers, threads or 1, {"auto": None, "cpu": 0}.get(device, 1))
 
 
-def _found(root: Path, options: Options) -> tuple[Source, ...]:
+def _studies(
+    root: Path | None, server: Server | None, since: datetime | None, until: datetime | None
+) -> Path | Archive:
+    """Where the studies are."""
+    if root is not None and server is None:
+        if since or until:
+            raise InputError("--since, --until: days of the studies of a server; expected --from URL with them")
+        return root
+    if root is not None or server is None:
+        raise InputError("expected a folder or list of studies, or --from URL")
+    from spinemri.batch.remote import Archive
+
+    return Archive(server, since and since.date(), until and until.date())
+
+
+def _found(studies: Path | Archive, options: Options) -> tuple[Source, ...]:
     from spinemri.batch.sources import find_sources
 
+    if not isinstance(studies, Path):
+        from spinemri.batch.remote import find_remote
+
+        return find_remote(studies, options)
     with progress_bar() as update:
-        return find_sources(root, options, lambda done, total: update("reading headers", done, total))
+        return find_sources(studies, options, lambda done, total: update("reading headers", done, total))
 
 
 def _list(sources: Sequence[Source], *, log_json: bool) -> None:

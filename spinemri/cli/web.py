@@ -62,7 +62,7 @@ def servers(from_: str | None, store: str | None, access: Access) -> tuple[Serve
         raise InputError("--store-auth without --store: there is no server to show it to")
     if access.ca and (access.no_verify or not access.ca.is_file()):
         raise InputError(f"--ca {access.ca.name}: expected a file of certificates, and no --no-verify")
-    verify = str(access.ca) if access.ca else not access.no_verify
+    verify = str(access.ca.absolute()) if access.ca else not access.no_verify
 
     def made(url: str | None, auth: str | None) -> Server | None:
         headers = credential(auth) if auth else {}

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import tempfile
+import time
 from collections import Counter
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pydicom
 import pytest
@@ -21,9 +27,11 @@ from spinemri.dicom.write import StudyHeader, write_series
 from spinemri.errors import InputError, ServerError
 from tests.batch.small_study import KEY, OPTIONS, deadly_job, edit, job, study_image, true_networks
 from tests.batch.tables_of import rows, tables
+from tests.cli.command import run as command
 from tests.dicom.web_server import says, serving
 from tests.orthanc import orthanc
 
+ROOT = Path(__file__).resolve().parents[2]
 HIDDEN = "geheim4711"
 KEPT_UNTIL_WRITTEN = ("json", "dicom-seg")
 
@@ -178,6 +186,67 @@ def test_analyses_are_handed_out_from_a_server_too(pacs, three, tmp_path, place)
     assert list(place.iterdir()) == []
 
 
+# the command
+
+
+@pytest.fixture
+def batch(tmp_path, monkeypatch):
+    """Runs the command with a network that knows the truth."""
+    monkeypatch.setattr("spinemri.batch.run.networks", lambda *_, **__: true_networks())
+    monkeypatch.setenv("PACS", HIDDEN)
+    (tmp_path / "key").write_bytes(KEY)
+    fixed = ("-o", tmp_path / "out", "--token-key", tmp_path / "key", "--formats", "txt")
+    return lambda *words: command("batch", *words, *fixed)
+
+
+def test_the_command_does_what_was_chosen_and_goes_on_where_it_ended(pacs, three, batch, tmp_path, place):
+    words = ("--from", pacs.url, "--from-auth", "env:PACS")
+    outcome = batch(*words, "--include", "*LWS", "--limit", "1")
+    assert (outcome.code, outcome.out.splitlines()[0]) == (0, "studies: 1 done"), outcome.err
+    assert [path.name for path in (tmp_path / "out" / "studies").iterdir()] == names(three[0])
+    assert "studies: 1 done" in batch(*words, "--since", "2025-01-02", "--exclude", "*LWS").out
+    again = batch(*words)
+    assert "studies: 1 done, 2 unchanged" in again.out
+    assert not [word for word in (*three, HIDDEN) if word in outcome.err + again.err + again.out]
+    assert list(place.iterdir()) == []
+
+
+def test_a_dry_run_asks_for_the_list_and_for_nothing_else(batch, tmp_path):
+    listed = {"0020000D": {"Value": ["1.2.3.4711"]}, "00080020": {"Value": ["20250101"]}}
+    asked = []
+
+    def answer(handler):
+        asked.append(handler.path)
+        says(200, json.dumps([listed] if "offset=0" in handler.path else []).encode())(handler)
+
+    with serving(answer) as url:
+        outcome = batch("--from", url, "--dry-run", "--since", "2025-01-01", "--until", "2025-01-31")
+    assert outcome.out == f"{token('1.2.3.4711', KEY)}\t2025-01-01\n"
+    assert {path.partition("?")[0] for path in asked} == {"/dicom-web/studies"}
+    assert all("StudyDate=20250101-20250131" in path for path in asked)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "expected a folder or list of studies, or --from URL"),
+        (("folder", "--from", "http://127.0.0.1:1/x"), "expected a folder or list of studies, or --from URL"),
+        (("folder", "--since", "2025-01-01"), "expected --from URL with them"),
+        (("folder", "--from-auth", "env:PACS"), "--from-auth without --from"),
+        (("--from", "http://127.0.0.1:1/x", "--until", "yesterday"), "yesterday"),
+        (("--from", "http://127.0.0.1:1/x"), "server 127.0.0.1:1: cannot be reached"),
+        (("--from", "http://pacs/x", "--from-auth", "env:PACS"), "http would send the credential in clear"),
+    ],
+)
+def test_what_cannot_be_meant_or_reached_is_refused(words, told, batch, tmp_path):
+    outcome = batch(*words)
+    assert outcome.code == 2
+    assert told in outcome.err
+    assert HIDDEN not in outcome.err
+    assert not (tmp_path / "out").exists()
+
+
 # many processes, and ends before the end
 
 
@@ -209,3 +278,50 @@ def test_a_run_that_is_left_early_drops_what_it_fetched(pacs, three, tmp_path, p
     statuses = done(pacs, tmp_path / "out", formats=KEPT_UNTIL_WRITTEN)
     assert statuses["unchanged"] >= 1
     assert statuses.total() == 3
+
+
+SLOW = """
+import time
+import spinemri.batch.run
+from tests.batch.small_study import true_networks
+from spinemri.pipeline import Networks
+class Slow:
+    model, device = true_networks().anatomy.model, "cpu"
+    def predict(self, image):
+        time.sleep(0.5)
+        return true_networks().anatomy.predict(image)
+spinemri.batch.run.networks = lambda *_, **__: Networks(Slow())
+from spinemri.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_whatever_ends_a_command_the_files_are_gone_at_the_latest_with_the_next_run(pacs, three, tmp_path, place, end):
+    words = [
+        "batch",
+        "--from",
+        pacs.url,
+        "-o",
+        tmp_path / "out",
+        "--token-key",
+        tmp_path / "key",
+        "--formats",
+        "dicom-seg",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW, *map(str, words)], env=environment, stderr=subprocess.PIPE, text=True
+    )
+    with process:
+        while not list(place.rglob("*.dcm")):
+            assert process.poll() is None
+            time.sleep(0.002)
+        process.send_signal(end)
+        told = process.stderr.read()
+    assert process.returncode != 0
+    assert not [uid for uid in three if uid in told]
+    if end == signal.SIGTERM:
+        assert list(place.iterdir()) == []
+    assert done(pacs, tmp_path / "out").total() == 3
+    assert list(place.iterdir()) == []
