@@ -83,18 +83,18 @@ def write_masks(case: Case, folder: Path) -> None:
 
 def _write_anatomy(case: Case, folder: Path) -> None:
     files: list[MaskFile] = []
-    for name, series, segmentation in _named_masks(case):
+    for name, series, segmentation in named_masks(case):
         write_nifti(segmentation.voxels, segmentation.geometry, folder / name)
         contrast, made_by = series.contrast.value, segmentation.made_by
         files.append(MaskFile(file=name, series=series.label, contrast=contrast, made_by=made_by))
-    labels = {str(value): label_of(structure) for value, structure in sorted(_merged_structures(case).items())}
-    _write_json(folder / "segmentation.json", {"background": 0, "files": files, "labels": labels})
+    labels = {str(value): label_of(structure) for value, structure in sorted(merged_structures(case).items())}
+    save_json(folder / "segmentation.json", {"background": 0, "files": files, "labels": labels})
 
 
 def _write_lesions(case: Case, folder: Path) -> None:
     files: list[MaskFile] = []
     file_of: dict[tuple[str, int], str] = {}
-    for name, series, mask in _named_lesion_masks(case):
+    for name, series, mask in named_lesion_masks(case):
         write_nifti(mask.voxels, mask.geometry, folder / name)
         contrast = series.contrast.value
         files.append(MaskFile(file=name, series=series.label, contrast=contrast, made_by=mask.made_by))
@@ -110,10 +110,11 @@ def _write_lesions(case: Case, folder: Path) -> None:
         )
         for lesion in case.analysis.lesions
     ]
-    _write_json(folder / "lesions.json", {"background": 0, "files": files, "lesions": lesions})
+    save_json(folder / "lesions.json", {"background": 0, "files": files, "lesions": lesions})
 
 
-def _write_json(path: Path, document: object) -> None:
+def save_json(path: Path, document: object) -> None:
+    """Write a JSON document for people and programs to read."""
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -133,14 +134,14 @@ def _entry(code: Code) -> CodeEntry:
     return CodeEntry(scheme=code.scheme, value=code.value, meaning=code.meaning)
 
 
-def _named_masks(case: Case) -> Iterator[tuple[str, Series, Segmentation]]:
+def named_masks(case: Case) -> Iterator[tuple[str, Series, Segmentation]]:
     """File name, series and mask of the anatomy of every used series."""
     pairs = list(zip(case.analysis.used_series(), case.segmentations, strict=True))
     names = file_names("segmentation", [series for series, _ in pairs])
     yield from ((name, *pair) for name, pair in zip(names, pairs, strict=True))
 
 
-def _named_lesion_masks(case: Case) -> Iterator[tuple[str, Series, Segmentation]]:
+def named_lesion_masks(case: Case) -> Iterator[tuple[str, Series, Segmentation]]:
     """File name, series and mask of the lesions, in the order of the masks."""
     by_uid = {series.series_uid: series for series in case.analysis.used_series()}
     if any(mask.series_uid not in by_uid for mask in case.lesion_masks):
@@ -159,7 +160,7 @@ def file_names(first: str, series: Sequence[Series], suffix: str = ".nii.gz") ->
         yield f"{first}_{one.label}{number}{suffix}"
 
 
-def _merged_structures(case: Case) -> dict[int, Structure]:
+def merged_structures(case: Case) -> dict[int, Structure]:
     """What each value means in all masks; a disc whose lower vertebra only some series show is that disc in all."""
     merged: dict[int, Structure] = {}
     for segmentation in case.segmentations:

@@ -138,10 +138,10 @@ def measurements_csv(analysis: Analysis) -> str:
     return csv_text([COLUMNS, *rows])
 
 
-def csv_text(rows: Iterable[Iterable[object]]) -> str:
-    """Rows as the text of a CSV file, comma separated; None is an empty cell."""
+def csv_text(rows: Iterable[Iterable[object]], delimiter: str = ",") -> str:
+    """Rows as the text of a CSV file, comma separated unless said otherwise; None is an empty cell."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    csv.writer(text, delimiter=delimiter, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 
