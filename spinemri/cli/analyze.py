@@ -55,9 +55,9 @@ def command(
     formats: Annotated[
         str | None,
         typer.Option(
-            help="What to write: json,html,txt,csv,nifti unless you say so; also pdf, fhir, parquet, or all. Only when "
-            "asked for (dicom-seg, dicom-sr, rtstruct, dicom-pdf, key-images, all): DICOM objects, which carry the "
-            "patient's identity."
+            help="What to write: json,html,txt,csv,nifti unless you say so; also pdf, fhir, parquet, bids, or all. "
+            "Only when asked for (dicom-seg, dicom-sr, rtstruct, dicom-pdf, key-images, all): DICOM objects, which "
+            "carry the patient's identity."
         ),
     ] = None,
     overwrite: Annotated[

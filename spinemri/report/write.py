@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spinemri.errors import OutputError
+from spinemri.report.bids import write_bids
+from spinemri.report.bids_names import FOLDER as BIDS
+from spinemri.report.bids_names import holds_ours_only
 from spinemri.report.csv_files import write_csv
 from spinemri.report.dicom_key_images import write_key_images
 from spinemri.report.dicom_pdf import write_dicom_pdf
@@ -46,6 +49,7 @@ WRITERS: dict[str, Callable[[Case, Path], None]] = {
     "pdf": write_pdf,
     "fhir": write_fhir,
     "parquet": write_parquet,
+    "bids": write_bids,
     "dicom-seg": write_seg,
     "dicom-sr": write_sr,
     "rtstruct": write_rtstruct,
@@ -148,11 +152,10 @@ def check_sources(formats: Collection[str], images: Iterable[Image]) -> None:
 def is_result(folder: Path) -> bool:
     """Whether a folder holds a result of ``write`` and nothing else."""
     try:
-        names = {entry.name for entry in folder.iterdir()}
+        ours = all(map(_is_ours, folder.iterdir()))
         document = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    ours = all(map(_is_ours, names))
     return ours and isinstance(document, dict) and {"schema_version", "provenance", "spine"} <= document.keys()
 
 
@@ -212,7 +215,10 @@ def _move_into_place(folder: Path, target: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def _is_ours(name: str) -> bool:
+def _is_ours(entry: Path) -> bool:
+    name = entry.name
+    if name == BIDS:
+        return holds_ours_only(entry)
     return name in _OUR_FILES or any(name.startswith(first) and name.endswith(last) for first, last in _OUR_NAMES)
 
 

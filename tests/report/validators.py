@@ -1,16 +1,15 @@
-"""Other people's programs that judge DICOM: dciodvfy (dicom3tools), dsr2html (DCMTK), Orthanc."""
+"""Other people's programs that judge what is written: dciodvfy (dicom3tools), dsr2html (DCMTK), the BIDS validator."""
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+import sys
+from pathlib import Path
 
 import pytest
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 KINDS = ("Segmentation", "SR", "RTStructureSet", "EncapsulatedPDF", "KeyObjectSelection")
 
@@ -39,3 +38,16 @@ def rendered(path: Path, out: Path) -> str:
     assert said.returncode == 0, said.stderr
     assert "E: " not in said.stderr
     return out.read_text(encoding="utf-8")
+
+
+def bids_issues(folder: Path) -> list[tuple[str, str, str]]:
+    """Severity, code and place of whatever the BIDS validator, which brings its schema, has to say of a data set."""
+    beside = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+    command = shutil.which("bids-validator-deno", path=beside)
+    if command is None:
+        pytest.skip("no bids-validator-deno: pip install bids-validator-deno")
+    told = [command, str(folder), "--format", "json"]
+    said = subprocess.run(told, capture_output=True, text=True, timeout=120, check=False)
+    document = json.loads(said.stdout)
+    assert document["summary"]["totalFiles"] > 0
+    return [(i["severity"], i["code"], i.get("location", "")) for i in document["issues"]["issues"]]
