@@ -284,7 +284,7 @@ SLOW = """
 import time
 import spinemri.batch.run
 from tests.batch.small_study import true_networks
-from spinemri.pipeline import Networks
+from spinemri.networks import Networks
 class Slow:
     model, device = true_networks().anatomy.model, "cpu"
     def predict(self, image):
