@@ -204,6 +204,7 @@ class Interrupted:
 
     model = property(lambda _: true_networks().anatomy.model)
     device = "cpu"
+    levels = None
 
     def predict(self, _):
         raise KeyboardInterrupt
