@@ -14,7 +14,7 @@ from spinemri.report import oncology_phrases, phrases
 from spinemri.report.narrative import narrate
 from tests.report.studies import studies
 
-SEEDS = range(24)
+SEEDS = range(100)
 LEVEL = re.compile(r"\b[CTLSV]\d{1,2}\b")
 NUMBER = r"[−+-]?\d+(?:\.\d+)?"
 UNIT = r"(?:%|mm[²³]?(?:/s)?|cm³|ml|°|degrees|points|SD|ms|T|h|years|times|×)(?![\w])"
