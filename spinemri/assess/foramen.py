@@ -4,9 +4,10 @@ Three criteria may speak: little fat around the root on T1w, a low foramen, a sh
 agreed not to report diameters (Andreisek 2014), so fat decides the category and millimetres stand beside it. Narrowing
 is present from two criteria that speak with their whole 95 % interval, where the fat was seen; from one alone, where an
 interval reaches its limit, or from two sizes without a look at the fat, it is borderline. A foramen of usual size with
-little fat is not called narrow, unless tumour has taken its place: then it is at least mild, and borderline. With fewer
-than two criteria measured nothing is said. A disc that is low behind is evidence beside a narrow foramen, and a cause
-of it, but makes none: it is one number for both sides. The limits are those of lumbar spines.
+little fat is not called narrow, unless tumour has taken its place, or is so large that it must: then it is at least
+mild, and borderline. With fewer than two criteria measured nothing is said. A disc that is low behind is evidence
+beside a narrow foramen, and a cause of it, but makes none: it is one number for both sides. The limits are those of
+lumbar spines.
 """
 
 from __future__ import annotations
@@ -25,14 +26,15 @@ if TYPE_CHECKING:
 
 KIND = "foraminal_narrowing"
 HEIGHT_UP_TO_MM, AP_BELOW_MM = threshold("foramen.height_up_to"), threshold("foramen.ap_below")
+TUMOUR_FROM_MM3 = threshold("foramen.tumour_from")
 PRESERVED_FROM, LOST_BELOW = threshold("foramen.fat_preserved_from"), threshold("foramen.fat_lost_below")
 RULE = (
     f"criteria: perineural fat on T1w partly lost below {100 * PRESERVED_FROM:g} % of the area, lost below "
     f"{100 * LOST_BELOW:g} %; height up to {HEIGHT_UP_TO_MM:g} mm; AP below {AP_BELOW_MM:g} mm. None: no criterion, or "
     "fat partly lost alone; severe: fat lost and a size; moderate: fat partly lost and a size, or fat lost alone; "
     "mild: a size alone. Present when two criteria speak with their whole 95 % interval and fat was seen, borderline "
-    "otherwise; with tumour in it and no fat preserved at least mild, then borderline; not assessable with fewer than "
-    "two measured. A "
+    f"otherwise; with tumour in it and no fat preserved, or {TUMOUR_FROM_MM3:g} mm³ of it, at least mild, then "
+    "borderline; not assessable with fewer than two measured. A "
     f"posterior disc height up to {LOW_DISC_MM:g} mm is evidence beside it"
 )
 SOURCE = (
@@ -67,7 +69,8 @@ def foraminal_finding(measurements: Mapping[str, Measurement], height: Measureme
     certainty = Certainty.NOT_ASSESSABLE if reason else foraminal_certainty(height, ap, fat)
     grade = "" if reason else foraminal_grade(height, ap, fat)
     preserved = _fat_seen(fat) and not _fat(fat).speaks
-    if certainty is Certainty.ABSENT and not preserved and _holds_tumour(measurements, height, side):
+    enough = TUMOUR_FROM_MM3 if preserved else 0.0
+    if certainty is Certainty.ABSENT and _tumour_mm3(measurements, height, side) >= enough:
         certainty, grade = Certainty.BORDERLINE, "mild"
     narrowed = certainty in (Certainty.PRESENT, Certainty.BORDERLINE)
     low = [m for m in (_low_disc(measurements, height),) if m is not None and narrowed]
@@ -170,8 +173,11 @@ def _causes(
     return found or behind
 
 
-def _holds_tumour(measurements: Mapping[str, Measurement], height: Measurement, side: str) -> bool:
-    return any(cause == FORAMINAL_TUMOUR for cause, _ in foraminal_causes(measurements, height, side))
+def _tumour_mm3(measurements: Mapping[str, Measurement], height: Measurement, side: str) -> float:
+    """Volume of the largest tumour that is a cause of narrowing on a side; -1 where there is none."""
+    causes = foraminal_causes(measurements, height, side)
+    volumes = (measurements[id_].value or 0.0 for cause, id_ in causes if cause == FORAMINAL_TUMOUR)
+    return max(volumes, default=-1.0)
 
 
 def _what(grade: str, certainty: Certainty) -> str:

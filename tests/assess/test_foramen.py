@@ -164,9 +164,12 @@ def test_tumour_narrows_the_foramen_that_it_reaches(volume, flag, level, named):
         (20.0, "tumour-like", 0.4, False),
         (19.0, "tumour-like", 0.15, False),
         (300.0, "fat", 0.15, False),
+        (500.0, "tumour-like", 0.4, True),
+        (499.0, "tumour-like", 0.4, False),
+        (900.0, "fat", 0.4, False),
     ],
 )
-def test_a_foramen_of_usual_size_is_narrow_where_tumour_took_its_fat(volume, kind, fat, narrow):
+def test_a_foramen_of_usual_size_is_narrow_where_tumour_took_its_fat_or_is_large(volume, kind, fat, narrow):
     flags = ("side:right", f"kind:{kind}")
     found = foramen(22.0, 9.0, fat, lesion("foraminal_volume", volume, flags=flags))
     assert found.certainty is (Certainty.BORDERLINE if narrow else Certainty.ABSENT)
