@@ -267,9 +267,9 @@ def _labels(loaded: LoadedStudy, options: Options) -> StudyLabels:
     """Masks from the user's files, on the grids of the series they belong to."""
     files = []
     for path in options.labels:
-        image, segments = load_labels(path, options.stand_in)
+        stored = load_labels(path, options.stand_in)
         shown = path.name if options.keep_identifiers else f"sha256 {file_sha256(path)[:12]}"
-        files.append(LabelFile(image, path.name, shown, segments))
+        files.append(LabelFile(stored.image, path.name, shown, stored.segments, stored.said))
     anchor = (options.named.index, options.named.level) if options.named else None
     return label_study(files, loaded.images, options.labels_from or "", anchor)
 

@@ -13,17 +13,20 @@ import pytest
 from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
-from spinemri.anatomy import StructureKind
+from spinemri.anatomy import Level, Structure, StructureKind
 from spinemri.convert import write_nifti
 from spinemri.dicom.write import StudyHeader, write_series
 from spinemri.errors import InputError
+from spinemri.image import Image
 from spinemri.labels.export import to_labels
+from spinemri.labels.segments import by_segment
 from spinemri.networks import Networks
 from spinemri.pipeline import Options, analyze
 from spinemri.report.write import write
 from spinemri.resample import resample_voxels
 from spinemri.segment.label import label_anatomy
-from spinemri.series import Contrast
+from spinemri.segmentation import label_value
+from spinemri.series import Contrast, Series
 from spinemri.spine import LevelBasis
 from tests.cli.command import run
 from tests.columns import rearranged
@@ -151,6 +154,25 @@ def test_a_dicom_seg_that_is_refused_shows_what_its_segments_are_called(folder, 
         InputError, match=r"no spine under that scheme .*; segments in the file: 1 'bone 1', 2 'bone 2'"
     ):
         analysed(folder, tmp_path / "seg.dcm", "spider-algorithm")
+
+
+def test_our_own_seg_comes_back_as_it_was(own, folder, tmp_path):
+    write(own, tmp_path / "out", formats=("dicom-seg",))
+    (path,) = (tmp_path / "out").glob("segmentation_*.dcm")
+    back = analysed(folder, path, "spinemri")
+    assert heights(back.analysis) == heights(own.analysis)
+    drawn, again = (next(m for m in case.segmentations if m.structures) for case in (own, back))
+    assert {*drawn.structures.values()} == {*again.structures.values()}
+    assert np.array_equal(drawn.voxels, again.voxels)
+
+
+def test_segments_of_which_only_some_are_ours_are_refused(truth):
+    labels = Image(np.array(truth.voxels > 0, dtype=np.uint16), truth.geometry, Series(series_uid="1.2"))
+    with pytest.raises(InputError, match=r"labels a\.dcm, scheme spinemri: segments 2 'my segment': expected"):
+        by_segment(labels, {1: "vertebral body L4", 2: "my segment"}, "a.dcm")
+    assert by_segment(labels, {1: "bone"}, "a.dcm") is labels
+    value = int(by_segment(labels, {1: "disc L4-L5"}, "a.dcm").voxels.max())
+    assert value == label_value(Structure(StructureKind.DISC, Level("L4"), Level("L5")))
 
 
 def test_several_files_go_to_their_series_in_any_order(folder, truth, tmp_path):

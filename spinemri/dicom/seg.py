@@ -40,8 +40,16 @@ class SegObject(NamedTuple):
     series_uid: str | None
 
 
-def load_labels(path: Path, stand_in: Callable[[str], str | None] = str) -> tuple[Image, str]:
-    """The mask of a file, and its segments in words ('' for a volume).
+class StoredLabels(NamedTuple):
+    """A mask, the labels of a SEG's segments by their number, and the same in words; none for a volume."""
+
+    image: Image
+    segments: Mapping[int, str]
+    said: str
+
+
+def load_labels(path: Path, stand_in: Callable[[str], str | None] = str) -> StoredLabels:
+    """The mask of a file, and its segments.
 
     The mask's series says no more than the contrast that a volume file's name states, or which series a SEG refers to
     (``series_uid``, '' when that is not known).
@@ -60,14 +68,14 @@ def load_labels(path: Path, stand_in: Callable[[str], str | None] = str) -> tupl
     try:
         if suffix_of(path):
             image = read_volume(path, volume_series(path, path.parent, named_contrast(path)))
-            return replace(image, series=image.series.model_copy(update={"series_uid": ""})), ""
+            return StoredLabels(replace(image, series=image.series.model_copy(update={"series_uid": ""})), {}, "")
         seg = load_seg(path)
     except SeriesError as error:
         raise InputError(f"labels {path.name}: {error}") from error
     known = (seg.geometry.frame_of_reference_uid, seg.series_uid)
     frame, series = (stand_in(uid) if uid else None for uid in known)
     grid = replace(seg.geometry, frame_of_reference_uid=frame)
-    return Image(seg.voxels, grid, Series(series_uid=series or "")), _said(seg.segments)
+    return StoredLabels(Image(seg.voxels, grid, Series(series_uid=series or "")), seg.segments, _said(seg.segments))
 
 
 def load_seg(path: Path) -> SegObject:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     Table = dict[int, tuple[Structure, ...]]
 
+OWN = "spinemri"
+"""The scheme of spinemri's own masks."""
+
 _BODY, _ARCH, _DISC = StructureKind.VERTEBRAL_BODY, StructureKind.POSTERIOR_ELEMENTS, StructureKind.DISC
 _SAC, _CORD = Structure(StructureKind.THECAL_SAC), Structure(StructureKind.CORD)
 _S1 = Level("S1")
@@ -160,7 +163,7 @@ def _own() -> Scheme:
     structures += [Structure(_ARCH, v) for v in (*true, *relative)]
     structures += [Structure(_DISC, v, below(v)) for v in true if v.region != "S"]
     structures += [Structure(_DISC, v, below(v)) for v in relative[:-1]]
-    return Scheme("spinemri", {label_value(s): (s,) for s in structures})
+    return Scheme(OWN, {label_value(s): (s,) for s in structures})
 
 
 _STEP1_REFUSAL = "50 is every vertebra and the sacrum in one, without levels; use step2_output of the same run instead"

@@ -5,7 +5,7 @@ Which series that is follows from the masks, never from the order of the files.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +13,8 @@ import numpy as np
 from spinemri.errors import InputError
 from spinemri.labels.convert import from_labels
 from spinemri.labels.place import laid_on, places_of
-from spinemri.labels.schemes import scheme_named
+from spinemri.labels.schemes import OWN, scheme_named
+from spinemri.labels.segments import by_segment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,13 +35,14 @@ _NEARLY_MM = 60.0
 class LabelFile:
     """A mask: its voxels, the file's name for messages to the user, and what stands for it in results.
 
-    ``segments`` says in words which segments a DICOM SEG names; a refusal repeats it.
+    ``segments`` are the labels of a DICOM SEG's segments by their number; ``said`` is the same in words, for refusals.
     """
 
     image: Image
     name: str
     shown: str
-    segments: str = ""
+    segments: Mapping[int, str] = field(default_factory=dict)
+    said: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,9 +105,10 @@ def label_study(
 
 def _read(file: LabelFile, scheme: str, anchor: Anchor | None) -> ForeignLabels:
     try:
-        return from_labels(file.image, scheme, name=file.name, anchor=anchor)
+        image = by_segment(file.image, file.segments, file.name) if scheme == OWN and file.segments else file.image
+        return from_labels(image, scheme, name=file.name, anchor=anchor)
     except InputError as error:
-        raise InputError(f"{error}; {file.segments}" if file.segments else str(error)) from error
+        raise InputError(f"{error}; {file.said}" if file.said else str(error)) from error
 
 
 def _origin(labels: ForeignLabels) -> str:

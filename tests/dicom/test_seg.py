@@ -156,17 +156,18 @@ def test_a_file_that_is_no_mask_is_refused_by_its_name(tmp_path):
 
 def test_a_label_file_is_read_whatever_its_format(tmp_path):
     path = write_seg(tmp_path, sparse())
-    seg, segments = load_labels(path, {GRID.frame_of_reference_uid: "token", "1.2.826.0.1.1.2": "series"}.get)
+    seg, segments, said = load_labels(path, {GRID.frame_of_reference_uid: "token", "1.2.826.0.1.1.2": "series"}.get)
     assert seg.geometry.frame_of_reference_uid == "token"
     assert seg.series.series_uid == "series"
     assert load_labels(path, {}.get)[0].series.series_uid == ""
-    assert segments == "segments in the file: 1 'cord', 2 'L5', 3 'L1'"
+    assert segments == {1: "cord", 2: "L5", 3: "L1"}
+    assert said == "segments in the file: 1 'cord', 2 'L5', 3 'L1'"
     assert seg.series.contrast is Contrast.OTHER
     voxels = np.zeros(GRID.shape, dtype=np.uint16)
     voxels[2, 3:5, 4:9] = 41
     write_nifti(voxels, GRID, tmp_path / "sub-1_T2w_seg.nii.gz")
-    nifti, segments = load_labels(tmp_path / "sub-1_T2w_seg.nii.gz")
-    assert (nifti.series.series_uid, segments) == ("", "")
+    nifti, segments, said = load_labels(tmp_path / "sub-1_T2w_seg.nii.gz")
+    assert (nifti.series.series_uid, segments, said) == ("", {}, "")
     assert nifti.series.contrast is Contrast.T2W
     assert nifti.geometry.frame_of_reference_uid is None
     assert sorted(np.unique(nifti.voxels).tolist()) == [0, 41]
