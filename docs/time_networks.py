@@ -69,7 +69,7 @@ def _network(predictor: Predictor, image: Image) -> None:
     predictor.class_probabilities(working_slices(image, mapping), mapping.stride)
     if predictor.levels is not None:
         middle = image.geometry.to_patient(np.array(image.geometry.shape) / 2)
-        predictor.levels.probabilities(image, np.repeat(middle[None], 10, axis=0))
+        predictor.levels.looks(image)(np.repeat(middle[None], 10, axis=0))
 
 
 def _peer(peer: Peer) -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from spinemri.segment.borders import follow_borders
@@ -53,5 +52,5 @@ def name_anatomy(
         If the anchor does not fit the bodies found.
     """
     classes = follow_borders(found.classes, image)
-    hints = Hints(anchor, partial(found.levels.rows, image) if found.levels is not None else None)
+    hints = Hints(anchor, found.levels.looks(image) if found.levels is not None else None)
     return label_anatomy(classes, image.geometry, image.series.series_uid, found.made_by, hints)

@@ -63,7 +63,7 @@ def label_anatomy(
     if instances is None:
         empty = np.zeros(geometry.shape, dtype=np.uint8)
         return Segmentation(empty, geometry, {}, series_uid, made_by), (), ("no vertebral column was found",)
-    looks = hints.looks
+    looks = hints.looks if hints.anchor is None else None  # the user's word is law
     if looks is not None:
         instances = settle_s1(instances, classes, geometry, looks)
     slots = [body.slot for body in instances.bodies]

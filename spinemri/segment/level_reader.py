@@ -16,6 +16,8 @@ from spinemri.segment.preprocess import working_map, working_slices
 from spinemri.segment.weights import load_network
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from spinemri.image import Image
@@ -49,23 +51,35 @@ class LevelReader:
         self._layout = memory_layout(self.device)
         self.network: torch.nn.Module = load_network(model).to(self.device).to(memory_format=self._layout)  # type: ignore[call-overload]
 
-    def rows(self, image: Image, points: Floats) -> Floats:
-        """Evidence (n, len(LADDER)) for vertebrae around points (n, 3), LPS mm: weighted log-likelihood of each level.
+    def looks(self, image: Image) -> Callable[[Floats], Floats]:
+        """What the surroundings in an image say of vertebrae around points (n, 3), LPS mm.
+
+        Returns
+        -------
+        Points -> evidence (n, len(LADDER)): weighted log-likelihood of each level.
 
         Raises
         ------
         ModelError
             If the image is not sagittal.
         """
-        return self.model.weight * np.log(self.probabilities(image, points) @ _ON_LADDER.T)
+        probabilities = self.probabilities(image)
+        return lambda points: self.model.weight * np.log(probabilities(points) @ _ON_LADDER.T)
 
-    def probabilities(self, image: Image, points: Floats) -> Floats:
-        """Probability (n, len(READ_LEVELS)) of each level, all levels being equally likely beforehand."""
+    def probabilities(self, image: Image) -> Callable[[Floats], Floats]:
+        """The same as probabilities (n, len(READ_LEVELS)), all levels being equally likely beforehand."""
         mapping = working_map(image, self.grid)
         slices = working_slices(image, mapping)
-        places = mapping.places(image.geometry.to_index(points))
-        slice_mm = image.geometry.spacing[mapping.axes[0]] * image.voxels.shape[mapping.axes[0]] / len(slices)
-        views = torch.stack([view_around(slices, place, slice_mm) for place in places])
+        axis = mapping.axes[0]
+        slice_mm = image.geometry.spacing[axis] * image.voxels.shape[axis] / len(slices)
+
+        def seen(points: Floats) -> Floats:
+            places = mapping.places(image.geometry.to_index(points))
+            return self._read(torch.stack([view_around(slices, place, slice_mm) for place in places]))
+
+        return seen
+
+    def _read(self, views: torch.Tensor) -> Floats:
         half, able = half_precision(self.device)
         with torch.inference_mode(), torch.autocast(self.device.type, half, enabled=able):
             seen = cast("torch.Tensor", self.network(views.to(self.device).contiguous(memory_format=self._layout)))

@@ -10,6 +10,8 @@ from spinemri.segment.chain import LADDER, RUNG
 from spinemri.segment.instances import find_instances
 from spinemri.segment.label import label_anatomy
 from spinemri.segment.level_evidence import Hints, settle_s1
+from spinemri.segment.levels import Anchor
+from spinemri.spine import LevelBasis
 from tests.columns import BODY, DISC, LUMBAR, SACRUM, TrueColumn
 
 
@@ -68,6 +70,14 @@ def test_a_right_s1_stays_and_weak_looks_do_not_move_it(mistaken):
     one_off = ("T12", "L1", "L2", "L3", "L4", "L5", "S1", "S2")
     weak = true_looks(column, names=one_off, strength=0.05)
     assert settle_s1(found, classes, grid, weak) is found
+
+
+def test_the_users_word_counts_the_bodies_that_were_found_before_looks(mistaken):
+    column, grid, classes = mistaken
+    hints = Hints(Anchor.parse("L5=1"), true_looks(column))
+    assignments = label_anatomy(classes, grid, "1.2.3", "truth", hints)[1]
+    assert names_of(assignments) == list(LUMBAR[:-1])
+    assert {name.basis for name in assignments} == {LevelBasis.USER}
 
 
 def test_without_a_sacrum_there_is_nothing_to_settle(mistaken):

@@ -67,17 +67,17 @@ def test_slices_are_taken_by_millimetres():
 
 
 def test_the_same_place_gives_the_same_word_however_the_array_lies(reader):
-    found = [reader.probabilities(image_with_a_blob(flip=flip), AT[None]) for flip in (False, True)]
+    found = [reader.probabilities(image_with_a_blob(flip=flip))(AT[None]) for flip in (False, True)]
     assert np.allclose(*found, atol=0.02)
 
 
 def test_probabilities_sum_to_one_and_every_rung_has_evidence(reader):
     points = AT + np.array([[0, 0, 0], [0, 0, 35], [0, 0, -35]])
     image = image_with_a_blob(flip=False)
-    found = reader.probabilities(image, points)
+    found = reader.probabilities(image)(points)
     assert found.shape == (3, len(READ_LEVELS))
     assert np.allclose(found.sum(axis=1), 1)
-    rows = reader.rows(image, points)
+    rows = reader.looks(image)(points)
     assert rows.shape == (3, len(LADDER))
     assert np.isfinite(rows).all()
     of = {name: found[:, READ_LEVELS.index(Level(name))] for name in ("T12", "L1", "L5")}
