@@ -127,6 +127,11 @@ def shares_of_s1(confidence: float) -> tuple[float, float, float]:
     return wrong * _S1_IS_ABOVE, right, wrong * _S1_IS_BELOW
 
 
+def confidence_of(share: float) -> float:
+    """The confidence 0 to 1 of an S1 that is right with this share, the reverse of ``shares_of_s1``."""
+    return float(np.clip((share - _S1_RIGHT_FROM) / _S1_RIGHT_RISE, 0, 1))
+
+
 def _sacral(confidence: float) -> Floats:
     above, right, below = shares_of_s1(confidence)
     row = np.full(len(LADDER), (1 - right) * _NO_SACRUM)

@@ -6,7 +6,7 @@ at the surroundings of every vertebra by itself; together they may move S1 by on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from spinemri.anatomy import Level
 from spinemri.segment.chain import RUNG
 from spinemri.segment.instances import find_instances
-from spinemri.segment.landmarks import shares_of_s1
+from spinemri.segment.landmarks import confidence_of, shares_of_s1
 from spinemri.segment.levels import count_from
 
 if TYPE_CHECKING:
@@ -72,7 +72,10 @@ def settle_s1(instances: Instances, classes: NDArray[np.integer], geometry: Geom
     if moved == 0 or last_lumbar is None:
         return instances
     found = find_instances(classes, geometry, last_lumbar)
-    return instances if found is None or found.sacral is None else found
+    if found is None or found.sacral is None:
+        return instances
+    share = 1 / sum(float(np.exp(score - scores[moved])) for score in scores.values())
+    return replace(found, sacral=(found.sacral[0], confidence_of(share)))
 
 
 def _fit(row: Floats, below_s1: int) -> float:
