@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,17 +54,19 @@ def main() -> None:
             **_stages(folder, Path(name)),
             "loading": _loading(folder, Path(name)),
         }
-        found["overlap"] = _overlapped(folder, Path(name), found["stages"])
+        found["overlap"] = _overlapped(Path(name), found["stages"])
     result.write_text(json.dumps(found), encoding="utf-8")
 
 
-def _study(folder: Path) -> Path:
-    """The sample study as DICOM of clinical size."""
+def _study(folder: Path, number: int = 0) -> Path:
+    """The sample study as DICOM of clinical size; numbers tell studies apart."""
     for stored in spinemri.scan(SAMPLE).studies[0].series:
         image = spinemri.load(stored)
         slices, slice_mm = image.geometry.shape[0], image.geometry.spacing[0]
         large = enlarged(image, (slices, SIDE, SIDE), (slice_mm, PIXEL_MM, PIXEL_MM))
-        write_series(large, folder / str(stored.number), StudyHeader("P1"))
+        uids = {"study_uid": f"2.25.8{number}", "series_uid": f"2.25.8{number}.{stored.number}"}
+        again = replace(large, series=large.series.model_copy(update=uids))
+        write_series(again, folder / str(stored.number), StudyHeader(f"P{number}"))
     return folder
 
 
@@ -136,13 +139,12 @@ def _converted(program: str, folder: Path, out: Path) -> None:
     subprocess.run([program, "-z", "n", "-b", "n", "-o", target, folder], check=True, capture_output=True)  # noqa: S603
 
 
-def _overlapped(folder: Path, out: Path, stages: dict[str, float]) -> dict[str, float]:
+def _overlapped(out: Path, stages: dict[str, float]) -> dict[str, float]:
     """Seconds a study of 24 that pass through one process, and of its stages one after the other."""
     root = out / "studies"
     for number in range(STUDIES):
-        shutil.copytree(folder, root / f"s{number:02d}")
+        _study(root / f"s{number:02d}", number)
     sources = find_sources(root, OPTIONS)
-    start = time.perf_counter()
     outcomes = run(sources, Job(partial(load_networks, "cpu"), OPTIONS), out / "batch", 1)
     statuses = [next(outcomes).status]
     start = time.perf_counter()
