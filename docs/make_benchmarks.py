@@ -195,11 +195,10 @@ def _peers() -> list[str]:
             f"{100 * done / total / peak:.0f} % of it; the {len(heavy)} that take longest:",
         ),
         "",
-        "| convolution | weights | output | seconds | of the peak |",
-        "|---|---|---|---|---|",
+        "| convolution | weights | seconds | of the peak |",
+        "|---|---|---|---|",
         *(
-            f"| {layer['name']} | {layer['weights']} | {layer['output']} | {layer['seconds']:.3f} "
-            f"| {100 * layer['gflops'] / peak:.0f} % |"
+            f"| {layer['name']} | {layer['weights']} | {layer['seconds']:.3f} | {100 * layer['gflops'] / peak:.0f} % |"
             for layer in heavy
         ),
         "",

@@ -95,43 +95,38 @@ def _peak() -> float:
 
 
 def _layers(predictor: Predictor, image: Image) -> list[dict[str, object]]:
-    """Every convolution of the anatomy network in one pass over a stack: seconds, and operations a second."""
-    spent: dict[torch.nn.Module, list[float]] = {}
-    shapes: dict[torch.nn.Module, tuple[int, ...]] = {}
+    """Every convolution of the anatomy network while a series is read: seconds in all, and operations a second."""
+    spent: dict[torch.nn.Module, float] = {}
+    done: dict[torch.nn.Module, float] = {}
 
     def before(module: torch.nn.Module, _: object) -> None:
-        spent.setdefault(module, []).append(-time.perf_counter())
+        spent[module] = spent.get(module, 0.0) - time.perf_counter()
 
     def after(module: torch.nn.Module, _: object, out: torch.Tensor) -> None:
-        spent[module][-1] += time.perf_counter()
-        shapes[module] = tuple(out.shape)
+        spent[module] += time.perf_counter()
+        done[module] = done.get(module, 0.0) + _operations(module, tuple(out.shape))
 
     kinds = (torch.nn.Conv2d, torch.nn.Conv3d, torch.nn.ConvTranspose2d, torch.nn.ConvTranspose3d)
     named = {m: name for name, m in predictor.network.named_modules() if isinstance(m, kinds)}
-    hooks = [h for m in named for h in (m.register_forward_pre_hook(before), m.register_forward_hook(after))]
     mapping = working_map(image, predictor.model)
     slices = working_slices(image, mapping)
-    for _ in range(RUNS):
-        predictor.class_probabilities(slices, mapping.stride)
+    predictor.class_probabilities(slices, mapping.stride)  # warm
+    hooks = [h for m in named for h in (m.register_forward_pre_hook(before), m.register_forward_hook(after))]
+    predictor.class_probabilities(slices, mapping.stride)
     for hook in hooks:
         hook.remove()
-    return [_layer(named[m], m, shapes[m], min(spent[m][len(spent[m]) // RUNS :])) for m in spent]
+    shapes = {m: " x ".join(map(str, m.weight.shape)) for m in spent}
+    return [
+        {"name": named[m], "weights": shapes[m], "seconds": s, "gflops": done[m] / s / 1e9} for m, s in spent.items()
+    ]
 
 
-def _layer(name: str, module: torch.nn.Module, shape: tuple[int, ...], seconds: float) -> dict[str, object]:
-    weight = module.weight
+def _operations(module: torch.nn.Module, shape: tuple[int, ...]) -> float:
+    """Multiplications and additions that make an output of a shape."""
     transposed = isinstance(module, torch.nn.ConvTranspose2d | torch.nn.ConvTranspose3d)
-    outputs = float(np.prod(shape))
-    per_output = (
-        weight[:, 0].numel() / (np.prod(module.stride) if transposed else 1) if transposed else weight[0].numel()
-    )
-    return {
-        "name": name,
-        "output": " x ".join(map(str, shape)),
-        "weights": " x ".join(map(str, weight.shape)),
-        "seconds": seconds,
-        "gflops": 2 * outputs * float(per_output) / seconds / 1e9,
-    }
+    weight = module.weight
+    per_output = weight[:, 0].numel() / np.prod(module.stride) if transposed else weight[0].numel()
+    return 2 * float(np.prod(shape)) * float(per_output)
 
 
 def _timed(work: Callable[[], object], runs: int = RUNS) -> list[float]:
