@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SAMPLE = Path(__file__).parent.parent / "sample_data"
 SHAPE, SPACING, SERIES = (16, 384, 384), (4.0, 0.7, 0.7), 3
-RUNS, PEAK_SIDE = 3, 4096
+RUNS, PEAK_SIDE, VERTEBRAE = 3, 4096, 10
 
 
 def main() -> None:
@@ -66,10 +66,11 @@ def enlarged(image: Image, shape: tuple[int, int, int], spacing: tuple[float, fl
 
 def _network(predictor: Predictor, image: Image) -> None:
     mapping = working_map(image, predictor.model)
-    predictor.class_probabilities(working_slices(image, mapping), mapping.stride)
+    slices = working_slices(image, mapping)
+    predictor.class_probabilities(slices, mapping.stride)
     if predictor.levels is not None:
-        middle = image.geometry.to_patient(np.array(image.geometry.shape) / 2)
-        predictor.levels.looks(image)(np.repeat(middle[None], 10, axis=0))
+        places = np.repeat(np.array(slices.shape)[None] / 2, VERTEBRAE, axis=0)
+        predictor.levels.probabilities(places, slices, mapping.slice_mm)
 
 
 def _peer(peer: Peer) -> dict[str, float]:

@@ -58,7 +58,7 @@ def default_predictor(
     from spinemri.segment.predictor import Predictor
 
     loaded = load_model(model)
-    levels = LevelReader(load_level_model(), loaded, device) if loaded.plane is Plane.SAGITTAL else None
+    levels = LevelReader(load_level_model(), device) if loaded.plane is Plane.SAGITTAL else None
     return Predictor(loaded, device, threads, quality=quality, levels=levels)
 
 

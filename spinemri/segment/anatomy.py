@@ -52,5 +52,5 @@ def name_anatomy(
         If the anchor does not fit the bodies found.
     """
     classes = follow_borders(found.classes, image)
-    hints = Hints(anchor, found.levels.looks(image) if found.levels is not None else None)
+    hints = Hints(anchor, found.looks)
     return label_anatomy(classes, image.geometry, image.series.series_uid, found.made_by, hints)

@@ -16,7 +16,7 @@ from spinemri.segment.appearance import measure_appearance
 from spinemri.segment.column import BODY, CORD, DISC, POSTERIOR, SAC, SACRUM
 from spinemri.segment.instances import Instances, find_instances
 from spinemri.segment.landmarks import find_landmarks
-from spinemri.segment.level_evidence import NO_HINTS, settle_s1
+from spinemri.segment.level_evidence import NO_HINTS, seen_levels
 from spinemri.segment.levels import name_levels
 from spinemri.segmentation import Segmentation, label_value
 
@@ -63,14 +63,11 @@ def label_anatomy(
     if instances is None:
         empty = np.zeros(geometry.shape, dtype=np.uint8)
         return Segmentation(empty, geometry, {}, series_uid, made_by), (), ("no vertebral column was found",)
-    looks = hints.looks if hints.anchor is None else None  # the user's word is law
-    if looks is not None:
-        instances = settle_s1(instances, classes, geometry, looks)
-    slots = [body.slot for body in instances.bodies]
-    landmarks, appearance = find_landmarks(instances, geometry), measure_appearance(instances, geometry)
-    rows = None
-    if looks is not None and landmarks.seen:
-        rows = looks(np.array([body.centre for body in instances.bodies]))
+    landmarks, rows = find_landmarks(instances, geometry), None
+    if hints.looks is not None and hints.anchor is None and landmarks.seen:  # the user's word is law
+        instances, rows = seen_levels(instances, classes, geometry, hints.looks)
+        landmarks = find_landmarks(instances, geometry)
+    slots, appearance = [body.slot for body in instances.bodies], measure_appearance(instances, geometry)
     assignments, warnings = name_levels(slots, landmarks, hints.anchor, appearance, rows)
     names = {slot: named.level for slot, named in zip(slots, assignments, strict=False)}
     voxels, structures = _paint(instances, names, geometry)

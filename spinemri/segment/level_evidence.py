@@ -49,31 +49,47 @@ class Hints:
 NO_HINTS = Hints()
 
 
-def settle_s1(instances: Instances, classes: NDArray[np.integer], geometry: Geometry, looks: Looks) -> Instances:
-    """The instances of a column with S1 one place higher or lower where the looks of its vertebrae ask for that.
+def seen_levels(
+    instances: Instances, classes: NDArray[np.integer], geometry: Geometry, looks: Looks
+) -> tuple[Instances, Floats]:
+    """The instances of a column with S1 where the looks of its vertebrae ask for it, and these looks.
 
     Parameters
     ----------
     instances : of ``classes``
     classes, geometry : as of ``find_instances``
     looks : points (n, 3), LPS mm -> (n, len(LADDER)) log-likelihood of each level
+
+    Returns
+    -------
+    The same instances, or those with S1 one place higher or lower; (n, len(LADDER)) evidence for their bodies.
     """
+    rows = looks(_centres(instances))
+    moved = _moved(instances, classes, geometry, rows)
+    return (instances, rows) if moved is None else (moved, looks(_centres(moved)))
+
+
+def _centres(instances: Instances) -> Floats:
+    return np.array([body.centre for body in instances.bodies])
+
+
+def _moved(instances: Instances, classes: NDArray[np.integer], geometry: Geometry, rows: Floats) -> Instances | None:
+    """The instances with another S1; None where it stays."""
     if instances.sacral is None:
-        return instances
+        return None
     slot, confidence = instances.sacral
-    centres = {body.slot: np.array(body.centre) for body in instances.bodies}
-    rows = looks(np.array(list(centres.values())))
+    places = [body.slot for body in instances.bodies]
     scores = {
-        moved: np.log(share) + sum(_fit(row, place - slot - moved) for place, row in zip(centres, rows, strict=True))
+        moved: np.log(share) + sum(_fit(row, place - slot - moved) for place, row in zip(places, rows, strict=True))
         for moved, share in zip((-1, 0, 1), shares_of_s1(confidence), strict=True)
     }
     moved = max(scores, key=lambda shift: scores[shift])
-    last_lumbar = centres.get(slot + moved - 1)
-    if moved == 0 or last_lumbar is None:
-        return instances
-    found = find_instances(classes, geometry, last_lumbar)
+    last_lumbar = slot + moved - 1
+    if moved == 0 or last_lumbar not in places:
+        return None
+    found = find_instances(classes, geometry, _centres(instances)[places.index(last_lumbar)])
     if found is None or found.sacral is None:
-        return instances
+        return None
     share = 1 / sum(float(np.exp(score - scores[moved])) for score in scores.values())
     return replace(found, sacral=(found.sacral[0], confidence_of(share)))
 

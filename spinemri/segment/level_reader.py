@@ -12,17 +12,15 @@ from spinemri.segment.chain import LADDER
 from spinemri.segment.device import device_named, half_precision, memory_layout
 from spinemri.segment.level_model import READ_LEVELS
 from spinemri.segment.level_view import view_around
-from spinemri.segment.preprocess import working_map, working_slices
 from spinemri.segment.weights import load_network
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
-    from spinemri.image import Image
+    from spinemri.geometry import Geometry
+    from spinemri.segment.level_evidence import Looks
     from spinemri.segment.level_model import LevelModel
-    from spinemri.segment.model import Model
+    from spinemri.segment.preprocess import WorkingMap
 
     Floats = NDArray[np.float64]
 
@@ -36,7 +34,6 @@ class LevelReader:
     Parameters
     ----------
     model : from ``load_level_model``
-    grid : the anatomy model, whose working grid the image is read on
     device : as of ``Predictor``
 
     Raises
@@ -45,39 +42,34 @@ class LevelReader:
         If the weights cannot be read, do not fit the network, or the device is not available.
     """
 
-    def __init__(self, model: LevelModel, grid: Model, device: str = "auto") -> None:
-        self.model, self.grid = model, grid
+    def __init__(self, model: LevelModel, device: str = "auto") -> None:
+        self.model = model
         self.device = device_named(device)
         self._layout = memory_layout(self.device)
         self.network: torch.nn.Module = load_network(model).to(self.device).to(memory_format=self._layout)  # type: ignore[call-overload]
 
-    def looks(self, image: Image) -> Callable[[Floats], Floats]:
+    def looks(self, geometry: Geometry, mapping: WorkingMap, slices: torch.Tensor) -> Looks:
         """What the surroundings in an image say of vertebrae around points (n, 3), LPS mm.
+
+        Parameters
+        ----------
+        geometry : grid of the image
+        mapping, slices : to the anatomy model's working grid, and the image on it (``working_slices``)
 
         Returns
         -------
         Points -> evidence (n, len(LADDER)): weighted log-likelihood of each level.
-
-        Raises
-        ------
-        ModelError
-            If the image is not sagittal.
         """
-        probabilities = self.probabilities(image)
-        return lambda points: self.model.weight * np.log(probabilities(points) @ _ON_LADDER.T)
+        return lambda points: (
+            self.model.weight
+            * np.log(
+                self.probabilities(mapping.places(geometry.to_index(points)), slices, mapping.slice_mm) @ _ON_LADDER.T
+            )
+        )
 
-    def probabilities(self, image: Image) -> Callable[[Floats], Floats]:
-        """The same as probabilities (n, len(READ_LEVELS)), all levels being equally likely beforehand."""
-        mapping = working_map(image, self.grid)
-        slices = working_slices(image, mapping)
-        axis = mapping.axes[0]
-        slice_mm = image.geometry.spacing[axis] * image.voxels.shape[axis] / len(slices)
-
-        def seen(points: Floats) -> Floats:
-            places = mapping.places(image.geometry.to_index(points))
-            return self._read(torch.stack([view_around(slices, place, slice_mm) for place in places]))
-
-        return seen
+    def probabilities(self, places: Floats, slices: torch.Tensor, slice_mm: float) -> Floats:
+        """Probability (n, len(READ_LEVELS)) of each level at places (n, 3) of working slices, without priors."""
+        return self._read(torch.stack([view_around(slices, place, slice_mm) for place in places]))
 
     def _read(self, views: torch.Tensor) -> Floats:
         half, able = half_precision(self.device)

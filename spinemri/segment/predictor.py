@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spinemri.image import Image
+    from spinemri.segment.level_evidence import Looks
     from spinemri.segment.level_reader import LevelReader
     from spinemri.segment.model import Model
     from spinemri.segment.preprocess import WorkingMap
@@ -48,13 +49,14 @@ class ClassMap:
     classes : (k, j, i) uint8, channel of the most probable class; 0 is background
     probabilities : (class, k, j, i) float16, sums to 1; all 0 in missing slices
     made_by : model name and version
-    levels : reads levels in the same image; None when no level model was loaded
+    looks : points (n, 3), LPS mm -> what surrounds them in the image says of their levels, see ``level_evidence``; None
+        when no level model was loaded
     """
 
     classes: NDArray[np.uint8]
     probabilities: NDArray[np.float16]
     made_by: str
-    levels: LevelReader | None = None
+    looks: Looks | None = None
 
 
 class Predictor:
@@ -111,10 +113,12 @@ class Predictor:
     def classify(self, image: Image) -> ClassMap:
         """The same whatever the image's contrast. Raises ModelError if the image has no slices of the model's plane."""
         mapping = working_map(image, self.model)
-        work = self.class_probabilities(working_slices(image, mapping), mapping.stride)
+        slices = working_slices(image, mapping)
+        work = self.class_probabilities(slices, mapping.stride)
         classes, probabilities = _on_image_grid(work, mapping, image)
         made_by = self.model.label + (_TWICE if self.quality else "")
-        return ClassMap(classes, probabilities, made_by, self.levels)
+        looks = self.levels.looks(image.geometry, mapping, slices) if self.levels is not None else None
+        return ClassMap(classes, probabilities, made_by, looks)
 
     def class_probabilities(self, slices: torch.Tensor, stride: int) -> torch.Tensor:
         """Probabilities (slices, class, rows, columns), float16 on the CPU, of working slices (slices, rows, columns).

@@ -48,12 +48,14 @@ class WorkingMap:
     to_work : one (working size, image size) matrix per axis, in that order; rows sum to 1
     to_image : the way back, one (image size, working size) matrix per axis; rows sum to 1
     stride : distance of the network's neighbour slices, in working slices
+    slice_mm : distance of the working slices
     """
 
     axes: tuple[int, int, int]
     to_work: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
     to_image: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
     stride: int
+    slice_mm: float
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -93,7 +95,7 @@ def working_map(image: Image, model: Model) -> WorkingMap:
         forth.append(_linear_map(*grid, reverse=reverse))
         back.append(_linear_map(*grid[2:], *grid[:2], reverse=reverse))
     stride = max(1, round(model.slice_spacing_mm / slice_mm)) if thin else 1
-    return WorkingMap(axes, (forth[0], forth[1], forth[2]), (back[0], back[1], back[2]), stride)
+    return WorkingMap(axes, (forth[0], forth[1], forth[2]), (back[0], back[1], back[2]), stride, slice_mm)
 
 
 def working_slices(image: Image, mapping: WorkingMap) -> torch.Tensor:

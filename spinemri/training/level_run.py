@@ -5,8 +5,6 @@ As ``run``: interrupt it when you like; started again with the same output folde
 
 from __future__ import annotations
 
-from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,24 +13,23 @@ import torch.nn.functional as nnf
 from torch.utils.data import DataLoader
 
 from spinemri.anatomy import Level, StructureKind
-from spinemri.errors import InputError, ModelError
+from spinemri.errors import InputError
 from spinemri.read import read_volume
 from spinemri.segment.label import label_anatomy
 from spinemri.segment.level_model import READ_LEVELS
 from spinemri.segment.levels import count_from
 from spinemri.segment.preprocess import working_map, working_slices
-from spinemri.segment.weights import build_network
 from spinemri.spine import LevelBasis
 from spinemri.training.clock import logits_of, run_by_the_clock
-from spinemri.training.export import checkpoint_state
 from spinemri.training.level_samples import LevelScene, PaintedLevels, RealLevels
 from spinemri.training.real import drawn_bodies, read_pair, training_cases
-from spinemri.training.start import FRESH
+from spinemri.training.start import starting_network
 from spinemri.training.teacher import seen_column
 from spinemri.training.volumes import write_volumes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from spinemri.image import Image
     from spinemri.segment.level_model import LevelModel
@@ -77,7 +74,7 @@ def train_level_bundle(
     scenes = known_scenes(data, anatomy)
     if scenes:
         sets.append(_loader(RealLevels(scenes, config.seed), config.real_stacks, 1))
-    return run_by_the_clock(config, _network(model, start), _Levels(sets))
+    return run_by_the_clock(config, starting_network(model, start, None), _Levels(sets))
 
 
 def known_scenes(data: TrainingData, anatomy: Predictor) -> list[LevelScene]:
@@ -125,20 +122,7 @@ def level_scene(source: str, image: Image, anatomy: Predictor, known: Known) -> 
     slices = working_slices(image, mapping)
     read = [(at, READ_LEVELS.index(level)) for at, level in known if level in READ_LEVELS]
     places = mapping.places(image.geometry.to_index(np.array([at for at, _ in read])))
-    axis = mapping.axes[0]
-    slice_mm = image.geometry.spacing[axis] * image.voxels.shape[axis] / len(slices)
-    return LevelScene(source, slices, slice_mm, places, np.array([level for _, level in read]))
-
-
-def _network(model: LevelModel, start: Path | str | None) -> torch.nn.Module:
-    network = build_network(model)
-    if start != FRESH:
-        path = model.weights if start is None else Path(start)
-        try:
-            network.load_state_dict(checkpoint_state(path))
-        except RuntimeError as problem:
-            raise ModelError(f"{path.name}: its weights do not fit the network of {model.name}") from problem
-    return network.to("cuda" if torch.cuda.is_available() else "cpu")
+    return LevelScene(source, slices, mapping.slice_mm, places, np.array([level for _, level in read]))
 
 
 def _loader(
@@ -159,12 +143,12 @@ class _Levels:
     def backward(self, network: torch.nn.Module) -> None:
         device = next(network.parameters()).device
         for number, samples in enumerate(self.sets):
-            for views, levels in islice(samples, 1):
-                logits, truth = logits_of(network, views.to(device)), levels.to(device)
-                loss = nnf.cross_entropy(logits, truth, label_smoothing=_SMOOTHING)
-                (loss / len(self.sets)).backward()  # type: ignore[no-untyped-call]
-                right = (logits.argmax(1) == truth).float().mean()
-                self.seen[number].append((float(loss.detach()), float(right)))
+            views, levels = next(samples)
+            logits, truth = logits_of(network, views.to(device)), levels.to(device)
+            loss = nnf.cross_entropy(logits, truth, label_smoothing=_SMOOTHING)
+            (loss / len(self.sets)).backward()  # type: ignore[no-untyped-call]
+            right = (logits.argmax(1) == truth).float().mean()
+            self.seen[number].append((float(loss.detach()), float(right)))
 
     def row(self) -> Sequence[str]:
         means = [np.mean(seen, axis=0) for seen in self.seen if seen]

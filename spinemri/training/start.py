@@ -20,14 +20,14 @@ FRESH = "new"
 _OUTPUT_SCALE = 0.1
 
 
-def starting_network(model: Bundle, start: Path | str | None, priors: Sequence[float]) -> torch.nn.Module:
+def starting_network(model: Bundle, start: Path | str | None, priors: Sequence[float] | None) -> torch.nn.Module:
     """The network of a bundle, on the GPU where there is one.
 
     Parameters
     ----------
     model : whose network
     start : checkpoint or weights to start from; 'new' for fresh weights, None for the bundle's own
-    priors : how common each output class is; fresh weights start from it
+    priors : how common each output class of a segmentation is; fresh weights start from it, None leaves them as made
 
     Raises
     ------
@@ -36,7 +36,8 @@ def starting_network(model: Bundle, start: Path | str | None, priors: Sequence[f
     """
     network = build_network(model)
     if start == FRESH:
-        prepare_output(network, priors)
+        if priors is not None:
+            prepare_output(network, priors)
     else:
         path = model.weights if start is None else Path(start)
         try:

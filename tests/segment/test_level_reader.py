@@ -19,8 +19,10 @@ from spinemri.segment.level_model import READ_LEVELS, load_level_model
 from spinemri.segment.level_reader import LevelReader
 from spinemri.segment.level_view import OFFSETS_MM, slices_around, view_around
 from spinemri.segment.model import load_model
+from spinemri.segment.preprocess import working_map, working_slices
 from spinemri.series import Contrast, Plane, Series
 
+GRID_OF = load_model()
 AT = np.array([-3.0, 11.0, -20.0])  # LPS mm
 
 
@@ -40,7 +42,12 @@ def image_with_a_blob(*, flip: bool) -> Image:
 
 @pytest.fixture(scope="module")
 def reader() -> LevelReader:
-    return LevelReader(load_level_model(), load_model(), "cpu")
+    return LevelReader(load_level_model(), "cpu")
+
+
+def looking(reader, image):
+    mapping = working_map(image, GRID_OF)
+    return reader.looks(image.geometry, mapping, working_slices(image, mapping))
 
 
 def test_the_window_has_the_vertebra_in_its_middle():
@@ -67,17 +74,19 @@ def test_slices_are_taken_by_millimetres():
 
 
 def test_the_same_place_gives_the_same_word_however_the_array_lies(reader):
-    found = [reader.probabilities(image_with_a_blob(flip=flip))(AT[None]) for flip in (False, True)]
+    found = [looking(reader, image_with_a_blob(flip=flip))(AT[None]) for flip in (False, True)]
     assert np.allclose(*found, atol=0.02)
 
 
 def test_probabilities_sum_to_one_and_every_rung_has_evidence(reader):
     points = AT + np.array([[0, 0, 0], [0, 0, 35], [0, 0, -35]])
     image = image_with_a_blob(flip=False)
-    found = reader.probabilities(image)(points)
+    mapping = working_map(image, GRID_OF)
+    places = mapping.places(image.geometry.to_index(points))
+    found = reader.probabilities(places, working_slices(image, mapping), mapping.slice_mm)
     assert found.shape == (3, len(READ_LEVELS))
     assert np.allclose(found.sum(axis=1), 1)
-    rows = reader.looks(image)(points)
+    rows = looking(reader, image)(points)
     assert rows.shape == (3, len(LADDER))
     assert np.isfinite(rows).all()
     of = {name: found[:, READ_LEVELS.index(Level(name))] for name in ("T12", "L1", "L5")}
