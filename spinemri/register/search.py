@@ -122,9 +122,10 @@ class _Search:
         return x, y, z
 
     def information(self, shift: Floats, turn_deg: float = 0.0) -> float:
-        """Mutual information (nats) for a shift (LPS mm) and a turn (degrees) about the slice normal; 0 without overlap.
+        """Mutual information (nats) for a shift (LPS mm) and a turn (degrees) about the slices' normal.
 
-        The moving intensity is interpolated linearly, and shared linearly between the two bins next to it.
+        The moving intensity is interpolated linearly, and shared linearly between the two bins next to it. 0 without
+        overlap.
         """
         normal = self.grid.axes[:, self.grid.axis_along(0)]
         turn = Rotation.from_rotvec(normal * turn_deg, degrees=True).as_matrix()
@@ -137,7 +138,7 @@ class _Search:
         low = np.minimum(found.astype(np.intp), _BINS - 2)
         cell, share = self.values[inside] * _BINS + low, found - low
         joint = np.bincount(cell, 1 - share, _BINS**2) + np.bincount(cell + 1, share, _BINS**2)
-        return _information(joint.reshape(_BINS, _BINS))
+        return _information(np.asarray(joint, dtype=np.float64).reshape(_BINS, _BINS))
 
     def fit(self, start: Floats) -> Fit:
         """Best motion near a start: a grid of 2 mm over the slice plane, then the simplex method."""
