@@ -65,7 +65,7 @@ class Column:
 
     def coordinates(self, points: Floats) -> Floats:
         """Places (N, 3) = (along, lateral, anterior) in mm of patient points (N, 3), LPS mm."""
-        _, nearest = cKDTree(self.nodes).query(points)
+        _, nearest = cKDTree(self.nodes, compact_nodes=False, balanced_tree=False).query(points)
         offset = points - self.nodes[nearest]
         along = self.along[nearest] + np.einsum("ij,ij->i", offset, self.tangent[nearest])
         lateral = np.einsum("ij,ij->i", offset, self.lateral[nearest])
