@@ -8,6 +8,7 @@ per frame; a frame's groups are flattened over the top level so that one reading
 from __future__ import annotations
 
 import math
+import re
 import struct
 import warnings
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ from spinemri.dicom.facts import Frame, PlaneFacts, SequenceFacts
 from spinemri.series import patient_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 MULTI_FRAME_MR = frozenset({str(EnhancedMRImageStorage), str(LegacyConvertedEnhancedMRImageStorage)})
@@ -63,7 +64,8 @@ _KEYWORDS = """
     InversionRecovery InversionTimes SpectrallySelectedSuppression SpectrallySelectedExcitation RepetitionTime EchoTime
     EffectiveEchoTime InversionTime EchoTrainLength RFEchoTrainLength FlipAngle MagneticFieldStrength DiffusionBValue
     AcquisitionContrast ComplexImageComponent VolumeBasedCalculationTechnique ContrastBolusAgent
-    ContrastBolusAgentSequence BurnedInAnnotation ImagePositionPatient ImageOrientationPatient PixelSpacing
+    ContrastBolusAgentSequence AngioFlag TimeOfFlightContrast PhaseContrast BurnedInAnnotation LossyImageCompression
+    AnatomicalOrientationType ImagePositionPatient ImageOrientationPatient PixelSpacing
     SliceThickness SpacingBetweenSlices FrameOfReferenceUID Rows Columns SamplesPerPixel PhotometricInterpretation
     NumberOfFrames BitsStored PixelRepresentation RescaleSlope RescaleIntercept PixelPaddingValue PixelPaddingRangeLimit
     StackID TemporalPositionIdentifier TemporalPositionIndex FrameAcquisitionNumber ConcatenationUID
@@ -89,6 +91,24 @@ _GROUPS = frozenset(
 )
 _NOT_FLAT = {"SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "PixelData", "FrameType"}
 _TAGS = tuple(_KEYWORDS.split())
+_LOSSY_SYNTAXES = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 81, 91, 93, 203))
+_Expected = dict[str, tuple[str, str, "Callable[[tuple[float, ...]], bool]"]]
+_PLACE: _Expected = {  # name, what is expected, and whether the numbers found are that
+    "ImagePositionPatient": (
+        "Image Position (Patient)", "three numbers in mm", lambda v: len(v) == 3 and max(map(abs, v)) <= 1e4,
+    ),
+    "ImageOrientationPatient": (
+        "Image Orientation (Patient)", "two perpendicular unit vectors", lambda v: len(v) == 6 and max(map(abs, v)) < 2,
+    ),
+    "PixelSpacing": (
+        "Pixel Spacing", "two numbers of 0.02 to 20 mm", lambda v: len(v) == 2 and 0.02 <= min(v) <= max(v) <= 20,
+    ),
+}  # fmt: skip
+_RESCALE: _Expected = {
+    "RescaleSlope": ("Rescale Slope", "a number other than 0", lambda v: len(v) == 1 and 0 < abs(v[0]) < 1e12),
+    "RescaleIntercept": ("Rescale Intercept", "a number", lambda v: len(v) == 1 and abs(v[0]) < 1e12),
+}
+_NUMERIC = re.compile(r"(?:[-+.,\\0-9eE ]|nan|inf){0,60}", re.IGNORECASE)
 
 
 @contextmanager
@@ -191,24 +211,45 @@ def integer(dataset: Dataset, *keywords: str) -> int | None:
     return None if found is None else int(found)
 
 
+def _senseless(dataset: Dataset, expected: _Expected) -> str:
+    """Which of some numeric attributes is there, not empty, and makes no sense; '' when none is."""
+    for keyword, (name, wanted, makes_sense) in expected.items():
+        said = _raw(dataset, keyword)
+        if said and not makes_sense(numbers(dataset, keyword)):
+            return f"{name} is {said if _NUMERIC.fullmatch(said) else 'no number'}; expected {wanted}"
+    return ""
+
+
+def _raw(dataset: Dataset, keyword: str) -> str:
+    """An attribute as it is written, whether it can be read or not; '' when it is absent or empty."""
+    if keyword not in dataset:
+        return ""
+    if found := text(dataset, keyword):
+        return found.replace("\\", ", ")
+    try:
+        return "" if dataset.get_item(keyword).is_empty else "unreadable"
+    except READ_ERRORS:
+        return "unreadable"
+
+
 def _patient_key(dataset: Dataset) -> str:
-    """From ID and issuer; without an ID from the name; without both, each study is a patient of its own."""
+    """From ID and issuer; without an ID from the name; without both, each study, or else series, is its own patient."""
     if identity := text(dataset, "PatientID"):
         return patient_key(identity, text(dataset, "IssuerOfPatientID"))
     if name := text(dataset, "PatientName").strip("^ ").upper():
         return patient_key(f"{name}/{text(dataset, 'PatientBirthDate')}")
-    return patient_key(text(dataset, "StudyInstanceUID"))
+    return patient_key(text(dataset, "StudyInstanceUID") or text(dataset, "SeriesInstanceUID"))
 
 
 def _frame(dataset: Dataset, path: Path, index: int | None) -> Frame:
-    meta = getattr(dataset, "file_meta", None)
     concatenation = text(dataset, "ConcatenationUID")
     return Frame(
         path=path,
         index=index,
         sop_class_uid=text(dataset, "SOPClassUID"),
-        transfer_syntax="" if meta is None else text(meta, "TransferSyntaxUID"),
+        transfer_syntax=_syntax(dataset),
         patient_key=_patient_key(dataset),
+        born=patient_key(text(dataset, "PatientBirthDate")),
         study_uid=text(dataset, "StudyInstanceUID"),
         study_date=text(dataset, "StudyDate"),
         age_years=_age(dataset),
@@ -222,6 +263,8 @@ def _frame(dataset: Dataset, path: Path, index: int | None) -> Frame:
         temporal=integer(dataset, "TemporalPositionIndex", "TemporalPositionIdentifier"),
         calculation=text(dataset, "VolumeBasedCalculationTechnique").upper(),
         burned_in=text(dataset, "BurnedInAnnotation").upper() == "YES",
+        quadruped=text(dataset, "AnatomicalOrientationType").upper() == "QUADRUPED",
+        lossy=text(dataset, "LossyImageCompression") == "01" or _syntax(dataset) in _LOSSY_SYNTAXES,
         concatenation=(
             (concatenation, integer(dataset, "InConcatenationNumber"), integer(dataset, "InConcatenationTotalNumber"))
             if concatenation
@@ -230,6 +273,11 @@ def _frame(dataset: Dataset, path: Path, index: int | None) -> Frame:
         sequence=_sequence(dataset),
         plane=_plane(dataset),
     )
+
+
+def _syntax(dataset: Dataset) -> str:
+    meta = getattr(dataset, "file_meta", None)
+    return "" if meta is None else text(meta, "TransferSyntaxUID")
 
 
 def _sequence(dataset: Dataset) -> SequenceFacts:
@@ -259,6 +307,9 @@ def _sequence(dataset: Dataset) -> SequenceFacts:
         agent=bool(agent),
         name=" ".join(dict.fromkeys(filter(None, (text(dataset, "SeriesDescription"), text(dataset, "ProtocolName"))))),
         body_part=text(dataset, "BodyPartExamined").upper(),
+        flow=any(
+            text(dataset, k).upper() in {"Y", "YES"} for k in ("AngioFlag", "TimeOfFlightContrast", "PhaseContrast")
+        ),
     )
 
 
@@ -283,6 +334,8 @@ def _plane(dataset: Dataset) -> PlaneFacts:
         padding=numbers(dataset, "PixelPaddingValue") + numbers(dataset, "PixelPaddingRangeLimit"),
         bits_stored=integer(dataset, "BitsStored") or 16,
         signed=integer(dataset, "PixelRepresentation") == 1,
+        misplaced=_senseless(dataset, _PLACE),
+        misscaled=_senseless(dataset, _RESCALE),
     )
 
 
