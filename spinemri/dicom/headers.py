@@ -7,19 +7,10 @@ per frame; a frame's groups are flattened over the top level so that one reading
 
 from __future__ import annotations
 
-import math
-import re
-import struct
-import warnings
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pydicom
-from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.multival import MultiValue
-from pydicom.sequence import Sequence
 from pydicom.uid import (
     EnhancedMRImageStorage,
     LegacyConvertedEnhancedMRImageStorage,
@@ -27,32 +18,27 @@ from pydicom.uid import (
 )
 
 from spinemri.dicom.facts import Frame, PlaneFacts, SequenceFacts
+from spinemri.dicom.values import (
+    PLACE,
+    RESCALE,
+    integer,
+    items,
+    lenient,
+    number,
+    numbers,
+    senseless,
+    text,
+    value,
+    words,
+)
 from spinemri.series import patient_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 MULTI_FRAME_MR = frozenset({str(EnhancedMRImageStorage), str(LegacyConvertedEnhancedMRImageStorage)})
 MR_IMAGES = MULTI_FRAME_MR | {str(MRImageStorage)}
-
-# What a malformed file makes pydicom raise; every one of them means "this cannot be read".
-READ_ERRORS = (
-    AttributeError,
-    BytesLengthException,
-    EOFError,
-    IndexError,
-    InvalidDicomError,
-    KeyError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
 
 _NO_AGENT = frozenset({"", "NO", "NONE", "N", "N/A", "NA", "NEIN", "KEINE", "KEIN", "WITHOUT", "0"})
 _KEYWORDS = """
@@ -92,31 +78,6 @@ _GROUPS = frozenset(
 _NOT_FLAT = {"SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "PixelData", "FrameType"}
 _TAGS = tuple(_KEYWORDS.split())
 _LOSSY_SYNTAXES = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 81, 91, 93, 203))
-_Expected = dict[str, tuple[str, str, "Callable[[tuple[float, ...]], bool]"]]
-_PLACE: _Expected = {  # name, what is expected, and whether the numbers found are that
-    "ImagePositionPatient": (
-        "Image Position (Patient)", "three numbers in mm", lambda v: len(v) == 3 and max(map(abs, v)) <= 1e4,
-    ),
-    "ImageOrientationPatient": (
-        "Image Orientation (Patient)", "two perpendicular unit vectors", lambda v: len(v) == 6 and max(map(abs, v)) < 2,
-    ),
-    "PixelSpacing": (
-        "Pixel Spacing", "two numbers of 0.02 to 20 mm", lambda v: len(v) == 2 and 0.02 <= min(v) <= max(v) <= 20,
-    ),
-}  # fmt: skip
-_RESCALE: _Expected = {
-    "RescaleSlope": ("Rescale Slope", "a number other than 0", lambda v: len(v) == 1 and 0 < abs(v[0]) < 1e12),
-    "RescaleIntercept": ("Rescale Intercept", "a number", lambda v: len(v) == 1 and abs(v[0]) < 1e12),
-}
-_NUMERIC = re.compile(r"(?:[-+.,\\0-9eE ]|nan|inf){0,60}", re.IGNORECASE)
-
-
-@contextmanager
-def lenient() -> Iterator[None]:
-    """Silence pydicom's remarks about values that break the standard while a file is read."""
-    with warnings.catch_warnings(), disable_value_validation():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def read_header(path: Path, *, force: bool = False) -> Dataset:
@@ -155,81 +116,11 @@ def flattened(dataset: Dataset) -> Iterator[Dataset]:
         yield flat
 
 
-def items(dataset: Dataset, keyword: str) -> list[Dataset]:
-    """Items of a sequence; empty when it is absent or unreadable."""
-    found = value(dataset, keyword)
-    return list(found) if isinstance(found, Sequence) else []
-
-
 def _overlay(flat: Dataset, group: Dataset) -> None:
     """Copy the attributes of the standard groups; vendors' private groups hold contradicting copies of them."""
     for element in group:
         if element.keyword in _GROUPS and element.value:
             flat.update(element.value[0])
-
-
-def value(dataset: Dataset, keyword: str) -> object:
-    """Value of an attribute, None when absent, empty or unreadable."""
-    try:
-        found = dataset.get(keyword)
-    except READ_ERRORS:
-        return None
-    return None if found is None or found == "" else found
-
-
-def text(dataset: Dataset, keyword: str) -> str:
-    """Attribute as stripped text; several values joined by a backslash, empty when absent."""
-    found = value(dataset, keyword)
-    return "\\".join(str(v).strip() for v in found) if isinstance(found, MultiValue) else str(found or "").strip()
-
-
-def words(dataset: Dataset, keyword: str) -> tuple[str, ...]:
-    """Attribute as upper-case words."""
-    return tuple(word for word in text(dataset, keyword).upper().split("\\") if word)
-
-
-def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
-    """Attribute as finite floats; empty when absent or when one of them is no number."""
-    found = value(dataset, keyword)
-    if found is None:
-        return ()
-    try:
-        listed = tuple(float(str(v)) for v in (found if isinstance(found, MultiValue | list | tuple) else [found]))
-    except ValueError:
-        return ()
-    return listed if all(math.isfinite(v) for v in listed) else ()
-
-
-def number(dataset: Dataset, *keywords: str) -> float | None:
-    """First attribute of those named that holds a number."""
-    return next((found[0] for found in (numbers(dataset, k) for k in keywords) if found), None)
-
-
-def integer(dataset: Dataset, *keywords: str) -> int | None:
-    """First attribute of those named that holds a number, as an integer."""
-    found = number(dataset, *keywords)
-    return None if found is None else int(found)
-
-
-def _senseless(dataset: Dataset, expected: _Expected) -> str:
-    """Which of some numeric attributes is there, not empty, and makes no sense; '' when none is."""
-    for keyword, (name, wanted, makes_sense) in expected.items():
-        said = _raw(dataset, keyword)
-        if said and not makes_sense(numbers(dataset, keyword)):
-            return f"{name} is {said if _NUMERIC.fullmatch(said) else 'no number'}; expected {wanted}"
-    return ""
-
-
-def _raw(dataset: Dataset, keyword: str) -> str:
-    """An attribute as it is written, whether it can be read or not; '' when it is absent or empty."""
-    if keyword not in dataset:
-        return ""
-    if found := text(dataset, keyword):
-        return found.replace("\\", ", ")
-    try:
-        return "" if dataset.get_item(keyword).is_empty else "unreadable"
-    except READ_ERRORS:
-        return "unreadable"
 
 
 def _patient_key(dataset: Dataset) -> str:
@@ -334,8 +225,8 @@ def _plane(dataset: Dataset) -> PlaneFacts:
         padding=numbers(dataset, "PixelPaddingValue") + numbers(dataset, "PixelPaddingRangeLimit"),
         bits_stored=integer(dataset, "BitsStored") or 16,
         signed=integer(dataset, "PixelRepresentation") == 1,
-        misplaced=_senseless(dataset, _PLACE),
-        misscaled=_senseless(dataset, _RESCALE),
+        misplaced=senseless(dataset, PLACE),
+        misscaled=senseless(dataset, RESCALE),
     )
 
 

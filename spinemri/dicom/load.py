@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pydicom
 
-from spinemri.dicom.headers import READ_ERRORS, frames_of, integer, lenient
+from spinemri.dicom.headers import frames_of
 from spinemri.dicom.pixels import decode, undecodable
 from spinemri.dicom.seams import find_seams
 from spinemri.dicom.slices import arrange
 from spinemri.dicom.stacks import missing_parts
+from spinemri.dicom.values import READ_ERRORS, integer, lenient
 from spinemri.errors import GeometryError, SeriesError
 from spinemri.image import Image
 from spinemri.read import read_volume

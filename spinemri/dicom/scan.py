@@ -17,8 +17,9 @@ from pydicom.uid import UID
 
 from spinemri.dicom.contrast import agent_state
 from spinemri.dicom.describe import describe
-from spinemri.dicom.headers import MR_IMAGES, READ_ERRORS, frames_of, read_header, text, value
+from spinemri.dicom.headers import MR_IMAGES, frames_of, read_header
 from spinemri.dicom.stacks import split
+from spinemri.dicom.values import READ_ERRORS, text, value
 from spinemri.errors import InputError
 from spinemri.read import VOLUME_SUFFIXES, is_label_file, volume_series, volume_study
 from spinemri.series import Contrast, Inventory, Series, Skipped, Study

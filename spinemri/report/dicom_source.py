@@ -229,7 +229,9 @@ def _read(file: SeriesFile, label: str) -> Dataset:
     except OSError as error:
         raise OutputError(f"series {label}: a file of it cannot be read any more ({error.strerror})") from error
     if not (dataset.get("SOPInstanceUID") and dataset.get("SOPClassUID")):
-        raise OutputError(f"series {label}: a file of it has no SOP Class or Instance UID: nothing can refer to it")
+        raise OutputError(
+            f"series {label}: a file of it is no DICOM image any more, or has no SOP Class or Instance UID"
+        )
     return dataset
 
 
