@@ -97,7 +97,7 @@ def public_section(data: Path) -> tuple[list[Tried], list[str]]:
     tried = public_cases(data)
     groups = {name: [one for one in tried if one.group == name] for name in dict.fromkeys(one.group for one in tried)}
     about = [
-        "Each stack of the collections in `dicom-cases` (see [README](../README.md)): pixels against pydicom's and",
+        "Each stack of public test collections, named after their repositories: pixels against pydicom's and",
         "GDCM's decoders slice by slice, volumes against the ground truth of dicom2nifti where there is one, places",
         "against each slice's own header. Files that are no part of a series are refused with the reason they were",
         "skipped for.",

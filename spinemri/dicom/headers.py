@@ -140,7 +140,7 @@ def _frame(dataset: Dataset, path: Path, index: int | None) -> Frame:
         sop_class_uid=text(dataset, "SOPClassUID"),
         transfer_syntax=_syntax(dataset),
         patient_key=_patient_key(dataset),
-        born=patient_key(text(dataset, "PatientBirthDate")),
+        born=patient_key("".join(filter(str.isdigit, text(dataset, "PatientBirthDate")))),
         study_uid=text(dataset, "StudyInstanceUID"),
         study_date=text(dataset, "StudyDate"),
         age_years=_age(dataset),

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _PREAMBLE, _MAGIC = 128, b"DICM"
 _BARE_STARTS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")  # group 2 or 8, as a file without preamble begins
 _DIRECTORY = "1.2.840.10008.1.3.10"
-_CODE = re.compile("[A-Z]{2,7}")
+_CODE = re.compile("[A-Z]{2}")
 _INDEX = "DICOMDIR (an index, not an image)"
 BESIDE_DICOM = "volume file beside DICOM; the DICOM is read"
 

@@ -7,7 +7,6 @@ no sense, so that it is refused instead.
 from __future__ import annotations
 
 import math
-import re
 import struct
 import warnings
 from contextlib import contextmanager
@@ -56,7 +55,7 @@ RESCALE: _Expected = {
     "RescaleSlope": ("Rescale Slope", "a number other than 0", lambda v: len(v) == 1 and 0 < abs(v[0]) < 1e12),
     "RescaleIntercept": ("Rescale Intercept", "a number", lambda v: len(v) == 1 and abs(v[0]) < 1e12),
 }
-_NUMERIC = re.compile(r"(?:[-+.,\\0-9eE ]|nan|inf){0,60}", re.IGNORECASE)
+_SHOWN = 6  # numbers that a message repeats
 
 
 @contextmanager
@@ -123,8 +122,16 @@ def senseless(dataset: Dataset, expected: _Expected) -> str:
     for keyword, (name, wanted, makes_sense) in expected.items():
         said = _raw(dataset, keyword)
         if said and not makes_sense(numbers(dataset, keyword)):
-            return f"{name} is {said if _NUMERIC.fullmatch(said) else 'no number'}; expected {wanted}"
+            return f"{name} is {_shown(said)}; expected {wanted}"
     return ""
+
+
+def _shown(said: str) -> str:
+    """Numbers as they are printed; text, which may be anything, is not repeated."""
+    try:
+        return ", ".join(f"{float(part):g}" for part in said.split(", ")[:_SHOWN])
+    except ValueError:
+        return "no number"
 
 
 def _raw(dataset: Dataset, keyword: str) -> str:
