@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spinemri.assess.adult import CHILD, why_not
 from spinemri.assess.places import why_missing
 from spinemri.finding import Certainty, Finding
 from spinemri.norms import norm, source_of, threshold
@@ -83,6 +84,7 @@ def height_loss_finding(measurements: Mapping[str, Measurement], loss: Measureme
             evidence=(loss.id,),
             **common,
         )
+    child = CHILD in loss.flags
     parts = {c: measurements.get(f"{loss.place}.height_loss_{c}_pct") for c in TYPES}
     known = {c: m.value for c, m in parts.items() if m is not None and m.value is not None}
     column = max(known, key=lambda c: known[c]) if known else "anterior"
@@ -91,13 +93,19 @@ def height_loss_finding(measurements: Mapping[str, Measurement], loss: Measureme
     return Finding(
         id=f"{loss.place}.{KIND}",
         levels=levels,
-        grade=str(genant_grade(loss.value)),
+        grade="" if child else str(genant_grade(loss.value)),
         cause=TYPES[column] if loss.value >= EQUIVOCAL_FROM_PCT else "",
-        certainty=height_loss_certainty(loss.value),
+        certainty=_certainty(loss.value, child=child),
         statement=_statement(loss, loss.value, column) + _wedge_note(measurements, loss),
         evidence=tuple(evidence),
         **common,
     )
+
+
+def _certainty(loss_pct: float, *, child: bool) -> Certainty:
+    """As in adults, but never sure of a deformity in a child, whose bodies are wedged by nature."""
+    sure = height_loss_certainty(loss_pct)
+    return Certainty.BORDERLINE if child and sure is Certainty.PRESENT else sure
 
 
 def _statement(loss: Measurement, value: float, column: str) -> str:
@@ -108,6 +116,11 @@ def _statement(loss: Measurement, value: float, column: str) -> str:
         return (
             f"{loss.place}: height loss {value:.0f} % ({where}), equivocal, below fracture level; "
             f"{TYPES[column]} shape."
+        )
+    if CHILD in loss.flags:
+        return (
+            f"{loss.place}: height loss {value:.0f} % ({where}), possible deformity, {TYPES[column]} shape; no grade: "
+            f"{why_not(loss)}."
         )
     low, high = grades_within_error(value)
     error = "" if low == high else f" ({low} to {high} within reader error)"
@@ -122,7 +135,7 @@ def _wedge_note(measurements: Mapping[str, Measurement], loss: Measurement) -> s
     """A sentence on a body that is wedged to the front more than 95 % of healthy ones, where there is a norm."""
     ratio = measurements.get(f"{loss.place}.wedge_ratio")
     healthy = norm("wedge_ratio", str(loss.level))
-    if ratio is None or ratio.value is None or healthy is None or healthy.sd is None:
+    if ratio is None or ratio.value is None or why_not(ratio) or healthy is None or healthy.sd is None:
         return ""
     z = (ratio.value - healthy.value) / healthy.sd
     if z > -2:

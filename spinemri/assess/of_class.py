@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spinemri.assess.adult import CHILD, why_not
 from spinemri.assess.fracture import BORDERLINE_WITHIN, EQUIVOCAL_FROM_PCT, FRACTURE_FROM_PCT
 from spinemri.finding import Certainty, Finding
 from spinemri.norms import source_of, threshold
@@ -58,6 +59,9 @@ def of_class_finding(measurements: Mapping[str, Measurement], wall: Measurement)
     if wall.level is None or wall.level.region not in ("T", "L"):
         return None
     loss = measurements.get(f"{wall.place}.height_loss_pct")
+    if CHILD in wall.flags:
+        text = f"{wall.place}: no OF class: {why_not(wall)}; it is made for osteoporotic fractures."
+        return _made(wall, Certainty.NOT_ASSESSABLE, text)
     if loss is None or loss.value is None:
         return _made(wall, Certainty.NOT_ASSESSABLE, f"{wall.place}: OF class not assessable: no height loss.")
     if loss.value < EQUIVOCAL_FROM_PCT:
