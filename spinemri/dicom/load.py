@@ -212,6 +212,8 @@ def _stored_type(planes: Sequence[PlaneFacts], pixels: Sequence[NDArray[np.integ
 
 def _grey(pixels: NDArray[np.integer], plane: PlaneFacts, dtype: np.dtype[np.generic]) -> NDArray[np.generic]:
     """Rescaled values, bright is high: MONOCHROME1 is mirrored within the range that its bits can store."""
+    if plane.photometric != "MONOCHROME1" and (plane.slope, plane.intercept) == (1.0, 0.0):
+        return pixels.astype(dtype)
     stored = pixels.astype(np.float64)
     if plane.photometric == "MONOCHROME1":
         stored = plane.lowest + plane.highest - stored

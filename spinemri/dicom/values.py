@@ -10,17 +10,20 @@ import math
 import struct
 import warnings
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 from pydicom.config import disable_value_validation
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
+from pydicom.tag import Tag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pydicom.dataset import Dataset
+    from pydicom.tag import BaseTag
 
 # What a malformed file makes pydicom raise; every one of them means "this cannot be read".
 READ_ERRORS = (
@@ -74,11 +77,20 @@ def items(dataset: Dataset, keyword: str) -> list[Dataset]:
 
 def value(dataset: Dataset, keyword: str) -> object:
     """Value of an attribute, None when absent, empty or unreadable."""
+    tag = _tag(keyword)
+    if tag not in dataset:
+        return None
     try:
-        found = dataset.get(keyword)
+        found = dataset[tag].value
     except READ_ERRORS:
         return None
     return None if found is None or found == "" else found
+
+
+@cache
+def _tag(keyword: str) -> BaseTag:
+    """Tag of a keyword: looked up once, not once for each attribute of each file."""
+    return Tag(keyword)
 
 
 def text(dataset: Dataset, keyword: str) -> str:
