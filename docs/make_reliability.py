@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pydicom
+import reliability_batch
 import SimpleITK
 
 from spinemri.convert import from_sitk
@@ -64,7 +65,10 @@ def main() -> None:
     options = _options()
     sys.path.insert(0, str(HERE.parent))  # the catalogue lies with the tests
     page = options.page.read_text(encoding="utf-8") if options.page.exists() else HEAD + "\n"
-    sections: list[tuple[str, Callable[[], tuple[list[Tried], list[str]]]]] = [(SYNTHETIC, synthetic_section)]
+    sections: list[tuple[str, Callable[[], tuple[list[Tried], list[str]]]]] = [
+        (SYNTHETIC, synthetic_section),
+        (reliability_batch.TITLE, batch_section),
+    ]
     if options.data.is_dir():
         sections += [(PUBLIC, lambda: public_section(options.data))]
     bad = 0
@@ -90,6 +94,12 @@ def synthetic_section() -> tuple[list[Tried], list[str]]:
     of_table = [one for one in tried if one.group != "beyond the table"]
     groups = {"the table": of_table, "beyond the table": [one for one in tried if one not in of_table]}
     return tried, [about, "", *counts(groups), *faults(tried)]
+
+
+def batch_section() -> tuple[list[Tried], list[str]]:
+    """A batch with broken studies, undisturbed and killed."""
+    rows, lines = reliability_batch.section()
+    return [Tried("batch", what, "right" if right else "wrong", value) for what, value, right in rows], lines
 
 
 def public_section(data: Path) -> tuple[list[Tried], list[str]]:

@@ -141,7 +141,7 @@ def _converted(program: str, folder: Path, out: Path) -> None:
     target = out / "nifti"
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
-    subprocess.run([program, "-z", "n", "-b", "n", "-o", target, folder], check=True, capture_output=True)  # noqa: S603
+    subprocess.run([program, "-z", "n", "-b", "n", "-o", target, folder], check=True, capture_output=True)
 
 
 def _studies(root: Path) -> list[Source]:
