@@ -55,7 +55,17 @@ def test_genant_grades_on_both_sides_of_each_limit(loss, grade):
     ],
 )
 def test_certainty_on_both_sides_of_each_limit(loss, certainty):
+    assert height_loss_certainty(body(anterior=loss)["L1.height_loss_pct"]) is certainty
+
+
+@pytest.mark.parametrize(("low", "certainty"), [(19.9, Certainty.BORDERLINE), (20.0, Certainty.PRESENT)])
+def test_a_loss_whose_interval_reaches_below_fracture_level_is_borderline(low, certainty):
+    """A neck whose healthy bodies differ by a quarter of their height shows no sure fracture of 29 %."""
+    loss = body(anterior=29.0)["L1.height_loss_pct"].model_copy(update={"interval": (low, 38.0)})
     assert height_loss_certainty(loss) is certainty
+    found = height_loss_finding({loss.id: loss}, loss)
+    assert found.certainty is certainty
+    assert ("borderline fracture-level" in found.statement) is (certainty is Certainty.BORDERLINE)
 
 
 @pytest.mark.parametrize(
