@@ -61,9 +61,13 @@ class _Study:
     case: MarrowCase
     suppression: Mapping[str, QualityCheck | None]
 
-    @property
-    def fluid_sensitive(self) -> list[Image]:
-        return self.case.of_contrast(*FLUID_SENSITIVE)
+    def fluid_sensitive(self, level: Level) -> list[Image]:
+        """Those that may show it, first those of the station in which a vertebra is measured."""
+        vertebra = self.case.spine.vertebra(level)
+        uids = {image.series.series_uid for image in self.case.images}
+        if vertebra is None or vertebra.series_uid not in uids:
+            return self.case.of_contrast(*FLUID_SENSITIVE)
+        return self.case.beside(vertebra.series_uid, *FLUID_SENSITIVE)
 
     def masks(self, image: Image) -> Segmentation:
         return self.case.segmentations[self.case.number(image.series.series_uid)]
@@ -93,7 +97,7 @@ def ligament_measurements(
     study = _Study(MarrowCase(spine, [i for i, _ in shown], [s for _, s in shown], (), (), ()), suppression)
     found = []
     for place in disc_places(spine):
-        tried = [_ratio(place, image, study) for image in study.fluid_sensitive]
+        tried = [_ratio(place, image, study) for image in study.fluid_sensitive(place.level)]
         best = next((m for m in tried if isinstance(m, Measurement)), None)
         gap = next((m for m in tried if isinstance(m, Gap)), _NO_SERIES)
         found.append(best or place.absent(NAME, gap))
@@ -126,7 +130,7 @@ def _muscle(image: Image, study: _Study, level: Level) -> float | None:
     around = surroundings(case, uid, level)
     if around is None:
         return None
-    t1 = next((sampled(case, i, uid, level, around.points) for i in case.of_contrast(Contrast.T1W)), None)
+    t1 = next((sampled(case, i, uid, level, around.points) for i in case.beside(uid, Contrast.T1W)), None)
     values = np.array(image.voxels[around.box], dtype=np.float32)
     first = around.box[0].start
     values[[n - first for n in image.missing_slices if first <= n < around.box[0].stop]] = np.nan
