@@ -204,7 +204,7 @@ def test_stir_is_preferred_to_fat_suppressed_t2():
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_the_station_that_shows_the_lesion_is_read_before_one_that_overlaps_with_it(first):
-    """Another station's STIR, without signal of the lesion, ends just beyond it; the order of series does not matter."""
+    """STIR of another station, without signal of the lesion, ends just beyond it; the order of series is no matter."""
     axis = GRID.axis_along(2)
     box = tuple(slice(n // 3, n) if a == axis else slice(0, n) for a, n in enumerate(GRID.shape))
     own, other = image(STIR, uid="1.2.own"), image(STIR, (), GRID.part(box), uid="1.2.other")
