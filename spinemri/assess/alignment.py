@@ -180,7 +180,8 @@ def _curvature_statement(angle: Measurement, healthy: Norm | None, grade: str, c
     word = "kyphosis" if angle.value > 0 else "lordosis"
     said = f"{angle.place}: {region} {word} {abs(angle.value):.0f} degrees (supine"
     if healthy is None:
-        return f"{said}; {why_not(angle) or 'no supine norm'})."
+        unjudged = f"not judged: {why}" if (why := why_not(angle)) else "no supine norm"
+        return f"{said}; {unjudged})."
     borderline = "borderline " if certainty is Certainty.BORDERLINE else ""
     norm_text = f"healthy adults lying down {healthy.value:g} +- {healthy.sd:g} degrees of lordosis; {healthy.source}"
     return f"{said}), {borderline}{grade} lordosis ({norm_text})."
