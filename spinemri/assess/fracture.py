@@ -15,6 +15,7 @@ from spinemri.assess.adult import CHILD, why_not
 from spinemri.assess.certainty import reached
 from spinemri.assess.places import why_missing
 from spinemri.finding import Certainty, Finding
+from spinemri.measurement import SERIES_DIFFER
 from spinemri.norms import norm, source_of, threshold
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ RULE = (
     f"{FRACTURE_FROM_PCT:g} % equivocal, from {FRACTURE_FROM_PCT:g} % fracture-level deformity; Genant-equivalent "
     f"grade 1 in [{FRACTURE_FROM_PCT:g}, {MODERATE_FROM_PCT:g}), 2 in [{MODERATE_FROM_PCT:g}, {SEVERE_ABOVE_PCT:g}], "
     f"3 above {SEVERE_ABOVE_PCT:g} %; borderline within {BORDERLINE_WITHIN:g} points of a threshold, or where the "
-    f"interval of the loss reaches below {FRACTURE_FROM_PCT:g} %; "
+    f"interval of the loss reaches below {FRACTURE_FROM_PCT:g} % or the other series differ; "
     "non-fracture mimics (Scheuermann, Schmorl, degenerative, congenital) not checked"
 )
 SOURCE = f"{source_of('height_loss.fracture_from')}; reader error: {source_of('height_loss.reader_error')}"
@@ -53,15 +54,16 @@ def genant_grade(loss_pct: float) -> int:
 def height_loss_certainty(loss: Measurement) -> Certainty:
     """Whether a fracture-level deformity is present: sure only when the loss is further than 4.5 points from 20 %.
 
-    And its own 95 % interval, which counts how much healthy bodies differ, must not reach below 20 %. The whole
-    equivocal band from 15 % up is borderline.
+    And its own 95 % interval, which counts how much healthy bodies differ, must not reach below 20 %, nor the other
+    series show another loss. The whole equivocal band from 15 % up is borderline.
     """
     if loss.value is None:
         return Certainty.NOT_ASSESSABLE
     if loss.value < EQUIVOCAL_FROM_PCT:
         return Certainty.ABSENT
     apart = loss.value >= FRACTURE_FROM_PCT + BORDERLINE_WITHIN
-    sure = apart and reached(loss, FRACTURE_FROM_PCT) is Certainty.PRESENT
+    alone = SERIES_DIFFER in loss.flags
+    sure = apart and not alone and reached(loss, FRACTURE_FROM_PCT) is Certainty.PRESENT
     return Certainty.PRESENT if sure else Certainty.BORDERLINE
 
 
@@ -132,9 +134,10 @@ def _statement(loss: Measurement, value: float, column: str) -> str:
     low, high = grades_within_error(value)
     error = "" if low == high else f" ({low} to {high} within reader error)"
     borderline = "borderline " if height_loss_certainty(loss) is Certainty.BORDERLINE else ""
+    alone = "; the other series do not show it" if SERIES_DIFFER in loss.flags else ""
     return (
         f"{loss.place}: height loss {value:.0f} % ({where}), {borderline}fracture-level deformity, "
-        f"Genant-equivalent grade {genant_grade(value)}{error}, {TYPES[column]} type."
+        f"Genant-equivalent grade {genant_grade(value)}{error}, {TYPES[column]} type{alone}."
     )
 
 

@@ -19,6 +19,7 @@ from spinemri.measure.foramen import foraminal_measurements
 from spinemri.measure.ligaments import ligament_measurements
 from spinemri.measure.posterior_wall import posterior_walls, wall_measurements
 from spinemri.measure.sac_masks import SacMasks
+from spinemri.measure.second_view import OtherSeries, looked_at_twice
 from spinemri.measure.subarachnoid import AXIAL, subarachnoid_measurements
 from spinemri.measure.volume_loss import volume_losses
 
@@ -96,6 +97,7 @@ def _in_one_frame(
     losses = losses_of(shapes)
     deformed = [v for v, loss in losses.items() if loss and loss.loss_pct.max() >= _NO_SAC_REFERENCE_PCT]
     bodies = body_measurements(spine, shapes, losses)
+    bodies = looked_at_twice(bodies, losses, shapes, OtherSeries(spine, segmentations, missing))
     bodies += ratio_measurements(spine, shapes) + volume_losses(spine, shapes, losses, segmentations, missing)
     whole = with_sacrum(shapes, spine, segmentations, missing)
     walls = posterior_walls(whole)

@@ -68,6 +68,13 @@ def test_a_loss_whose_interval_reaches_below_fracture_level_is_borderline(low, c
     assert ("borderline fracture-level" in found.statement) is (certainty is Certainty.BORDERLINE)
 
 
+def test_a_loss_that_the_other_series_do_not_show_is_borderline():
+    loss = body(anterior=50.0)["L1.height_loss_pct"].model_copy(update={"flags": ("series_differ",)})
+    found = height_loss_finding({loss.id: loss}, loss)
+    assert found.certainty is Certainty.BORDERLINE
+    assert "the other series do not show it" in found.statement
+
+
 @pytest.mark.parametrize(
     ("loss", "grades"),
     [(29.4, (1, 2)), (29.6, (2, 2)), (35.4, (2, 2)), (35.6, (2, 3)), (44.4, (2, 3)), (44.6, (3, 3)), (22, (0, 2))],
