@@ -52,10 +52,13 @@ class Drawing:
     border : of where each border lies by itself
     offset : of how far all borders lie off together, outwards or inwards: it counts in sizes and cancels when sizes in
         one mask are compared
+    rim : of how far the front or back end of an endplate lies off besides: corners are rounded. It counts in heights
+        there and in angles, and cancels like the offset
     """
 
     border: float
     offset: float
+    rim: float = 0.0
 
     @property
     def edges(self) -> float:
@@ -73,7 +76,7 @@ class Drawing:
 
 EXACT = Drawing(0.0, 0.0)
 """Masks that are true by construction."""
-DRAWN = Drawing(threshold("interval.mask_border"), threshold("interval.mask_offset"))
+DRAWN = Drawing(*(threshold(f"interval.mask_{part}") for part in ("border", "offset", "rim")))
 """Masks that a network or a reader drew."""
 
 

@@ -112,7 +112,8 @@ def _of_shape(shape: BodyShape, side: int, pixel: float, series_uid: str) -> Pla
     front, back = shape.corners[side]
     span = float(np.linalg.norm(front - back))
     up = shape.inferior_normal if side else shape.superior_normal
-    sd = _direction_sd_deg(float(np.hypot(*shape.sd[[0, 2]])) / np.sqrt(2), span)
+    ends = float(np.hypot(np.hypot(*shape.sd[[0, 2]]) / np.sqrt(2), np.sqrt(2) * shape.drawing.rim))
+    sd = _direction_sd_deg(ends, span)
     wall_sd = _wall_sd_mm(pixel, shape.drawing)
     return Plate(front, back, up, shape.frame.left, sd, wall_sd, pixel, series_uid, shape.flags)
 
@@ -134,7 +135,8 @@ def _lone(vertebra: Vertebra, segmentation: Segmentation, upward: Vector, skip: 
             (front, back), normal = found
             left, pixel = left_axis(segmentation.geometry), _pixel_mm(segmentation)
             drawing = segmentation.drawing
-            edges = float(np.sqrt(2) * np.hypot(_LONE_SD_VOXELS * pixel, drawing.border))
+            one = np.linalg.norm([_LONE_SD_VOXELS * pixel, drawing.border, drawing.rim])
+            edges = float(np.sqrt(2) * one)
             sd = _direction_sd_deg(edges, float(np.linalg.norm(front - back)))
             up = normal if sacral else -normal
             plate = Plate(front, back, up, left, sd, _wall_sd_mm(pixel, drawing), pixel, vertebra.series_uid)

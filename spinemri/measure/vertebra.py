@@ -73,8 +73,9 @@ class BodyShape:
 
     @property
     def size_sd(self) -> NDArray[np.float64]:
-        """(3,) mm, of the heights themselves: with how far all borders of the mask may lie off together."""
-        return np.hypot(self.sd, 2 * self.drawing.offset)
+        """(3,) mm, of the heights themselves: with how far all borders of the mask, and its rims, may lie off."""
+        rims = np.array([1.0, 0.0, 1.0]) * np.sqrt(2) * self.drawing.rim
+        return np.asarray(np.hypot(np.hypot(self.sd, 2 * self.drawing.offset), rims))
 
     def drawn(self, drawing: Drawing) -> BodyShape:
         """The same of a mask whose borders are that uncertain."""
