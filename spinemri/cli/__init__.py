@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from spinemri.cli import analyze, batch, phantom, scan, score, train, watch
+from spinemri.cli import analyze, batch, deidentify, phantom, scan, score, train, watch
 from spinemri.cli.console import failure
 from spinemri.errors import SpineMRIError
 
@@ -21,6 +21,7 @@ app.command("scan")(scan.command)
 app.command("analyze")(analyze.command)
 app.command("batch")(batch.command)
 app.command("watch")(watch.command)
+app.command("deidentify")(deidentify.command)
 app.command("phantom")(phantom.command)
 app.command("score")(score.command)
 app.command("train")(train.command)

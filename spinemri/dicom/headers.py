@@ -191,7 +191,7 @@ def integer(dataset: Dataset, *keywords: str) -> int | None:
     return None if found is None else int(found)
 
 
-def _patient_key(dataset: Dataset) -> str:
+def patient_key_of(dataset: Dataset) -> str:
     """From ID and issuer; without an ID from the name; without both, each study is a patient of its own."""
     if identity := text(dataset, "PatientID"):
         return patient_key(identity, text(dataset, "IssuerOfPatientID"))
@@ -208,10 +208,10 @@ def _frame(dataset: Dataset, path: Path, index: int | None) -> Frame:
         index=index,
         sop_class_uid=text(dataset, "SOPClassUID"),
         transfer_syntax="" if meta is None else text(meta, "TransferSyntaxUID"),
-        patient_key=_patient_key(dataset),
+        patient_key=patient_key_of(dataset),
         study_uid=text(dataset, "StudyInstanceUID"),
         study_date=text(dataset, "StudyDate"),
-        age_years=_age(dataset),
+        age_years=age_years(dataset),
         sex=text(dataset, "PatientSex").upper() if text(dataset, "PatientSex").upper() in {"M", "F", "O"} else "",
         series_uid=text(dataset, "SeriesInstanceUID"),
         number=integer(dataset, "SeriesNumber"),
@@ -297,7 +297,7 @@ def _time(dataset: Dataset) -> str:
     return ""
 
 
-def _age(dataset: Dataset) -> float | None:
+def age_years(dataset: Dataset) -> float | None:
     """Age in years from Patient Age such as '048Y' or '006M'; from the birth date when that is absent."""
     stated = text(dataset, "PatientAge").upper()
     per_year = {"Y": 1.0, "M": 12.0, "W": 52.18, "D": 365.25}.get(stated[-1:])

@@ -102,11 +102,24 @@ def write(case: Case, out: Path | str, *, formats: Collection[str] | None = None
     wanted = _chosen(formats)
     check_sources(wanted, case.images)
     check_writable(out, overwrite=overwrite)
-    with _writing_beside(out) as folder:
+    with finished_folder(out) as folder:
         for name in wanted:
             WRITERS[name](case, folder)
-        _move_into_place(folder, out.resolve())
     return out
+
+
+@contextmanager
+def finished_folder(out: Path) -> Iterator[Path]:
+    """A hidden folder beside ``out`` to write into, renamed into its place at the end; gone when that is not reached.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written.
+    """
+    with _writing_beside(out) as folder:
+        yield folder
+        _move_into_place(folder, out.resolve())
 
 
 def check_writable(out: Path, *, overwrite: bool = False) -> None:
