@@ -49,6 +49,7 @@ _KEPT_CLASSES = MR_IMAGES | {
 }
 _STRUCTURED = "1.2.840.10008.5.1.4.1.1.88."
 _SHOTS = {"SCREEN SAVE", "SCREENSHOT", "SCREEN_SAVE", "CAPTURE", "CSA REPORT", "REPORT", "DOSE_INFO", "DOSE", "SCREEN"}
+_CONVERTED = {"DV", "DI", "DF", "WSD", "SD", "SI", "DRW"}
 _FACE = {"cervical", "cervicothoracic", "whole spine"}
 _FACE_PARTS = ("HEAD", "NECK", "BRAIN", "SKULL", "FACE")
 NO_DICOM = "no DICOM"
@@ -154,7 +155,10 @@ def _refusal(dataset: Dataset, options: frozenset[Option]) -> str | None:
         return None
     if text(dataset, "PhotometricInterpretation").upper() not in {"MONOCHROME1", "MONOCHROME2"}:
         return "a colour image: it may show text"
-    if _SHOTS & set(text(dataset, "ImageType").upper().split("\\")) or text(dataset, "ConversionType"):
+    if (
+        _SHOTS & set(text(dataset, "ImageType").upper().split("\\"))
+        or text(dataset, "ConversionType").upper() in _CONVERTED
+    ):
         return "a screenshot or secondary capture: it may show text"
     return _no_pixels(dataset)
 

@@ -54,7 +54,7 @@ READ_ERRORS = (
 )
 
 _NO_AGENT = frozenset({"", "NO", "NONE", "N", "N/A", "NA", "NEIN", "KEINE", "KEIN", "WITHOUT", "0"})
-_KEYWORDS = """
+_NAMES_READ = """
     SOPClassUID SOPInstanceUID Modality SpecificCharacterSet ImageType FrameType PatientID IssuerOfPatientID PatientName
     PatientBirthDate PatientAge PatientSex StudyInstanceUID StudyDate SeriesInstanceUID SeriesNumber InstanceNumber
     AcquisitionNumber AcquisitionDate AcquisitionTime AcquisitionDateTime FrameAcquisitionDateTime ContentDate
@@ -88,7 +88,7 @@ _GROUPS = frozenset(
     }
 )
 _NOT_FLAT = {"SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "PixelData", "FrameType"}
-_TAGS = tuple(_KEYWORDS.split())
+KEYWORDS = tuple(_NAMES_READ.split())
 
 
 @contextmanager
@@ -102,7 +102,7 @@ def lenient() -> Iterator[None]:
 def read_header(path: Path, *, force: bool = False) -> Dataset:
     """Dataset of a file without its pixels, only the attributes used here; raises one of ``READ_ERRORS``."""
     with lenient():
-        return pydicom.dcmread(path, stop_before_pixels=True, force=force, specific_tags=list(_TAGS))
+        return pydicom.dcmread(path, stop_before_pixels=True, force=force, specific_tags=list(KEYWORDS))
 
 
 def frames_of(dataset: Dataset, path: Path) -> list[Frame]:
