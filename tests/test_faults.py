@@ -114,8 +114,9 @@ def study(tmp_path_factory):
 def test_a_series_in_which_the_network_fails_is_left_out_and_told(tmp_path):
     for number, contrast in ((1, Contrast.T1W), (2, Contrast.T2W)):
         image = study_image(number)
-        own = {"series_uid": f"2.25.9.{number}", "number": number, "contrast": contrast}
-        series = image.series.model_copy(update=own)
+        own = {"study_uid": "2.25.9", "series_uid": f"2.25.9.{number}", "number": number, "contrast": contrast}
+        times = {"repetition_time_ms": 500.0, "echo_time_ms": 10.0} if number == 1 else {}
+        series = image.series.model_copy(update={**own, **times})
         write_series(replace(image, series=series), tmp_path / str(number), StudyHeader("P"))
     analysis = analyze(tmp_path, Networks(FailingOnce(true_networks().anatomy, "1"), None), OPTIONS).analysis
     assert [fault.part for fault in analysis.failures] == ["anatomy of series 1"]
