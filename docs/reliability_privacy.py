@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pydicom
+from pyarrow import parquet
 from pydicom._dicom_dict import DicomDictionary
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
@@ -327,8 +328,6 @@ def _pdf(data: bytes) -> Iterator[bytes]:
 
 
 def _parquet(data: bytes) -> bytes:
-    from pyarrow import parquet  # noqa: PLC0415
-
     table = parquet.read_table(io.BytesIO(data))
     said = {str(key): str(value) for key, value in (table.schema.metadata or {}).items()}
     return json.dumps([said, table.to_pylist()], default=str).encode()

@@ -50,7 +50,7 @@ _DUMMY_TEXT = "REMOVED"
 _DUMMIES = {"DA": "19000101", "DT": "19000101000000", "TM": "000000", "AS": "000Y", "DS": "0", "IS": "0"}
 _OLDEST = 90
 _OUR_CODE = re.compile(r"DISC|THECAL_SAC|LEVEL_[A-Z]\d{1,2}(_[A-Z]\d{1,2})?|X[0-9A-F]{12}")
-_STACK_ID = 0x00209056
+_STACK_ID, _CONTENT_LABEL, _TEMPLATE = 0x00209056, 0x00700080, 0x0040DB00
 _SOURCE_OF_TEXT = {Option.DEVICE, Option.INSTITUTION}
 
 
@@ -181,13 +181,15 @@ def _value(element: DataElement, action: Action | None, rules: Rules) -> object:
     if action is Action.DUMMY:
         return _DUMMIES.get(kind, _DUMMY_TEXT) if kind != "UN" else None
     found = _text(element, action, rules)
-    must = action is not None and action is not Action.KEEP and not found
-    return _DUMMY_TEXT if must and kind in {"LO", "SH"} and _needed(int(element.tag)) else found or None
+    if found is None or found == "":  # not 0, which is a number
+        return _DUMMY_TEXT if element.value and _needed(element) else None
+    return found
 
 
-def _needed(tag: int) -> bool:
-    """Whether the Basic Profile would put a dummy there: a module may require the attribute."""
-    return action_of(tag, ()) is Action.DUMMY
+def _needed(element: DataElement) -> bool:
+    """Whether a dummy stands for a text of which nothing is left: a module may require that there is one."""
+    tag = int(element.tag)
+    return tag == _CONTENT_LABEL or (element.VR in {"LO", "SH", "UT"} and action_of(tag, ()) in {None, Action.DUMMY})
 
 
 def _text(element: DataElement, action: Action | None, rules: Rules) -> object:
@@ -198,7 +200,8 @@ def _text(element: DataElement, action: Action | None, rules: Rules) -> object:
     if kind == "AS":
         return _age(str(element.value))
     if kind == "CS":
-        return _coded(element)
+        template = tag == _TEMPLATE and re.fullmatch(r"\d{1,5}", str(element.value))
+        return element.value if template else _coded(element)
     if kind not in {"LO", "SH"}:
         return None
     if tag == _STACK_ID:

@@ -9,6 +9,7 @@ from datetime import date
 
 import pydicom
 import pytest
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.uid import UID, ImplicitVRLittleEndian
@@ -27,6 +28,7 @@ from spinemri.series import patient_key
 from tests.batch.small_study import KEY, OPTIONS, edit, true_networks, write_study
 from tests.cli.command import run
 from tests.dicom.series_builder import SeriesWriter, item, sagittal_geometry, unlike_voxels
+from tests.report.validators import faults
 
 GRID = sagittal_geometry()
 VOXELS = unlike_voxels(GRID)
@@ -205,6 +207,30 @@ def test_uids_are_the_same_wherever_they_stand_and_classes_stay():
     assert other.FrameOfReferenceUID == made.FrameOfReferenceUID
     assert made.ReferencedImageSequence[0].ReferencedSOPClassUID == "1.2.840.10008.5.1.4.1.1.4"
     assert kept(replace(RULES, options=frozenset({Option.UIDS})), StudyInstanceUID="1.2.3").StudyInstanceUID == "1.2.3"
+
+
+def test_a_number_that_is_zero_stays_and_one_that_is_none_goes():
+    made = kept(RescaleIntercept=0, MeasuredValueSequence=[item(NumericValue=0)], RescaleSlope=1)
+    assert (made.RescaleIntercept, made.MeasuredValueSequence[0].NumericValue, made.RescaleSlope) == (0, 0, 1)
+    strange = Dataset()
+    tag = pydicom.datadict.tag_for_keyword("EchoTime")
+    strange[tag] = RawDataElement(
+        pydicom.tag.Tag(tag), "DS", 10, b"MUSTERMANN", 0, is_implicit_VR=False, is_little_endian=True
+    )
+    with lenient():
+        made = without_identifiers(strange, RULES)
+    assert "MUSTERMANN" not in str(made)
+
+
+def test_objects_of_the_copy_obey_the_standard_as_those_of_the_source_do(tmp_path):
+    write_study(tmp_path / "study" / "a", 1)
+    case = analyze(tmp_path / "study", true_networks(), OPTIONS)
+    write(case, tmp_path / "study" / "ours", formats=("dicom-seg", "dicom-sr", "rtstruct"))
+    (tmp_path / "copy").mkdir()
+    deidentify_folder(tmp_path / "study", tmp_path / "copy", KEY, DEFAULT)
+    made = [path for path in (tmp_path / "copy").rglob("*.dcm") if pydicom.dcmread(path).Modality != "MR"]
+    assert len(made) == 3
+    assert [faults(path) for path in made] == [[], [], []]
 
 
 def test_the_age_of_the_very_old_is_not_told():
