@@ -50,6 +50,7 @@ _LEFT_ALONE = {  # what the reader needs as it is, and lookup tables of pixels
     *KEYWORDS,
     *("ModalityLUTSequence", "VOILUTSequence", "PixelDataProviderURL", "TransferSyntaxUID", "DataSetTrailingPadding"),
 }
+_WITH_EVERYTHING = 3  # images of each series in which every attribute is marked; the others name the person
 _MARK = re.compile(rb"zqx[0-9a-f]{5}|4711471147\d{5}|1947-?11-?\d\d")
 _STREAM = re.compile(rb"stream\r?\n(.*?)endstream", re.DOTALL)
 _EMBEDDED = re.compile(rb"[A-Za-z0-9+/=]{200,}")
@@ -92,14 +93,17 @@ def plant(source: Path, target: Path) -> None:
     source : folder whose subfolders hold a series each
     target : folder to make; its own name should bear a mark
     """
-    marks, template = Marks(), None
+    marks = Marks()
+    person = _person(marks)
+    everything = _everything(marks)
+    everything.update(person)
     for series in sorted(folder for folder in source.iterdir() if folder.is_dir()):
         place = target / f"{marks.word()}^ANNA" / f"series {marks.word()}"
         place.mkdir(parents=True)
-        for path in sorted(series.glob("*.dcm")):
+        for n, path in enumerate(sorted(series.glob("*.dcm"))):
             with lenient():
                 dataset = pydicom.dcmread(path)
-            template = template or _template(marks)
+            template = everything if n < _WITH_EVERYTHING else person
             _write(_marked(dataset, template, marks), place / f"{marks.word()}.dcm", marks)
     _truncated(place, target / f"broken {marks.word()}", marks)
     others = target / f"others {marks.word()}"
@@ -199,7 +203,7 @@ def _told(out: Path) -> str:
     return " | ".join(path.read_text(encoding="utf-8")[-600:] for path in sorted(out.glob("*log")))
 
 
-def _template(marks: Marks) -> Dataset:
+def _everything(marks: Marks) -> Dataset:
     """Every attribute that may hold text, UIDs or dates, marked; without those that the reader needs."""
     made = Dataset()
     for tag, (kind, _, _, _, keyword) in DicomDictionary.items():
@@ -211,7 +215,13 @@ def _template(marks: Marks) -> Dataset:
             _put(made, tag, "UN" if kind == "UN" else kind[:2], value)
     for group in (0x0009, 0x0029, 0x0051):
         _private(made, group, marks)
-    for keyword in ("PatientName", "PatientID", "IssuerOfPatientID", "ContrastBolusAgent", "StackID"):
+    return made
+
+
+def _person(marks: Marks) -> Dataset:
+    """Who it is and when, the same in all images of a study."""
+    made = Dataset()
+    for keyword in ("PatientID", "IssuerOfPatientID", "ContrastBolusAgent", "StackID", "PatientComments"):
         _put(made, tag_for_keyword(keyword), "LO", marks.word())
     _put(made, tag_for_keyword("PatientName"), "PN", f"{marks.word()}^{marks.word()}")
     for keyword in ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate", "PatientBirthDate"):
@@ -280,7 +290,7 @@ def _write(dataset: Dataset, path: Path, marks: Marks) -> None:
 def _truncated(series: Path, target: Path, marks: Marks) -> None:
     """A series of its own whose files end too early."""
     target.mkdir()
-    for path in sorted(series.iterdir()):
+    for path in sorted(series.iterdir())[: 2 * _WITH_EVERYTHING]:
         with lenient():
             dataset = pydicom.dcmread(path)
             dataset.SeriesInstanceUID, dataset.SeriesNumber = marks.uid("truncated"), 77

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 import zipfile
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -188,3 +190,12 @@ def test_debug_writes_a_zip_also_when_the_study_is_refused(tmp_path):
     assert about["libraries"]["pydicom"]
     assert any(line.startswith("spinemri/dicom/") for line in about["trace"])
     assert not any(str(tmp_path) in text for text in content.values())
+
+
+def test_an_error_that_nobody_catches_is_one_line_without_values_or_paths():
+    code = f"import sys; from spinemri import cli; cli.app.command('fail')(lambda: {{}}[{NAME!r}]); cli.main()"
+    done = subprocess.run([sys.executable, "-c", code, "fail"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: unexpected KeyError in <string>, line 1; please report this")
+    assert done.stderr.count("\n") == 1
+    assert NAME not in done.stdout + done.stderr
