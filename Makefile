@@ -12,8 +12,8 @@ demo: $(VENV)/.installed  ## the main job on the sample study
 	$(BIN)/spinemri analyze sample_data -o demo-report
 	@echo "The report: $(CURDIR)/demo-report/report.html"
 
-test: $(VENV)/.installed-dev  ## all tests
-	$(BIN)/python -m pytest
+test: $(VENV)/.installed-dev  ## all tests, one process per core
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: lint types test  ## what CI asks for
 
@@ -34,6 +34,7 @@ prove: $(VENV)/.installed-dev  ## accuracy tables, from the models and public da
 	$(BIN)/python docs/make_axial_accuracy.py
 	$(BIN)/python docs/make_examination.py
 	$(BIN)/python docs/make_marrow_accuracy.py
+	$(BIN)/python docs/make_reliability.py
 
 bench: $(VENV)/.installed-dev  ## time and memory tables
 	$(BIN)/python docs/make_benchmarks.py

@@ -38,7 +38,8 @@ from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 from pypdf import PdfReader
 
-from spinemri.dicom.headers import KEYWORDS, lenient
+from spinemri.dicom.headers import KEYWORDS
+from spinemri.dicom.values import lenient
 from spinemri.report.write import WITH_IDENTITY, WRITERS
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def _run(arguments: Iterable[object], place: Path, log: Path) -> int:
     """Exit code; what was printed goes into a file that is searched with the others."""
     environment = {**os.environ, "XDG_CONFIG_HOME": str(place / "configuration"), "PYTHONPATH": str(ROOT)}
     line = [*_PROGRAM, *map(str, arguments)]
-    done = subprocess.run(line, capture_output=True, check=False, cwd=place, env=environment)  # noqa: S603
+    done = subprocess.run(line, capture_output=True, check=False, cwd=place, env=environment)
     log.write_bytes(done.stdout + b"\n" + done.stderr)
     return done.returncode
 

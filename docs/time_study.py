@@ -35,6 +35,7 @@ from spinemri.resample import resample
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from spinemri.batch.sources import Source
     from spinemri.series import Series
 
 SAMPLE = Path(__file__).parent.parent / "sample_data"
@@ -54,7 +55,11 @@ def main() -> None:
             **_stages(folder, Path(name)),
             "loading": _loading(folder, Path(name)),
         }
-        found["overlap"] = _overlapped(Path(name), found["stages"])
+        alone = sum(found["stages"][stage] for stage in ("read", "infer", "finish", "write"))
+        sources = _studies(Path(name) / "studies")
+        found["overlap"] = {"alone_s": alone}
+        for workers in (1, 2):
+            found["overlap"][str(workers)] = _overlapped(sources, Path(name) / f"batch {workers}", workers)
     result.write_text(json.dumps(found), encoding="utf-8")
 
 
@@ -136,23 +141,26 @@ def _converted(program: str, folder: Path, out: Path) -> None:
     target = out / "nifti"
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
-    subprocess.run([program, "-z", "n", "-b", "n", "-o", target, folder], check=True, capture_output=True)  # noqa: S603
+    subprocess.run([program, "-z", "n", "-b", "n", "-o", target, folder], check=True, capture_output=True)
 
 
-def _overlapped(out: Path, stages: dict[str, float]) -> dict[str, float]:
-    """Seconds a study of 24 that pass through one process, and of its stages one after the other."""
-    root = out / "studies"
+def _studies(root: Path) -> list[Source]:
     for number in range(STUDIES):
         _study(root / f"s{number:02d}", number)
-    sources = find_sources(root, OPTIONS)
-    outcomes = run(sources, Job(partial(load_networks, "cpu"), OPTIONS), out / "batch", 1)
-    statuses = [next(outcomes).status]
+    return find_sources(root, OPTIONS)
+
+
+def _overlapped(sources: list[Source], out: Path, workers: int) -> float:
+    """Seconds a study of 24 that pass through one process of two threads, or through two of one; starts left out."""
+    job = Job(partial(load_networks, "cpu"), OPTIONS)
+    outcomes = run(sources, job, out, workers, 1 if workers > 1 else None)
+    statuses = [next(outcomes).status for _ in range(workers)]
     start = time.perf_counter()
     statuses += [outcome.status for outcome in outcomes]
-    spent = (time.perf_counter() - start) / (len(statuses) - 1)
+    spent = (time.perf_counter() - start) / (len(statuses) - workers)
     if set(statuses) != {"done"} or len(statuses) != STUDIES:
         sys.exit(f"not all done: {statuses}")
-    return {"study_s": spent, "alone_s": sum(stages[stage] for stage in ("read", "infer", "finish", "write"))}
+    return spent
 
 
 def _least(work: Callable[[], object]) -> float:

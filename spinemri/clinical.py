@@ -65,6 +65,9 @@ class Clinical(BaseModel):
         default="", max_length=500, description="the question in the words of who asked; printed as it is, no names"
     )
     question: tuple[Question, ...] = Field(default=(), description="what the examination is to answer")
+    age_years: int | None = Field(
+        default=None, ge=0, le=130, description="age at the examination; used where the images do not say it"
+    )
     pain: Pain | None = Field(default=None, description="as SINS asks; mechanical: better lying, worse on movement")
     primary: str = Field(default="unknown", max_length=80, description="primary tumour, or 'none', or 'unknown'")
     cancer_history: Answer = Field(default=Answer.UNKNOWN, description="whether a cancer is or was known")
@@ -188,6 +191,7 @@ def _expected(key: str) -> str:
         "pain": get_args(Pain),
         "bone_quality": get_args(BoneQuality),
         "question": (f"a list of {', '.join(Question)}",),
+        "age_years": ("a whole number of years from 0 to 130",),
         "primary": ("text of at most 80 characters",),
         "indication": ("text of at most 500 characters",),
         **{f"{name}_levels": ("a list of levels such as L3",) for name in WITH_LEVELS},

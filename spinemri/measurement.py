@@ -13,6 +13,8 @@ from spinemri.norms import threshold
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+SERIES_DIFFER = "series_differ"
+"""Flag of a value that the other series of the study do not show."""
 BELOW_THE_CORD = "no cord at this level: below its lower end"
 """Reason for which no value of the cord is expected."""
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from spinemri.analysis import Analysis, token
+from spinemri.assess.adult import by_age
+from spinemri.assess.adult import remarks as young
 from spinemri.assess.case import Facts, assess_case
 from spinemri.assess.screen import failures, screened
 from spinemri.case import Case
@@ -247,9 +249,11 @@ def _finished(loaded: LoadedStudy, reading: Reading, networks: Networks, options
     quality = measure_quality(loaded.images, segmentations, spine, seen.alignments)
     axial = tuple(zip(loaded.axial, seen.axial, strict=False))  # none was read without a network for them
     measurements = measure(spine, loaded.images, segmentations, quality, axial)
+    years = _age(loaded, options)
     lesions, masks = (marrow.lesions, marrow.masks) if marrow else ((), ())
     screen = screened(marrow.screen, quality, marrow.series) if marrow else MarrowScreen(warnings=(NO_LESION_MODEL,))
     measurements += measure_marrow(MarrowCase(spine, loaded.images, segmentations, seen.alignments, lesions, masks))
+    measurements = by_age(measurements, years)
     images = (*loaded.images, *(image for image, _ in axial))
     facts = Facts(spine, [image.series for image in images], [s for s, _ in loaded.refused], options.clinical)
     told = judged(seen, measurements, lambda known: attempt("findings", (), assess_case, known, lesions, screen, facts))
@@ -261,7 +265,7 @@ def _finished(loaded: LoadedStudy, reading: Reading, networks: Networks, options
     analysis = Analysis(
         patient=loaded.patient,
         study=loaded.study.study_uid,
-        patient_age_years=loaded.study.patient_age_years,
+        patient_age_years=years,
         patient_sex=loaded.study.patient_sex,
         clinical=options.clinical,
         series=loaded.records(parts(spine, loaded.images), axial_read=bool(axial)),
@@ -274,10 +278,17 @@ def _finished(loaded: LoadedStudy, reading: Reading, networks: Networks, options
         measurements=told.measurements,
         findings=told.findings,
         review=told.review,
-        warnings=(*loaded.warnings, *seen.warnings, *failures(quality), *remarks(told.review, made)),
+        warnings=(*loaded.warnings, *seen.warnings, *failures(quality), *young(years), *remarks(told.review, made)),
         provenance=made,
     )
     return Case(analysis, images, (*segmentations, *seen.axial), masks)
+
+
+def _age(loaded: LoadedStudy, options: Options) -> float | None:
+    """Age in years from the images, else from the user."""
+    said = options.clinical.age_years if options.clinical else None
+    stated = loaded.study.patient_age_years
+    return float(said) if stated is None and said is not None else stated
 
 
 def _labels(loaded: LoadedStudy, options: Options) -> StudyLabels:

@@ -65,6 +65,8 @@ _FAT_WORDS = frozenset({"fs", "fatsat", "spair"})
 _PLANES = (Plane.SAGITTAL, Plane.CORONAL, Plane.AXIAL)
 _SPACING_RTOL = 1e-2
 _NIFTI1, _NIFTI2 = 348, 540  # sizes of the two headers
+_FARTHEST_BYTE = 2**40
+_SPACING_MM, _FARTHEST_MM = (0.02, 50.0), 1e4
 _SMALL_INTEGERS = (np.uint8, np.int8, np.uint16, np.int16)
 
 
@@ -167,9 +169,14 @@ def file_geometry(path: Path) -> Geometry:
         )
     _check_orientation(reader, path)
     try:
-        return itk_geometry(reader.GetSize(), reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection())
+        grid = itk_geometry(reader.GetSize(), reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection())
     except GeometryError as error:
         raise SeriesError(f"the volume's grid cannot be used: {error}") from error
+    low, high = _SPACING_MM
+    if min(grid.spacing) < low or max(grid.spacing) > high or max(map(abs, grid.origin)) > _FARTHEST_MM:
+        sizes = " x ".join(f"{v:g}" for v in grid.spacing)
+        raise SeriesError(f"voxels of {sizes} mm: expected {low:g} to {high:g} mm, within {_FARTHEST_MM:g} mm of zero")
+    return grid
 
 
 def read_volume(path: Path, series: Series | None = None) -> Image:
@@ -203,7 +210,8 @@ def read_volume(path: Path, series: Series | None = None) -> Image:
 def _clean(voxels: NDArray[np.generic], label: str) -> tuple[NDArray[np.generic], tuple[str, ...]]:
     """Small integers as they are, everything else float32; values that are no numbers become the lowest."""
     if voxels.dtype not in _SMALL_INTEGERS:
-        voxels = voxels.astype(np.float32)
+        with np.errstate(over="ignore"):  # what float32 cannot hold is no number below
+            voxels = voxels.astype(np.float32)
     finite = np.isfinite(voxels)
     if not finite.any() or voxels[finite].min() == voxels[finite].max():
         raise SeriesError(f"series {label}: all voxels have the same value; expected an image")
@@ -282,6 +290,8 @@ def _check_complete(path: Path) -> None:
     else:
         (bits,), (offset,) = struct.unpack_from(f"{order}h", head, 72), struct.unpack_from(f"{order}f", head, 108)
         rank, *sizes = struct.unpack_from(f"{order}8h", head, 40)
+    if not 0 <= offset < _FARTHEST_BYTE:
+        raise SeriesError("the header is damaged: where the voxels begin is no place in the file")
     expected = int(offset) + math.prod(sizes[:rank]) * bits // 8
     if length < expected:
         raise SeriesError(f"the volume is truncated ({length} of {expected} bytes)")

@@ -115,6 +115,8 @@ class Segmentation:
     def mask(self, structure: Structure) -> NDArray[np.bool_]:
         """Boolean (k, j, i) mask of one structure; all False when it is absent."""
         values = [value for value, known in self.structures.items() if known == structure]
+        if len(values) == 1:
+            return np.asarray(self.voxels == values[0])
         return np.isin(self.voxels, values) if values else np.zeros(self.voxels.shape, dtype=bool)
 
     def mask_of_kind(self, *kinds: StructureKind) -> NDArray[np.bool_]:
@@ -131,6 +133,10 @@ class Segmentation:
         """The vertebral body of a level, or None when this series does not show it."""
         wanted = Structure(StructureKind.VERTEBRAL_BODY, level)
         return wanted if wanted in self.structures.values() else None
+
+    def part(self, box: tuple[slice, ...]) -> Segmentation:
+        """The same labels in a part of the grid; ``box`` in (k, j, i), as numpy takes it, without steps."""
+        return replace(self, voxels=self.voxels[box], geometry=self.geometry.part(box))
 
     def renamed(self, levels: Mapping[Level, Level]) -> Segmentation:
         """The same masks under new names; structures of levels that are not among ``levels`` are wiped.

@@ -18,6 +18,7 @@ SCHEMA = Path(__file__).resolve().parents[1] / "docs" / "clinical.schema.json"
 FULL = {
     "indication": "known breast cancer, new back pain: metastases?",
     "question": ["metastasis", "fracture", "cord_compression"],
+    "age_years": 61,
     "pain": "mechanical",
     "primary": "breast",
     "cancer_history": "yes",
@@ -108,7 +109,7 @@ def test_what_is_wrong_is_named_with_what_was_expected(tmp_path, document, said)
 
 def test_an_unknown_key_is_refused_without_repeating_its_value(tmp_path):
     told = message(tmp_path, {"patient_name": "MUSTERMANN"})
-    assert "patient_name: unknown key, expected one of indication, question, pain" in told
+    assert "patient_name: unknown key, expected one of indication, question, age_years, pain" in told
     assert "MUSTERMANN" not in told
 
 

@@ -47,7 +47,7 @@ DOORS = {  # library -> beginnings of the modules that may import it
     "pydicom": ("dicom.", "report.dicom_", "report.rtstruct"),
     "highdicom": ("dicom.", "report.dicom_"),
     "gdcm": ("dicom.",),
-    "SimpleITK": ("convert", "resample", "register", "read"),
+    "SimpleITK": ("convert", "resample", "read"),
     "matplotlib": ("plot", "report."),
     "jinja2": ("report.",),
     "reportlab": ("report.pdf",),

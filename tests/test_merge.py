@@ -10,6 +10,8 @@ import pytest
 from spinemri.anatomy import Level, Structure, StructureKind
 from spinemri.image import Image
 from spinemri.merge import merge, parts
+from spinemri.merge.choice import best_view
+from spinemri.merge.seen import Seen
 from spinemri.segmentation import Segmentation, label_value
 from spinemri.series import Contrast, Series
 from spinemri.spine import LevelAssignment, LevelBasis
@@ -96,6 +98,18 @@ def test_a_cut_or_poorly_seen_body_is_measured_in_the_other_series():
     assert source["L3"] == "1.2.2"
     assert source["L4"] == "1.2.1"
     assert not any(v.cut for v in spine.vertebrae)
+
+
+@pytest.mark.parametrize("stir", [3148.0, 9000.0])
+def test_a_body_drawn_too_large_in_one_series_does_not_rule_out_the_others(stir):
+    """A neck: STIR draws the body too large; T1w of its station shows it well, that of the next near its end."""
+    images = [shown(n, contrast)[0] for n, contrast in enumerate((Contrast.T1W, Contrast.STIR, Contrast.T1W))]
+    assigned = LevelAssignment(level=Level("C5"), basis=LevelBasis.FROM_C2, confidence=0.8)
+    bodies = [
+        Seen(number, assigned, (0.0, 0.0, 0.0), 14.0, volume, edge, cut=False, near_seam=False)
+        for number, volume, edge in ((0, 1816.0, 77.6), (1, stir, 77.6), (2, 2081.0, 4.0))
+    ]
+    assert best_view(bodies, images)[0].series == 0
 
 
 def test_a_body_that_every_series_cuts_stays_cut():

@@ -131,6 +131,17 @@ def test_what_the_user_said_is_in_the_document_and_is_heard(study, t2_folder):
     assert flags["flag_unexpected_metastases"].certainty == "not_assessable"  # no lesion model
 
 
+@pytest.mark.parametrize(("age", "why"), [("009Y", "younger than 18 years"), ("", "the patient's age is not known")])
+def test_children_and_people_of_unknown_age_are_not_compared_with_adults(study, tmp_path, age, why):
+    write_series(study.images[-1], tmp_path, StudyHeader("PID4711", patient_age=age))
+    found = analyze(tmp_path, Networks(study.predictor), KEY).analysis
+    assert [line for line in found.warnings if line.startswith("norms of adults are not applied") and why in line]
+    ratios = [m for m in found.measurements if m.name == "wedge_ratio_z"]
+    assert ratios
+    assert all(m.value is None for m in ratios)
+    assert not [f for f in found.findings if "adults" in f.statement]
+
+
 def test_progress_names_every_stage(study, t2_folder):
     calls: list[tuple[str, int, int]] = []
     analyze(t2_folder, Networks(study.predictor), progress=lambda *call: calls.append(call))
@@ -304,7 +315,9 @@ def test_names_and_order_of_files_change_nothing(study, t2_folder, tmp_path):
 def test_a_flat_folder_of_volumes_is_one_study(study, case, tmp_path):
     for image, name in zip(study.images[::2], ("17_t1.nii.gz", "17_t2.nii.gz"), strict=True):
         write_nifti(image.voxels, image.geometry, tmp_path / name)
-    volumes = analyze(tmp_path, Networks(study.predictor), KEY)
+    told = replace(KEY, clinical=Clinical(age_years=62))  # as the DICOM headers say
+    volumes = analyze(tmp_path, Networks(study.predictor), told)
+    assert not [warning for warning in volumes.analysis.warnings if "norms of adults" in warning]
     assert [s.contrast for s in volumes.analysis.used_series()] == [Contrast.T1W, Contrast.T2W]
     assert score(study.truth, volumes.analysis).levels_right == 7
     expected = {m.id: m.value for m in case.analysis.measurements if m.value is not None}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -235,3 +236,36 @@ def test_two_sessions_are_one_patient():
 def test_gzip_without_nifti_inside_is_refused(tmp_path: Path):
     (tmp_path / "a.nii.gz").write_bytes(gzip.compress(b"no volume" * 50))
     assert "header is damaged" in refused(tmp_path / "a.nii.gz")
+
+
+@pytest.mark.parametrize(
+    ("edit", "because"),
+    [
+        (("f", 108, float("nan")), "where the voxels begin is no place in the file"),
+        (("f", 108, -5.0), "where the voxels begin is no place in the file"),
+        (("f", 108, 1e9), "truncated"),
+    ],
+)
+def test_an_offset_that_is_no_place_in_the_file_is_refused(nifti: Path, edit: tuple[str, int, float], because: str):
+    with pytest.raises(SeriesError, match=because):
+        read_volume(changed(nifti, edit))
+
+
+@pytest.mark.parametrize(("factor", "shift"), [(0.001, 0.0), (1000.0, 0.0), (1.0, 1e7)])
+def test_voxels_in_other_units_and_grids_beyond_any_room_are_refused(tmp_path: Path, factor: float, shift: float):
+    spacing, origin = (
+        tuple(v * factor + s for v in values) for values, s in ((GRID.spacing, 0.0), (GRID.origin, shift))
+    )
+    write_nifti(VOXELS, replace(GRID, spacing=spacing, origin=origin), tmp_path / "a_T1w.nii")
+    series = volume_series(tmp_path / "a_T1w.nii", tmp_path)
+    assert "expected 0.02 to 50 mm, within 10000 mm of zero" in (series.refusal or "")
+
+
+def test_numbers_beyond_float32_are_no_numbers_and_said(tmp_path: Path):
+    voxels = VOXELS.astype(np.float64)
+    voxels[1, 2, 3] = 1e300
+    image = SimpleITK.GetImageFromArray(voxels)
+    SimpleITK.WriteImage(image, str(tmp_path / "a_T1w.mha"))
+    found = read_volume(tmp_path / "a_T1w.mha")
+    assert found.warnings == ("1 voxels are no numbers; set to the lowest value",)
+    assert found.voxels.max() < 4096

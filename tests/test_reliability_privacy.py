@@ -6,20 +6,16 @@ import base64
 import gzip
 import json
 import shutil
-import sys
 import zipfile
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import reliability_privacy as privacy
 from pyarrow import parquet
 from reportlab.pdfgen.canvas import Canvas
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "docs"))
-privacy = __import__("reliability_privacy")
-sys.path.pop(0)
-
 MARK = "ZQX0A1B2"
 
 

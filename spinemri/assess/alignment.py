@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spinemri.assess.adult import why_not
 from spinemri.assess.places import located, why_missing
 from spinemri.finding import Certainty, Finding
 from spinemri.norms import NORMS, Norm, norm, source_of, threshold
@@ -100,7 +101,8 @@ def slip_finding(measurements: Mapping[str, Measurement], slip: Measurement) -> 
 
 def curvature_finding(_: Mapping[str, Measurement], angle: Measurement) -> Finding:
     """The finding of one regional angle; its grade is 'usual', 'reduced' or 'increased' lordosis, or '' unjudged."""
-    healthy = norm(angle.name, angle.place)
+    young = why_not(angle)
+    healthy = None if young else norm(angle.name, angle.place)
     certainty, grade = Certainty.NOT_ASSESSABLE, ""
     if angle.value is not None and healthy is not None and healthy.sd is not None:
         certainty, grade = _against(healthy, angle)
@@ -113,7 +115,7 @@ def curvature_finding(_: Mapping[str, Measurement], angle: Measurement) -> Findi
         statement=_curvature_statement(angle, healthy, grade, certainty),
         evidence=(angle.id,),
         rule=CURVATURE_RULE,
-        source=healthy.source if healthy else "no norm of people lying down",
+        source=healthy.source if healthy else young or "no norm of people lying down",
     )
 
 
@@ -178,7 +180,8 @@ def _curvature_statement(angle: Measurement, healthy: Norm | None, grade: str, c
     word = "kyphosis" if angle.value > 0 else "lordosis"
     said = f"{angle.place}: {region} {word} {abs(angle.value):.0f} degrees (supine"
     if healthy is None:
-        return f"{said}; no supine norm)."
+        unjudged = f"not judged: {why}" if (why := why_not(angle)) else "no supine norm"
+        return f"{said}; {unjudged})."
     borderline = "borderline " if certainty is Certainty.BORDERLINE else ""
     norm_text = f"healthy adults lying down {healthy.value:g} +- {healthy.sd:g} degrees of lordosis; {healthy.source}"
     return f"{said}), {borderline}{grade} lordosis ({norm_text})."

@@ -33,7 +33,7 @@ COMPRESSION_RULE = (
     f"{COMPRESSED_FROM_PCT:g} % equivocal, from there compressed; displaced from {DISPLACED_FROM_MM:g} mm, which is no "
     "compression; no compression either where nothing presses: no tumour in the canal, fluid on "
     f"{100 * PRESSED_BELOW:g} % or more of its front and back edge, and a sac that lost no more than "
-    f"{SAC_NORMAL_UP_TO_PCT:g} %"
+    f"{SAC_NORMAL_UP_TO_PCT:g} %; borderline at most where only the sac is narrower"
 )
 _SAC_LOSS = "dural_sac_compromise_pct"
 _NAMED = (Certainty.PRESENT, Certainty.BORDERLINE)
@@ -61,8 +61,11 @@ def compression_finding(measurements: Mapping[str, Measurement], compression: Me
     """
     near = [measurements.get(f"{compression.place}.{name}") for name in ("csf_ring_fraction", _SAC_LOSS)]
     beside = narrowing_causes(measurements, compression)
-    pressed = _may_be_pressed(*near) or any(lies_in_canal(cause) for cause, _ in beside)
+    filled = any(lies_in_canal(cause) for cause, _ in beside)
+    pressed = _may_be_pressed(*near) or filled
     certainty = compression_certainty(compression) if pressed else _without_pressure(compression)
+    if certainty is Certainty.PRESENT and _amid_fluid(near[0]) and not filled:
+        certainty = Certainty.BORDERLINE
     causes = beside if certainty in _NAMED else ()
     known = [m.id for m in near if m is not None and m.value is not None]
     return Finding(
@@ -90,6 +93,11 @@ def _may_be_pressed(ring: Measurement | None, sac_loss: Measurement | None) -> b
     lost = None if sac_loss is None else sac_loss.value
     free = fluid is not None and fluid >= PRESSED_BELOW and lost is not None and lost <= SAC_NORMAL_UP_TO_PCT
     return not free
+
+
+def _amid_fluid(ring: Measurement | None) -> bool:
+    """Whether fluid surrounds the cord: what has flattened a cord touches it, and a mask drawn too thin has fluid."""
+    return ring is not None and ring.value is not None and ring.value >= PRESSED_BELOW
 
 
 def _without_pressure(compression: Measurement) -> Certainty:

@@ -11,8 +11,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spinemri.assess.adult import CHILD, why_not
+from spinemri.assess.certainty import reached
 from spinemri.assess.places import why_missing
 from spinemri.finding import Certainty, Finding
+from spinemri.measurement import SERIES_DIFFER
 from spinemri.norms import norm, source_of, threshold
 
 if TYPE_CHECKING:
@@ -31,7 +34,8 @@ RULE = (
     f"height loss against intact bodies: below {EQUIVOCAL_FROM_PCT:g} % none, {EQUIVOCAL_FROM_PCT:g} to "
     f"{FRACTURE_FROM_PCT:g} % equivocal, from {FRACTURE_FROM_PCT:g} % fracture-level deformity; Genant-equivalent "
     f"grade 1 in [{FRACTURE_FROM_PCT:g}, {MODERATE_FROM_PCT:g}), 2 in [{MODERATE_FROM_PCT:g}, {SEVERE_ABOVE_PCT:g}], "
-    f"3 above {SEVERE_ABOVE_PCT:g} %; borderline within {BORDERLINE_WITHIN:g} points of a threshold; "
+    f"3 above {SEVERE_ABOVE_PCT:g} %; borderline within {BORDERLINE_WITHIN:g} points of a threshold, or where the "
+    f"interval of the loss reaches below {FRACTURE_FROM_PCT:g} % or the other series differ; "
     "non-fracture mimics (Scheuermann, Schmorl, degenerative, congenital) not checked"
 )
 SOURCE = f"{source_of('height_loss.fracture_from')}; reader error: {source_of('height_loss.reader_error')}"
@@ -47,14 +51,20 @@ def genant_grade(loss_pct: float) -> int:
     return int(loss_pct >= FRACTURE_FROM_PCT)
 
 
-def height_loss_certainty(loss_pct: float) -> Certainty:
-    """Whether a fracture-level deformity is present: sure only when further than 4.5 points from 20 %.
+def height_loss_certainty(loss: Measurement) -> Certainty:
+    """Whether a fracture-level deformity is present: sure only when the loss is further than 4.5 points from 20 %.
 
-    The whole equivocal band from 15 % up is borderline.
+    And its own 95 % interval, which counts how much healthy bodies differ, must not reach below 20 %, nor the other
+    series show another loss. The whole equivocal band from 15 % up is borderline.
     """
-    if loss_pct < EQUIVOCAL_FROM_PCT:
+    if loss.value is None:
+        return Certainty.NOT_ASSESSABLE
+    if loss.value < EQUIVOCAL_FROM_PCT:
         return Certainty.ABSENT
-    return Certainty.BORDERLINE if loss_pct < FRACTURE_FROM_PCT + BORDERLINE_WITHIN else Certainty.PRESENT
+    apart = loss.value >= FRACTURE_FROM_PCT + BORDERLINE_WITHIN
+    alone = SERIES_DIFFER in loss.flags
+    sure = apart and not alone and reached(loss, FRACTURE_FROM_PCT) is Certainty.PRESENT
+    return Certainty.PRESENT if sure else Certainty.BORDERLINE
 
 
 def grades_within_error(loss_pct: float) -> tuple[int, int]:
@@ -83,6 +93,7 @@ def height_loss_finding(measurements: Mapping[str, Measurement], loss: Measureme
             evidence=(loss.id,),
             **common,
         )
+    child = CHILD in loss.flags
     parts = {c: measurements.get(f"{loss.place}.height_loss_{c}_pct") for c in TYPES}
     known = {c: m.value for c, m in parts.items() if m is not None and m.value is not None}
     column = max(known, key=lambda c: known[c]) if known else "anterior"
@@ -91,13 +102,19 @@ def height_loss_finding(measurements: Mapping[str, Measurement], loss: Measureme
     return Finding(
         id=f"{loss.place}.{KIND}",
         levels=levels,
-        grade=str(genant_grade(loss.value)),
+        grade="" if child else str(genant_grade(loss.value)),
         cause=TYPES[column] if loss.value >= EQUIVOCAL_FROM_PCT else "",
-        certainty=height_loss_certainty(loss.value),
+        certainty=_certainty(loss, child=child),
         statement=_statement(loss, loss.value, column) + _wedge_note(measurements, loss),
         evidence=tuple(evidence),
         **common,
     )
+
+
+def _certainty(loss: Measurement, *, child: bool) -> Certainty:
+    """As in adults, but never sure of a deformity in a child, whose bodies are wedged by nature."""
+    sure = height_loss_certainty(loss)
+    return Certainty.BORDERLINE if child and sure is Certainty.PRESENT else sure
 
 
 def _statement(loss: Measurement, value: float, column: str) -> str:
@@ -109,12 +126,18 @@ def _statement(loss: Measurement, value: float, column: str) -> str:
             f"{loss.place}: height loss {value:.0f} % ({where}), equivocal, below fracture level; "
             f"{TYPES[column]} shape."
         )
+    if CHILD in loss.flags:
+        return (
+            f"{loss.place}: height loss {value:.0f} % ({where}), possible deformity, {TYPES[column]} shape; no grade: "
+            f"{why_not(loss)}."
+        )
     low, high = grades_within_error(value)
     error = "" if low == high else f" ({low} to {high} within reader error)"
-    borderline = "borderline " if height_loss_certainty(value) is Certainty.BORDERLINE else ""
+    borderline = "borderline " if height_loss_certainty(loss) is Certainty.BORDERLINE else ""
+    alone = "; the other series do not show it" if SERIES_DIFFER in loss.flags else ""
     return (
         f"{loss.place}: height loss {value:.0f} % ({where}), {borderline}fracture-level deformity, "
-        f"Genant-equivalent grade {genant_grade(value)}{error}, {TYPES[column]} type."
+        f"Genant-equivalent grade {genant_grade(value)}{error}, {TYPES[column]} type{alone}."
     )
 
 
@@ -122,7 +145,7 @@ def _wedge_note(measurements: Mapping[str, Measurement], loss: Measurement) -> s
     """A sentence on a body that is wedged to the front more than 95 % of healthy ones, where there is a norm."""
     ratio = measurements.get(f"{loss.place}.wedge_ratio")
     healthy = norm("wedge_ratio", str(loss.level))
-    if ratio is None or ratio.value is None or healthy is None or healthy.sd is None:
+    if ratio is None or ratio.value is None or why_not(ratio) or healthy is None or healthy.sd is None:
         return ""
     z = (ratio.value - healthy.value) / healthy.sd
     if z > -2:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spinemri.assess.fracture import BORDERLINE_WITHIN, EQUIVOCAL_FROM_PCT, FRACTURE_FROM_PCT
+from spinemri.assess.fracture import EQUIVOCAL_FROM_PCT, FRACTURE_FROM_PCT, height_loss_certainty
 from spinemri.assess.lesion import may_be_tumour
 from spinemri.assess.marrow import DIFFUSE
 from spinemri.finding import Certainty, Finding
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from spinemri.assess.evidence import Evidence
     from spinemri.assess.lesion import Signs
     from spinemri.lesion import Lesion
+    from spinemri.measurement import Measurement
 
 KIND = "fracture_cause"
 MALIGNANT, BENIGN = "malignant features predominate", "benign features predominate"
@@ -49,11 +50,13 @@ _FLUID_SENSITIVE = "STIR"
 class FractureCause:
     """What speaks for what in one fractured body; ``oedema`` is None, with ``why``, when it could not be judged.
 
+    ``sure`` says that the body is fractured for sure.
     ``unknown`` are malignant features that were not measured: they count neither as there nor as absent.
     """
 
     level: Level
     loss_pct: float
+    sure: bool
     oedema: bool | None
     why: str
     malignant: tuple[str, ...]
@@ -83,10 +86,15 @@ class FractureCause:
 
 def fracture_causes(evidence: Evidence) -> tuple[FractureCause, ...]:
     """Every body with an equivocal or fracture-level height loss, head to foot."""
-    return tuple(fracture_cause(evidence, level, loss) for level, loss in evidence.bodies_from(EQUIVOCAL_FROM_PCT))
+    losses = ((m, m.level) for m in evidence.named("height_loss_pct"))
+    return tuple(
+        fracture_cause(evidence, level, loss)
+        for loss, level in losses
+        if level is not None and loss.value is not None and loss.value >= EQUIVOCAL_FROM_PCT
+    )
 
 
-def fracture_cause(evidence: Evidence, level: Level, loss_pct: float) -> FractureCause:
+def fracture_cause(evidence: Evidence, level: Level, loss: Measurement) -> FractureCause:
     """The features of one body."""
     here = [
         (lesion, signs)
@@ -97,7 +105,8 @@ def fracture_cause(evidence: Evidence, level: Level, loss_pct: float) -> Fractur
     malignant, unknown = _malignant(evidence, level, here)
     return FractureCause(
         level=level,
-        loss_pct=loss_pct,
+        loss_pct=loss.value or 0.0,
+        sure=height_loss_certainty(loss) is Certainty.PRESENT,
         oedema=oedema,
         why=why,
         malignant=malignant,
@@ -166,7 +175,7 @@ def _benign(evidence: Evidence, level: Level, here: list[tuple[Lesion, Signs]]) 
 
 
 def _finding(cause: FractureCause) -> Finding:
-    sure = cause.loss_pct >= FRACTURE_FROM_PCT + BORDERLINE_WITHIN and cause.category in (MALIGNANT, BENIGN)
+    sure = cause.sure and cause.category in (MALIGNANT, BENIGN)
     certainty = Certainty.PRESENT if sure else Certainty.BORDERLINE
     return Finding(
         id=f"{cause.level}.{KIND}",

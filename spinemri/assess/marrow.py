@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spinemri.assess.adult import why_not
 from spinemri.assess.lesion import RULE, SOURCE, judge, may_be_tumour
 from spinemri.finding import Certainty, Finding
 
@@ -72,6 +73,10 @@ def diffuse_finding(measurements: Mapping[str, Measurement], screen: MarrowScree
         for name in names
     }
     evidence = tuple(m.id for name in names for m in found[name])
+    young = next((why for name in names for m in found[name] if (why := why_not(m))), "")
+    if young:
+        text = f"Diffuse marrow change: not assessable, {young}, and red marrow of the young is as dark."
+        return Finding(certainty=Certainty.NOT_ASSESSABLE, statement=text, evidence=evidence, **common)
     discs = [m.value for m in found[names[0]] if m.value is not None]
     muscle = [m.value for m in found[names[1]] if m.value is not None]
     if max(len(discs), len(muscle)) < LEAST_LEVELS:

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spinemri.assess.fracture import BORDERLINE_WITHIN, EQUIVOCAL_FROM_PCT, FRACTURE_FROM_PCT
+from spinemri.assess.adult import CHILD, why_not
+from spinemri.assess.fracture import EQUIVOCAL_FROM_PCT, FRACTURE_FROM_PCT, height_loss_certainty
 from spinemri.finding import Certainty, Finding
 from spinemri.norms import source_of, threshold
 
@@ -58,6 +59,9 @@ def of_class_finding(measurements: Mapping[str, Measurement], wall: Measurement)
     if wall.level is None or wall.level.region not in ("T", "L"):
         return None
     loss = measurements.get(f"{wall.place}.height_loss_pct")
+    if CHILD in wall.flags:
+        text = f"{wall.place}: no OF class: {why_not(wall)}; it is made for osteoporotic fractures."
+        return _made(wall, Certainty.NOT_ASSESSABLE, text)
     if loss is None or loss.value is None:
         return _made(wall, Certainty.NOT_ASSESSABLE, f"{wall.place}: OF class not assessable: no height loss.")
     if loss.value < EQUIVOCAL_FROM_PCT:
@@ -74,7 +78,8 @@ def of_class_finding(measurements: Mapping[str, Measurement], wall: Measurement)
     collapsed = _collapsed(measurements, wall.place)
     grade = of_class(wall.value, both_endplates=all(involved), collapsed=collapsed)
     known = [d for d in depths if d is not None and d.value is not None]
-    near = loss.value < FRACTURE_FROM_PCT + BORDERLINE_WITHIN or _unsure(grade, wall, known, limit, collapsed=collapsed)
+    near = height_loss_certainty(loss) is not Certainty.PRESENT
+    near = near or _unsure(grade, wall, known, limit, collapsed=collapsed)
     why = _why(wall.value, involved, collapsed=collapsed)
     text = f"{wall.place}: {_said(grade)} ({why}); {_limit_of(grade)}."
     evidence = (loss.id, *(d.id for d in known))

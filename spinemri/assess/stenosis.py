@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spinemri.assess.adult import why_not
 from spinemri.assess.cause import narrowing_causes
 from spinemri.assess.certainty import reached
 from spinemri.assess.places import located, references, where, why_missing
@@ -150,7 +151,7 @@ def _statement(
     what = f"{'no' if grade == 'none' else borderline + grade} narrowing of the thecal sac"
     lost = f"{max(graded.value, 0.0):.0f} % of its {_graded(graded, by_area)} (reference {_reference(graded)})"
     parts = [f"{place}: {what}, {lost}"]
-    healthy = "" if grade == "none" else _healthy(graded)
+    healthy = "" if grade == "none" or why_not(graded) else _healthy(graded)
     parts += [f"{width}{healthy}{_thinner(graded, by_diameter)}"] if width else []
     parts += [f"{section.value:.0f} mm² on axial slices"] if section is not None and section.value is not None else []
     causes = [cause for cause in named if cause != _TAPER]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from spinemri.anatomy import Level
 from spinemri.assess.cord import compression_certainty
-from spinemri.assess.fracture import BORDERLINE_WITHIN, FRACTURE_FROM_PCT
+from spinemri.assess.fracture import FRACTURE_FROM_PCT
 from spinemri.assess.fracture_cause import MALIGNANT_FROM, fracture_causes
 from spinemri.assess.infection import discitis_features
 from spinemri.assess.marrow import is_sure
@@ -181,7 +181,7 @@ def fracture_flag(evidence: Evidence) -> Finding:
     worry = [cause for cause in broken if len(cause.malignant) >= MALIGNANT_FROM]
     if worry:
         text = "; ".join(f"{c.level}: height loss {c.loss_pct:.0f} % with {', '.join(c.malignant)}" for c in worry)
-        sure = any(cause.loss_pct >= FRACTURE_FROM_PCT + BORDERLINE_WITHIN for cause in worry)
+        sure = any(cause.sure for cause in worry)
         ids = [id_ for cause in worry for id_ in cause.evidence]
         return _raised(FRACTURE, text, ids, tuple(c.level for c in worry), sure=sure)
     if not evidence.named("height_loss_pct"):

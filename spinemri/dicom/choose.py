@@ -35,6 +35,7 @@ AXIAL = frozenset({Contrast.T2W})
 """Contrasts of which axial slices are read."""
 _MIN_SLICES = 3
 _SHOWN = 6
+_ONE_ID = " (one Patient ID with two issuers, birth dates or sexes is two patients)"
 _ALONE = "axial slices are measured beside a sagittal series only"
 
 Refused = tuple["Series", str]
@@ -131,8 +132,9 @@ def _of_one_patient(inventory: Inventory, patient: str | None) -> list[Study]:
     if len(keys) > 1:
         listed = ", ".join(f"{n}: {_place(inventory, key)}" for n, key in enumerate(keys[:_SHOWN], 1))
         more = "" if len(keys) <= _SHOWN else ", …"
+        alike = _ONE_ID if len({key.split("-")[0] for key in keys}) < len(keys) else ""
         raise InputError(
-            f"{len(keys)} patients in one folder ({listed}{more}); name one with --patient, they are never mixed"
+            f"{len(keys)} patients in one folder ({listed}{more}); name one with --patient, they are never mixed{alike}"
         )
     return [study for study in inventory.studies if study.patient_key == keys[0]]
 

@@ -41,6 +41,7 @@ _POST = re.compile(
 )
 _PRE = re.compile(_WORD.format(r"PRE|NATIV[A-Z]*|OHNE ?KM|O\.? ?KM|NO ?CONTRAST|W/?O|WITHOUT|SANS|SIN|NON"))
 _FS_NAME = re.compile(r"(?<![A-Z])(?:FS|FATSAT|SPAIR|SPIR|FAT.?SAT|FSAT|WE)(?![A-Z])")
+_ANGIO = re.compile(_WORD.format("TOF|MRA|ANGIO|PCA"))
 _FAMILY = {Contrast.T1W_POST: Contrast.T1W, Contrast.T2W_FS: Contrast.T2W}  # names rarely tell these apart
 
 
@@ -140,6 +141,11 @@ RULES: tuple[Rule, ...] = (
         Contrast.OTHER,
         "flow, perfusion or tagging",
         lambda f: f.acquisition_contrast in {"FLOW_ENCODED", "PERFUSION", "TAGGED", "TOF"},
+    ),
+    Rule(
+        Contrast.OTHER,
+        "angiography: time of flight or phase contrast",
+        lambda f: f.flow or "TOF" in f.options | f.variant or (_gradient(f) and bool(_ANGIO.search(f.name.upper()))),
     ),
     Rule(Contrast.STIR, "inversion time nulls fat", _fat_nulling),
     Rule(

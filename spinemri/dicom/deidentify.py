@@ -23,7 +23,7 @@ from pydicom.sr._concepts_dict import concepts
 
 from spinemri.codes import PRIVATE_SCHEME, TABLE, UNITS
 from spinemri.dicom.confidentiality import Action, Option, action_of, removed_group
-from spinemri.dicom.headers import READ_ERRORS
+from spinemri.dicom.values import READ_ERRORS
 from spinemri.dicom.vocabulary import cleaned, is_term
 
 if TYPE_CHECKING:

@@ -25,9 +25,10 @@ from pydicom.uid import (
 from spinemri.dicom.confidentiality import EDITION, Option, codes_of_methods
 from spinemri.dicom.deidentify import Rules, without_identifiers
 from spinemri.dicom.describe import region_of
-from spinemri.dicom.headers import MR_IMAGES, READ_ERRORS, age_years, lenient, patient_key_of, text
+from spinemri.dicom.headers import MR_IMAGES, age_years, patient_key_of
 from spinemri.dicom.pseudonyms import Pseudonyms
 from spinemri.dicom.scan import BARE_STARTS, walk
+from spinemri.dicom.values import READ_ERRORS, lenient, text
 from spinemri.dicom.vocabulary import words_of
 from spinemri.errors import InputError
 from spinemri.series import patient_key

@@ -84,7 +84,8 @@ def describe(stacks: Sequence[Sequence[Frame]], stack: int, first_plain: str) ->
         refusal=refusal(facts_for_rules)
         or missing_parts(ordered)
         or undecodable(first.transfer_syntax)
-        or geometry_fault,
+        or geometry_fault
+        or next((frame.plane.misscaled for frame in ordered if frame.plane.misscaled), None),
     )
 
 
@@ -98,7 +99,8 @@ def region_of(body_part: str, name: str) -> str:
 
 def plane_of(plane: PlaneFacts) -> tuple[Plane, float | None]:
     """Plane whose axis the normal is nearest to, and the angle between them in degrees."""
-    if missing_geometry(replace(plane, position=plane.position or (0.0, 0.0, 0.0), pixel_spacing=(1.0, 1.0))):
+    anywhere = replace(plane, position=(0.0, 0.0, 0.0), pixel_spacing=(1.0, 1.0), misplaced="")
+    if missing_geometry(anywhere):
         return Plane.UNKNOWN, None
     components = np.abs(normal_of(plane))
     axis = int(np.argmax(components))
@@ -141,6 +143,8 @@ def _warnings(
         remarks.append("contrast agent uncertain: the attribute, the time and the name do not agree")
     if facts.repetition_time is None or facts.echo_time is None:
         remarks.append("contrast taken without TR and TE")
+    if any(frame.lossy for frame in frames):
+        remarks.append("compressed with loss: small signal differences are not reliable")
     if is_composed(frames[0]):
         remarks.append("composed from several stations: distances near the seams are not reliable")
     if arrangement:

@@ -37,6 +37,7 @@ class SequenceFacts:
     agent: bool = False
     name: str = ""
     body_part: str = ""
+    flow: bool = False  # time of flight or phase contrast angiography
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ class PlaneFacts:
 
     ``orientation`` is the direction of a row followed by that of a column, as DICOM has it; ``pixel_spacing`` is
     (between rows, between columns). ``between_slices`` is kept to report its contradictions, never to place a slice.
+    ``misplaced`` and ``misscaled`` say which attribute of the place or of the rescale is there and makes no sense.
     """
 
     position: Vector | None = None
@@ -62,6 +64,8 @@ class PlaneFacts:
     padding: tuple[float, ...] = ()
     bits_stored: int = 16
     signed: bool = False
+    misplaced: str = ""
+    misscaled: str = ""
 
     @property
     def lowest(self) -> int:
@@ -83,6 +87,7 @@ class Frame:
     sop_class_uid: str = ""
     transfer_syntax: str = ""
     patient_key: str = ""
+    born: str = ""  # keyed hash of the birth date, empty when there is none
     study_uid: str = ""
     study_date: str = ""
     age_years: float | None = None
@@ -96,6 +101,8 @@ class Frame:
     temporal: int | None = None
     calculation: str = ""  # Volume Based Calculation Technique
     burned_in: bool = False
+    lossy: bool = False
+    quadruped: bool = False  # Anatomical Orientation Type
     concatenation: tuple[str, int | None, int | None] | None = None  # UID, part, parts in all
     sequence: SequenceFacts = field(default_factory=SequenceFacts)
     plane: PlaneFacts = field(default_factory=PlaneFacts)

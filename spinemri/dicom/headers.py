@@ -7,18 +7,10 @@ per frame; a frame's groups are flattened over the top level so that one reading
 
 from __future__ import annotations
 
-import math
-import struct
-import warnings
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pydicom
-from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.multival import MultiValue
-from pydicom.sequence import Sequence
 from pydicom.uid import (
     EnhancedMRImageStorage,
     LegacyConvertedEnhancedMRImageStorage,
@@ -26,6 +18,19 @@ from pydicom.uid import (
 )
 
 from spinemri.dicom.facts import Frame, PlaneFacts, SequenceFacts
+from spinemri.dicom.values import (
+    PLACE,
+    RESCALE,
+    integer,
+    items,
+    lenient,
+    number,
+    numbers,
+    senseless,
+    text,
+    value,
+    words,
+)
 from spinemri.series import patient_key
 
 if TYPE_CHECKING:
@@ -34,24 +39,6 @@ if TYPE_CHECKING:
 
 MULTI_FRAME_MR = frozenset({str(EnhancedMRImageStorage), str(LegacyConvertedEnhancedMRImageStorage)})
 MR_IMAGES = MULTI_FRAME_MR | {str(MRImageStorage)}
-
-# What a malformed file makes pydicom raise; every one of them means "this cannot be read".
-READ_ERRORS = (
-    AttributeError,
-    BytesLengthException,
-    EOFError,
-    IndexError,
-    InvalidDicomError,
-    KeyError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
 
 _NO_AGENT = frozenset({"", "NO", "NONE", "N", "N/A", "NA", "NEIN", "KEINE", "KEIN", "WITHOUT", "0"})
 _NAMES_READ = """
@@ -63,7 +50,8 @@ _NAMES_READ = """
     InversionRecovery InversionTimes SpectrallySelectedSuppression SpectrallySelectedExcitation RepetitionTime EchoTime
     EffectiveEchoTime InversionTime EchoTrainLength RFEchoTrainLength FlipAngle MagneticFieldStrength DiffusionBValue
     AcquisitionContrast ComplexImageComponent VolumeBasedCalculationTechnique ContrastBolusAgent
-    ContrastBolusAgentSequence BurnedInAnnotation ImagePositionPatient ImageOrientationPatient PixelSpacing
+    ContrastBolusAgentSequence AngioFlag TimeOfFlightContrast PhaseContrast BurnedInAnnotation LossyImageCompression
+    AnatomicalOrientationType ImagePositionPatient ImageOrientationPatient PixelSpacing
     SliceThickness SpacingBetweenSlices FrameOfReferenceUID Rows Columns SamplesPerPixel PhotometricInterpretation
     NumberOfFrames BitsStored PixelRepresentation RescaleSlope RescaleIntercept PixelPaddingValue PixelPaddingRangeLimit
     StackID TemporalPositionIdentifier TemporalPositionIndex FrameAcquisitionNumber ConcatenationUID
@@ -89,14 +77,7 @@ _GROUPS = frozenset(
 )
 _NOT_FLAT = {"SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "PixelData", "FrameType"}
 KEYWORDS = tuple(_NAMES_READ.split())
-
-
-@contextmanager
-def lenient() -> Iterator[None]:
-    """Silence pydicom's remarks about values that break the standard while a file is read."""
-    with warnings.catch_warnings(), disable_value_validation():
-        warnings.simplefilter("ignore")
-        yield
+_LOSSY_SYNTAXES = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 81, 91, 93, 203))
 
 
 def read_header(path: Path, *, force: bool = False) -> Dataset:
@@ -135,12 +116,6 @@ def flattened(dataset: Dataset) -> Iterator[Dataset]:
         yield flat
 
 
-def items(dataset: Dataset, keyword: str) -> list[Dataset]:
-    """Items of a sequence; empty when it is absent or unreadable."""
-    found = value(dataset, keyword)
-    return list(found) if isinstance(found, Sequence) else []
-
-
 def _overlay(flat: Dataset, group: Dataset) -> None:
     """Copy the attributes of the standard groups; vendors' private groups hold contradicting copies of them."""
     for element in group:
@@ -148,67 +123,24 @@ def _overlay(flat: Dataset, group: Dataset) -> None:
             flat.update(element.value[0])
 
 
-def value(dataset: Dataset, keyword: str) -> object:
-    """Value of an attribute, None when absent, empty or unreadable."""
-    try:
-        found = dataset.get(keyword)
-    except READ_ERRORS:
-        return None
-    return None if found is None or found == "" else found
-
-
-def text(dataset: Dataset, keyword: str) -> str:
-    """Attribute as stripped text; several values joined by a backslash, empty when absent."""
-    found = value(dataset, keyword)
-    return "\\".join(str(v).strip() for v in found) if isinstance(found, MultiValue) else str(found or "").strip()
-
-
-def words(dataset: Dataset, keyword: str) -> tuple[str, ...]:
-    """Attribute as upper-case words."""
-    return tuple(word for word in text(dataset, keyword).upper().split("\\") if word)
-
-
-def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
-    """Attribute as finite floats; empty when absent or when one of them is no number."""
-    found = value(dataset, keyword)
-    if found is None:
-        return ()
-    try:
-        listed = tuple(float(str(v)) for v in (found if isinstance(found, MultiValue | list | tuple) else [found]))
-    except ValueError:
-        return ()
-    return listed if all(math.isfinite(v) for v in listed) else ()
-
-
-def number(dataset: Dataset, *keywords: str) -> float | None:
-    """First attribute of those named that holds a number."""
-    return next((found[0] for found in (numbers(dataset, k) for k in keywords) if found), None)
-
-
-def integer(dataset: Dataset, *keywords: str) -> int | None:
-    """First attribute of those named that holds a number, as an integer."""
-    found = number(dataset, *keywords)
-    return None if found is None else int(found)
-
-
 def patient_key_of(dataset: Dataset) -> str:
-    """From ID and issuer; without an ID from the name; without both, each study is a patient of its own."""
+    """From ID and issuer; without an ID from the name; without both, each study, or else series, is its own patient."""
     if identity := text(dataset, "PatientID"):
         return patient_key(identity, text(dataset, "IssuerOfPatientID"))
     if name := text(dataset, "PatientName").strip("^ ").upper():
         return patient_key(f"{name}/{text(dataset, 'PatientBirthDate')}")
-    return patient_key(text(dataset, "StudyInstanceUID"))
+    return patient_key(text(dataset, "StudyInstanceUID") or text(dataset, "SeriesInstanceUID"))
 
 
 def _frame(dataset: Dataset, path: Path, index: int | None) -> Frame:
-    meta = getattr(dataset, "file_meta", None)
     concatenation = text(dataset, "ConcatenationUID")
     return Frame(
         path=path,
         index=index,
         sop_class_uid=text(dataset, "SOPClassUID"),
-        transfer_syntax="" if meta is None else text(meta, "TransferSyntaxUID"),
+        transfer_syntax=_syntax(dataset),
         patient_key=patient_key_of(dataset),
+        born=patient_key("".join(filter(str.isdigit, text(dataset, "PatientBirthDate")))),
         study_uid=text(dataset, "StudyInstanceUID"),
         study_date=text(dataset, "StudyDate"),
         age_years=age_years(dataset),
@@ -222,6 +154,8 @@ def _frame(dataset: Dataset, path: Path, index: int | None) -> Frame:
         temporal=integer(dataset, "TemporalPositionIndex", "TemporalPositionIdentifier"),
         calculation=text(dataset, "VolumeBasedCalculationTechnique").upper(),
         burned_in=text(dataset, "BurnedInAnnotation").upper() == "YES",
+        quadruped=text(dataset, "AnatomicalOrientationType").upper() == "QUADRUPED",
+        lossy=text(dataset, "LossyImageCompression") == "01" or _syntax(dataset) in _LOSSY_SYNTAXES,
         concatenation=(
             (concatenation, integer(dataset, "InConcatenationNumber"), integer(dataset, "InConcatenationTotalNumber"))
             if concatenation
@@ -230,6 +164,11 @@ def _frame(dataset: Dataset, path: Path, index: int | None) -> Frame:
         sequence=_sequence(dataset),
         plane=_plane(dataset),
     )
+
+
+def _syntax(dataset: Dataset) -> str:
+    meta = getattr(dataset, "file_meta", None)
+    return "" if meta is None else text(meta, "TransferSyntaxUID")
 
 
 def _sequence(dataset: Dataset) -> SequenceFacts:
@@ -259,6 +198,9 @@ def _sequence(dataset: Dataset) -> SequenceFacts:
         agent=bool(agent),
         name=" ".join(dict.fromkeys(filter(None, (text(dataset, "SeriesDescription"), text(dataset, "ProtocolName"))))),
         body_part=text(dataset, "BodyPartExamined").upper(),
+        flow=any(
+            text(dataset, k).upper() in {"Y", "YES"} for k in ("AngioFlag", "TimeOfFlightContrast", "PhaseContrast")
+        ),
     )
 
 
@@ -283,6 +225,8 @@ def _plane(dataset: Dataset) -> PlaneFacts:
         padding=numbers(dataset, "PixelPaddingValue") + numbers(dataset, "PixelPaddingRangeLimit"),
         bits_stored=integer(dataset, "BitsStored") or 16,
         signed=integer(dataset, "PixelRepresentation") == 1,
+        misplaced=senseless(dataset, PLACE),
+        misscaled=senseless(dataset, RESCALE),
     )
 
 

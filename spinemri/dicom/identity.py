@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spinemri.dicom.headers import read_header, text
+from spinemri.dicom.headers import read_header
+from spinemri.dicom.values import text
 
 if TYPE_CHECKING:
     from spinemri.series import Series

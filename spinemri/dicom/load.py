@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pydicom
 
-from spinemri.dicom.headers import READ_ERRORS, frames_of, lenient
+from spinemri.dicom.headers import frames_of
 from spinemri.dicom.pixels import decode, undecodable
 from spinemri.dicom.seams import find_seams
 from spinemri.dicom.slices import arrange
 from spinemri.dicom.stacks import missing_parts
+from spinemri.dicom.values import READ_ERRORS, integer, lenient
 from spinemri.errors import GeometryError, SeriesError
 from spinemri.image import Image
 from spinemri.read import read_volume
@@ -110,6 +111,11 @@ def _read_file(file: SeriesFile, label: str) -> list[_Slice]:
     wanted = [frame for frame in frames if not file.frames or frame.index in file.frames]
     if not wanted or (file.frames and len(wanted) != len(file.frames)):
         raise SeriesError(f"series {label}: a multi-frame file has {len(frames)} frames, fewer than its header said")
+    stated = integer(dataset, "NumberOfFrames")
+    if wanted[0].index is not None and stated is not None and stated != len(frames):
+        raise SeriesError(
+            f"series {label}: Number of Frames is {stated}, functional groups describe {len(frames)} frames"
+        )
     if fault := undecodable(wanted[0].transfer_syntax):
         raise SeriesError(f"series {label}: {fault}")
     decoded = [(frame, decode(dataset, frame.index)) for frame in wanted]
@@ -132,8 +138,8 @@ def _check_photometric(slices: Sequence[_Slice], label: str) -> None:
         raise SeriesError(f"series {label}: slices differ in Photometric Interpretation ({', '.join(found)})")
     if found[0] not in {"MONOCHROME1", "MONOCHROME2"} or any(s.frame.plane.samples != 1 for s in slices):
         raise SeriesError(f"series {label}: Photometric Interpretation {found[0]}; expected grey values")
-    if any(s.frame.plane.slope == 0 for s in slices):
-        raise SeriesError(f"series {label}: Rescale Slope is 0; expected a positive number")
+    if fault := next((s.frame.plane.misscaled for s in slices if s.frame.plane.misscaled), None):
+        raise SeriesError(f"series {label}: {fault}")
 
 
 def _check_damage(slices: Sequence[_Slice], label: str) -> None:
@@ -206,6 +212,8 @@ def _stored_type(planes: Sequence[PlaneFacts], pixels: Sequence[NDArray[np.integ
 
 def _grey(pixels: NDArray[np.integer], plane: PlaneFacts, dtype: np.dtype[np.generic]) -> NDArray[np.generic]:
     """Rescaled values, bright is high: MONOCHROME1 is mirrored within the range that its bits can store."""
+    if plane.photometric != "MONOCHROME1" and (plane.slope, plane.intercept) == (1.0, 0.0):
+        return pixels.astype(dtype)
     stored = pixels.astype(np.float64)
     if plane.photometric == "MONOCHROME1":
         stored = plane.lowest + plane.highest - stored

@@ -9,18 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pydicom.datadict import dictionary_description
 from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from spinemri.dicom.headers import READ_ERRORS, integer, lenient, value
+from spinemri.dicom.values import READ_ERRORS, integer, lenient, text, value
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pydicom.dataset import Dataset
 
 _END_OF_IMAGE = b"\xff\xd9"  # ends a JPEG, JPEG-LS or JPEG 2000 stream
+_BEGINNINGS = (b"\xff\xd8", b"\xff\x4f", b"\x00\x00\x00\x0c")  # JPEG and JPEG-LS, JPEG 2000, the latter in its box
 _JPEG_FAMILY = "1.2.840.10008.1.2.4."
 
 
@@ -50,8 +52,10 @@ def decode(dataset: Dataset, index: int | None) -> NDArray[np.integer] | str:
     syntax = UID(str(dataset.file_meta.TransferSyntaxUID))
     if index is None and (integer(dataset, "NumberOfFrames") or 1) > 1:
         return "several frames in a single-frame object"
-    if fault := _short(dataset, compressed=syntax.is_encapsulated):
+    if fault := _short(dataset, compressed=syntax.is_encapsulated) or _undescribed(dataset):
         return fault
+    if syntax.startswith(_JPEG_FAMILY) and not _begins(dataset, index or 0):
+        return f"compressed pixel data does not begin as {syntax.name} does"
     stored, high = integer(dataset, "BitsStored"), integer(dataset, "HighBit")
     shifted = stored is not None and high is not None and high != stored - 1 and not syntax.is_encapsulated
     try:
@@ -81,6 +85,8 @@ def _ensure_transfer_syntax(dataset: Dataset) -> None:
 
 def _short(dataset: Dataset, *, compressed: bool) -> str | None:
     """What is missing from the pixel data of a file: all of it, or its end."""
+    if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
+        return "pixels are stored as floating-point numbers; expected Pixel Data of whole numbers"
     data = value(dataset, "PixelData")
     if not isinstance(data, bytes) or not data:
         return "no pixel data"
@@ -92,14 +98,35 @@ def _short(dataset: Dataset, *, compressed: bool) -> str | None:
     return f"pixel data is truncated ({len(data)} of {expected} bytes)"
 
 
+def _undescribed(dataset: Dataset) -> str | None:
+    """Which attribute that says how pixels are stored is missing or impossible."""
+    for keyword in ("BitsAllocated", "BitsStored", "PixelRepresentation", "SamplesPerPixel"):
+        if integer(dataset, keyword) is None:
+            return f"{dictionary_description(keyword)} is missing: the pixels cannot be read"
+    allocated, stored = (integer(dataset, keyword) or 0 for keyword in ("BitsAllocated", "BitsStored"))
+    if allocated not in {8, 16, 32, 64} or not 0 < stored <= allocated:
+        return f"Bits Allocated {allocated} with Bits Stored {stored}: expected 8, 16, 32 or 64 and no more stored"
+    if not text(dataset, "PhotometricInterpretation"):
+        return "Photometric Interpretation is missing: the pixels cannot be read"
+    return None
+
+
 def _complete(dataset: Dataset, index: int) -> bool:
     """Whether a compressed frame ends as its stream must; the bytes of a single frame may be padded."""
-    frames = integer(dataset, "NumberOfFrames") or 1
+    return _END_OF_IMAGE in _stream(dataset, index)[-16:]
+
+
+def _begins(dataset: Dataset, index: int) -> bool:
+    """Whether a compressed frame begins as its stream must: decoders print their complaints about other bytes."""
+    return _stream(dataset, index).startswith(_BEGINNINGS)
+
+
+def _stream(dataset: Dataset, index: int) -> bytes:
+    """The compressed bytes of a frame; none when they cannot be told from those of others."""
     try:
-        stream = get_frame(dataset.PixelData, index, number_of_frames=frames)
+        return get_frame(dataset.PixelData, index, number_of_frames=integer(dataset, "NumberOfFrames") or 1)
     except READ_ERRORS:
-        return False
-    return _END_OF_IMAGE in stream[-16:]
+        return b""
 
 
 def _aligned(pixels: NDArray[np.integer], stored: int, high: int, *, signed: bool) -> NDArray[np.integer]:

@@ -144,8 +144,9 @@ REFUSALS: tuple[tuple[str, Callable[[Stack], bool]], ...] = (
     ("Siemens mosaic: many slices tiled in one image", lambda s: "MOSAIC" in s.types),
     (
         "colour image, not an MR image",
-        lambda s: s.first.plane.samples != 1 or s.first.plane.photometric.startswith("RGB"),
+        lambda s: s.first.plane.samples != 1 or s.first.plane.photometric not in {"MONOCHROME1", "MONOCHROME2"},
     ),
+    ("an animal: its left, right, front and back are named in another way", lambda s: s.first.quadruped),
     ("a localizer: it may help to number levels, it is not measured", _scout),
     ("a projection (MIP), not a slice", lambda s: bool(_PROJECTION & {*s.types, s.first.calculation})),
     ("a reformatted view of another series", lambda s: bool(_REFORMAT & {*s.types, s.first.calculation})),
@@ -156,8 +157,11 @@ REFUSALS: tuple[tuple[str, Callable[[Stack], bool]], ...] = (
     ),
     ("derived or secondary image", _derived),
     ("text is burned into the image", lambda s: s.first.burned_in),
-    ("a single slice: it can be shown, it is not measured", lambda s: s.slices == 1 and s.stacks_in_series == 1),
+    (
+        "a single slice: it can be shown, it is not measured",
+        lambda s: s.slices == 1 and s.stacks_in_series == 1 and s.geometry is not None,
+    ),
     ("a localizer of three planes: it may help to number levels, it is not measured", _three_planes),
-    ("a single slice of this orientation: it is not measured", lambda s: s.slices == 1),
-    ("only 2 slices; at least 3 are needed", lambda s: s.slices == 2),
+    ("a single slice of this orientation: it is not measured", lambda s: s.slices == 1 and s.geometry is not None),
+    ("only 2 slices; at least 3 are needed", lambda s: s.slices == 2 and s.geometry is not None),
 )

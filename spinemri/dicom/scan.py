@@ -7,6 +7,7 @@ Every file is accounted for: part of a series, or skipped with a reason.
 from __future__ import annotations
 
 import os
+import re
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +17,9 @@ from pydicom.uid import UID
 
 from spinemri.dicom.contrast import agent_state
 from spinemri.dicom.describe import describe
-from spinemri.dicom.headers import MR_IMAGES, READ_ERRORS, frames_of, read_header, text, value
+from spinemri.dicom.headers import MR_IMAGES, frames_of, read_header
 from spinemri.dicom.stacks import split
+from spinemri.dicom.values import READ_ERRORS, text, value
 from spinemri.errors import InputError
 from spinemri.read import VOLUME_SUFFIXES, is_label_file, volume_series, volume_study
 from spinemri.series import Contrast, Inventory, Series, Skipped, Study
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 _PREAMBLE, _MAGIC = 128, b"DICM"
 BARE_STARTS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")  # group 2 or 8, as a file without preamble begins
 _DIRECTORY = "1.2.840.10008.1.3.10"
+_CODE = re.compile("[A-Z]{2}")
 _INDEX = "DICOMDIR (an index, not an image)"
 BESIDE_DICOM = "volume file beside DICOM; the DICOM is read"
 
@@ -142,6 +145,9 @@ def _no_mr_image(dataset: Dataset, *, force: bool) -> str | None:
         return "not DICOM (no preamble, and no SOP Class or Rows)"
     if kind not in MR_IMAGES:
         return f"no MR image: {_kind_name(kind)}"
+    if (modality := text(dataset, "Modality").upper()) not in {"", "MR"}:
+        said = modality if _CODE.fullmatch(modality) else "of an unknown kind"
+        return f"no MR image: Modality {said} contradicts the SOP Class"
     return None if text(dataset, "SeriesInstanceUID") else "MR image without Series Instance UID"
 
 
@@ -153,9 +159,24 @@ def _kind_name(kind: str) -> str:
 def _studies(frames: Sequence[Frame]) -> tuple[Study, ...]:
     """Frames grouped by patient and study, then by series, then split into stacks."""
     by_study: defaultdict[tuple[str, str], list[Frame]] = defaultdict(list)
-    for frame in frames:
+    for frame in _told_apart(frames):
         by_study[frame.patient_key, frame.study_uid].append(frame)
     return tuple(_study(by_study[key]) for key in sorted(by_study))
+
+
+def _told_apart(frames: Sequence[Frame]) -> list[Frame]:
+    """One Patient ID with two birth dates, or as man and woman, is two patients."""
+    people: defaultdict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
+    for frame in frames:
+        births, sexes = people[frame.patient_key]
+        births |= {frame.born} - {""}
+        sexes |= {frame.sex} & {"M", "F"}
+    apart = []
+    for frame in frames:
+        births, sexes = people[frame.patient_key]
+        more = [frame.born] * (len(births) > 1) + [frame.sex] * (len(sexes) > 1)
+        apart.append(replace(frame, patient_key="-".join([frame.patient_key, *more])) if more else frame)
+    return apart
 
 
 def _study(frames: Sequence[Frame]) -> Study:

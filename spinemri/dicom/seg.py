@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import highdicom
 import numpy as np
 
-from spinemri.dicom.headers import READ_ERRORS, lenient
+from spinemri.dicom.values import READ_ERRORS, lenient
 from spinemri.dicom.vocabulary import is_term
 from spinemri.errors import GeometryError, InputError, SeriesError
 from spinemri.geometry import Geometry

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
-from spinemri.dicom.headers import READ_ERRORS, lenient
+from spinemri.dicom.values import READ_ERRORS, lenient
 from spinemri.errors import InputError, ServerError
 
 if TYPE_CHECKING:

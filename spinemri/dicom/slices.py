@@ -116,6 +116,8 @@ def _directions(plane: PlaneFacts) -> NDArray[np.float64]:
 
 def missing_geometry(plane: PlaneFacts) -> str | None:
     """Which attribute of the geometry is absent or impossible; None when the plane can be placed."""
+    if plane.misplaced:
+        return plane.misplaced
     if plane.position is None:
         return "Image Position (Patient) is missing"
     if plane.orientation is None:

@@ -150,5 +150,5 @@ def _told_apart(images: tuple[Image, ...]) -> tuple[Image, ...]:
 
 def _image_warnings(images: tuple[Image, ...]) -> Iterator[str]:
     for image in images:
-        for warning in (*image.series.warnings, *image.warnings):
+        for warning in dict.fromkeys((*image.series.warnings, *image.warnings)):
             yield warning if warning.startswith("series") else f"series {image.series.label}: {warning}"

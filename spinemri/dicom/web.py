@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pydicom
 
-from spinemri.dicom.headers import lenient
 from spinemri.dicom.server import connected
+from spinemri.dicom.values import lenient
 from spinemri.errors import InputError, OutputError, ServerError
 
 if TYPE_CHECKING:

@@ -94,7 +94,7 @@ def _attributes(image: Image, k: int, header: StudyHeader, number: int) -> Datas
     hours, minutes = divmod(_FIRST_MINUTE + 5 * (series.number or 0), 60)
     dataset.AcquisitionTime = dataset.SeriesTime = f"{hours % 24:02d}{minutes:02d}00"
     dataset.Modality, dataset.Manufacturer, dataset.MagneticFieldStrength = "MR", "spinemri", series.field_strength_t
-    dataset.BodyPartExamined, dataset.PatientPosition = series.region, "HFS"
+    dataset.BodyPartExamined, dataset.PatientPosition = series.region.upper(), "HFS"
     dataset.SeriesNumber, dataset.AcquisitionNumber, dataset.InstanceNumber = series.number, 1, number + 1
     dataset.SeriesDescription = dataset.ProtocolName = series.description
     _pulse_sequence(dataset, image)

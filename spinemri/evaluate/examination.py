@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 from scipy import ndimage
@@ -96,7 +96,8 @@ def examination(seed: int, stations: Collection[str] = tuple(STATIONS)) -> Exami
     marrow = base._replace(fat=float(rng.uniform(0.35, 0.6)))
     images: list[Image] = []
     placed: set[int] = set()
-    for number, (region, (upper, lower, rows)) in enumerate(STATIONS.items()):
+    grown: list[_Grown] = []
+    for region, (upper, lower, rows) in STATIONS.items():
         if region not in stations:
             continue
         how = Prescription(15, 4.4, 4.0, 0.8, (rows, 250))
@@ -104,9 +105,12 @@ def examination(seed: int, stations: Collection[str] = tuple(STATIONS)) -> Exami
         own = [int(n) for n in wanted if upper <= n <= lower and int(n) not in placed]
         deposits, shown = _deposits(grid, own, broken if region == "lumbar" else None, rng)
         placed |= shown
-        facts = seed, marrow, deposits, grid
-        images += [_station(facts, contrast, 10 * number + n) for n, contrast in enumerate(_PAIR, start=1)]
-        images += _axial(person, region, broken, facts, 10 * number + 5)
+        grown.append(_Grown(region, grid, deposits))
+    for station in grown:
+        number = [*STATIONS].index(station.region)
+        facts = seed, marrow, grown
+        images += [_station(facts, station, contrast, 10 * number + n) for n, contrast in enumerate(_PAIR, start=1)]
+        images += _axial(person, station.region, broken, facts, 10 * number + 5)
     ordered = sorted(images, key=lambda image: (image.series.plane is Plane.AXIAL, image.series.number or 0))
     centres = {
         Level(sizes.NAMES[n]): person.placement.to_patient(
@@ -119,7 +123,18 @@ def examination(seed: int, stations: Collection[str] = tuple(STATIONS)) -> Exami
 
 
 _PAIR = (Contrast.T1W, Contrast.STIR)
-_Facts = tuple[int, "Relaxation", list[Deposit], "PaintedGrid"]
+
+
+class _Grown(NamedTuple):
+    """A station, what is painted there, and the tumour that was grown on its grid."""
+
+    region: str
+    grid: PaintedGrid
+    deposits: list[Deposit]
+
+
+_Facts = tuple[int, "Relaxation", list[_Grown]]
+_WHOLE = slice(None), slice(None), slice(None)
 
 
 def _person(subject: Subject, rng: np.random.Generator, seed: int) -> Person:
@@ -175,9 +190,16 @@ def _expansion(vertebra: GridVertebra, rng: np.random.Generator) -> Deposit:
     return Deposit(Kind.TUMOUR, vertebra.window, share, draw_substance(Kind.TUMOUR, rng), 0.12)
 
 
-def _station(facts: _Facts, contrast: Contrast, number: int) -> Image:
-    """A sagittal image of a station."""
-    seed, marrow, deposits, grid = facts
+def _station(facts: _Facts, station: _Grown, contrast: Contrast, number: int) -> Image:
+    """A sagittal image of a station; stations overlap, and show the tumour of each other's vertebrae."""
+    seed, marrow, grown = facts
+    grid, deposits = station.grid, list(station.deposits)
+    for other in grown:
+        if other is not station:
+            deposits += [
+                replace(d, window=_WHOLE, share=_turned(_seen_from(d, other.grid, grid.sampling)))
+                for d in other.deposits
+            ]
     rng = np.random.default_rng([seed, 41, number])
     signal = _turned(tissue_signal((grid.tissue, grid.level), marrow, contrast, seed, rng))
     back = _laid(signal, deposits, contrast, rng).transpose(0, 2, 1)[::-1, ::-1, ::-1]
@@ -192,14 +214,15 @@ def _axial(person: Person, region: str, broken: int, facts: _Facts, number: int)
         samplings = axial_blocks(person, (broken - 1, broken), _AXIAL)
     else:
         samplings = (axial_stack(person, *_AXIAL_AT[region], _AXIAL),)
-    seed, marrow, deposits, station = facts
+    seed, marrow, grown = facts
     images = []
     for stack, sampling in enumerate(map(_thin, samplings)):
         rng = np.random.default_rng([seed, 42, number, stack])
         grid = paint_grid(person, sampling)
         signal = tissue_signal((grid.tissue, grid.level), marrow, Contrast.T2W, seed, rng)
-        whole = slice(None), slice(None), slice(None)
-        here = [replace(d, window=whole, share=_seen_from(d, station, sampling)) for d in deposits]
+        here = [
+            replace(d, window=_WHOLE, share=_seen_from(d, one.grid, sampling)) for one in grown for d in one.deposits
+        ]
         signal = _laid(signal, here, Contrast.T2W, rng)
         voxels = acquire_grid_signal(signal.astype(np.float32), sampling, rng, snr=rng.uniform(20, 35))
         series = _series(sampling, Contrast.T2W, (seed, number, stack), Acquisition.AXIAL)

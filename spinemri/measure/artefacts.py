@@ -12,6 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from spinemri.anatomy import StructureKind
+from spinemri.measure.upright import FEW
 from spinemri.quality import QualityCheck
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.floating]
     Mask = NDArray[np.bool_]
+    Spectrum = NDArray[np.complexfloating]
 
 SNR_LIMIT = 6.0
 """Marrow signal / noise. A lesion of half the signal of marrow then differs from it by 3 standard deviations of one
@@ -38,12 +40,6 @@ WRAP_LIMIT = 0.6
 METAL_LIMIT_ML = 0.5
 """Volume of a void; our own: healthy people show none on T1w and T2w, simulated healthy bodies at most 0.4 mL."""
 
-_FEW = 200
-_RAYLEIGH_RANGE = 0.9066  # interquartile range of the magnitude of pure noise of standard deviation 1, one coil
-_RAYLEIGH_SHAPE = (1.0, 1.7)  # median / interquartile range: 1.3 when Rayleigh; other coils and offsets lie higher
-_LEAST_STEPS = 4.0  # grey values that the interquartile range must cover
-_LAPLACE = np.array([[[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]]])
-_NORMAL_MEDIAN = 0.6745
 _AROUND_LEVEL_MM = 5.0
 _THIN_MM = 2.0
 _LEAST_PAIRS = 4
@@ -73,11 +69,11 @@ def snr(view: Upright) -> QualityCheck:
     coarse trabeculae and sharpening filters make it too low. Parallel imaging has more noise inside the patient than in
     the air.
     """
-    tissue = _inner(view, StructureKind.VERTEBRAL_BODY)
+    tissue = view.inner(StructureKind.VERTEBRAL_BODY)
     if view.suppressed:
-        tissue = view.muscle if np.count_nonzero(view.muscle) >= _FEW else _inner(view, StructureKind.DISC)
-    noise = _noise(view)
-    if np.count_nonzero(tissue) < _FEW or noise is None:
+        tissue = view.muscle if np.count_nonzero(view.muscle) >= FEW else view.inner(StructureKind.DISC)
+    noise = view.noise
+    if np.count_nonzero(tissue) < FEW or noise is None:
         return _unknown("snr", "1", SNR_LIMIT, "too little of the spine is seen")
     if noise == 0:
         return _unknown("snr", "1", SNR_LIMIT, "no noise is left in the image: it was masked or rounded away")
@@ -96,25 +92,6 @@ def snr(view: Upright) -> QualityCheck:
         reason="" if passed else line,
         levels=faint,
     )
-
-
-def _inner(view: Upright, kind: StructureKind) -> Mask:
-    return np.asarray(ndimage.binary_erosion(view.of_kind(kind), np.ones((1, 5, 5), dtype=bool)))
-
-
-def _noise(view: Upright) -> float | None:
-    """Standard deviation of the noise of one channel, in the unit of the signal; None when it cannot be told."""
-    air = view.signal[view.air]
-    if air.size >= _FEW:
-        low, middle, high = np.percentile(air, (25, 50, 75))
-        width = float(high - low)
-        if width >= _LEAST_STEPS and _RAYLEIGH_SHAPE[0] < middle / width < _RAYLEIGH_SHAPE[1]:
-            return width / _RAYLEIGH_RANGE
-    inside = _inner(view, StructureKind.VERTEBRAL_BODY) | _inner(view, StructureKind.DISC)
-    if np.count_nonzero(inside) < _FEW:
-        return None
-    curvature = np.abs(ndimage.convolve(view.signal, _LAPLACE)[inside])
-    return float(np.median(curvature)) / _NORMAL_MEDIAN / float(np.linalg.norm(_LAPLACE))
 
 
 def _above_noise(signal: float, noise: float) -> float:
@@ -161,7 +138,9 @@ def motion(view: Upright) -> QualityCheck:
     if len(pairs) < _LEAST_PAIRS:
         return _unknown("motion", "mm", MOTION_LIMIT_MM, "the spine is seen in too few neighbouring slices")
     box = _around(np.asarray(np.any(spine, axis=0)), view.spacing[1:])
-    found = [_shift(view.smooth[k][box], view.smooth[k + 1][box], view.spacing[1:]) * (-1) ** k for k in pairs]
+    seen = {k: np.fft.rfft2(_detail(view.smooth[k][box], view.spacing[1:])) for k in {*pairs, *(k + 1 for k in pairs)}}
+    shape = view.smooth[0][box].shape
+    found = [_shift((seen[k], seen[k + 1]), shape, view.spacing[1:]) * (-1) ** k for k in pairs]
     value = float(np.linalg.norm(np.median(found, axis=0)))
     line = (
         f"series {view.series.label}: every other slice is shifted by {value:.1f} mm, more than {MOTION_LIMIT_MM:g}: "
@@ -179,11 +158,10 @@ def _around(mask: Mask, spacing: Sequence[float]) -> tuple[slice, slice]:
     return edges[0], edges[1]
 
 
-def _shift(one: Floats, two: Floats, spacing: Sequence[float]) -> Floats:
-    """In-plane shift (mm) that leads from one plane to another, at most 6 mm along either axis."""
-    spectra = [np.fft.rfft2(_detail(plane, spacing)) for plane in (one, two)]
-    likeness = np.fft.irfft2(np.conj(spectra[0]) * spectra[1], one.shape)
-    reach = [min(round(_REACH_MM / mm), (n - 1) // 2) for mm, n in zip(spacing, one.shape, strict=True)]
+def _shift(spectra: tuple[Spectrum, Spectrum], shape: tuple[int, ...], spacing: Sequence[float]) -> Floats:
+    """In-plane shift (mm) that leads from one plane to another, at most 6 mm along either axis, by their spectra."""
+    likeness = np.fft.irfft2(np.conj(spectra[0]) * spectra[1], shape)
+    reach = [min(round(_REACH_MM / mm), (n - 1) // 2) for mm, n in zip(spacing, shape, strict=True)]
     near = np.roll(likeness, reach, (0, 1))[: 2 * reach[0] + 1, : 2 * reach[1] + 1]
     peak = np.unravel_index(np.argmax(near), near.shape)
     lines = near[:, peak[1]], near[peak[0]]
@@ -289,20 +267,22 @@ def metal(view: Upright) -> QualityCheck:
     """
     unknown = _FAT_IS_DARK if view.suppressed else ""
     bodies = view.of_kind(StructureKind.VERTEBRAL_BODY)
-    noise = _noise(view)
-    if not unknown and (noise is None or np.count_nonzero(bodies) < _FEW):
+    noise = view.noise
+    if not unknown and (noise is None or np.count_nonzero(bodies) < FEW):
         unknown = "too little of the spine is seen"
     marrow = float(np.median(view.signal[bodies])) if bodies.any() else 0.0
     if not unknown and noise is not None and noise > _MOST_NOISE * marrow:
         unknown = "the image is too noisy to tell a void"
     if unknown:
         return _unknown("metal", "mL", METAL_LIMIT_ML, unknown)
-    middle = ndimage.median_filter(view.signal, (1, 3, 3))
-    floor = float(np.percentile(middle[view.of_kind(*StructureKind)], 2))
+    spine = view.of_kind(*StructureKind)
+    middle, box = view.signal.copy(), view.box_of(spine)
+    middle[box] = ndimage.median_filter(view.signal[box], (1, 3, 3))
+    floor = float(np.percentile(middle[spine], 2))
     floor = min(floor, float(np.median(view.signal[view.air]))) if view.air.any() else floor
     sizes = {}
     for level, rows in _levels(view):
-        bright = min(marrow, float(np.percentile(view.signal[:, rows][view.of_kind(*StructureKind)[:, rows]], 75)))
+        bright = min(marrow, float(np.percentile(view.signal[:, rows][spine[:, rows]], 75)))
         sizes[level] = _void_ml(view, level, middle < floor + _VOID_SHARE * (bright - floor), rows)
     value = max(sizes.values(), default=0.0)
     concerned = tuple(level for level, size in sizes.items() if size > METAL_LIMIT_ML)

@@ -50,17 +50,18 @@ def body_shapes(spine: Spine, segmentations: Mapping[str, Segmentation], missing
     """
     upward = upward_by_level(spine)
     return {
-        v.level: attempt(f"body of {v.level}", _FAILED, _shape, v, segmentations, upward[v.level], missing)
+        v.level: attempt(f"body of {v.level}", _FAILED, shape_of, v, segmentations, upward[v.level], missing)
         for v in spine.vertebrae
     }
 
 
-def _shape(
+def shape_of(
     vertebra: Vertebra,
     segmentations: Mapping[str, Segmentation],
     upward: NDArray[np.float64],
     missing: MissingSlices,
 ) -> BodyShape | Gap:
+    """Six points of the body of one vertebra in the series that it names; parameters as in `body_shapes`."""
     level = vertebra.level
     if level.region == "S":
         return Gap(Status.NOT_ASSESSABLE, f"{level} has no lower endplate: heights are not defined")

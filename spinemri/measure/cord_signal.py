@@ -24,6 +24,7 @@ from scipy.spatial import cKDTree
 from spinemri.anatomy import StructureKind
 from spinemri.measure.catalogue import Gap, Place
 from spinemri.measure.centreline import STEP_MM
+from spinemri.measure.contour import box_around
 from spinemri.measure.planes import CanalPlane
 from spinemri.measurement import BELOW_THE_CORD, Measurement, Status
 from spinemri.norms import threshold
@@ -120,8 +121,11 @@ def _along_the_line(image: Image, mask: NDArray[np.bool_], cord: Profile) -> Flo
     """Median signal of the cord's inner voxels at every point of the line (n,); nan where there are few."""
     across = image.geometry.axis_along(0)
     plane = np.ones([1 if a == across else 3 for a in range(3)], dtype=bool)
-    inner = np.argwhere(ndimage.binary_erosion(mask, plane))
     values = np.full(len(cord.front), np.nan)
+    if not mask.any():
+        return values
+    box = box_around(mask, (1, 1, 1))
+    inner = np.argwhere(ndimage.binary_erosion(mask[box], plane)) + [side.start for side in box]
     if not len(inner) or not len(cord.slices):
         return values
     _, index = cKDTree(cord.line.points).query(_in_midplane(image, inner, cord))

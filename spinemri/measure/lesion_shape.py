@@ -16,6 +16,7 @@ from scipy.spatial import ConvexHull, QhullError
 from scipy.spatial.distance import pdist, squareform
 
 from spinemri.anatomy import Structure, StructureKind
+from spinemri.measure.contour import box_around
 from spinemri.measure.frame import left_axis, unit
 from spinemri.measure.signals import in_plane
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     Points = NDArray[np.floating]
 
 _BREACH_MM3 = 20.0  # less outside the bone is the edge of two masks, not spread
+_ASKED_MM = 40.0
 _SLAB_MM = 9.0  # half width of the part of the posterior wall whose bulge is measured
 _CANAL_MM = 3.0  # beside the sac that still is canal
 _CORNER = 0.3  # of the height, at either end of the posterior wall, through which its line is drawn
@@ -83,6 +85,7 @@ def lesion_shape(mask: Mask, segmentation: Segmentation, level: Level, upward: P
     level : the vertebra that holds most of it
     upward : unit vector to the head along the spine there, LPS
     """
+    mask, segmentation = _around(mask, segmentation, level)
     geometry = segmentation.geometry
     voxel = float(np.prod(geometry.spacing))
     index = np.argwhere(mask)
@@ -116,6 +119,13 @@ def lesion_shape(mask: Mask, segmentation: Segmentation, level: Level, upward: P
         endplate=_endplate_contact(mask, body, segmentation, level),
         disc=_disc_touched(mask, segmentation, level),
     )
+
+
+def _around(mask: Mask, segmentation: Segmentation, level: Level) -> tuple[Mask, Segmentation]:
+    """The part of both that holds the lesion and its vertebra with 40 mm around them: nothing farther away is asked."""
+    held = mask | segmentation.mask(Structure(StructureKind.VERTEBRAL_BODY, level))
+    box = box_around(held, [int(np.ceil(_ASKED_MM / mm)) for mm in segmentation.geometry.spacing])
+    return mask[box], segmentation.part(box)
 
 
 def _frame(

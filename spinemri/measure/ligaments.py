@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
-from scipy.spatial import Delaunay, QhullError
+from scipy.spatial import ConvexHull, QhullError
 
 from spinemri.anatomy import Structure, StructureKind
 from spinemri.image import SEAM_MARGIN_MM
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 NAME = "posterior_ligament_ratio"
 UNCHECKED = "fat_suppression_not_checked"
 _MIDDLE_MM, _BEHIND_FRONT_MM = 5.0, 5.0
+_ON_EDGE_MM = 1e-6
 _FEW = 20
 _NO_SERIES = Gap(Status.NOT_ASSESSABLE, "no STIR or fat-suppressed T2w series shows it")
 
@@ -60,9 +61,13 @@ class _Study:
     case: MarrowCase
     suppression: Mapping[str, QualityCheck | None]
 
-    @property
-    def fluid_sensitive(self) -> list[Image]:
-        return self.case.of_contrast(*FLUID_SENSITIVE)
+    def fluid_sensitive(self, level: Level) -> list[Image]:
+        """Those that may show it, first those of the station in which a vertebra is measured."""
+        vertebra = self.case.spine.vertebra(level)
+        uids = {image.series.series_uid for image in self.case.images}
+        if vertebra is None or vertebra.series_uid not in uids:
+            return self.case.of_contrast(*FLUID_SENSITIVE)
+        return self.case.beside(vertebra.series_uid, *FLUID_SENSITIVE)
 
     def masks(self, image: Image) -> Segmentation:
         return self.case.segmentations[self.case.number(image.series.series_uid)]
@@ -92,7 +97,7 @@ def ligament_measurements(
     study = _Study(MarrowCase(spine, [i for i, _ in shown], [s for _, s in shown], (), (), ()), suppression)
     found = []
     for place in disc_places(spine):
-        tried = [_ratio(place, image, study) for image in study.fluid_sensitive]
+        tried = [_ratio(place, image, study) for image in study.fluid_sensitive(place.level)]
         best = next((m for m in tried if isinstance(m, Measurement)), None)
         gap = next((m for m in tried if isinstance(m, Gap)), _NO_SERIES)
         found.append(best or place.absent(NAME, gap))
@@ -125,7 +130,7 @@ def _muscle(image: Image, study: _Study, level: Level) -> float | None:
     around = surroundings(case, uid, level)
     if around is None:
         return None
-    t1 = next((sampled(case, i, uid, level, around.points) for i in case.of_contrast(Contrast.T1W)), None)
+    t1 = next((sampled(case, i, uid, level, around.points) for i in case.beside(uid, Contrast.T1W)), None)
     values = np.array(image.voxels[around.box], dtype=np.float32)
     first = around.box[0].start
     values[[n - first for n in image.missing_slices if first <= n < around.box[0].stop]] = np.nan
@@ -146,21 +151,31 @@ def _space(image: Image, masks: Segmentation, levels: tuple[Level, Level]) -> Ma
     above, below = (grid.to_patient(np.argwhere(body)).mean(axis=0) for body in bodies)
     frame = frame_from((above + below) / 2, above - below, left_axis(grid))
     across, found = grid.axis_along(0), np.zeros(arches[0].shape, dtype=bool)
-    free = ~ndimage.binary_dilation(masks.voxels > 0, in_plane(grid))
+    middle = _middle_slices(image, masks, frame)
+    box = _box_of(arches[0] | arches[1], across)
+    part, taken = grid.part(box), ndimage.binary_dilation(masks.voxels[box] > 0, in_plane(grid))
     both = 0
-    for n in _middle_slices(image, masks, frame):
-        here = [np.take(arch, n, axis=across) for arch in arches]
+    for n in middle:
+        here = [np.take(arch[box], n, axis=across) for arch in arches]
         if all(arch.any() for arch in here):
             both += 1
             at = _at(n, here[0].shape, across)
-            local = frame.to_local(grid.to_patient(at).reshape(-1, 3))[:, 1:].reshape(*here[0].shape, 2)
-            found[_index(n, across)] = _between(here, local) & np.take(free, n, axis=across)
+            local = frame.to_local(part.to_patient(at).reshape(-1, 3))[:, 1:].reshape(*here[0].shape, 2)
+            found[box][_index(n, across)] = _between(here, local) & ~np.take(taken, n, axis=across)
     if found.sum() < _FEW:
         seen = "too little space is left between the spinous processes" if both else "no middle slice shows both arches"
         return Gap(Status.NOT_ASSESSABLE, seen)
     if image.near_seam(grid.to_patient(np.argwhere(found)).mean(axis=0)):
         return Gap(Status.EXCLUDED, f"within {SEAM_MARGIN_MM:.0f} mm of a seam of a composed series")
     return found
+
+
+def _box_of(mask: Mask, across: int) -> tuple[slice, ...]:
+    """All slices, and of each the part that holds a mask with a pixel around it."""
+    (box,) = ndimage.find_objects(mask.astype(np.uint8))
+    return tuple(
+        slice(None) if axis == across else slice(max(0, side.start - 1), side.stop + 1) for axis, side in enumerate(box)
+    )
 
 
 def _middle_slices(image: Image, masks: Segmentation, frame: Frame) -> list[int]:
@@ -180,10 +195,11 @@ def _between(arches: Sequence[Mask], local: NDArray[np.float64]) -> Mask:
     fronts = np.array([_front(local[arch]) for arch in arches])[::-1]  # from below, as heights rise
     edge = np.interp(local[..., 1], fronts[:, 1], fronts[:, 0])
     try:
-        outline = Delaunay(np.concatenate([local[arch] for arch in arches]))
+        outline = ConvexHull(np.concatenate([local[arch] for arch in arches]))
     except QhullError:  # fewer than three pixels, or all in a row
         return np.zeros(local.shape[:2], dtype=bool)
-    return np.asarray((outline.find_simplex(local) >= 0) & (local[..., 0] > edge + _BEHIND_FRONT_MM))
+    beyond = local @ outline.equations[:, :2].T + outline.equations[:, 2]  # mm outside each side of the outline
+    return np.asarray((beyond <= _ON_EDGE_MM).all(axis=-1) & (local[..., 0] > edge + _BEHIND_FRONT_MM))
 
 
 def _front(points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -71,7 +71,7 @@ def _vertebra(case: MarrowCase, vertebra: Vertebra) -> Iterator[Measurement]:
     """T1w of a body's marrow against the discs beside it and against muscle."""
     level = vertebra.level
     names = {"marrow_t1_to_disc": "discs", "marrow_t1_to_muscle": "muscle"}
-    shown = [i for i in case.of_contrast(Contrast.T1W) if _shows(case, i, vertebra)]
+    shown = [i for i in case.beside(vertebra.series_uid, Contrast.T1W) if _shows(case, i, vertebra)]
     if not shown or vertebra.cut:
         why = f"the field of view cuts {level}" if shown else f"no T1w series shows {level}"
         gap = Gap(Status.OUT_OF_FIELD if shown else Status.NOT_ASSESSABLE, why)
@@ -180,10 +180,14 @@ class _Signals:
         self._values: dict[tuple[str, Contrast], NDArray[np.float32]] = {}
 
     def values(self, *contrasts: Contrast) -> NDArray[np.float32] | None:
-        """The first sequence of the given contrasts that shows the lesion, in the box around its vertebra."""
+        """The first sequence of the given contrasts that shows the lesion, in the box around its vertebra.
+
+        That of the station that the lesion was outlined in comes first: where two stations overlap, a vertebra lies at
+        the edge of one of them.
+        """
         if self.around is None or self.inside is None or not self.inside.any():
             return None
-        for image in self.case.of_contrast(*contrasts):
+        for image in self.case.beside(self.lesion.series_uid, *contrasts):
             stack = image.series.series_uid, image.series.contrast  # both Dixon phases may be one DICOM series
             if stack not in self._values:
                 place = (self.lesion.series_uid, self.lesion.level)
@@ -226,7 +230,7 @@ class _Signals:
         """Signal of the disc that the lesion touches against the study's other discs, STIR or else T2w."""
         if shape.disc is None:
             return Gap(Status.NOT_ASSESSABLE, "it touches no disc")
-        for image in self.case.of_contrast(*FLUID_SENSITIVE, Contrast.T2W):
+        for image in self.case.beside(self.lesion.series_uid, *FLUID_SENSITIVE, Contrast.T2W):
             segmentation = self.case.segmentations[self.case.number(image.series.series_uid)]
             levels = {
                 d: level_of(np.asarray(image.voxels), segmentation.mask(d))

@@ -61,6 +61,16 @@ class MarrowCase:
         """Images of the given contrasts, in the order of the contrasts."""
         return [image for wanted in contrasts for image in self.images if image.series.contrast is wanted]
 
+    def beside(self, series_uid: str, *contrasts: Contrast) -> list[Image]:
+        """The same, of each contrast first those whose field shares most of the height of a series: its station's."""
+        low, high = self.images[self.number(series_uid)].geometry.span(2)
+
+        def shared(image: Image) -> float:
+            other_low, other_high = image.geometry.span(2)
+            return round(min(high, other_high) - max(low, other_low))
+
+        return [image for wanted in contrasts for image in sorted(self.of_contrast(wanted), key=shared, reverse=True)]
+
     def lesion_voxels(self, series_uid: str) -> Mask | None:
         """All lesions on a series' grid, or None when none was outlined there."""
         found = [mask for mask in self.masks if mask.series_uid == series_uid]

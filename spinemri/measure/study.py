@@ -20,6 +20,7 @@ from spinemri.measure.foramen import foraminal_measurements
 from spinemri.measure.ligaments import ligament_measurements
 from spinemri.measure.posterior_wall import posterior_walls, wall_measurements
 from spinemri.measure.sac_masks import SacMasks
+from spinemri.measure.second_view import OtherSeries, looked_at_twice
 from spinemri.measure.subarachnoid import AXIAL, subarachnoid_measurements
 from spinemri.measure.volume_loss import volume_losses
 
@@ -100,6 +101,8 @@ def _in_one_frame(
     deformed = [v for v, loss in losses.items() if loss and loss.loss_pct.max() >= _NO_SAC_REFERENCE_PCT]
     masks = DiscMasks(segmentations, missing)
     bodies = _tried("body heights", body_measurements, spine, shapes, losses)
+    others = OtherSeries(spine, segmentations, missing)
+    bodies = attempt("body heights in other series", bodies, looked_at_twice, bodies, losses, shapes, others)
     bodies += _tried("body ratios", ratio_measurements, spine, shapes)
     bodies += _tried("body volumes", volume_losses, spine, shapes, losses, segmentations, missing)
     whole = with_sacrum(shapes, spine, segmentations, missing)

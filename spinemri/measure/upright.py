@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from spinemri.anatomy import StructureKind
 from spinemri.geometry import Geometry
+from spinemri.resample import resample_voxels
 from spinemri.series import Contrast
 
 if TYPE_CHECKING:
@@ -39,6 +40,13 @@ _MUSCLE_MM = (12.0, 45.0)  # behind the bodies
 _BESIDE_MM = 10.0  # nearer to the middle lie spinous processes and their ligaments
 _BEHIND_SKIN_MM = 8.0  # blur, ringing and clothes end there
 _LEAST_AIR_MM = 12.0  # mean depth of the air behind the back; less is no sample of it
+FEW = 200
+"""Voxels, below which a tissue is not judged."""
+_RAYLEIGH_RANGE = 0.9066  # interquartile range of the magnitude of pure noise of standard deviation 1, one coil
+_RAYLEIGH_SHAPE = (1.0, 1.7)  # median / interquartile range: 1.3 when Rayleigh; other coils and offsets lie higher
+_LEAST_STEPS = 4.0  # grey values that the interquartile range must cover
+_LAPLACE = np.array([[[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]]])
+_NORMAL_MEDIAN = 0.6745
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +85,38 @@ class Upright:
         """Mask of every structure of the given kinds in the slices that hold an image."""
         values = [value for value, known in self.segmentation.structures.items() if known.kind in kinds]
         return np.asarray(np.isin(self.labels, values) & self.shown[:, None, None])
+
+    def inner(self, kind: StructureKind) -> Mask:
+        """The same without the outermost two pixels within each slice."""
+        mask = self.of_kind(kind)
+        box = self.box_of(mask)
+        mask[box] = ndimage.binary_erosion(mask[box], np.ones((1, 5, 5), dtype=bool))
+        return mask
+
+    @staticmethod
+    def box_of(mask: Mask) -> tuple[slice, ...]:
+        """The part of the grid that holds a mask, two pixels around it within the slices; nothing of an empty one."""
+        found = ndimage.find_objects(mask.astype(np.uint8))
+        if not found:
+            return (slice(0, 0),) * 3
+        x, s, a = found[0]
+        return x, *(slice(max(0, side.start - 2), side.stop + 2) for side in (s, a))
+
+    @cached_property
+    def noise(self) -> float | None:
+        """Standard deviation of the noise of one channel, in the unit of the signal; None when it cannot be told."""
+        air = self.signal[self.air]
+        if air.size >= FEW:
+            low, middle, high = np.percentile(air, (25, 50, 75))
+            width = float(high - low)
+            if width >= _LEAST_STEPS and _RAYLEIGH_SHAPE[0] < middle / width < _RAYLEIGH_SHAPE[1]:
+                return width / _RAYLEIGH_RANGE
+        inside = self.inner(StructureKind.VERTEBRAL_BODY) | self.inner(StructureKind.DISC)
+        if np.count_nonzero(inside) < FEW:
+            return None
+        box = self.box_of(inside)
+        curvature = np.abs(ndimage.convolve(self.signal[box], _LAPLACE)[inside[box]])
+        return float(np.median(curvature)) / _NORMAL_MEDIAN / float(np.linalg.norm(_LAPLACE))
 
     @cached_property
     def smooth(self) -> Floats:
@@ -152,11 +192,7 @@ class Upright:
 
     def carried(self, other: Upright, mask: Mask) -> Mask:
         """A mask on the grid of another series in the same frame of reference, on this grid (nearest voxel)."""
-        places = np.moveaxis(np.indices(self.signal.shape, dtype=np.float32), 0, -1)
-        index = np.rint(other.geometry.to_index(self.geometry.to_patient(places))).astype(int)
-        inside: Mask = np.logical_and.reduce((index >= 0) & (index < mask.shape), axis=-1)
-        index = np.where(inside[..., None], index, 0)
-        return np.asarray(inside & mask[tuple(np.moveaxis(index, -1, 0))])
+        return np.asarray(resample_voxels(mask, other.geometry, self.geometry, interpolation="nearest"))
 
 
 def upright(image: Image, segmentation: Segmentation, companion: Upright | None = None) -> Upright:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from spinemri.segmentation import Segmentation
 
 _SAFE_EDGE_MM = 20.0
-_LEAST_SHARE = 0.6
+_LEAST_SHARE = 0.6  # of the median of what the series show: one that is drawn too large must not rule out the others
 _LEAST_SAC_MM3 = 1500.0
 _LEAST_SAC_ROOM_MM = 10.0
 _BODY_CONTRASTS = (Contrast.T1W, Contrast.T2W, Contrast.STIR, Contrast.T2W_FS, Contrast.PDW)
@@ -34,8 +34,8 @@ _SAC_CONTRASTS = (Contrast.T2W, Contrast.STIR, Contrast.T2W_FS, Contrast.DIXON_W
 
 def best_view(group: Sequence[Seen], images: Sequence[Image]) -> tuple[Seen, tuple[OtherView, ...]]:
     """The view of one vertebra that is measured, and the others with the reason why not, in the study's order."""
-    largest = max(body.volume_mm3 for body in group)
-    worth = {body.series: _worth(body, images[body.series], largest) for body in group}
+    usual = float(np.median([body.volume_mm3 for body in group if not body.cut] or [b.volume_mm3 for b in group]))
+    worth = {body.series: _worth(body, images[body.series], usual) for body in group}
     best = max(group, key=lambda body: worth[body.series])
     rest = sorted((body for body in group if body is not best), key=lambda body: body.series)
     others = tuple(
@@ -55,13 +55,13 @@ def exclusion(body: Seen, image: Image) -> str:
     return f"within {SEAM_MARGIN_MM:.0f} mm of a seam of the composed series {image.series.label}"
 
 
-def _worth(body: Seen, image: Image, largest: float) -> tuple[float, ...]:
+def _worth(body: Seen, image: Image, usual_mm3: float) -> tuple[float, ...]:
     """Higher is better; the order of the criteria is that of the module's first paragraph."""
     return (
         not body.cut,
         not body.near_seam,
         not image.series.composed,
-        body.volume_mm3 >= _LEAST_SHARE * largest,
+        body.volume_mm3 >= _LEAST_SHARE * usual_mm3,
         -_rank(image.series.contrast, _BODY_CONTRASTS),
         min(body.edge_mm, _SAFE_EDGE_MM),
         -_pixel_mm(image),

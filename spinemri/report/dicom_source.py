@@ -209,6 +209,10 @@ def _source(image: Image) -> Source:
         header = header or dataset
         for one, position in _planes(dataset, file):
             k = _slice_at(position, image.geometry, series.label)
+            if any(other == one for n, other in enumerate(found) if other is not None and n != k):
+                raise OutputError(
+                    f"series {series.label}: two slices have one SOP Instance UID; nothing can refer to them"
+                )
             found[k] = found[k] or one
     if header is None or not any(found):
         raise OutputError(f"series {series.label}: its files hold none of its slices any more")
@@ -224,8 +228,10 @@ def _read(file: SeriesFile, label: str) -> Dataset:
             dataset = pydicom.dcmread(file.path, stop_before_pixels=True, force=True, specific_tags=list(_TAGS))
     except OSError as error:
         raise OutputError(f"series {label}: a file of it cannot be read any more ({error.strerror})") from error
-    if "SOPInstanceUID" not in dataset:
-        raise OutputError(f"series {label}: a file of it is no DICOM image any more")
+    if not (dataset.get("SOPInstanceUID") and dataset.get("SOPClassUID")):
+        raise OutputError(
+            f"series {label}: a file of it is no DICOM image any more, or has no SOP Class or Instance UID"
+        )
     return dataset
 
 

@@ -31,6 +31,7 @@ LACKS_ITEM = "{what} ({why})"
 STATED = "Stated by the user: {items}."
 ASKED = "Question: {items}."
 ANSWERS = {
+    "age_years": "age",
     "pain": "pain",
     "primary": "primary tumour",
     "cancer_history": "history of cancer",

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from contourpy import FillType, contour_generator
+from pydicom.charset import default_encoding
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 from pydicom.uid import RTStructureSetStorage
 
 from spinemri.report.dicom_seg import rgb_of, seg_objects
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 SERIES_NUMBER = 9200  # and following
 _DETACHED_STUDY = "1.2.840.10008.3.1.2.3.1"
 _INSIDE, _BORDER = 1.0, 0.5
+_CONTOUR_DATA = "ContourData"
 
 
 class Region(NamedTuple):
@@ -66,11 +70,15 @@ def write_rtstruct(case: Case, folder: Path) -> None:
 
 def outlines(plane: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
     """Closed outlines (n, 2) in (row, column) of a plane of a mask; holes are keyholes of the outline around them."""
-    padded = np.pad(plane.astype(np.float64), 1)
+    if not plane.any():
+        return []
+    rows, columns = (np.flatnonzero(plane.any(axis=axis)) for axis in (1, 0))
+    first = np.array([rows[0], columns[0]])
+    padded = np.pad(plane[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.float64), 1)
     filled = contour_generator(z=padded, fill_type=FillType.OuterOffset).filled(_BORDER, 2 * _INSIDE)
     made = []
     for points, offsets in zip(*filled, strict=True):
-        rings = [points[a : b - 1, ::-1] - 1 for a, b in pairwise(offsets)]
+        rings = [points[a : b - 1, ::-1] - 1 + first for a, b in pairwise(offsets)]
         made.append(_keyholed(rings[0], rings[1:]))
     return made
 
@@ -155,13 +163,23 @@ def _observation(number: int) -> Dataset:
 def _contours(mask: NDArray[np.bool_], source: Source) -> Iterator[Dataset]:
     """Contours of a mask (k, j, i), patient mm, on every slice that has an image."""
     for k, image in zip(source.present, source.images, strict=True):
-        for ring in outlines(mask[k]) if mask[k].any() else ():
+        for ring in outlines(mask[k]):
             index = np.column_stack([np.full(len(ring), k), ring])
             contour = Dataset()
             contour.ContourImageSequence = [_reference(image)]
             contour.ContourGeometricType, contour.NumberOfContourPoints = "CLOSED_PLANAR", len(ring)
-            contour.ContourData = [f"{v:.4f}" for v in source.geometry.to_patient(index).ravel()]
+            contour.set_original_encoding(
+                is_implicit_vr=False, is_little_endian=True, character_encoding=default_encoding
+            )  # as the numbers stand already
+            contour[_CONTOUR_DATA] = _decimals(source.geometry.to_patient(index))
             yield contour
+
+
+def _decimals(points: NDArray[np.float64]) -> RawDataElement:
+    """Contour data as it stands in the file: half a million numbers of a study are not turned into objects first."""
+    text = "\\".join(f"{value:.4f}" for value in points.ravel().tolist())
+    stored = text.encode("ascii") + b" " * (len(text) % 2)
+    return RawDataElement(Tag(_CONTOUR_DATA), "DS", len(stored), stored, 0, is_implicit_VR=False, is_little_endian=True)
 
 
 def _reference(one: SliceOf) -> Dataset:

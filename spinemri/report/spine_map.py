@@ -129,7 +129,8 @@ def _finding_text(analysis: Analysis, finding: Finding) -> str:
     loss = next((m for m in measured if m is not None and m.name == HEIGHT_LOSS and m.value is not None), None)
     if finding.kind == HEIGHT_LOSS_KIND and loss is not None:
         grade = words.GENANT.get(finding.grade, finding.grade)
-        return words.MAP["height_loss"].format(value=loss.value, grade=words.MAP["grade"].format(grade=grade))
+        said = words.MAP["grade"].format(grade=grade) if grade else ""
+        return words.MAP["height_loss"].format(value=loss.value, grade=said)
     kind = words.FINDING_KINDS.get(finding.kind, finding.kind.replace("_", " "))
     kind = words.MAP["sided"].format(kind=kind, side=finding.side) if finding.side else kind
     place = f"{'-'.join(map(str, finding.levels))} " if len(finding.levels) > 1 else ""

@@ -88,7 +88,7 @@ def measure_appearance(instances: Instances, geometry: Geometry) -> Appearance:
     pitch = np.array([body.pitch_mm for body in bodies])
     pitch[cut] = np.nan
     pitch[[0, -1]] = np.nan  # no disc bounds them
-    share = np.array([_cord_share(instances, geometry, body) for body in bodies])
+    share = _cord_shares(instances, geometry)
     known = np.flatnonzero(np.isfinite(share))
     cord = known[share[known] > _CORD_SHARE]
     conus = None
@@ -123,17 +123,19 @@ def _shape(instances: Instances, geometry: Geometry, body: Body) -> tuple[float,
     return depth(0.3, 0.7), depth(0.1, 0.3) / depth(0.7, 0.9)
 
 
-def _cord_share(instances: Instances, geometry: Geometry, body: Body) -> float:
-    """Share of cord in the canal behind a body; NaN where no canal is seen."""
-    low, high = instances.edges_mm[body.slot], instances.edges_mm[body.slot + 1]
+def _cord_shares(instances: Instances, geometry: Geometry) -> Floats:
+    """Share of cord in the canal behind each body (n,); NaN where no canal is seen."""
     index = np.argwhere(np.isin(instances.classes, (SAC, CORD)))
+    shares = np.full(len(instances.bodies), np.nan)
     if len(index) == 0:
-        return float("nan")
+        return shares
     along = instances.column.coordinates(geometry.to_patient(index))[:, 0]
-    here = index[(along > low) & (along <= high)]
-    if len(here) < _LEAST_VOXELS:
-        return float("nan")
-    return float(np.mean(instances.classes[tuple(here.T)] == CORD))
+    cord = instances.classes[tuple(index.T)] == CORD
+    for n, body in enumerate(instances.bodies):
+        here = (along > instances.edges_mm[body.slot]) & (along <= instances.edges_mm[body.slot + 1])
+        if np.count_nonzero(here) >= _LEAST_VOXELS:
+            shares[n] = np.mean(cord[here])
+    return shares
 
 
 def appearance_rows(seen: Appearance) -> Floats:

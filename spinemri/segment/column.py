@@ -65,7 +65,7 @@ class Column:
 
     def coordinates(self, points: Floats) -> Floats:
         """Places (N, 3) = (along, lateral, anterior) in mm of patient points (N, 3), LPS mm."""
-        _, nearest = cKDTree(self.nodes).query(points)
+        _, nearest = cKDTree(self.nodes, compact_nodes=False, balanced_tree=False).query(points)
         offset = points - self.nodes[nearest]
         along = self.along[nearest] + np.einsum("ij,ij->i", offset, self.tangent[nearest])
         lateral = np.einsum("ij,ij->i", offset, self.lateral[nearest])
@@ -174,26 +174,40 @@ def _refine(column: Column, points: Floats, weight: Floats, canal_points: Floats
     middle = inside & (np.abs(place[:, 1]) <= 14)
     bony = inside & (np.abs(place[:, 1]) <= 32) & (weight > _SACRUM_WEIGHT)
     canal = column.coordinates(canal_points) if len(canal_points) else np.zeros((0, 3))
+    order = np.argsort(place[middle, 0], kind="stable")
+    slabs, share = place[middle][order], weight[middle][order]
+    bone, canal = _ordered(place[bony]), _ordered(canal[np.abs(canal[:, 1]) <= 25])
     places, centres, mass = [], [], []
-    least = 0.1 * weight[middle].sum() * 2.0 / (column.length_mm + 12)
+    least = 0.1 * share.sum() * 2.0 / (column.length_mm + 12)
     for start in np.arange(-6.0, column.length_mm + 6, 2.0):
-        slab = middle & (place[:, 0] >= start) & (place[:, 0] < start + 2)
-        if weight[slab].sum() < max(least, 2.0):
+        slab = slice(*np.searchsorted(slabs[:, 0], (start, start + 2)))
+        if share[slab].sum() < max(least, 2.0):
             continue
         point, _ = column.at(start + 1.0)
         n = int(np.argmin(np.abs(column.along - start - 1.0)))
-        aside = _midline(place[bony], canal, start + 1.0) * column.lateral[n]
-        ahead = np.average(place[slab, 2], weights=weight[slab]) * column.anterior[n]
+        aside = _midline(bone, canal, start + 1.0) * column.lateral[n]
+        ahead = np.average(slabs[slab, 2], weights=share[slab]) * column.anterior[n]
         places.append(start + 1.0)
         centres.append(point + aside + ahead)
-        mass.append(float(weight[slab].sum()))
+        mass.append(float(share[slab].sum()))
     return np.array(places), np.array(centres), np.array(mass)
+
+
+def _ordered(place: Floats) -> Floats:
+    """Places (N, 3) from head to foot."""
+    return place[np.argsort(place[:, 0], kind="stable")]
+
+
+def _within(ordered: Floats, along_mm: float, reach_mm: float) -> Floats:
+    """Lateral places (mm) of what lies within a reach of a place along the column."""
+    first = np.searchsorted(ordered[:, 0], along_mm - reach_mm, side="left")
+    last = np.searchsorted(ordered[:, 0], along_mm + reach_mm, side="right")
+    return ordered[first:last, 1]
 
 
 def _midline(bone: Floats, canal: Floats, along_mm: float) -> float:
     """Lateral place (mm) of the middle: of the bone, but not far from the canal's, which no psoas can pull."""
-    near = bone[np.abs(bone[:, 0] - along_mm) <= 1.0, 1]
-    behind = canal[(np.abs(canal[:, 0] - along_mm) <= _BANDWIDTH_MM) & (np.abs(canal[:, 1]) <= 25), 1]
+    near, behind = _within(bone, along_mm, 1.0), _within(canal, along_mm, _BANDWIDTH_MM)
     middle = float(np.median(near)) if len(near) else 0.0
     if len(behind) < _LEAST_CANAL_POINTS:
         return middle

@@ -101,7 +101,8 @@ def find_instances(
     if column is None:
         return None
     cleaned = clean_classes(classes, geometry, column)
-    slots = _find_slots(cleaned, geometry, column)
+    where, place = _column_voxels(cleaned, geometry, column)
+    slots = _find_slots(cleaned, geometry, where, place)
     if slots is None:
         return None
     if last_lumbar is None:
@@ -110,7 +111,6 @@ def find_instances(
         sacral = slots.below(float(column.coordinates(last_lumbar[None])[0, 0]))
     if sacral is not None:
         slots = slots.until(sacral[0])
-    where, place = _column_voxels(cleaned, geometry, column)
     _settle_sacrum(cleaned, where, place, slots, sacral)
     labels = grow(cleaned, geometry, _seeds(cleaned, where, place, slots), _by_place(cleaned, where, place, slots))
     labels = tidy(labels, geometry)
@@ -132,9 +132,8 @@ def _column_voxels(classes: NDArray[np.uint8], geometry: Geometry, column: Colum
     return index[near], place[near]
 
 
-def _find_slots(classes: NDArray[np.uint8], geometry: Geometry, column: Column) -> Slots | None:
+def _find_slots(classes: NDArray[np.uint8], geometry: Geometry, where: NDArray[np.intp], place: Floats) -> Slots | None:
     """Part the column; stretches without bone at its ends are left out."""
-    where, place = _column_voxels(classes, geometry, column)
     values = classes[tuple(where.T)]
     seen = profile(place, values, float(np.prod(geometry.spacing))) if len(where) else None
     if seen is None:

@@ -190,7 +190,7 @@ def _on_image_grid(
         near = weights.nonzero().flatten()
         mixed = torch.einsum("s,scab->cab", weights[near], work[near].float())
         found = down @ mixed @ along.T
-        classes_out[k] = found.argmax(0).byte().numpy()
+        classes_out[k] = found.max(0).indices.byte().numpy()  # argmax takes five times as long across the first axis
         probabilities_out[:, k] = found.half().numpy()
     missing = list(image.missing_slices)
     classes[missing], probabilities[:, missing] = 0, 0

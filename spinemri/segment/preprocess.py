@@ -126,7 +126,7 @@ def normalise(slices: torch.Tensor) -> torch.Tensor:
     if values.numel() < _MIN_FOREGROUND:
         return torch.zeros_like(slices)
     step = max(1, values.numel() // _MAX_QUANTILE_SAMPLES)
-    upper = torch.quantile(values[::step], _UPPER_QUANTILE)
+    upper = torch.tensor(np.quantile(values[::step].numpy(), _UPPER_QUANTILE), dtype=values.dtype)
     values = torch.minimum(values, upper)
     present = slices.amax(dim=(-2, -1), keepdim=True) > 0
     return (torch.minimum(slices, upper) - values.mean()) / (values.std() + 1e-5) * present

@@ -97,9 +97,9 @@ def test_what_displaces_the_cord_is_named():
         (0.79, 5.0, Certainty.PRESENT),
         (0.81, 5.0, Certainty.ABSENT),
         (0.81, 14.9, Certainty.ABSENT),
-        (0.81, 15.1, Certainty.PRESENT),
+        (0.81, 15.1, Certainty.BORDERLINE),
         (None, 5.0, Certainty.PRESENT),
-        (0.95, None, Certainty.PRESENT),
+        (0.95, None, Certainty.BORDERLINE),
     ],
 )
 def test_a_thin_cord_on_which_nothing_presses_is_not_compressed(ring, sac, certainty):

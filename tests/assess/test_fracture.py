@@ -55,7 +55,24 @@ def test_genant_grades_on_both_sides_of_each_limit(loss, grade):
     ],
 )
 def test_certainty_on_both_sides_of_each_limit(loss, certainty):
+    assert height_loss_certainty(body(anterior=loss)["L1.height_loss_pct"]) is certainty
+
+
+@pytest.mark.parametrize(("low", "certainty"), [(19.9, Certainty.BORDERLINE), (20.0, Certainty.PRESENT)])
+def test_a_loss_whose_interval_reaches_below_fracture_level_is_borderline(low, certainty):
+    """A neck whose healthy bodies differ by a quarter of their height shows no sure fracture of 29 %."""
+    loss = body(anterior=29.0)["L1.height_loss_pct"].model_copy(update={"interval": (low, 38.0)})
     assert height_loss_certainty(loss) is certainty
+    found = height_loss_finding({loss.id: loss}, loss)
+    assert found.certainty is certainty
+    assert ("borderline fracture-level" in found.statement) is (certainty is Certainty.BORDERLINE)
+
+
+def test_a_loss_that_the_other_series_do_not_show_is_borderline():
+    loss = body(anterior=50.0)["L1.height_loss_pct"].model_copy(update={"flags": ("series_differ",)})
+    found = height_loss_finding({loss.id: loss}, loss)
+    assert found.certainty is Certainty.BORDERLINE
+    assert "the other series do not show it" in found.statement
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ OEDEMA = lesion(kind=Kind.FRACTURE_OEDEMA)
 
 
 def cause(*more, lesions=(OEDEMA,), height=30.0, **changes):
-    return fracture_cause(study(loss("L3", height), *more, lesions=lesions, **changes), L3, height)
+    lost = loss("L3", height)
+    return fracture_cause(study(lost, *more, lesions=lesions, **changes), L3, lost)
 
 
 def with_signs(**values):

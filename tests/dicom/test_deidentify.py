@@ -17,9 +17,9 @@ from pydicom.uid import UID, ImplicitVRLittleEndian
 from spinemri.dicom.confidentiality import DEFAULT, TABLE, Action, Option, action_of, codes_of_methods
 from spinemri.dicom.deidentify import Rules, without_identifiers
 from spinemri.dicom.deidentify_folder import deidentify_folder
-from spinemri.dicom.headers import lenient
 from spinemri.dicom.pseudonyms import Pseudonyms
 from spinemri.dicom.seg import load_seg
+from spinemri.dicom.values import lenient
 from spinemri.dicom.vocabulary import cleaned, is_term, words_of
 from spinemri.errors import InputError
 from spinemri.pipeline import analyze

@@ -47,6 +47,17 @@ def test_a_station_has_its_series(lumbar):
     assert len({image.geometry.frame_of_reference_uid for image in lumbar.images}) == 1
 
 
+def test_two_stations_that_overlap_show_the_same_tumour():
+    person = examination(7, ("thoracic", "lumbar"))
+    assert person.broken == Level("L1")
+    stirs = [image for image in person.images if image.series.contrast is Contrast.STIR]
+    assert len(stirs) == 2
+    for stir in stirs:
+        tumour, marrow = (signal(stir, person.centres[Level(name)]) for name in ("L1", "T12"))
+        assert Level("T12") not in person.involved
+        assert tumour > 1.5 * marrow
+
+
 def test_the_broken_body_is_dark_on_t1w_and_bright_on_stir(lumbar):
     t1, stir = lumbar.images[:2]
     broken = lumbar.centres[lumbar.broken]

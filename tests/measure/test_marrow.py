@@ -202,6 +202,19 @@ def test_stir_is_preferred_to_fat_suppressed_t2():
     assert found["lesion_stir_to_marrow"].value == pytest.approx(140 / 70, rel=CLOSE)
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_the_station_that_shows_the_lesion_is_read_before_one_that_overlaps_with_it(first):
+    """STIR of another station, without signal of the lesion, ends just beyond it; the order of series is no matter."""
+    axis = GRID.axis_along(2)
+    box = tuple(slice(n // 3, n) if a == axis else slice(0, n) for a, n in enumerate(GRID.shape))
+    own, other = image(STIR, uid="1.2.own"), image(STIR, (), GRID.part(box), uid="1.2.other")
+    pair = (own, other) if first == 0 else (other, own)
+    found = of_lesion(case_of(image(T1), *pair))
+    assert found["lesion_stir_to_marrow"].value == pytest.approx(210 / 60, rel=CLOSE)
+    alone = of_lesion(case_of(image(T1), other))
+    assert alone["lesion_stir_to_marrow"].value == pytest.approx(1.0, rel=CLOSE)
+
+
 def test_fat_among_muscle_is_no_muscle():
     """Three fifths of what lies behind the spine is fat; T1w tells which."""
     found = of_lesion(case_of(image(T1, fat=0.6), image(STIR, grid=GRID, fat=0.6)))

@@ -256,3 +256,9 @@ def test_a_vertebra_with_a_code_is_its_own_region(one, tmp_path):
     write_seg(replace(case, segmentations=(mask,)), tmp_path)
     body = described(tmp_path / "segmentation_2.dcm")["vertebral body L5"]
     assert (body.segmented_property_type.value, body.anatomic_regions) == ("49668003", [])
+
+
+def test_slices_that_share_a_uid_are_not_referred_to(tmp_path):
+    image = phantom.series_of(tmp_path / "in", ORIENTATIONS["sagittal"], SOPInstanceUID="1.2.3.4")
+    with pytest.raises(OutputError, match=r"^series 2: two slices have one SOP Instance UID"):
+        write_seg(phantom.case_of(image), tmp_path)

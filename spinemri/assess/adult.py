@@ -1,0 +1,73 @@
+"""Norms of adults hold for adults: under 18, or where nobody says the age, nothing is judged by them.
+
+A child's marrow is red and dark on T1w, its bodies are wedged until their rims have ossified, canal and curves have
+other sizes. Sizes and ratios stay as measured; what compares them with adults goes, and findings that rest on such a
+comparison say why. Height loss is told against the patient's own vertebrae, so it stays, under 18 without a grade.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spinemri.measurement import SAC_LOSSES, Status
+from spinemri.norms import threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from spinemri.measurement import Measurement
+
+ADULT_FROM_YEARS = threshold("age.adult_from")
+CHILD, AGE_UNKNOWN = "not_an_adult", "age_unknown"
+"""Flags of a measurement that must not be judged by what is usual in adults."""
+_WHY = {
+    CHILD: f"the patient is younger than {ADULT_FROM_YEARS:g} years",
+    AGE_UNKNOWN: "the patient's age is not known",
+}
+_HINT = {CHILD: "", AGE_UNKNOWN: " (--clinical with age_years states it)"}
+_NORMED = frozenset({"wedge_ratio_z"})
+_JUDGED = frozenset(
+    {
+        *("height_loss_pct", "wedge_ratio", "posterior_wall_fraction", "marrow_t1_to_disc", "marrow_t1_to_muscle"),
+        *("thoracic_kyphosis", "lumbar_lordosis", "cervical_lordosis"),
+        *SAC_LOSSES,
+    }
+)
+
+
+def by_age(measurements: Iterable[Measurement], years: float | None) -> tuple[Measurement, ...]:
+    """The measurements, those that adult norms judge flagged unless the patient is an adult.
+
+    Parameters
+    ----------
+    measurements : of a study
+    years : age of the patient; None when nobody says it
+    """
+    flag = _flag(years)
+    return tuple(_unjudged(m, flag) if flag else m for m in measurements)
+
+
+def why_not(measurement: Measurement) -> str:
+    """Why a measurement is not judged by adult norms; '' when it is."""
+    return next((why for flag, why in _WHY.items() if flag in measurement.flags), "")
+
+
+def remarks(years: float | None) -> tuple[str, ...]:
+    """What a report says once about the age; nothing for adults."""
+    flag = _flag(years)
+    return (f"norms of adults are not applied: {_WHY[flag]}{_HINT[flag]}",) if flag else ()
+
+
+def _flag(years: float | None) -> str:
+    if years is None:
+        return AGE_UNKNOWN
+    return CHILD if years < ADULT_FROM_YEARS else ""
+
+
+def _unjudged(measurement: Measurement, flag: str) -> Measurement:
+    if measurement.name in _NORMED and measurement.value is not None:
+        gone = {"value": None, "interval": None, "points": (), "status": Status.NOT_ASSESSABLE, "reason": _WHY[flag]}
+        return measurement.model_copy(update=gone)
+    if measurement.name in _JUDGED:
+        return measurement.model_copy(update={"flags": (*measurement.flags, flag)})
+    return measurement
