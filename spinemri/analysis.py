@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from spinemri.clinical import Clinical
+from spinemri.faults import Fault
 from spinemri.finding import Finding
 from spinemri.lesion import Lesion, MarrowScreen
 from spinemri.measurement import Measurement
@@ -17,7 +18,7 @@ from spinemri.review import AppliedReview
 from spinemri.series import Series, Skipped
 from spinemri.spine import Spine, VertebraAlignment
 
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
 
 
 class SeriesRecord(BaseModel):
@@ -94,6 +95,7 @@ class Analysis(BaseModel):
     findings: tuple[Finding, ...] = ()
     review: AppliedReview | None = Field(default=None, description="what a person changed; None: nobody did")
     warnings: tuple[str, ...] = ()
+    failures: tuple[Fault, ...] = Field(default=(), description="parts that are missing because the program failed")
     provenance: Provenance
 
     def measurement(self, id_: str) -> Measurement | None:

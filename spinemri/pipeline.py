@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from spinemri.analysis import Analysis, token
@@ -22,6 +22,7 @@ from spinemri.dicom.seg import load_labels
 from spinemri.dicom.study import load_study
 from spinemri.dicom.tokens import with_identifiers, with_tokens
 from spinemri.errors import InputError
+from spinemri.faults import attempt, collecting
 from spinemri.labels.study import LabelFile, check_files, label_study
 from spinemri.lesion import MarrowScreen
 from spinemri.measure.marrow import MarrowCase, measure_marrow
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
     from spinemri.clinical import Clinical
     from spinemri.dicom.study import LoadedStudy
+    from spinemri.faults import Fault
     from spinemri.image import Image
     from spinemri.labels.study import StudyLabels
     from spinemri.review import Review
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int, int], None]
 
+LESIONS_FAILED = "marrow was not assessed: the program failed in looking for lesions"
 NO_LESION_MODEL = "marrow was not assessed: no lesion model was loaded"
 
 
@@ -135,6 +138,7 @@ class Reading:
     seconds: dict[str, float] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     axial: tuple[Segmentation, ...] = ()
+    failures: tuple[Fault, ...] = ()
 
 
 def analyze(
@@ -171,7 +175,9 @@ def read_study(folder: Path, options: Options | None = None, progress: Progress 
         No usable series can be loaded.
     """
     options = options or Options()
-    loaded = load_study(folder, options.patient, options.contrast, progress or _silent)
+    with collecting() as failures:
+        loaded = load_study(folder, options.patient, options.contrast, progress or _silent)
+    loaded = replace(loaded, failures=tuple(failures))
     kept = options.keep_identifiers
     known = with_identifiers(loaded) if kept else with_tokens(loaded, options.token_key or secrets.token_bytes(32))
     check_review(options.review, known.every_image, known.study.study_uid)
@@ -190,7 +196,12 @@ def infer(
     InputError
         If no series shows a vertebral column.
     """
-    report, options = progress or _silent, options or Options()
+    with collecting() as failures:
+        seen = _inferred(loaded, networks, options or Options(), progress or _silent)
+    return replace(seen, failures=tuple(failures))
+
+
+def _inferred(loaded: LoadedStudy, networks: Networks, options: Options, report: Progress) -> Reading:
     start = time.perf_counter()
     labels = _labels(loaded, options)
     segmentations, assignments, warnings = segment_study(
@@ -224,7 +235,13 @@ def finish(
     InputError
         The review's level names contradict each other.
     """
-    report, options = progress or _silent, options or Options()
+    with collecting() as failures:
+        case = _finished(loaded, reading, networks, options or Options(), progress or _silent)
+    told = (*loaded.failures, *reading.failures, *failures)
+    return replace(case, analysis=case.analysis.model_copy(update={"failures": told}))
+
+
+def _finished(loaded: LoadedStudy, reading: Reading, networks: Networks, options: Options, report: Progress) -> Case:
     start = time.perf_counter()
     report("measuring", 0, 1)
     seen = revise(reading, loaded.images, options.review)
@@ -239,7 +256,7 @@ def finish(
     measurements = by_age(measurements, years)
     images = (*loaded.images, *(image for image, _ in axial))
     facts = Facts(spine, [image.series for image in images], [s for s, _ in loaded.refused], options.clinical)
-    told = judged(seen, measurements, lambda known: assess_case(known, lesions, screen, facts))
+    told = judged(seen, measurements, lambda known: attempt("findings", (), assess_case, known, lesions, screen, facts))
     report("measuring", 1, 1)
     seconds = {**loaded.seconds, **reading.seconds, "measure": time.perf_counter() - start}
     used = Networks(networks.anatomy, networks.lesions, networks.axial if axial else None)
@@ -293,11 +310,14 @@ def _marrow(
 ) -> MarrowView | None:
     if predictor is None:
         return None
-    from spinemri.segment.lesions import find_lesions
+    from spinemri.segment.lesions import MarrowView, find_lesions
 
     report("looking for lesions", 0, 1)
     spine, segmentations, alignments = seen
-    view = find_lesions(spine, loaded.images, segmentations, alignments, predictor)
+    nothing = MarrowView((), (), MarrowScreen(warnings=(LESIONS_FAILED,)))
+    view = attempt(
+        "lesions of the marrow", nothing, find_lesions, spine, loaded.images, segmentations, alignments, predictor
+    )
     report("looking for lesions", 1, 1)
     return view
 

@@ -23,6 +23,14 @@ settings.register_profile("spinemri", deadline=None, derandomize=True, max_examp
 settings.load_profile("spinemri")
 
 
+@pytest.fixture(autouse=True)
+def nothing_fails_inside(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A fault that the program survives is a fault still: tests that make none may see none."""
+    yield
+    told = [record.getMessage() for record in caplog.get_records("call") if record.name == "spinemri.faults"]
+    assert not told or request.node.get_closest_marker("faulty"), told
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Folder of public reference data beside the repository; tests that need it are skipped where it is absent."""

@@ -36,7 +36,7 @@ ROWS = (
     ("orientation",),
     ("series",),
     ("codes", "norms"),
-    ("geometry", "anatomy"),
+    ("geometry", "anatomy", "faults"),
     ("errors",),
 )
 ROW_OF = {part: n for n, row in enumerate(reversed(ROWS)) for part in row}

@@ -21,14 +21,15 @@ from spinemri.assess.stability import sins_findings
 from spinemri.assess.study import assess
 from spinemri.assess.urgency import urgent_flags
 from spinemri.clinical import Clinical
+from spinemri.faults import attempt
+from spinemri.finding import Finding
 from spinemri.lesion import MarrowChange
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from spinemri.anatomy import Level
     from spinemri.assess.lesion import Entity, Signs
-    from spinemri.finding import Finding
     from spinemri.lesion import Lesion, MarrowScreen
     from spinemri.measurement import Measurement
     from spinemri.series import Series
@@ -68,7 +69,7 @@ def assess_case(
     judged = judge(lesions, {m.id: m for m in measurements})
     told = with_kinds(measurements, judged)
     bodies = without_other_changes(assess(told, _suspected(judged)), _no_fracture(judged))
-    first = (*bodies, *assess_marrow(measurements, lesions, screen))
+    first = (*bodies, *attempt("findings of the marrow", (), assess_marrow, measurements, lesions, screen))
     evidence = Evidence(
         measurements={m.id: m for m in measurements},
         lesions=tuple(lesions),
@@ -100,11 +101,26 @@ def _no_fracture(judged: Sequence[Judged]) -> set[Level]:
 
 def assess_oncology(evidence: Evidence) -> tuple[Finding, ...]:
     """Findings on urgency, stability, fractures, their cause, the number of lesions, and what the study lacks."""
-    return (
-        *urgent_flags(evidence),
-        *sins_findings(evidence),
-        *fracture_cause_findings(evidence),
-        cause_finding(evidence),
-        count_finding(evidence),
-        *protocol_findings(evidence),
-    )
+    return tuple(finding for part, rule in _ONCOLOGIC for finding in _tried(part, rule, evidence))
+
+
+_ONCOLOGIC: tuple[tuple[str, Callable[[Evidence], Iterable[Finding] | Finding]], ...] = (
+    ("urgent flags", urgent_flags),
+    ("spinal instability (SINS)", sins_findings),
+    ("cause of fractures", fracture_cause_findings),
+    ("tumour, infection or osteoporosis", cause_finding),
+    ("number of lesions", count_finding),
+    ("what the study lacks", protocol_findings),
+)
+
+
+def _tried(
+    part: str, rule: Callable[[Evidence], Iterable[Finding] | Finding], evidence: Evidence
+) -> tuple[Finding, ...]:
+    """Findings of one rule; none when the program fails in it, which the report tells."""
+
+    def made() -> tuple[Finding, ...]:
+        found = rule(evidence)
+        return (found,) if isinstance(found, Finding) else tuple(found)
+
+    return attempt(part, (), made)

@@ -34,6 +34,7 @@ from spinemri.assess.of_class import KIND as OF_CLASS
 from spinemri.assess.of_class import of_class_finding, without_tumour
 from spinemri.assess.stenosis import KIND as NARROWING
 from spinemri.assess.stenosis import narrowing_finding
+from spinemri.faults import attempt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -75,6 +76,11 @@ def assess(measurements: Iterable[Measurement], suspected: Collection[Level] = (
     gets no class of osteoporotic fracture.
     """
     by_id = {m.id: m for m in measurements}
-    made = (rule(by_id, m) for m in by_id.values() for name, _, rule in RULES if name == m.name)
+    made = (
+        attempt(f"{kind.replace('_', ' ')} ({m.id})", None, rule, by_id, m)
+        for m in by_id.values()
+        for name, kind, rule in RULES
+        if name == m.name
+    )
     own = without_tumour((finding for finding in made if finding is not None), suspected)
-    return (*own, *canal_grade_findings(by_id))
+    return (*own, *attempt("grades of the canal", (), canal_grade_findings, by_id))

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING
 from spinemri import __version__
 from spinemri.batch import store
 from spinemri.batch.archive import fetched
-from spinemri.batch.causes import cause_of
 from spinemri.dicom.scan import relative_name
 from spinemri.errors import InputError, OutputError
+from spinemri.faults import cause_of, trace_of
 from spinemri.norms import NORMS_SHA256
 from spinemri.pipeline import finish, infer, read_study
 from spinemri.report.write import DEFAULT_FORMATS, WITH_IDENTITY, check_sources, write
@@ -74,7 +74,7 @@ class Outcome:
     """How one study ended.
 
     ``status`` is 'done', 'failed', 'unchanged' (done by an earlier run) or 'elsewhere' (another run works on it);
-    ``analysis`` is there when nothing is written.
+    ``analysis`` is there when nothing is written; ``trace`` says where in the program a study failed.
     """
 
     id: str
@@ -83,6 +83,7 @@ class Outcome:
     error: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)
     analysis: Analysis | None = None
+    trace: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,7 +261,7 @@ def _failed(flight: Flight, stage: str, error: BaseException, job: Job) -> Outco
         told = _without_names(told, flight.source.base)
     if out is not None:
         store.save(out, store.Record(id=name, key=flight.key, status=store.FAILED, stage=stage, error=told), None)
-    return Outcome(name, store.FAILED, stage, told)
+    return Outcome(name, store.FAILED, stage, told, trace=trace_of(error))
 
 
 def _without_names(told: str, base: Path) -> str:

@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from spinemri.batch.causes import cause_of
 from spinemri.batch.sources import Source, named
 from spinemri.dicom.web import find_studies, mr_series
 from spinemri.errors import InputError, ServerError
+from spinemri.faults import cause_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

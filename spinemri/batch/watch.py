@@ -22,10 +22,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from spinemri.analysis import token
 from spinemri.batch import store
 from spinemri.batch.archive import STORED, fetched, send
-from spinemri.batch.causes import cause_of
 from spinemri.batch.lock import locked
 from spinemri.dicom.web import count_images, find_studies
 from spinemri.errors import InputError, OutputError, ServerError
+from spinemri.faults import cause_of
 from spinemri.pipeline import Options, finish, infer, read_study
 
 if TYPE_CHECKING:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import typer
 
-from spinemri.cli import analyze, batch, phantom, scan, score, train, watch
+from spinemri.cli import analyze, batch, deidentify, phantom, scan, score, train, watch
 from spinemri.cli.console import failure
 from spinemri.errors import SpineMRIError
+from spinemri.faults import cause_of
 
 app = typer.Typer(
     name="spinemri",
@@ -21,6 +23,7 @@ app.command("scan")(scan.command)
 app.command("analyze")(analyze.command)
 app.command("batch")(batch.command)
 app.command("watch")(watch.command)
+app.command("deidentify")(deidentify.command)
 app.command("phantom")(phantom.command)
 app.command("score")(score.command)
 app.command("train")(train.command)
@@ -36,7 +39,12 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
 
 
 def main() -> None:
-    """Run the command line; a problem with the input or output is one line on stderr and exit code 2."""
+    """Run the command line; a problem with the input or output is one line on stderr and exit code 2.
+
+    An error of the program itself is one line too, with exit code 1: a traceback would show values and paths.
+    """
+    for chatty in ("pydicom", "highdicom"):  # they quote values of headers
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)
     try:
         app()
     except SpineMRIError as error:
@@ -45,3 +53,11 @@ def main() -> None:
     except MemoryError:
         failure("not enough memory for this study")
         sys.exit(2)
+    except Exception:
+        sys.excepthook = lambda _, error, __: _told(error)  # in place of the one that typer put there
+        raise
+
+
+def _told(error: BaseException) -> None:
+    """What Python shows of an error that nobody caught: no traceback, which would quote values and paths."""
+    failure(f"{cause_of(error)} (--debug FILE.zip of analyze and batch writes what a bug report needs)")

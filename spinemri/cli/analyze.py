@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from spinemri.cli import debug as debugging
 from spinemri.cli import web
 from spinemri.cli.console import out as stdout
 from spinemri.cli.console import progress_bar, warning
@@ -67,6 +68,7 @@ def command(
         bool, typer.Option("--keep-identifiers", help="Write UIDs and patient ID instead of salted tokens.")
     ] = False,
     token_key: Annotated[Path | None, typer.Option(help="File with the salt of the tokens; made when absent.")] = None,
+    debug: debugging.Debug = None,
     from_: web.From = None,
     study: Annotated[str | None, typer.Option(help="Study Instance UID of the study to take from --from.")] = None,
     store: web.Store = None,
@@ -80,6 +82,7 @@ def command(
     from spinemri.batch.archive import objects_of, send
     from spinemri.cli.token_key import token_key as read_key
     from spinemri.clinical import read_clinical
+    from spinemri.faults import collecting
     from spinemri.report.write import check_sources, check_writable, formats_named, write
     from spinemri.review import read_review
     from spinemri.series import contrast_named
@@ -99,16 +102,22 @@ def command(
         raise InputError("--labels-only without --labels: nothing would be measured")
     chosen = (patient, contrast_named(contrast), anchor, keep_identifiers, key, said, masks, labels_from)
     options = Options(*chosen, review=verdicts)
-    with web.study_folder(folder, source, study) as place:
+    said_of_run = {"formats": wanted, "device": device, "threads": threads, "quality": quality, **options.parameters}
+    said_of_run |= {"labels": len(masks), "review": verdicts is not None, "lesions": not no_lesions}
+    with web.study_folder(folder, source, study) as place, debugging.bundle(debug, "analyze", **said_of_run) as told:
         with progress_bar() as update:
             loaded = read_study(place, options, update)
+            told.saw([*((i.series, "") for i in loaded.every_image), *loaded.refused])
             check_sources((*wanted, *objects), loaded.every_image)
             anatomy = None if labels_only else default_predictor(model, device, threads, quality=quality)
             lesions = None if no_lesions else lesion_predictor(lesion_model, device)
             axial = axial_predictor(device, quality=quality) if loaded.axial and not labels_only else None
             networks = Networks(anatomy, lesions, axial)
             case = finish(loaded, infer(loaded, networks, options, update), networks, options, update)
-            write(case, out, formats=wanted, overwrite=overwrite)
+            told.made(case.analysis)
+            with collecting() as failures:
+                write(case, out, formats=wanted, overwrite=overwrite)
+            told.failed(failures)
         _summary(case.analysis)
         main = "report.html" if "html" in wanted else "report.json"
         stdout.print(f"report: {Path(out.resolve().name) / main}", markup=False)
@@ -120,7 +129,7 @@ def _summary(analysis: Analysis) -> None:
     """Print problems, level names and alignment: what a user must know before opening the report."""
     from spinemri.finding import Urgency
 
-    for text in analysis.warnings:
+    for text in (*(fault.told for fault in analysis.failures), *analysis.warnings):
         warning(text)
     levels = ", ".join(f"{v.level}{' (cut)' if v.cut else ''}" for v in analysis.spine.vertebrae)
     basis = sorted({v.assignment.basis.value for v in analysis.spine.vertebrae})

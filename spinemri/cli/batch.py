@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from spinemri.cli import debug as debugging
 from spinemri.cli import web
 from spinemri.cli.console import err, progress_bar, warning
 from spinemri.cli.console import out as stdout
@@ -82,6 +83,7 @@ def command(
         bool, typer.Option("--keep-identifiers", help="Name results by place and write UIDs instead of salted tokens.")
     ] = False,
     token_key: Annotated[Path | None, typer.Option(help="File with the salt of the tokens; made when absent.")] = None,
+    debug: debugging.Debug = None,
     from_: web.From = None,
     since: Annotated[
         datetime | None, typer.Option(formats=_DAY, help="Only studies of a server from this day on.")
@@ -121,13 +123,33 @@ def command(
     load = partial(networks, device, threads or (None if crew == 1 else 1), lesions=not no_lesions)
     job = Job(load, options, formats=wanted, force=force)
     count: Counter[str] = Counter()
-    with web.ended_politely() if server else nullcontext(), _shown(len(sources), log_json=log_json) as show:
+    said_of_run = {"formats": wanted, "device": device, "threads": threads, "workers": str(workers), "engine": engine}
+    with ExitStack() as during:
+        told = during.enter_context(debugging.bundle(debug, "batch", lesions=not no_lesions, **said_of_run))
+        during.enter_context(web.ended_politely() if server else nullcontext())
+        show = during.enter_context(_shown(len(sources), log_json=log_json))
         for outcome in run(sources, job, out, crew, threads):
             count[outcome.status] += 1
+            told.events.append(facts_of(outcome, out) if debug else {})
             show(outcome, count)
     _summary(count, out, log_json=log_json)
     if strict and count["failed"]:
         raise typer.Exit(1)
+
+
+def facts_of(outcome: Outcome, out: Path) -> dict[str, object]:
+    """What a bug report says of a study: its number in the run, how it ended, and what its report lists as failed."""
+    from spinemri.analysis import Analysis
+    from spinemri.batch.store import result_folder
+
+    report = result_folder(out, outcome.id) / "report.json"
+    facts: dict[str, object] = {"status": outcome.status, "stage": outcome.stage, "error": outcome.error}
+    facts |= {"trace": list(outcome.trace), "seconds": dict(outcome.seconds)}
+    if outcome.status == "done" and report.is_file():
+        analysis = Analysis.model_validate_json(report.read_bytes())
+        facts["series"] = [debugging.facts_of(record.series) for record in analysis.series]
+        facts["failures"] = [fault.told for fault in analysis.failures]
+    return facts
 
 
 def _crew(engine: Engine, address: str | None, workers: int | None, threads: int | None, device: str) -> int | Cluster:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from spinemri.dicom.scan import relative_name
 from spinemri.dicom.stations import stations
 from spinemri.errors import InputError
 from spinemri.series import Contrast, Plane, patient_key
@@ -141,11 +140,9 @@ def _of_one_patient(inventory: Inventory, patient: str | None) -> list[Study]:
 
 
 def _place(inventory: Inventory, key: str) -> str:
-    """How many series a patient has and where: the first folder, or file of a flat folder, below the scanned one."""
+    """How many series a patient has and of which contrasts; not where, for folders are named after patients."""
     series = [one for study in inventory.studies if study.patient_key == key for one in study.series]
-    first = min(file.path for one in series for file in one.files).relative_to(inventory.root)
-    where = inventory.root / (first.parent if first.parent.name else first)
-    return f"{len(series)} series in {relative_name(where, inventory.root)}"
+    return f"{len(series)} series {', '.join(dict.fromkeys(one.contrast.value for one in series))}"
 
 
 def _no_series(study: Study) -> str:

@@ -41,7 +41,7 @@ MULTI_FRAME_MR = frozenset({str(EnhancedMRImageStorage), str(LegacyConvertedEnha
 MR_IMAGES = MULTI_FRAME_MR | {str(MRImageStorage)}
 
 _NO_AGENT = frozenset({"", "NO", "NONE", "N", "N/A", "NA", "NEIN", "KEINE", "KEIN", "WITHOUT", "0"})
-_KEYWORDS = """
+_NAMES_READ = """
     SOPClassUID SOPInstanceUID Modality SpecificCharacterSet ImageType FrameType PatientID IssuerOfPatientID PatientName
     PatientBirthDate PatientAge PatientSex StudyInstanceUID StudyDate SeriesInstanceUID SeriesNumber InstanceNumber
     AcquisitionNumber AcquisitionDate AcquisitionTime AcquisitionDateTime FrameAcquisitionDateTime ContentDate
@@ -76,14 +76,14 @@ _GROUPS = frozenset(
     }
 )
 _NOT_FLAT = {"SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "PixelData", "FrameType"}
-_TAGS = tuple(_KEYWORDS.split())
+KEYWORDS = tuple(_NAMES_READ.split())
 _LOSSY_SYNTAXES = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 81, 91, 93, 203))
 
 
 def read_header(path: Path, *, force: bool = False) -> Dataset:
     """Dataset of a file without its pixels, only the attributes used here; raises one of ``READ_ERRORS``."""
     with lenient():
-        return pydicom.dcmread(path, stop_before_pixels=True, force=force, specific_tags=list(_TAGS))
+        return pydicom.dcmread(path, stop_before_pixels=True, force=force, specific_tags=list(KEYWORDS))
 
 
 def frames_of(dataset: Dataset, path: Path) -> list[Frame]:
@@ -123,7 +123,7 @@ def _overlay(flat: Dataset, group: Dataset) -> None:
             flat.update(element.value[0])
 
 
-def _patient_key(dataset: Dataset) -> str:
+def patient_key_of(dataset: Dataset) -> str:
     """From ID and issuer; without an ID from the name; without both, each study, or else series, is its own patient."""
     if identity := text(dataset, "PatientID"):
         return patient_key(identity, text(dataset, "IssuerOfPatientID"))
@@ -139,11 +139,11 @@ def _frame(dataset: Dataset, path: Path, index: int | None) -> Frame:
         index=index,
         sop_class_uid=text(dataset, "SOPClassUID"),
         transfer_syntax=_syntax(dataset),
-        patient_key=_patient_key(dataset),
+        patient_key=patient_key_of(dataset),
         born=patient_key("".join(filter(str.isdigit, text(dataset, "PatientBirthDate")))),
         study_uid=text(dataset, "StudyInstanceUID"),
         study_date=text(dataset, "StudyDate"),
-        age_years=_age(dataset),
+        age_years=age_years(dataset),
         sex=text(dataset, "PatientSex").upper() if text(dataset, "PatientSex").upper() in {"M", "F", "O"} else "",
         series_uid=text(dataset, "SeriesInstanceUID"),
         number=integer(dataset, "SeriesNumber"),
@@ -241,7 +241,7 @@ def _time(dataset: Dataset) -> str:
     return ""
 
 
-def _age(dataset: Dataset) -> float | None:
+def age_years(dataset: Dataset) -> float | None:
     """Age in years from Patient Age such as '048Y' or '006M'; from the birth date when that is absent."""
     stated = text(dataset, "PatientAge").upper()
     per_year = {"Y": 1.0, "M": 12.0, "W": 52.18, "D": 365.25}.get(stated[-1:])

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from spinemri.dicom.facts import Frame
 
 _PREAMBLE, _MAGIC = 128, b"DICM"
-_BARE_STARTS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")  # group 2 or 8, as a file without preamble begins
+BARE_STARTS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")  # group 2 or 8, as a file without preamble begins
 _DIRECTORY = "1.2.840.10008.1.3.10"
 _CODE = re.compile("[A-Z]{2}")
 _INDEX = "DICOMDIR (an index, not an image)"
@@ -59,7 +59,7 @@ def scan(
     root = Path(folder).absolute()
     if not root.exists():
         raise InputError(f"{root.name}: no such folder")
-    paths = [root] if root.is_file() else list(_walk(root))
+    paths = [root] if root.is_file() else list(walk(root))
     base = root.parent if root.is_file() else root
     frames: list[Frame] = []
     volumes: list[Series] = []
@@ -80,7 +80,7 @@ def scan(
     return Inventory(root=base, studies=studies, skipped=tuple(skipped), files_seen=len(paths))
 
 
-def _walk(root: Path) -> Iterator[Path]:
+def walk(root: Path) -> Iterator[Path]:
     """Files below a folder in a stable order, each real file and folder once."""
     seen: set[str] = set()
     try:
@@ -119,7 +119,7 @@ def _read(path: Path, root: Path, contrast: Contrast | None) -> list[Frame] | Se
             head = stream.read(_PREAMBLE + len(_MAGIC))
     except OSError as error:
         return f"cannot be read ({error.strerror})"
-    if head[_PREAMBLE:] == _MAGIC or head[:2] in _BARE_STARTS:
+    if head[_PREAMBLE:] == _MAGIC or head[:2] in BARE_STARTS:
         return _read_dicom(path, force=head[_PREAMBLE:] != _MAGIC)
     return "not DICOM" if head else "empty file"
 

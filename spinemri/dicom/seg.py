@@ -15,6 +15,7 @@ import highdicom
 import numpy as np
 
 from spinemri.dicom.values import READ_ERRORS, lenient
+from spinemri.dicom.vocabulary import is_term
 from spinemri.errors import GeometryError, InputError, SeriesError
 from spinemri.geometry import Geometry
 from spinemri.image import Image
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_OTHER_WORDS = "(other words)"
 _SHOWN = 30  # segments that a message names
 
 
@@ -92,7 +94,7 @@ def load_seg(path: Path) -> SegObject:
             seg = highdicom.seg.segread(path)
     except READ_ERRORS as error:
         raise SeriesError("neither a NIfTI, NRRD or MetaImage volume nor a DICOM SEG object") from error
-    names = {int(n): str(seg.get_segment_description(n).segment_label) for n in seg.segment_numbers}
+    names = {int(n): _shown(str(seg.get_segment_description(n).segment_label)) for n in seg.segment_numbers}
     if seg.segmentation_type is highdicom.seg.SegmentationTypeValues.FRACTIONAL:
         text = "a fractional segmentation; expected one value per voxel (BINARY or LABELMAP)"
         raise SeriesError(f"{text}; {_said(names)}")
@@ -101,11 +103,16 @@ def load_seg(path: Path) -> SegObject:
             volume = seg.get_volume(combine_segments=True, dtype=np.uint16)
         voxels, geometry = np.asarray(volume.array), _geometry(volume)
     except RuntimeError as error:
-        raise SeriesError(f"segments overlap or the frames form no regular grid ({error}); {_said(names)}") from error
+        raise SeriesError(f"segments overlap or the frames form no regular grid; {_said(names)}") from error
     except (*READ_ERRORS, GeometryError) as error:
-        raise SeriesError(f"its frames form no regular grid ({error}); {_said(names)}") from error
+        raise SeriesError(f"its frames form no regular grid ({type(error).__name__}); {_said(names)}") from error
     referred = {str(item.SeriesInstanceUID) for item in seg.get("ReferencedSeriesSequence", ())}
     return SegObject(voxels, geometry, names, referred.pop() if len(referred) == 1 else None)
+
+
+def _shown(label: str) -> str:
+    """A label that is made of known words; any other may be anybody's name, and goes into no message."""
+    return label if is_term(label) else _OTHER_WORDS
 
 
 def _said(segments: Mapping[int, str]) -> str:

@@ -11,18 +11,21 @@ from spinemri.dicom.choose import choose, choose_study
 from spinemri.dicom.load import load
 from spinemri.dicom.scan import scan
 from spinemri.errors import InputError, SeriesError
+from spinemri.faults import attempt
 from spinemri.series import Plane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from spinemri.faults import Fault
     from spinemri.image import Image
     from spinemri.series import Contrast, Series, Skipped, Study
 
     Progress = Callable[[str, int, int], None]
 
 
+_FAILED = "the program failed in loading it"
 IN_SECTION = "thecal sac and cord in section"
 NO_AXIAL_MODEL = "axial slices were not read: no model of them was loaded"
 
@@ -39,6 +42,7 @@ class LoadedStudy:
     warnings: tuple[str, ...]
     seconds: dict[str, float] = field(default_factory=dict)
     axial: tuple[Image, ...] = ()
+    failures: tuple[Fault, ...] = ()
 
     @property
     def every_image(self) -> tuple[Image, ...]:
@@ -112,11 +116,21 @@ def _load_chosen(
         if not waiting:
             return tuple(images[series] for series in used), refused, tuple(f"{line}; not used" for line in failures)
         report("loading", len(images), len(used))
-        try:
-            images[waiting[0]] = load(waiting[0])
-        except SeriesError as error:
-            failures.append(str(error))
-            study = _refuse(study, waiting[0], str(error).removeprefix(f"series {waiting[0].label}: "))
+        label = waiting[0].label
+        found = attempt(f"loading of series {label}", f"series {label}: {_FAILED}", _loaded, waiting[0])
+        if isinstance(found, str):
+            failures.append(found)
+            study = _refuse(study, waiting[0], found.removeprefix(f"series {label}: "))
+        else:
+            images[waiting[0]] = found
+
+
+def _loaded(series: Series) -> Image | str:
+    """The image of a series, or why it cannot be loaded."""
+    try:
+        return load(series)
+    except SeriesError as error:
+        return str(error)
 
 
 def _refuse(study: Study, series: Series, reason: str) -> Study:

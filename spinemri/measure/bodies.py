@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.anatomy import Level, StructureKind
+from spinemri.faults import attempt
 from spinemri.measure.catalogue import Gap, Place
 from spinemri.measure.frame import upward_directions
 from spinemri.measure.height_loss import height_losses
@@ -29,6 +30,7 @@ _NO_HEIGHT = {
     "C1": "C1/C2 morphology: there is no body height",
     "C2": "C1/C2 morphology: there is no body height",
 }
+_FAILED = Gap(Status.NOT_ASSESSABLE, "the program failed in measuring it")
 _HEIGHTS = tuple(f"{column}_height" for column in COLUMNS)
 _LOSSES = (*(f"height_loss_{column}_pct" for column in COLUMNS), "height_loss_pct")
 
@@ -47,7 +49,10 @@ def body_shapes(spine: Spine, segmentations: Mapping[str, Segmentation], missing
     missing : series_uid -> sagittal slices that must not be measured
     """
     upward = upward_by_level(spine)
-    return {v.level: shape_of(v, segmentations, upward[v.level], missing) for v in spine.vertebrae}
+    return {
+        v.level: attempt(f"body of {v.level}", _FAILED, shape_of, v, segmentations, upward[v.level], missing)
+        for v in spine.vertebrae
+    }
 
 
 def shape_of(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.anatomy import StructureKind
+from spinemri.faults import attempt
 from spinemri.measure.bodies import upward_by_level
 from spinemri.measure.catalogue import Gap, Place
 from spinemri.measure.lesion_shape import COMPARTMENTS, lesion_shape
@@ -45,15 +46,25 @@ _NEEDS = {
 
 def measure_marrow(case: MarrowCase) -> tuple[Measurement, ...]:
     """Marrow ratios of every vertebra, head to foot, then every lesion's measurements, in the order of the lesions."""
-    found = [m for vertebra in case.spine.vertebrae for m in _vertebra(case, vertebra)]
+    found: list[Measurement] = []
+    for vertebra in case.spine.vertebrae:
+        found += attempt(f"marrow of {vertebra.level}", (), _marrow_ratios, case, vertebra)
     upward = upward_by_level(case.spine)
     for lesion in case.lesions:
-        mask = next(m for m in case.masks if m.series_uid == lesion.series_uid)
-        inside = np.asarray(mask.voxels == lesion.label)
-        anatomy = case.segmentations[case.number(lesion.series_uid)]
-        shape = lesion_shape(inside, anatomy, lesion.level, upward[lesion.level])
-        found += [*_shape_measures(lesion, shape), *_signal_measures(case, lesion, shape, inside)]
+        found += attempt(f"measurements of lesion {lesion.id}", (), _lesion, case, lesion, upward[lesion.level])
     return tuple(found)
+
+
+def _marrow_ratios(case: MarrowCase, vertebra: Vertebra) -> tuple[Measurement, ...]:
+    return tuple(_vertebra(case, vertebra))
+
+
+def _lesion(case: MarrowCase, lesion: Lesion, upward: NDArray[np.float64]) -> tuple[Measurement, ...]:
+    mask = next(m for m in case.masks if m.series_uid == lesion.series_uid)
+    inside = np.asarray(mask.voxels == lesion.label)
+    anatomy = case.segmentations[case.number(lesion.series_uid)]
+    shape = lesion_shape(inside, anatomy, lesion.level, upward)
+    return (*_shape_measures(lesion, shape), *_signal_measures(case, lesion, shape, inside))
 
 
 def _vertebra(case: MarrowCase, vertebra: Vertebra) -> Iterator[Measurement]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.anatomy import Structure, StructureKind
+from spinemri.faults import attempt
 from spinemri.measure.artefacts import (
     GHOSTING_LIMIT_PCT,
     METAL_LIMIT_ML,
@@ -132,7 +133,8 @@ def _pixel_checks(image: Image, view: Upright | None) -> Iterator[QualityCheck]:
         if view is None:
             yield QualityCheck(name=name, unit=unit, limit=limit, reason="the series is not sagittal")
         else:
-            yield check(view)
+            failed = QualityCheck(name=name, unit=unit, limit=limit, reason="the program failed in it")
+            yield attempt(f"quality check {name} of series {image.series.label}", failed, check, view)
 
 
 def _coverage(images: Sequence[Image], segmentations: Sequence[Segmentation], spine: Spine) -> list[QualityCheck]:

@@ -5,9 +5,10 @@ Every expected measurement is present: with a value, or with a status and the re
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec
 
 from spinemri.anatomy import StructureKind
+from spinemri.faults import attempt
 from spinemri.measure.alignment import alignment_measurements
 from spinemri.measure.axial import axial_measurements
 from spinemri.measure.bodies import body_measurements, body_shapes, losses_of, with_sacrum
@@ -24,7 +25,7 @@ from spinemri.measure.subarachnoid import AXIAL, subarachnoid_measurements
 from spinemri.measure.volume_loss import volume_losses
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from spinemri.image import Image
     from spinemri.measurement import Measurement
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from spinemri.spine import Spine
 
     Stack = tuple[Image, Segmentation]
+
+P = ParamSpec("P")
 
 _NO_SAC_REFERENCE_PCT = 20.0
 _ORDER = {
@@ -74,7 +77,7 @@ def measure(
         part = spine.model_copy(update={"vertebrae": here})
         stacks = [stack for stack in axial if stack[0].geometry.frame_of_reference_uid == frame]
         found += _in_one_frame(part, images, by_uid, stacks)
-        found += ligament_measurements(part, images, by_uid, suppression)
+        found += _tried("posterior ligaments", ligament_measurements, part, images, by_uid, suppression)
     composed = {image.series.series_uid: image for image in images if image.series.composed}
     stated = [_flagged(m, composed) for m in found]
     return tuple(sorted(stated, key=lambda m: _ORDER.get(m.kind, 0)))
@@ -96,22 +99,30 @@ def _in_one_frame(
     shapes = body_shapes(spine, segmentations, missing)
     losses = losses_of(shapes)
     deformed = [v for v, loss in losses.items() if loss and loss.loss_pct.max() >= _NO_SAC_REFERENCE_PCT]
-    bodies = body_measurements(spine, shapes, losses)
-    bodies = looked_at_twice(bodies, losses, shapes, OtherSeries(spine, segmentations, missing))
-    bodies += ratio_measurements(spine, shapes) + volume_losses(spine, shapes, losses, segmentations, missing)
+    masks = DiscMasks(segmentations, missing)
+    bodies = _tried("body heights", body_measurements, spine, shapes, losses)
+    others = OtherSeries(spine, segmentations, missing)
+    bodies = attempt("body heights in other series", bodies, looked_at_twice, bodies, losses, shapes, others)
+    bodies += _tried("body ratios", ratio_measurements, spine, shapes)
+    bodies += _tried("body volumes", volume_losses, spine, shapes, losses, segmentations, missing)
     whole = with_sacrum(shapes, spine, segmentations, missing)
-    walls = posterior_walls(whole)
-    bodies += wall_measurements(spine, whole, walls, shapes, losses)
-    discs = disc_measurements(spine, whole, walls, losses, DiscMasks(segmentations, missing))
-    discs += disc_signals(spine, images, segmentations)
-    discs += foraminal_measurements(spine, whole, images, DiscMasks(segmentations, missing))
-    aligned = alignment_measurements(spine, shapes, losses, segmentations, missing)
+    walls = attempt("posterior walls", {}, posterior_walls, whole)
+    bodies += _tried("posterior walls", wall_measurements, spine, whole, walls, shapes, losses)
+    discs = _tried("discs", disc_measurements, spine, whole, walls, losses, masks)
+    discs += _tried("disc signals", disc_signals, spine, images, segmentations)
+    discs += _tried("foramina", foraminal_measurements, spine, whole, images, masks)
+    aligned = _tried("alignment of the spine", alignment_measurements, spine, shapes, losses, segmentations, missing)
     sacs = SacMasks(segmentations, images, missing)
-    canal = canal_measurements(spine, shapes, sacs, images, deformed)
-    canal += subarachnoid_measurements(canal, deformed)
-    sections = axial_measurements(spine, shapes, sacs, stacks, deformed)
-    sections += subarachnoid_measurements(sections, deformed, AXIAL)
+    canal = _tried("spinal canal and cord", canal_measurements, spine, shapes, sacs, images, deformed)
+    canal += _tried("space around the cord", subarachnoid_measurements, canal, deformed)
+    sections = _tried("axial sections", axial_measurements, spine, shapes, sacs, stacks, deformed)
+    sections += _tried("space around the cord on axial slices", subarachnoid_measurements, sections, deformed, AXIAL)
     return [*bodies, *aligned, *discs, *canal, *sections]
+
+
+def _tried(part: str, call: Callable[P, Iterable[Measurement]], *args: P.args, **kwargs: P.kwargs) -> list[Measurement]:
+    """Measurements of one kind; none when the program fails in them, which the report tells."""
+    return list(attempt(part, (), call, *args, **kwargs))
 
 
 def _flagged(measurement: Measurement, composed: Mapping[str, Image]) -> Measurement:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spinemri.faults import attempt
 from spinemri.register.vertebra import align_vertebrae
 from spinemri.series import Contrast
 
@@ -43,7 +44,9 @@ def align_series(
     for moving in shown:
         for fixed, levels in _fixed_levels(spine, images, segmentations, references, moving).items():
             part = spine.model_copy(update={"vertebrae": tuple(v for v in spine.vertebrae if v.level in levels)})
-            pairs = align_vertebrae(part, images[fixed], segmentations[fixed], images[moving], segmentations[moving])
+            two = (images[fixed], segmentations[fixed], images[moving], segmentations[moving])
+            what = f"alignment of series {images[moving].series.label} with {images[fixed].series.label}"
+            pairs = attempt(what, (), align_vertebrae, part, *two)
             found += pairs
             notes += _motion_note(pairs, images[fixed].series.label, images[moving].series.label)
     return tuple(found), tuple(notes)

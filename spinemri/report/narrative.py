@@ -7,7 +7,7 @@ stenosis: an absolute limit calls normal necks narrow.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from spinemri.finding import Certainty, Urgency
@@ -32,6 +32,7 @@ from spinemri.report.marrow import (
     was_assessed,
 )
 from spinemri.report.oncology import (
+    failures,
     fractures_judged,
     is_oncologic,
     oncology_impression,
@@ -100,8 +101,10 @@ def narrate(analysis: Analysis) -> Narrative:
     """The report in words. The same analysis gives the same words."""
     reported = reported_findings(analysis)
     nothing = phrases.URGENT_NONE_MARROW if was_assessed(analysis) else phrases.URGENT_NONE
+    urgent = urgent_section(analysis, reported, nothing)
+    urgent = replace(urgent, sentences=(*failures(analysis), *urgent.sentences))
     return Narrative(
-        urgent=with_words(analysis, urgent_section(analysis, reported, nothing)),
+        urgent=with_words(analysis, urgent),
         examination=examination(analysis),
         indication=indication(analysis),
         technique=technique(analysis),

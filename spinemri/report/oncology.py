@@ -56,6 +56,11 @@ def urgent_section(analysis: Analysis, reported: Sequence[Finding], nothing: str
     return Section(phrases.URGENT, (*sentences, Sentence(words.NO_CLEARANCE, tone="limit")))
 
 
+def failures(analysis: Analysis) -> tuple[Sentence, ...]:
+    """A line for each part in which the program failed: before all else, so that silence is not taken for health."""
+    return tuple(Sentence(words.FAILED.format(part=f.part, cause=f.cause), tone="limit") for f in analysis.failures)
+
+
 def oncology_section(analysis: Analysis) -> Section | None:
     """Every judgement with its reasons; None when the study has none."""
     told = [f for kind in _KINDS for f in analysis.findings if f.kind == kind and f.statement]

@@ -46,3 +46,5 @@ ANSWERS = {
 ANSWER = "{name} {value}"
 UNANSWERED = ("", "unknown")
 """Answers that are not printed: they say nothing."""
+
+FAILED = "Not assessable: {part}, because the program failed in it ({cause}). What follows does not cover it."

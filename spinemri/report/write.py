@@ -12,10 +12,12 @@ import os
 import secrets
 import shutil
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spinemri.errors import OutputError
+from spinemri.faults import attempt, collecting
 from spinemri.report.bids import write_bids
 from spinemri.report.bids_names import FOLDER as BIDS
 from spinemri.report.bids_names import holds_ours_only
@@ -102,11 +104,43 @@ def write(case: Case, out: Path | str, *, formats: Collection[str] | None = None
     wanted = _chosen(formats)
     check_sources(wanted, case.images)
     check_writable(out, overwrite=overwrite)
-    with _writing_beside(out) as folder:
+    with finished_folder(out) as folder, collecting() as failures:
+        write_json(case, folder)  # without it there is no result
         for name in wanted:
-            WRITERS[name](case, folder)
-        _move_into_place(folder, out.resolve())
+            if name != "json":
+                _written(name, case, folder)
+        if failures:
+            told = (*case.analysis.failures, *failures)
+            write_json(replace(case, analysis=case.analysis.model_copy(update={"failures": told})), folder)
     return out
+
+
+def _written(name: str, case: Case, folder: Path) -> None:
+    """Write one format whole or, when the program fails in it, nothing of it."""
+    apart = folder / f".{name}"
+    apart.mkdir()
+    for entry in attempt(f"format {name}", (), _entries_of, name, case, apart):
+        entry.rename(folder / entry.name)
+    shutil.rmtree(apart)
+
+
+def _entries_of(name: str, case: Case, folder: Path) -> tuple[Path, ...]:
+    WRITERS[name](case, folder)
+    return tuple(folder.iterdir())
+
+
+@contextmanager
+def finished_folder(out: Path) -> Iterator[Path]:
+    """A hidden folder beside ``out`` to write into, renamed into its place at the end; gone when that is not reached.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written.
+    """
+    with _writing_beside(out) as folder:
+        yield folder
+        _move_into_place(folder, out.resolve())
 
 
 def check_writable(out: Path, *, overwrite: bool = False) -> None:

@@ -13,6 +13,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from spinemri.anatomy import Structure, StructureKind
+from spinemri.faults import attempt
 from spinemri.orientation import stack_axes
 from spinemri.segmentation import Segmentation, label_value
 from spinemri.series import Plane
@@ -59,7 +60,19 @@ def segment_axial(
         return (), ()
     frames = dict.fromkeys(image.geometry.frame_of_reference_uid for image in images)
     guides = {frame: _guides(sagittal, frame) for frame in frames}
-    found = [_segmented(image, predictor, guides[image.geometry.frame_of_reference_uid]) for image in images]
+    found = [
+        attempt(
+            f"anatomy of axial series {image.series.label}",
+            Segmentation(
+                np.zeros(image.geometry.shape, np.uint8), image.geometry, {}, image.series.series_uid, "nobody"
+            ),
+            _segmented,
+            image,
+            predictor,
+            guides[image.geometry.frame_of_reference_uid],
+        )
+        for image in images
+    ]
     notes = ((image.series.label, _remark(mask.structures.values())) for image, mask in zip(images, found, strict=True))
     return tuple(found), tuple(f"series {label}: {note}" for label, note in notes if note)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spinemri.faults import attempt
 from spinemri.segment.anatomy import segment_anatomy
 from spinemri.segment.levels import RELATIVE_NAMES
 from spinemri.segment.reconcile import reconcile
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int], None]
 
 _NEARLY_MM = 60.0
+_FAILED = "not segmented: the program failed in it"
 _NOT_SEGMENTED = "not segmented: no mask of it was given and no network was to be used"
 
 
@@ -56,7 +58,8 @@ def segment_study(
         report("segmenting", n, len(images))
         word = anchor if _reaches_bottom(image, images) else None
         known = (given or {}).get(n)
-        found.append(known or _segmented(image, predictor, word))
+        part = f"anatomy of series {image.series.label}"
+        found.append(known or attempt(part, _empty(image, _FAILED), _segmented, image, predictor, word))
     report("segmenting", len(images), len(images))
     segmentations, assignments, told = zip(*found, strict=True)
     agreed, names_agreed, notes = reconcile(images, segmentations, assignments)
@@ -72,8 +75,12 @@ def segment_study(
 def _segmented(image: Image, predictor: Predictor | None, anchor: Anchor | None) -> Anatomy:
     if predictor is not None:
         return segment_anatomy(image, predictor, anchor=anchor)
+    return _empty(image, _NOT_SEGMENTED)
+
+
+def _empty(image: Image, why: str) -> Anatomy:
     empty = np.zeros(image.geometry.shape, dtype=np.uint8)
-    return Segmentation(empty, image.geometry, {}, image.series.series_uid, "nobody"), (), (_NOT_SEGMENTED,)
+    return Segmentation(empty, image.geometry, {}, image.series.series_uid, "nobody"), (), (why,)
 
 
 def _relative(names: Names) -> bool:

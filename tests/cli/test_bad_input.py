@@ -107,7 +107,7 @@ UNUSABLE = [
     (no_geometry, r"series 2: .*(position|Position|geometry)"),
     (truncated, r"series 2: .*(truncated|EOF|cannot be read)"),
     (unknown_transfer_syntax, r"series 2: unsupported transfer syntax .* decompress"),
-    (two_patients, r"2 patients in one folder \(1: 1 series in .*\); name one with --patient"),
+    (two_patients, r"2 patients in one folder \(1: 1 series T1w, 2: .*\); name one with --patient"),
     (damaged_volume, r"no sagittal series: series 1: .*cannot be read"),
 ]
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
+import errno
+import os
 
 import pytest
 
@@ -87,19 +88,28 @@ def test_the_check_before_the_work_leaves_no_trace(tmp_path):
     assert names(tmp_path) == set()
 
 
-def test_a_failure_half_way_leaves_nothing_that_looks_complete(case, tmp_path):
-    broken = replace(case, segmentations=case.segmentations[:1])  # masks of a used series are absent
-    with pytest.raises(ValueError, match="zip"):
-        write(broken, tmp_path / "out")
+@pytest.fixture
+def full_disk(monkeypatch):
+    """The disk is full when the tables are to be written."""
+
+    def write_half(case, folder):
+        (folder / "measurements.csv").write_text("half", encoding="utf-8")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setitem(WRITERS, "csv", write_half)
+
+
+def test_a_full_disk_half_way_leaves_nothing_that_looks_complete(case, tmp_path, full_disk):
+    with pytest.raises(OutputError, match="No space left"):
+        write(case, tmp_path / "out")
     assert names(tmp_path) == set()
 
 
-def test_a_failed_replacement_keeps_the_former_result(case, tmp_path):
+def test_a_failed_replacement_keeps_the_former_result(case, tmp_path, full_disk):
     out = write(case, tmp_path / "out", formats=["txt"])
     before = (out / "report.txt").read_bytes()
-    broken = replace(case, segmentations=case.segmentations[:1])
-    with pytest.raises(ValueError, match="zip"):
-        write(broken, out, overwrite=True)
+    with pytest.raises(OutputError, match="No space left"):
+        write(case, out, overwrite=True)
     assert (out / "report.txt").read_bytes() == before
     assert names(tmp_path) == {"out"}
 
