@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pydicom
 import reliability_batch
+import reliability_privacy
 import SimpleITK
 
 from spinemri.convert import from_sitk
@@ -47,6 +48,7 @@ must be 0."""
 OUTCOMES = ("right", "refused", "wrong", "crashed")
 SYNTHETIC = "## Synthetic cases"
 PUBLIC = "## Public files"
+PRIVACY = "## Identifiers"
 CLOSE = 1e-3  # mm and grey values
 
 
@@ -68,6 +70,7 @@ def main() -> None:
     sections: list[tuple[str, Callable[[], tuple[list[Tried], list[str]]]]] = [
         (SYNTHETIC, synthetic_section),
         (reliability_batch.TITLE, batch_section),
+        (PRIVACY, privacy_section),
     ]
     if options.data.is_dir():
         sections += [(PUBLIC, lambda: public_section(options.data))]
@@ -100,6 +103,22 @@ def batch_section() -> tuple[list[Tried], list[str]]:
     """A batch with broken studies, undisturbed and killed."""
     rows, lines = reliability_batch.section()
     return [Tried("batch", what, "right" if right else "wrong", value) for what, value, right in rows], lines
+
+
+def privacy_section() -> tuple[list[Tried], list[str]]:
+    """Marked identifiers in every element of the sample study, searched for in all that is written."""
+    made = {
+        "`analyze` and `batch`, logs and `--debug` included": reliability_privacy.leaks_of_analysis(),
+        "`deidentify`": reliability_privacy.leaks_of_deidentify(),
+    }
+    rows = [f"| {name} | {f.planted} | {f.files} | {f.searched_bytes} | {len(f.found)} |" for name, f in made.items()]
+    about = "Marks in every element of the sample study that can hold text, and what of them was written; see "
+    about += "[privacy.md](privacy.md)."
+    head = ["| command | marks planted | files searched | bytes | found |", "|---|---|---|---|---|"]
+    tried = [
+        Tried("privacy", name, "wrong" if f.found else "right", "; ".join(f.found[:5])) for name, f in made.items()
+    ]
+    return tried, [about, "", *head, *rows, *faults(tried)]
 
 
 def public_section(data: Path) -> tuple[list[Tried], list[str]]:
