@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 import struct
 import warnings
+import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import pydicom
 from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
@@ -26,6 +26,7 @@ from pydicom.uid import (
 )
 
 from spinemri.dicom.facts import Frame, PlaneFacts, SequenceFacts
+from spinemri.dicom.files import read_dicom
 from spinemri.series import patient_key
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ READ_ERRORS = (
     TypeError,
     ValueError,
     struct.error,
+    zlib.error,
 )
 
 _NO_AGENT = frozenset({"", "NO", "NONE", "N", "N/A", "NA", "NEIN", "KEINE", "KEIN", "WITHOUT", "0"})
@@ -102,7 +104,7 @@ def lenient() -> Iterator[None]:
 def read_header(path: Path, *, force: bool = False) -> Dataset:
     """Dataset of a file without its pixels, only the attributes used here; raises one of ``READ_ERRORS``."""
     with lenient():
-        return pydicom.dcmread(path, stop_before_pixels=True, force=force, specific_tags=list(_TAGS))
+        return read_dicom(path, force=force, header=_TAGS)
 
 
 def frames_of(dataset: Dataset, path: Path) -> list[Frame]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _PREAMBLE, _MAGIC = 128, b"DICM"
 _BARE_STARTS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")  # group 2 or 8, as a file without preamble begins
+_MAX_FRAMES = 10_000  # of a multi-frame file; an MR series has hundreds
 _DIRECTORY = "1.2.840.10008.1.3.10"
 _INDEX = "DICOMDIR (an index, not an image)"
 BESIDE_DICOM = "volume file beside DICOM; the DICOM is read"
@@ -128,6 +129,8 @@ def _read_dicom(path: Path, *, force: bool) -> list[Frame] | str:
         frames = [] if fault else frames_of(dataset, path)
     except READ_ERRORS as error:
         return f"damaged DICOM header ({type(error).__name__})"
+    if len(frames) > _MAX_FRAMES:
+        return f"more than {_MAX_FRAMES} frames in one file"
     if fault is None and any(not frame.plane.rows or not frame.plane.columns for frame in frames):
         fault = "MR header without image (no Rows and Columns)"
     return fault or frames or "enhanced MR image without functional groups"
