@@ -91,18 +91,19 @@ def _fields(lines: Sequence[bytes], divider: bytes) -> dict[str, str]:
         if not found or not _WORDS.fullmatch(name) or not _VALUE.fullmatch(value):
             raise SeriesError(_BAD_HEADER)
         key, text = name.decode().replace(" ", "").lower(), value.decode().strip()
-        if key in fields or (key in _NUMBERS and not _numbers(text)):
+        if key in fields or (key in _NUMBERS and not _numbers(text, unknown=key == "spacings")):
             raise SeriesError(_BAD_HEADER)
         fields[key] = text
     return fields
 
 
-def _numbers(text: str) -> bool:
-    """Whether this is a list of finite numbers, as sizes, spacings and directions are."""
+def _numbers(text: str, *, unknown: bool) -> bool:
+    """Whether this is a list of finite numbers, as sizes and directions are; NRRD writes 'nan' for no spacing."""
     if not _LIST.fullmatch(text):
         return False
+    spare = {"", "none", "nan"} if unknown else {"", "none"}
     try:
-        return all(abs(float(word)) < _MOST for word in re.split(r"[(), ]+", text) if word not in {"", "none", "nan"})
+        return all(abs(float(word)) < _MOST for word in re.split(r"[(), ]+", text) if word not in spare)
     except ValueError:
         return False
 

@@ -116,7 +116,8 @@ def _read_file(file: SeriesFile, label: str, decoder: FrameDecoder, most: int) -
         raise SeriesError(f"series {label}: more than {MAX_VOXELS:,} pixels; no MR series is as large")
     if fault := undecodable(wanted[0].transfer_syntax):
         raise SeriesError(f"series {label}: {fault}")
-    decoded = [(frame, decode(dataset, frame.index, decoder)) for frame in wanted]
+    with lenient():
+        decoded = [(frame, decode(dataset, frame.index, decoder)) for frame in wanted]
     return [_Slice(f, None, found) if isinstance(found, str) else _Slice(f, found) for f, found in decoded]
 
 

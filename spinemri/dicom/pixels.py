@@ -30,10 +30,11 @@ def undecodable(transfer_syntax: str) -> str | None:
     """Why pixels in a transfer syntax cannot be decoded here, and what to do; None when they can."""
     if not transfer_syntax:
         return None
-    uid = UID(transfer_syntax)
     try:
-        decoder = get_decoder(uid)
-    except NotImplementedError:
+        with lenient():
+            uid = UID(transfer_syntax)
+            decoder = get_decoder(uid)
+    except (NotImplementedError, ValueError):
         return f"unsupported transfer syntax of the pixels ({uid.name}); decompress them first (gdcmconv --raw)"
     if decoder.is_available:
         return None

@@ -16,7 +16,7 @@ from pydicom.uid import UID
 
 from spinemri.dicom.contrast import agent_state
 from spinemri.dicom.describe import describe
-from spinemri.dicom.headers import MR_IMAGES, READ_ERRORS, frames_of, read_header, text, value
+from spinemri.dicom.headers import MR_IMAGES, READ_ERRORS, frames_of, lenient, read_header, text, value
 from spinemri.dicom.stacks import split
 from spinemri.errors import InputError
 from spinemri.read import VOLUME_SUFFIXES, is_label_file, volume_series, volume_study
@@ -124,8 +124,9 @@ def _read(path: Path, root: Path, contrast: Contrast | None) -> list[Frame] | Se
 
 def _read_dicom(path: Path, *, force: bool) -> list[Frame] | str:
     try:
-        dataset = read_header(path, force=force)
-        fault = _no_mr_image(dataset, force=force)
+        with lenient():
+            dataset = read_header(path, force=force)
+            fault = _no_mr_image(dataset, force=force)
         frames = [] if fault else frames_of(dataset, path)
     except READ_ERRORS as error:
         return f"damaged DICOM header ({type(error).__name__})"

@@ -110,7 +110,8 @@ def load_seg(path: Path) -> SegObject:
         raise SeriesError(f"segments overlap or the frames form no regular grid ({error}); {_said(names)}") from error
     except (*_UNREADABLE, GeometryError) as error:
         raise SeriesError(f"its frames form no regular grid ({error}); {_said(names)}") from error
-    referred = {text(item, "SeriesInstanceUID") for item in items(seg, "ReferencedSeriesSequence")} - {""}
+    with lenient():
+        referred = {text(item, "SeriesInstanceUID") for item in items(seg, "ReferencedSeriesSequence")} - {""}
     return SegObject(voxels, geometry, names, referred.pop() if len(referred) == 1 else None)
 
 

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
 LIMIT_S, LIMIT_BYTES = 30, 4 * 1024**3
-CHAIN_EVERY = 200
+CHAIN_EVERY = 500
+_TOLD_S = 60
 FIGURES = ROOT / "docs" / "fuzz.json"
 
 
@@ -52,7 +53,7 @@ def chosen(rng: np.random.Generator, number: int, *, with_real: bool) -> Seed:
         return chains()[0]
     every = corpus(with_real=with_real)
     made = len(synthetic_corpus())
-    if len(every) > made and rng.random() < 0.4:
+    if len(every) > made and rng.random() < 0.15:
         return every[int(rng.integers(made, len(every)))]
     return every[int(rng.integers(made))]
 
@@ -89,6 +90,7 @@ def execute(number: int, *, with_real: bool = False, only: str = "") -> tuple[st
         warnings.simplefilter("ignore")
         folder = Path(name)
         seed = spoil(number, folder, with_real=with_real)
+        warnings.simplefilter("error")  # a warning shows the user a line that may hold what stands in the file
         if only and seed.target != only:
             return "", None
         try:
@@ -182,10 +184,14 @@ def run(first: int, executions: int, processes: int, *, with_real: bool, finding
     logs = Path(tempfile.mkdtemp(prefix="fuzz-log"))
     crew = [Watched(whole[n::processes], {"with_real": with_real, "only": only}, logs / str(n)) for n in range(processes)]
     kinds: dict[str, list[int]] = {}
+    told = begun
     for one in crew:
         one.start()
     while not all(one.done for one in crew):
         time.sleep(0.2)
+        if time.monotonic() > told + _TOLD_S:
+            told = time.monotonic()
+            print(f"{sum(sum(one.counts.values()) for one in crew)} of {executions}", flush=True)
         for finding in (finding for one in crew if not one.done for finding in one.read()):
             if finding["kind"] not in kinds:
                 print(f"seed {finding['seed']}: {finding['kind']} ({finding['input']})", flush=True)
