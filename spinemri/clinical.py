@@ -168,6 +168,8 @@ def _object(text: str, name: str) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise InputError(f"clinical file {name}: no JSON: {error.msg} in {where}") from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, lists thousands deep
+        raise InputError(f"clinical file {name}: no JSON that can be read ({type(error).__name__})") from error
     if not isinstance(document, dict):
         raise InputError(f"clinical file {name}: found a {type(document).__name__}, expected an object like {_EXAMPLE}")
     return document

@@ -7,6 +7,7 @@ A *point* is (x, y, z) in mm, an *index* is (k, j, i) in voxels, possibly fracti
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from itertools import permutations, product
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,9 @@ Shape = tuple[int, int, int]
 
 AXIS_LETTERS = (("R", "L"), ("A", "P"), ("I", "S"))  # towards negative and positive x, y, z of LPS
 _ORTHONORMAL_ATOL = 1e-3
+MAX_VOXELS = 2**27  # 512 x 512 x 512: more than any MR series of a spine, half a gigabyte as float32
+_SPACING_MM = 0.02, 100.0
+_MAX_FIELD_MM, _MAX_ORIGIN_MM = 3000.0, 10_000.0
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,31 @@ class Geometry:
         index = first / np.asarray(self.spacing) - 0.5
         origin = self.to_patient(index)
         return Geometry(_triple(shape), spacing, _triple(origin), self.direction, self.frame_of_reference_uid)
+
+
+def plausible(geometry: Geometry) -> Geometry:
+    """The grid, if an MR scanner could have made it; asked of every file before its voxels are read.
+
+    Raises
+    ------
+    GeometryError
+        More than 2**27 voxels, voxels below 0.02 or above 100 mm, a field of more than 3 m, or an origin more than 10 m
+        from the scanner's: numbers that nobody measured, and that no memory holds once resampled.
+    """
+    if math.prod(geometry.shape) > MAX_VOXELS:
+        size = " x ".join(map(str, geometry.shape))
+        raise GeometryError(f"{size} voxels: expected at most {MAX_VOXELS:,}")
+    low, high = _SPACING_MM
+    if not all(low <= mm <= high for mm in geometry.spacing):
+        listed = " x ".join(f"{mm:.3g}" for mm in geometry.spacing)
+        raise GeometryError(f"voxels of {listed} mm: expected {low} to {high:.0f} mm")
+    field = max(n * mm for n, mm in zip(geometry.shape, geometry.spacing, strict=True))
+    if field > _MAX_FIELD_MM:
+        raise GeometryError(f"a field of {field:.3g} mm: expected at most {_MAX_FIELD_MM:.0f} mm")
+    far = max(map(abs, geometry.origin))
+    if far > _MAX_ORIGIN_MM:
+        raise GeometryError(f"an image {far:.3g} mm off the origin: expected at most {_MAX_ORIGIN_MM:.0f} mm")
+    return geometry
 
 
 def _triple(values: ArrayLike) -> Any:

@@ -7,12 +7,8 @@ rows, columns (never flipped), so that the rest of the program sees the same as 
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import math
 import re
-import struct
-import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,11 +16,12 @@ import SimpleITK
 
 from spinemri.convert import from_sitk, itk_geometry, reordered, reordered_grid, slices_first
 from spinemri.errors import GeometryError, SeriesError
+from spinemri.geometry import plausible
 from spinemri.image import Image
 from spinemri.series import Contrast, Plane, Series, SeriesFile, patient_key
+from spinemri.volume_header import check_complete, check_nifti, check_text_header, nifti_spacing
 
 if TYPE_CHECKING:
-    import io
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -33,6 +30,8 @@ if TYPE_CHECKING:
 
 VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
 _SOURCES = {".nii": "nifti", ".nii.gz": "nifti", ".nrrd": "nrrd", ".mha": "mha", ".mhd": "mha"}
+_ITK_READERS = {"nifti": "NiftiImageIO", "nrrd": "NrrdImageIO", "mha": "MetaImageIO"}
+"""ITK would choose by content, and hand a file of this suffix to any of its readers."""
 _LABEL_WORDS = frozenset(
     {
         "mask",
@@ -64,8 +63,6 @@ _CONTRAST_WORDS: tuple[tuple[Contrast, frozenset[str]], ...] = (
 _FAT_WORDS = frozenset({"fs", "fatsat", "spair"})
 _PLANES = (Plane.SAGITTAL, Plane.CORONAL, Plane.AXIAL)
 _SPACING_RTOL = 1e-2
-_NIFTI1, _NIFTI2 = 348, 540  # sizes of the two headers
-_FARTHEST_BYTE = 2**40
 _SPACING_MM, _FARTHEST_MM = (0.02, 50.0), 1e4
 _SMALL_INTEGERS = (np.uint8, np.int8, np.uint16, np.int16)
 
@@ -152,11 +149,15 @@ def file_geometry(path: Path) -> Geometry:
     Raises
     ------
     SeriesError
-        Unreadable, not three-dimensional, several components, no orientation, shear, or zero spacing.
+        Unreadable, not three-dimensional, several components, no orientation, shear, zero or impossible spacing, far
+        too large, or voxels in a file elsewhere.
     """
+    source = _SOURCES[suffix_of(path)]
+    check_nifti(path) if source == "nifti" else check_text_header(path)
     SimpleITK.ProcessObject.GlobalWarningDisplayOff()  # ITK would print the absolute path
     reader = SimpleITK.ImageFileReader()
     reader.SetFileName(str(path))
+    reader.SetImageIO(_ITK_READERS[source])
     try:
         reader.ReadImageInformation()
     except RuntimeError as error:
@@ -169,7 +170,7 @@ def file_geometry(path: Path) -> Geometry:
         )
     _check_orientation(reader, path)
     try:
-        grid = itk_geometry(reader.GetSize(), reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection())
+        grid = plausible(itk_geometry(reader.GetSize(), reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection()))
     except GeometryError as error:
         raise SeriesError(f"the volume's grid cannot be used: {error}") from error
     low, high = _SPACING_MM
@@ -195,9 +196,10 @@ def read_volume(path: Path, series: Series | None = None) -> Image:
     facts = series or volume_series(path, path.parent)
     try:
         file_geometry(path)
-        if _SOURCES[suffix_of(path)] == "nifti":
-            _check_complete(path)
-        voxels, stored = from_sitk(SimpleITK.ReadImage(str(path)))
+        source = _SOURCES[suffix_of(path)]
+        if source == "nifti":
+            check_complete(path)
+        voxels, stored = from_sitk(SimpleITK.ReadImage(str(path), imageIO=_ITK_READERS[source]))
     except SeriesError as error:
         raise SeriesError(f"series {facts.label}: {error}") from error
     except RuntimeError as error:
@@ -244,7 +246,7 @@ def _check_orientation(reader: SimpleITK.ImageFileReader, path: Path) -> None:
     qform, sform = (int(reader.GetMetaData(f"{kind}_code")) for kind in ("qform", "sform"))
     if qform <= 0 and sform <= 0:
         raise SeriesError("the NIfTI header has neither qform nor sform: the orientation is not known")
-    if min(_nifti_spacing(path)) <= 0:
+    if min(nifti_spacing(path)) <= 0:
         raise SeriesError("the NIfTI header has a voxel spacing of zero")
     if sform > 0:
         rows = [[float(v) for v in reader.GetMetaData(f"srow_{axis}").split()[:3]] for axis in "xyz"]
@@ -261,48 +263,6 @@ def _check_sform(sform: NDArray[np.float64], reader: SimpleITK.ImageFileReader) 
     if not np.allclose(axes.T @ axes, np.eye(3), atol=1e-3):
         raise SeriesError("the volume cannot be read: its axes are sheared or a spacing is zero")
     raise SeriesError("the NIfTI header contradicts itself: voxel spacing, qform and sform disagree")
-
-
-def _nifti_spacing(path: Path) -> tuple[float, float, float]:
-    """Spacing as stored: ITK silently turns a zero into 1 mm."""
-    with _stream(path) as stream:
-        head = stream.read(540)
-    order = _byte_order(head)
-    second = struct.unpack_from(f"{order}i", head)[0] == _NIFTI2
-    _, x, y, z = struct.unpack_from(f"{order}4{'d' if second else 'f'}", head, 104 if second else 76)
-    return x, y, z
-
-
-def _check_complete(path: Path) -> None:
-    """Refuse a NIfTI file that is shorter than its header says: ITK silently fills the rest with zeros."""
-    try:
-        with _stream(path) as stream:
-            head = stream.read(540)
-            length = len(head)
-            while chunk := stream.read(1 << 22):
-                length += len(chunk)
-    except (EOFError, OSError, zlib.error) as error:
-        raise SeriesError("the voxels cannot be read (truncated or damaged file)") from error
-    order = _byte_order(head)
-    if struct.unpack_from(f"{order}i", head)[0] == _NIFTI2:
-        (bits,), (offset,) = struct.unpack_from(f"{order}h", head, 14), struct.unpack_from(f"{order}q", head, 168)
-        rank, *sizes = struct.unpack_from(f"{order}8q", head, 16)
-    else:
-        (bits,), (offset,) = struct.unpack_from(f"{order}h", head, 72), struct.unpack_from(f"{order}f", head, 108)
-        rank, *sizes = struct.unpack_from(f"{order}8h", head, 40)
-    if not 0 <= offset < _FARTHEST_BYTE:
-        raise SeriesError("the header is damaged: where the voxels begin is no place in the file")
-    expected = int(offset) + math.prod(sizes[:rank]) * bits // 8
-    if length < expected:
-        raise SeriesError(f"the volume is truncated ({length} of {expected} bytes)")
-
-
-def _byte_order(head: bytes) -> str:
-    return "<" if struct.unpack_from("<i", head)[0] in {_NIFTI1, _NIFTI2} else ">"
-
-
-def _stream(path: Path) -> gzip.GzipFile | io.BufferedReader:
-    return gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb")
 
 
 def _uid(path: Path) -> str:

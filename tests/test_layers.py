@@ -29,7 +29,7 @@ ROWS = (
     ("dicom", "segment", "measure", "assess", "report", "labels", "synthesis"),
     ("merge", "register", "read", "plot"),
     ("resample",),
-    ("convert",),
+    ("convert", "volume_header"),
     ("case",),
     ("analysis",),
     ("clinical", "finding", "lesion", "measurement", "quality", "review", "spine", "segmentation", "image"),

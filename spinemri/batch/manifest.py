@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 LISTS = (".csv", ".parquet")
 COLUMNS = ("path", "id", "patient", "contrast", "anchor", "labels", "labels_from")
-_SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -83,12 +83,12 @@ def _row(where: str, cells: Cells, home: Path, options: Options) -> Row:
     if not path:
         raise InputError(f"{where}: the path is empty")
     if name and not _SAFE_ID.fullmatch(name):
-        raise InputError(f"{where}: an id is made of letters, digits, '_', '-', '.'")
+        raise InputError(f"{where}: an id is made of letters, digits, '_', '-', '.', 100 at most")
     labels = tuple((home / part.strip()).absolute() for part in cells.get("labels", "").split(";") if part.strip())
     row = Row(where, path, name)
-    if not (home / path).exists():
+    if not _there(home / path):
         return replace(row, fault=f"{where.rpartition(', ')[2]}: no such folder or file")
-    if not all(label.is_file() for label in labels):
+    if not all(_there(label) and label.is_file() for label in labels):
         return replace(row, fault=f"{where.rpartition(', ')[2]}: no such file of labels")
     try:
         own = _own(cells, labels)
@@ -96,6 +96,14 @@ def _row(where: str, cells: Cells, home: Path, options: Options) -> Row:
     except SpineMRIError as error:
         raise InputError(f"{where}: {error}") from error
     return replace(row, own=own)
+
+
+def _there(path: Path) -> bool:
+    """Whether there is such a file or folder; a name that no file can have is not there."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _own(cells: Cells, labels: tuple[Path, ...]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from pathlib import Path
 
 import typer
 
@@ -49,6 +50,9 @@ def main() -> None:
         app()
     except SpineMRIError as error:
         failure(str(error))
+        sys.exit(2)
+    except OSError as error:  # a name that no file can have, a disc that went away
+        failure(f"{Path(str(error.filename or 'file')).name[:80]}: {error.strerror or type(error).__name__}")
         sys.exit(2)
     except MemoryError:
         failure("not enough memory for this study")

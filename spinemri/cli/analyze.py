@@ -10,7 +10,7 @@ import typer
 from spinemri.cli import debug as debugging
 from spinemri.cli import web
 from spinemri.cli.console import out as stdout
-from spinemri.cli.console import progress_bar, warning
+from spinemri.cli.console import plain, progress_bar, warning
 from spinemri.errors import InputError
 
 if TYPE_CHECKING:
@@ -146,4 +146,4 @@ def _summary(analysis: Analysis) -> None:
         )
     for finding in sorted(analysis.findings, key=lambda f: f.urgency is Urgency.NONE):
         if finding.certainty.value in ("present", "borderline"):
-            stdout.print(f"finding: {finding.statement}", markup=False)
+            stdout.print(plain(f"finding: {finding.statement}"), markup=False)

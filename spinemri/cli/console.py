@@ -15,14 +15,19 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def plain(text: str) -> str:
+    """Text from files as a terminal may have it: what is no letter of it (colours, bells, broken text) is spelled out."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
 def failure(message: str) -> None:
     """Print an error as one line."""
-    err.print(f"[bold red]error:[/] {escape(' '.join(message.split()))}")
+    err.print(f"[bold red]error:[/] {escape(plain(' '.join(message.split())))}")
 
 
 def warning(message: str) -> None:
     """Print a warning as one line."""
-    err.print(f"[yellow]warning:[/] {escape(' '.join(message.split()))}")
+    err.print(f"[yellow]warning:[/] {escape(plain(' '.join(message.split())))}")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spinemri.cli.console import out, progress_bar
+from spinemri.cli.console import out, plain, progress_bar
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -43,7 +43,7 @@ def command(
         reasons = {id(s): why for s, why in refused}
         for series in study.series:
             why = "; ".join((reasons.get(id(series), series.contrast_reason), *series.warnings))
-            out.print(escape(f"  {series.label}: {why.strip('; ')}"))
+            out.print(escape(plain(f"  {series.label}: {why.strip('; ')}")))
     if len(patients) > 1:
         out.print(f"{len(patients)} patients: analyze needs --patient")
     if inventory.skipped:
@@ -53,7 +53,7 @@ def command(
         )
     if skipped:
         for entry in inventory.skipped:
-            out.print(escape(f"  {entry.path}: {entry.reason}"))
+            out.print(escape(plain(f"  {entry.path}: {entry.reason}")))
 
 
 def _table(study: Study, used: set[int]) -> Table:
@@ -67,7 +67,7 @@ def _table(study: Study, used: set[int]) -> Table:
         table.add_column(heading, overflow="fold", no_wrap=heading != "region")
     for series in study.series:
         mark = "[green]yes[/]" if id(series) in used else "no"
-        table.add_row(*(escape(cell) for cell in _cells(series)), mark)
+        table.add_row(*(escape(plain(cell)) for cell in _cells(series)), mark)
     return table
 
 

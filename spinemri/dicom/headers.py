@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pydicom
 from pydicom.dataset import Dataset
 from pydicom.uid import (
     EnhancedMRImageStorage,
@@ -18,6 +17,7 @@ from pydicom.uid import (
 )
 
 from spinemri.dicom.facts import Frame, PlaneFacts, SequenceFacts
+from spinemri.dicom.files import read_dicom
 from spinemri.dicom.values import (
     PLACE,
     RESCALE,
@@ -83,7 +83,7 @@ _LOSSY_SYNTAXES = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 81, 91, 93,
 def read_header(path: Path, *, force: bool = False) -> Dataset:
     """Dataset of a file without its pixels, only the attributes used here; raises one of ``READ_ERRORS``."""
     with lenient():
-        return pydicom.dcmread(path, stop_before_pixels=True, force=force, specific_tags=list(KEYWORDS))
+        return read_dicom(path, force=force, header=KEYWORDS)
 
 
 def frames_of(dataset: Dataset, path: Path) -> list[Frame]:

@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pydicom
 
+from spinemri.dicom.files import read_dicom
+from spinemri.dicom.frames import FrameDecoder
 from spinemri.dicom.headers import frames_of
 from spinemri.dicom.pixels import decode, undecodable
 from spinemri.dicom.seams import find_seams
 from spinemri.dicom.slices import arrange
 from spinemri.dicom.stacks import missing_parts
 from spinemri.dicom.values import READ_ERRORS, integer, lenient
-from spinemri.errors import GeometryError, SeriesError
+from spinemri.errors import SeriesError
+from spinemri.geometry import MAX_VOXELS
 from spinemri.image import Image
 from spinemri.read import read_volume
 
@@ -73,10 +75,7 @@ def load(series: Series, *, progress: Callable[[int, int], None] | None = None) 
     _check_kind(slices, series.label)
     _check_photometric(slices, series.label)
     _check_damage(slices, series.label)
-    try:
-        arrangement = arrange([s.frame for s in slices], series.label)
-    except GeometryError as error:
-        raise SeriesError(f"series {series.label}: {error}") from error
+    arrangement = arrange([s.frame for s in slices], series.label)
     kept, warnings = _one_per_position(slices, arrangement, series.label)
     voxels = _stack(kept, arrangement, series.label)
     missing = tuple(k for k, one in enumerate(kept) if one is None)
@@ -95,19 +94,22 @@ def _seams(voxels: NDArray[np.generic], geometry: Geometry) -> tuple[tuple[float
 
 
 def _slices(series: Series, progress: Callable[[int, int], None] | None) -> Iterator[_Slice]:
+    left, decoder = MAX_VOXELS, FrameDecoder()
     for done, file in enumerate(series.files, 1):
-        yield from _read_file(file, series.label)
+        found = _read_file(file, series.label, decoder, left)
+        left -= sum(_pixels(one.frame) for one in found)
+        yield from found
         if progress is not None:
             progress(done, len(series.files))
 
 
-def _read_file(file: SeriesFile, label: str) -> list[_Slice]:
+def _read_file(file: SeriesFile, label: str, decoder: FrameDecoder, most: int) -> list[_Slice]:
     try:
         with lenient():
-            dataset = pydicom.dcmread(file.path, force=True)
+            dataset = read_dicom(file.path, force=True)
+            frames = frames_of(dataset, file.path)
     except READ_ERRORS as error:
         raise SeriesError(f"series {label}: a file cannot be read ({type(error).__name__})") from error
-    frames = frames_of(dataset, file.path)
     wanted = [frame for frame in frames if not file.frames or frame.index in file.frames]
     if not wanted or (file.frames and len(wanted) != len(file.frames)):
         raise SeriesError(f"series {label}: a multi-frame file has {len(frames)} frames, fewer than its header said")
@@ -116,10 +118,17 @@ def _read_file(file: SeriesFile, label: str) -> list[_Slice]:
         raise SeriesError(
             f"series {label}: Number of Frames is {stated}, functional groups describe {len(frames)} frames"
         )
+    if sum(map(_pixels, wanted)) > most:
+        raise SeriesError(f"series {label}: more than {MAX_VOXELS:,} pixels; no MR series is as large")
     if fault := undecodable(wanted[0].transfer_syntax):
         raise SeriesError(f"series {label}: {fault}")
-    decoded = [(frame, decode(dataset, frame.index)) for frame in wanted]
+    with lenient():
+        decoded = [(frame, decode(dataset, frame.index, decoder)) for frame in wanted]
     return [_Slice(f, None, found) if isinstance(found, str) else _Slice(f, found) for f, found in decoded]
+
+
+def _pixels(frame: Frame) -> int:
+    return frame.plane.rows * frame.plane.columns
 
 
 def _check_kind(slices: Sequence[_Slice], label: str) -> None:
@@ -196,6 +205,8 @@ def _stack(kept: Sequence[_Slice | None], arrangement: Arrangement, label: str) 
         padding[k] = _padding(pixels, plane)
         voxels[k] = _grey(pixels, plane, dtype)
     present = [k for k, _, _ in good]
+    if not np.isfinite(voxels).all():
+        raise SeriesError(f"series {label}: Rescale Slope or Intercept makes values that are no numbers")
     real = voxels[present][~padding[present]]
     if not real.size or real.min() == real.max():
         raise SeriesError(f"series {label}: all voxels have the same value; expected an image")
@@ -217,7 +228,8 @@ def _grey(pixels: NDArray[np.integer], plane: PlaneFacts, dtype: np.dtype[np.gen
     stored = pixels.astype(np.float64)
     if plane.photometric == "MONOCHROME1":
         stored = plane.lowest + plane.highest - stored
-    return (stored * plane.slope + plane.intercept).astype(dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (stored * plane.slope + plane.intercept).astype(dtype)
 
 
 def _padding(pixels: NDArray[np.integer], plane: PlaneFacts) -> NDArray[np.bool_]:

@@ -1,7 +1,7 @@
 """Pixels of one image plane, decoded and checked; a file that was cut off is told apart from an unknown encoding.
 
 Stored values keep their bits only: overlay bits above or below them are removed. Padding, rescale and photometric
-interpretation are applied later, over the whole stack (``load.py``).
+interpretation are applied later, over the whole stack (``load.py``). Compressed frames are decoded by ``frames.py``.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pydicom.dataset import Dataset
 
+    from spinemri.dicom.frames import FrameDecoder
+
 _END_OF_IMAGE = b"\xff\xd9"  # ends a JPEG, JPEG-LS or JPEG 2000 stream
 _BEGINNINGS = (b"\xff\xd8", b"\xff\x4f", b"\x00\x00\x00\x0c")  # JPEG and JPEG-LS, JPEG 2000, the latter in its box
 _JPEG_FAMILY = "1.2.840.10008.1.2.4."
@@ -30,23 +32,25 @@ def undecodable(transfer_syntax: str) -> str | None:
     """Why pixels in a transfer syntax cannot be decoded here, and what to do; None when they can."""
     if not transfer_syntax:
         return None
-    uid = UID(transfer_syntax)
     try:
-        decoder = get_decoder(uid)
-    except NotImplementedError:
+        with lenient():
+            uid = UID(transfer_syntax)
+            decoder = get_decoder(uid)
+    except (NotImplementedError, ValueError):
         return f"unsupported transfer syntax of the pixels ({uid.name}); decompress them first (gdcmconv --raw)"
     if decoder.is_available:
         return None
     return f"the pixels are compressed as {uid.name} and no decoder is installed (pip install python-gdcm)"
 
 
-def decode(dataset: Dataset, index: int | None) -> NDArray[np.integer] | str:
+def decode(dataset: Dataset, index: int | None, decoder: FrameDecoder) -> NDArray[np.integer] | str:
     """Stored values (rows, columns) of a frame, or what is wrong with them.
 
     Parameters
     ----------
     dataset : the whole object
     index : frame of a multi-frame object, from 0; None for a single-frame object
+    decoder : of compressed frames
     """
     _ensure_transfer_syntax(dataset)
     syntax = UID(str(dataset.file_meta.TransferSyntaxUID))
@@ -58,17 +62,42 @@ def decode(dataset: Dataset, index: int | None) -> NDArray[np.integer] | str:
         return f"compressed pixel data does not begin as {syntax.name} does"
     stored, high = integer(dataset, "BitsStored"), integer(dataset, "HighBit")
     shifted = stored is not None and high is not None and high != stored - 1 and not syntax.is_encapsulated
-    try:
-        with lenient():
-            pixels = pixel_array(dataset, index=index or 0, raw=True, correct_unused_bits=not shifted)
-    except READ_ERRORS:
-        return f"pixel data cannot be decoded ({syntax.name})"
-    if syntax.startswith(_JPEG_FAMILY) and not _complete(dataset, index or 0):
-        return "compressed pixel data is truncated (no end of image)"
+    if syntax.is_encapsulated:
+        found = _decompressed(dataset, index or 0, decoder)
+    else:
+        found = _uncompressed(dataset, index or 0, whole=not shifted)
+    if isinstance(found, str):
+        return found
+    pixels = found
     if pixels.shape != (integer(dataset, "Rows"), integer(dataset, "Columns")) or pixels.dtype.kind not in "iu":
         return f"pixel data has shape {pixels.shape}, expected one grey value for each of rows and columns"
     if shifted and stored is not None and high is not None:
         pixels = _aligned(pixels, stored, high, signed=integer(dataset, "PixelRepresentation") == 1)
+    return pixels
+
+
+def _uncompressed(dataset: Dataset, index: int, *, whole: bool) -> NDArray[np.integer] | str:
+    try:
+        with lenient():
+            pixels: NDArray[np.integer] = pixel_array(dataset, index=index, raw=True, correct_unused_bits=whole)
+    except READ_ERRORS:
+        return "pixel data cannot be decoded"
+    return pixels
+
+
+def _decompressed(dataset: Dataset, index: int, decoder: FrameDecoder) -> NDArray[np.integer] | str:
+    """Compressed pixels; a stream that does not end as it must was cut off."""
+    syntax = UID(str(dataset.file_meta.TransferSyntaxUID))
+    frames = integer(dataset, "NumberOfFrames") or 1
+    try:
+        stream = get_frame(dataset.PixelData, index, number_of_frames=frames)
+    except READ_ERRORS:
+        return f"pixel data cannot be decoded ({syntax.name})"
+    pixels = decoder.decode(dataset, stream)
+    if pixels is None:
+        return f"pixel data cannot be decoded ({syntax.name})"
+    if syntax.startswith(_JPEG_FAMILY) and _END_OF_IMAGE not in stream[-16:]:
+        return "compressed pixel data is truncated (no end of image)"
     return pixels
 
 
@@ -109,11 +138,6 @@ def _undescribed(dataset: Dataset) -> str | None:
     if not text(dataset, "PhotometricInterpretation"):
         return "Photometric Interpretation is missing: the pixels cannot be read"
     return None
-
-
-def _complete(dataset: Dataset, index: int) -> bool:
-    """Whether a compressed frame ends as its stream must; the bytes of a single frame may be padded."""
-    return _END_OF_IMAGE in _stream(dataset, index)[-16:]
 
 
 def _begins(dataset: Dataset, index: int) -> bool:

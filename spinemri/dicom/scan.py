@@ -19,7 +19,7 @@ from spinemri.dicom.contrast import agent_state
 from spinemri.dicom.describe import describe
 from spinemri.dicom.headers import MR_IMAGES, frames_of, read_header
 from spinemri.dicom.stacks import split
-from spinemri.dicom.values import READ_ERRORS, text, value
+from spinemri.dicom.values import READ_ERRORS, lenient, text, value
 from spinemri.errors import InputError
 from spinemri.read import VOLUME_SUFFIXES, is_label_file, volume_series, volume_study
 from spinemri.series import Contrast, Inventory, Series, Skipped, Study
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _PREAMBLE, _MAGIC = 128, b"DICM"
 BARE_STARTS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")  # group 2 or 8, as a file without preamble begins
+_MAX_FRAMES = 10_000  # of a multi-frame file; an MR series has hundreds
 _DIRECTORY = "1.2.840.10008.1.3.10"
 _CODE = re.compile("[A-Z]{2}")
 _INDEX = "DICOMDIR (an index, not an image)"
@@ -126,11 +127,14 @@ def _read(path: Path, root: Path, contrast: Contrast | None) -> list[Frame] | Se
 
 def _read_dicom(path: Path, *, force: bool) -> list[Frame] | str:
     try:
-        dataset = read_header(path, force=force)
-        fault = _no_mr_image(dataset, force=force)
+        with lenient():
+            dataset = read_header(path, force=force)
+            fault = _no_mr_image(dataset, force=force)
         frames = [] if fault else frames_of(dataset, path)
     except READ_ERRORS as error:
         return f"damaged DICOM header ({type(error).__name__})"
+    if len(frames) > _MAX_FRAMES:
+        return f"more than {_MAX_FRAMES} frames in one file"
     if fault is None and any(not frame.plane.rows or not frame.plane.columns for frame in frames):
         fault = "MR header without image (no Rows and Columns)"
     return fault or frames or "enhanced MR image without functional groups"

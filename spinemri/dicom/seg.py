@@ -8,16 +8,18 @@ refers to is kept: it is the one that was drawn on.
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import highdicom
 import numpy as np
 
-from spinemri.dicom.values import READ_ERRORS, lenient
+from spinemri.dicom.files import read_dicom
+from spinemri.dicom.values import READ_ERRORS, items, lenient, text
 from spinemri.dicom.vocabulary import is_term
 from spinemri.errors import GeometryError, InputError, SeriesError
-from spinemri.geometry import Geometry
+from spinemri.geometry import Geometry, plausible
 from spinemri.image import Image
 from spinemri.read import named_contrast, read_volume, suffix_of, volume_series
 from spinemri.series import Series
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 
 _OTHER_WORDS = "(other words)"
+_UNREADABLE = (*READ_ERRORS, sqlite3.Error)
+"""What a malformed object makes pydicom and highdicom raise, which keeps the places of frames in a table of sqlite."""
 _SHOWN = 30  # segments that a message names
 
 
@@ -91,28 +95,38 @@ def load_seg(path: Path) -> SegObject:
     """
     try:
         with lenient():
-            seg = highdicom.seg.segread(path)
-    except READ_ERRORS as error:
+            seg = highdicom.seg.Segmentation.from_dataset(read_dicom(path), copy=False)
+            names = {int(n): _shown(str(seg.get_segment_description(n).segment_label)) for n in seg.segment_numbers}
+            kind = seg.segmentation_type
+    except _UNREADABLE as error:
         raise SeriesError("neither a NIfTI, NRRD or MetaImage volume nor a DICOM SEG object") from error
-    names = {int(n): _shown(str(seg.get_segment_description(n).segment_label)) for n in seg.segment_numbers}
-    if seg.segmentation_type is highdicom.seg.SegmentationTypeValues.FRACTIONAL:
-        text = "a fractional segmentation; expected one value per voxel (BINARY or LABELMAP)"
-        raise SeriesError(f"{text}; {_said(names)}")
+    if kind is highdicom.seg.SegmentationTypeValues.FRACTIONAL:
+        fault = "a fractional segmentation; expected one value per voxel (BINARY or LABELMAP)"
+        raise SeriesError(f"{fault}; {_said(names)}")
     try:
         with lenient():
+            _check_plausible(seg)
             volume = seg.get_volume(combine_segments=True, dtype=np.uint16)
         voxels, geometry = np.asarray(volume.array), _geometry(volume)
     except RuntimeError as error:
         raise SeriesError(f"segments overlap or the frames form no regular grid; {_said(names)}") from error
-    except (*READ_ERRORS, GeometryError) as error:
+    except (*_UNREADABLE, GeometryError) as error:
         raise SeriesError(f"its frames form no regular grid ({type(error).__name__}); {_said(names)}") from error
-    referred = {str(item.SeriesInstanceUID) for item in seg.get("ReferencedSeriesSequence", ())}
+    with lenient():
+        referred = {text(item, "SeriesInstanceUID") for item in items(seg, "ReferencedSeriesSequence")} - {""}
     return SegObject(voxels, geometry, names, referred.pop() if len(referred) == 1 else None)
 
 
 def _shown(label: str) -> str:
     """A label that is made of known words; any other may be anybody's name, and goes into no message."""
     return label if is_term(label) else _OTHER_WORDS
+
+
+def _check_plausible(seg: highdicom.seg.Segmentation) -> None:
+    """Raise GeometryError before anything is made of a grid that is impossible or far too large."""
+    grid = seg.get_volume_geometry()
+    if grid is not None:
+        plausible(_geometry(grid))
 
 
 def _said(segments: Mapping[int, str]) -> str:
@@ -122,7 +136,7 @@ def _said(segments: Mapping[int, str]) -> str:
     return f"segments in the file: {', '.join(shown) or 'none'}{more}"
 
 
-def _geometry(volume: highdicom.Volume) -> Geometry:
+def _geometry(volume: highdicom.Volume | highdicom.VolumeGeometry) -> Geometry:
     """Grid of a highdicom volume, whose affine takes (k, j, i) to LPS mm as ours does."""
     x, y, z = (float(v) for v in volume.position)
     axes = np.asarray(volume.direction).ravel().tolist()

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinemri.errors import SeriesError
-from spinemri.geometry import Geometry
+from spinemri.errors import GeometryError, SeriesError
+from spinemri.geometry import Geometry, plausible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +89,8 @@ def arrange(frames: Sequence[Frame], label: str) -> Arrangement:
     Raises
     ------
     SeriesError
-        No geometry, different matrix or pixel spacing, irregular or sheared stack, more than one slice missing.
+        No geometry or an impossible one, different matrix or pixel spacing, irregular or sheared stack, more than one
+        slice missing.
     """
     planes = [frame.plane for frame in frames]
     _check_same_plane(planes, label)
@@ -101,7 +102,10 @@ def arrange(frames: Sequence[Frame], label: str) -> Arrangement:
     positions = [tuple(group) for group in groups]
     if gap is not None:
         positions.insert(gap + 1, ())
-    geometry = _grid(planes[groups[0][0]], len(positions), step)
+    try:
+        geometry = plausible(_grid(planes[groups[0][0]], len(positions), step))
+    except GeometryError as error:
+        raise SeriesError(f"series {label}: {error}") from error
     return Arrangement(tuple(positions), geometry, tuple(_remarks(planes[0], step, gap, len(groups))))
 
 

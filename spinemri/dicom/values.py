@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import struct
 import warnings
+import zlib
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
@@ -41,6 +42,7 @@ READ_ERRORS = (
     TypeError,
     ValueError,
     struct.error,
+    zlib.error,
 )
 _Expected = dict[str, tuple[str, str, "Callable[[tuple[float, ...]], bool]"]]
 PLACE: _Expected = {  # name, what is expected, and whether the numbers found are that
