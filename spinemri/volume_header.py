@@ -193,7 +193,7 @@ def _expected(head: bytes) -> int:
         rank, *sizes = struct.unpack_from(f"{order}8h", head, 40)
     if not 0 <= offset < _FARTHEST_BYTE:
         raise SeriesError("the header is damaged: where the voxels begin is no place in the file")
-    return int(offset) + math.prod(sizes[:rank]) * bits // 8
+    return int(offset) + math.prod(int(n) for n in sizes[:rank]) * int(bits) // 8
 
 
 def _byte_order(head: bytes) -> str:

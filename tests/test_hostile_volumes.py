@@ -7,7 +7,7 @@ import json
 import os
 import struct
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -24,6 +24,9 @@ from spinemri.pipeline import Options
 from spinemri.read import read_volume
 from spinemri.review import read_review
 from tests.dicom.series_builder import sagittal_geometry, unlike_voxels
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GRID = replace(sagittal_geometry(), frame_of_reference_uid=None)
 VOXELS = unlike_voxels(GRID)
@@ -104,7 +107,8 @@ def test_a_nrrd_header_that_is_not_well_formed_never_reaches_itk(tmp_path, line)
 @pytest.mark.parametrize(
     "line",
     [
-        "NDims = 4000", "DimSize = nan 1 1", "ElementSpacing = " + "1 " * 3000, "ObjectType = Tube", "DimSize = 1e400 1 1",
+        "NDims = 4000", "DimSize = nan 1 1", "ElementSpacing = " + "1 " * 3000, "ObjectType = Tube",
+        "DimSize = 1e400 1 1",
         "TransformMatrix = inf 0 0 0 1 0 0 0 1", "Comment = \x07", "novalue",
     ],
     ids=lambda line: repr(line[:24]),

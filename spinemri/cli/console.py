@@ -16,7 +16,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def plain(text: str) -> str:
-    """Text from files as a terminal may have it: what is no letter of it (colours, bells, broken text) is spelled out."""
+    """Text from files as a terminal may have it: what is no letter (colours, bells, broken text) is spelled out."""
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 

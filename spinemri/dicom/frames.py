@@ -28,6 +28,11 @@ from pydicom.uid import UID
 
 from spinemri.dicom.values import READ_ERRORS, lenient, value
 
+try:
+    import resource
+except ImportError:  # no such limits on this system
+    resource = None  # type: ignore[assignment]
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -151,9 +156,7 @@ def _decoded(facts: dict[str, Any], stream: bytes) -> NDArray[np.integer] | None
 
 
 def _limit_memory() -> None:
-    try:
-        import resource
-    except ImportError:  # no such limits on this system
+    if resource is None:
         return
     resource.setrlimit(resource.RLIMIT_DATA, (_LIMIT_BYTES, _LIMIT_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

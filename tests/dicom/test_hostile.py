@@ -6,8 +6,9 @@ import io
 import os
 import socket
 import struct
+import tracemalloc
 import zlib
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pydicom
@@ -24,9 +25,6 @@ from spinemri.dicom.values import lenient
 from spinemri.errors import InputError, SeriesError, SpineMRIError
 from tests.dicom.series_builder import SeriesWriter, sagittal_geometry, unlike_voxels
 from tests.dicom.test_load import to_jpeg_lossless
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GRID = sagittal_geometry()
 VOXELS = unlike_voxels(GRID)
@@ -99,8 +97,6 @@ def test_a_deflated_object_that_unpacks_to_gigabytes_is_skipped(tmp_path, monkey
 
 def test_a_deflated_object_is_never_unpacked_at_once(tmp_path, monkeypatch):
     """4 GB in 4 MB: what counts them holds a megabyte at a time."""
-    import tracemalloc
-
     packed = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
     block = packed.compress(bytes(1 << 26)) + packed.flush(zlib.Z_FULL_FLUSH)
     monkeypatch.setattr(files, "MAX_UNPACKED", 1 << 25)
@@ -164,29 +160,27 @@ def test_a_decoder_that_does_not_answer_is_ended(tmp_path, monkeypatch):
         ({"Rows": 0}, "no Rows and Columns"),
         ({"NumberOfFrames": "2147483647"}, "several frames in a single-frame object"),
         ({"BitsAllocated": 65535}, "pixel data"),
-        ({"BitsStored": 0}, "pixel data|same value"),
-        ({"PixelSpacing": ["0", "0"]}, "Pixel Spacing is missing"),
-        ({"PixelSpacing": ["-1", "-1"]}, "Pixel Spacing is missing"),
-        ({"PixelSpacing": ["NaN", "NaN"]}, "Pixel Spacing is missing"),
-        ({"PixelSpacing": ["inf", "1"]}, "Pixel Spacing is missing"),
-        ({"PixelSpacing": ["1e-30", "1e-30"]}, "voxels of 4.4 x 1e-30 x 1e-30 mm"),
-        ({"PixelSpacing": ["1e30", "1e30"]}, r"voxels of 4.4 x 1e\+30 x 1e\+30 mm"),
-        ({"PixelSpacing": ["90", "300"]}, "voxels of 4.4 x 90 x 300 mm"),
-        ({"ImagePositionPatient": ["NaN", "NaN", "NaN"]}, r"Image Position \(Patient\) is missing"),
+        ({"BitsStored": 0}, "Bits Allocated|pixel data|same value"),
+        ({"PixelSpacing": ["0", "0"]}, "Pixel Spacing is "),
+        ({"PixelSpacing": ["-1", "-1"]}, "Pixel Spacing is "),
+        ({"PixelSpacing": ["NaN", "NaN"]}, "Pixel Spacing is "),
+        ({"PixelSpacing": ["inf", "1"]}, "Pixel Spacing is "),
+        ({"PixelSpacing": ["1e-30", "1e-30"]}, "Pixel Spacing is 1e-30, 1e-30"),
+        ({"PixelSpacing": ["1e30", "1e30"]}, r"Pixel Spacing is 1e\+30, 1e\+30"),
+        ({"PixelSpacing": ["90", "300"]}, "Pixel Spacing is 90, 300"),
+        ({"ImagePositionPatient": ["NaN", "NaN", "NaN"]}, r"Image Position \(Patient\) is "),
         ({"ImagePositionPatient": ["1e300", "1e300", "1e300"]}, "mm|several|different images"),
         ({"ImageOrientationPatient": ["0"] * 6}, "not two perpendicular unit vectors"),
-        ({"ImageOrientationPatient": ["NaN"] * 6}, r"Image Orientation \(Patient\) is missing"),
-        ({"RescaleSlope": "1e308", "RescaleIntercept": "0"}, "values that are no numbers"),
-        ({"RescaleSlope": "NaN", "RescaleIntercept": "inf"}, None),
+        ({"ImageOrientationPatient": ["NaN"] * 6}, r"Image Orientation \(Patient\) is "),
+        ({"RescaleSlope": "1e308", "RescaleIntercept": "0"}, "Rescale Slope is "),
+        ({"RescaleSlope": "NaN", "RescaleIntercept": "inf"}, "Rescale Slope is "),
     ],
     ids=str,
 )
 def test_impossible_numbers_are_refused(tmp_path, values, reason):
     changed(tmp_path, **values)
-    if reason is None:  # counts as absent
-        assert np.isfinite(load(scan(tmp_path).studies[0].series[0]).voxels).all()
-    else:
-        assert pytest.raises(SpineMRIError, load_study, tmp_path, None, None, silent).match(reason)
+    with pytest.raises(SpineMRIError, match=reason):
+        load_study(tmp_path, None, None, silent)
 
 
 def test_more_frames_than_any_series_has_are_skipped(tmp_path, monkeypatch):
@@ -248,7 +242,7 @@ def test_pipes_sockets_devices_and_loops_are_walked_past(tmp_path):
     (tmp_path / "study" / "up").symlink_to(tmp_path)
     (tmp_path / "gone.nii").symlink_to("nowhere")
     with socket.socket(socket.AF_UNIX) as plug:
-        here = os.getcwd()
+        here = Path.cwd()
         os.chdir(tmp_path)  # the name of a socket is short
         try:
             plug.bind("socket")

@@ -17,11 +17,12 @@ import numpy as np
 import pydicom
 from pydicom.config import disable_value_validation
 from pydicom.dataelem import RawDataElement
-from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag, Tag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from pydicom.dataset import Dataset
 
     Mutator = Callable[[np.random.Generator, bytes, bytes], bytes]
 
@@ -217,7 +218,7 @@ def elements_changed(rng: np.random.Generator, content: bytes, other: bytes) -> 
         dataset = pydicom.dcmread(io.BytesIO(content), force=True)
         holders = [dataset.file_meta, *_datasets(dataset)] if rng.random() < 0.1 else list(_datasets(dataset))
         holder = holders[int(rng.integers(len(holders)))] if rng.random() < 0.5 else dataset
-        tags = [tag for tag in holder.keys() if tag.group != 2 or holder is dataset.file_meta]
+        tags = [tag for tag in holder if tag.group != 2 or holder is dataset.file_meta]
         if not tags:
             raise ValueError
         tag = tags[int(rng.integers(len(tags)))]

@@ -1,4 +1,4 @@
-"""What the damaged files are handed to, as users do. A refusal (``SpineMRIError``) is a good answer; nothing else is."""
+"""What damaged files are handed to, as users do. A refusal (``SpineMRIError``) is a good answer; nothing else is."""
 
 from __future__ import annotations
 

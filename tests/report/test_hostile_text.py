@@ -118,7 +118,8 @@ def test_no_payload_runs_even_without_the_pages_policy(source, tmp_path):
             assert tab.run(f"{handlers}.length") == 0
             assert tab.run("document.querySelectorAll('main script, main img, main iframe, main object').length") == 0
             assert tab.run(
-                "[...document.querySelectorAll('[href], [src]')].every(e => !/javascript:/i.test(e.href || e.src || ''))"
+                "[...document.querySelectorAll('[href], [src]')]"
+                ".every(e => !/javascript:/i.test(e.href || e.src || ''))"
             )
             assert tab.faults() == []
 
