@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from spinemri.cli import analyze, batch, phantom, scan, score, train, watch
+from spinemri.cli import analyze, batch, compare, phantom, scan, score, train, watch
 from spinemri.cli.console import failure
 from spinemri.errors import SpineMRIError
 
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.command("scan")(scan.command)
 app.command("analyze")(analyze.command)
+app.command("compare")(compare.command)
 app.command("batch")(batch.command)
 app.command("watch")(watch.command)
 app.command("phantom")(phantom.command)
