@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 TITLE = "## Follow-up of synthetic people"
 FALSE_BAR_PCT, FOUND_BAR_PCT = 5.0, 90.0
-FULL_PEOPLE, FIRST_SEED = 32, 51_000
+FULL_PEOPLE, FIRST_SEED = 16, 52_000
 REGIONS = ((sizes.T12, sizes.S1), (sizes.T1 + 5, sizes.T1 + 9))  # lumbar, thoracic; in turn
 LESION, FRACTURE = "lesion volume", "height loss"
 
@@ -175,8 +175,8 @@ def section(scores: list[Score]) -> list[str]:
         ),
         "",
         (
-            f"Every level named one place too low at the later date: told in "
-            f"{_of([one.shift_found for one in scores])}. Equal names kept where they were right: {_of([one.names_kept for one in scores])}."
+            f"Every level named one place too low at the later date: told in {_of([s.shift_found for s in scores])}. "
+            f"Equal names kept where they were right: {_of([s.names_kept for s in scores])}."
         ),
         "",
         (

@@ -35,7 +35,7 @@ def command(
     """
     from spinemri.cli.token_key import token_key as read_key
     from spinemri.compare.files import write_comparison
-    from spinemri.compare.study import compare_examinations, examine
+    from spinemri.compare.study import How, compare_examinations, examine
     from spinemri.networks import Networks, axial_predictor, default_predictor, lesion_predictor
     from spinemri.pipeline import Options
     from spinemri.report.write import check_writable
@@ -44,12 +44,13 @@ def command(
     check_writable(out)
     key = None if keep_identifiers else read_key(token_key, out)
     options = Options(contrast=contrast_named(contrast), keep_identifiers=keep_identifiers, token_key=key)
-    lesions = None if no_lesions else lesion_predictor(None, device)
-    networks = Networks(default_predictor(None, device, threads), lesions, axial_predictor(device))
-    found = []
-    for folder in (baseline, *followup):
-        with progress_bar() as update:
-            found.append(examine(folder, networks, options, update))
+
+    def networks() -> Networks:
+        lesions = None if no_lesions else lesion_predictor(None, device)
+        return Networks(default_predictor(None, device, threads), lesions, axial_predictor(device))
+
+    with progress_bar() as update:
+        found = examine((baseline, *followup), How(options, networks, forced=force, progress=update))
     compared = compare_examinations(found, forced=force)
     write_comparison(compared, out)
     comparison = compared.comparison

@@ -26,6 +26,14 @@ COLUMNS = (
     *("earlier", "later", "days", "place", "lesion", "name", "baseline", "baseline_low", "baseline_high"),
     *("value", "low", "high", "unit", "change", "detectable_change", "verdict", "reason", "source", "id", "evidence"),
 )
+_TRENDS = (
+    "height_loss_pct",
+    "dural_sac_area_compromise_pct",
+    "cord_compression_pct",
+    "lesion_volume",
+    "lesion_diameter",
+)
+"""Series of values that the text tells; the page and the document hold all."""
 FILES = ("comparison.json", "comparison.txt", "comparison.csv", "comparison.html")
 
 
@@ -67,16 +75,18 @@ def _dump(document: object) -> str:
 def to_text(comparison: Comparison) -> str:
     """The comparison as sentences, 100 columns wide. Deterministic."""
     lines = [words.TITLE.upper(), words.RESEARCH_USE, ""]
-    lines += [f"{words.when(one)}: {', '.join(one.contrasts)}".capitalize() for one in comparison.examinations]
+    dates = [f"{words.when(one)}: {', '.join(one.contrasts)}" for one in comparison.examinations]
+    lines += [text[:1].upper() + text[1:] for text in dates]
     lines += [line for text in comparison.warnings for line in _wrapped(f"Note: {text}.")]
     for step in comparison.steps:
         lines += ["", f"EXAMINATION {step.later} AGAINST {_named(step.earlier)}"]
         for section in sections(step):
             lines += ["", section.title]
             lines += [line for sentence in section.sentences for line in _wrapped(sentence.text, "  ")]
-    if comparison.trends:
+    trends = [trend for trend in comparison.trends if trend.name in _TRENDS]
+    if trends:
         lines += ["", "VALUE PER EXAMINATION", ""]
-        for trend in comparison.trends:
+        for trend in trends:
             values = ", ".join(words.quantity(value, trend.unit) for value in trend.values)
             what = f"{trend.place} {f'{trend.lesion} ' if trend.lesion else ''}{words.NAMES[trend.name]}"
             lines += _wrapped(f"{what}: {values}", "  ")

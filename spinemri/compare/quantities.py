@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from spinemri.compare.comparison import Change, Verdict
 from spinemri.measurement import Status, minimal_detectable_change
-from spinemri.norms import source_of, threshold
+from spinemri.norms import NORMS, source_of, threshold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,6 +36,19 @@ LESION_SIGNALS = ("lesion_t1_to_marrow", "lesion_stir_to_marrow", "lesion_t2_to_
 """What is compared of a lesion; the first of the sizes decides whether it has grown."""
 
 OWN_INTERVALS = "95 % intervals of both measurements"
+_FLOORS = {
+    "height_loss_pct": "height_loss.detectable_change",
+    "anterior_height": "body_height.detectable_change",
+    "middle_height": "body_height.detectable_change",
+    "posterior_height": "body_height.detectable_change",
+    "endplate_depression_superior_mm": "body_height.detectable_change",
+    "endplate_depression_inferior_mm": "body_height.detectable_change",
+    "slip_mm": "slip.detectable_change",
+    "lesion_volume": "lesion_volume.detectable_change",
+    "lesion_epidural_volume": "lesion_compartment.detectable_change",
+    "lesion_foraminal_volume": "lesion_compartment.detectable_change",
+}
+"""What is never told as a change, by its row in norms.csv."""
 _ALIKE = 0.1
 _HEADERS = ("field_strength_t", "repetition_time_ms", "echo_time_ms")
 _SCANNED = {
@@ -134,29 +147,33 @@ def _detectable(one: Measurement, other: Measurement) -> float | None:
     if own is None or one.value is None or other.value is None:
         return None
     floor = _floor(one.name)
-    return own if floor is None else max(own, threshold(floor) / 100 * max(abs(one.value), abs(other.value)))
+    if floor is None:
+        return own
+    share = max(abs(one.value), abs(other.value)) / 100 if _norm_unit(floor) == "%" and one.unit != "%" else 1.0
+    return max(own, threshold(floor) * share)
 
 
 def _floor(name: str) -> str | None:
-    """The norm that says, in percent of the value, which change of a quantity is never told; None without one."""
+    """The norm that says which change of a quantity is never told, in its unit or percent of it; None without one."""
     if name in (*SIGNALS, *LESION_SIGNALS):
         return "signal.detectable_change"
-    return "lesion_volume.detectable_change" if name.endswith("_volume") else None
+    return _FLOORS.get(name)
+
+
+def _norm_unit(name: str) -> str:
+    """The unit of a threshold."""
+    return NORMS[name, ""].unit
 
 
 def _source(one: Measurement, mdc: float | None) -> str:
     if mdc is None:
         return ""
-    if one.name.startswith("height_loss"):
-        return f"{OWN_INTERVALS}, at least {threshold('height_loss.detectable_change'):g} points ({_height_source()})"
     floor = _floor(one.name)
     if floor is None:
         return OWN_INTERVALS
-    return f"{OWN_INTERVALS}, at least {threshold(floor):g} % of the larger value ({source_of(floor)})"
-
-
-def _height_source() -> str:
-    return source_of("height_loss.detectable_change").partition(":")[0]
+    unit = _norm_unit(floor)
+    what = "points" if unit == one.unit == "%" else "% of the larger value" if unit == "%" else unit
+    return f"{OWN_INTERVALS}, at least {threshold(floor):g} {what} ({source_of(floor)})"
 
 
 def _verdict(change: float | None, mdc: float | None) -> Verdict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from spinemri.compare import words
@@ -122,11 +122,11 @@ def _not_comparable(step: Step) -> Iterator[Sentence]:
         if change.verdict is Verdict.NOT_COMPARABLE and not change.lesion:
             why[change.reason].append(change)
     for reason, changes in why.items():
-        names: dict[str, list[str]] = defaultdict(list)
-        for change in changes:
-            names[change.place].append(words.NAMES[change.name])
-        told = "; ".join(f"{place} {', '.join(found)}" for place, found in names.items())
-        yield Sentence(f"{told}: not comparable, because {reason}.", tuple(change.id for change in changes))
+        places = Counter(change.place for change in changes)
+        told = ", ".join(f"{place} ({count})" for place, count in places.items())
+        yield Sentence(
+            f"Measurements of {told}: not comparable, because {reason}.", tuple(change.id for change in changes)
+        )
 
 
 def _capital(text: str) -> str:

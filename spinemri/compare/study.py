@@ -1,14 +1,10 @@
-"""Examinations of one person in the order of their dates, each compared with the baseline and with the one before.
-
-What is compared must be of one person: tokens (or identifiers) and sex agree. Dates must not run backwards.
-"""
+"""Examinations of one person in the order of their dates, each compared with the baseline and with the one before."""
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +13,11 @@ from spinemri.compare.comparison import Comparison, Examined, Step
 from spinemri.compare.fractures import fracture_changes
 from spinemri.compare.lesions import lesion_changes
 from spinemri.compare.matching import match_vertebrae
+from spinemri.compare.person import Who, check_one_person
 from spinemri.compare.quantities import changes_of_places
 from spinemri.compare.trends import trends
 from spinemri.errors import InputError
-from spinemri.networks import load_networks
+from spinemri.networks import Networks, load_networks
 from spinemri.pipeline import Options, finish, infer, read_study
 
 if TYPE_CHECKING:
@@ -28,15 +25,9 @@ if TYPE_CHECKING:
 
     from spinemri.anatomy import Level
     from spinemri.compare.matching import Matched, Pair
-    from spinemri.networks import Networks
+    from spinemri.dicom.study import LoadedStudy
 
     Progress = Callable[[str, int, int], None]
-
-_NOT_ONE = (
-    "examination {number} is not known to be of the same person as the baseline ({why}); "
-    "to compare them all the same, say so (--force, or forced=True)"
-)
-_TOKENS = "their tokens differ: another Patient ID, files without one, or tokens made with another key"
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,32 +71,66 @@ def compare(
     SpineMRIError
         A folder that cannot be analysed.
     """
-    given = (baseline, followup, *later)
-    if dates and len(dates) != len(given):
-        raise InputError(f"{len(dates)} dates of {len(given)} examinations: expected one of each, or none")
-    key, loaded = secrets.token_bytes(32), networks
-    found = []
-    for one in given:
-        if not isinstance(one, Case):
-            loaded = loaded or load_networks()
-        found.append(Examination(one) if isinstance(one, Case) else examine(Path(one), loaded, Options(token_key=key)))
-    if dates:
-        found = [Examination(one.case, when) for one, when in zip(found, dates, strict=True)]
-    return compare_examinations(found, forced=forced).comparison
+    how = How(Options(token_key=secrets.token_bytes(32)), networks, tuple(dates), forced=forced)
+    return compare_examinations(examine((baseline, followup, *later), how), forced=forced).comparison
 
 
-def examine(folder: Path, networks: Networks | None, options: Options, progress: Progress | None = None) -> Examination:
-    """The newest study of a folder, analysed, with its date. Give all folders one ``token_key``.
+@dataclass(frozen=True)
+class How:
+    """How folders are analysed before they are compared.
+
+    Parameters
+    ----------
+    options : of every analysis; one ``token_key`` for all, or tokens of one person differ
+    networks : the loaded models, or what loads them when the first folder needs them; the bundled ones when None
+    dates : parallel to the examinations, in place of those in the images
+    forced : analyse even what is not known to be of one person
+    progress : called with (stage, done, total)
+    """
+
+    options: Options
+    networks: Networks | Callable[[], Networks] | None = None
+    dates: tuple[date | None, ...] = ()
+    forced: bool = False
+    progress: Progress | None = None
+
+    def loaded_networks(self) -> Networks:
+        """The networks, loaded now where they are not yet."""
+        if isinstance(self.networks, Networks):
+            return self.networks
+        return self.networks() if self.networks else load_networks()
+
+
+def examine(given: Sequence[Path | str | Case], how: How) -> list[Examination]:
+    """Examinations of cases and of folders; persons and dates are checked before any folder is analysed.
 
     Raises
     ------
+    InputError
+        As ``compare`` does.
     SpineMRIError
-        If nothing in the folder can be measured.
+        If nothing in a folder can be measured.
     """
-    loaded = read_study(folder, options, progress)
-    networks = networks or load_networks()
-    case = finish(loaded, infer(loaded, networks, options, progress), networks, options, progress)
-    return Examination(case, _day(loaded.study.study_date))
+    if how.dates and len(how.dates) != len(given):
+        raise InputError(f"{len(how.dates)} dates of {len(given)} examinations: expected one of each, or none")
+    read = [one if isinstance(one, Case) else read_study(Path(one), how.options, how.progress) for one in given]
+    known = [None if isinstance(one, Case) else _day(one.study.study_date) for one in read]
+    days = how.dates or tuple(known)
+    check_one_person([_who(one, day) for one, day in zip(read, days, strict=True)], forced=how.forced)
+    networks = None if all(isinstance(one, Case) for one in read) else how.loaded_networks()
+    cases = [one if isinstance(one, Case) or networks is None else _analysed(one, networks, how) for one in read]
+    return [Examination(one, day) for one, day in zip(cases, days, strict=True) if isinstance(one, Case)]
+
+
+def _analysed(loaded: LoadedStudy, networks: Networks, how: How) -> Case:
+    reading = infer(loaded, networks, how.options, how.progress)
+    return finish(loaded, reading, networks, how.options, how.progress)
+
+
+def _who(one: Case | LoadedStudy, day: date | None) -> Who:
+    if isinstance(one, Case):
+        return Who(one.analysis.patient, one.analysis.patient_sex, one.analysis.study, day)
+    return Who(one.patient, one.study.patient_sex, one.study.study_uid, day)
 
 
 def _day(text: str) -> date | None:
@@ -117,9 +142,8 @@ def _day(text: str) -> date | None:
 
 def compare_examinations(examinations: Sequence[Examination], *, forced: bool = False) -> Compared:
     """Compare analysed examinations, in the order of their dates; errors as for ``compare``."""
-    if len(examinations) < 2:
-        raise InputError(f"{len(examinations)} examination: expected two or more")
-    warnings = [*_one_person(examinations, forced=forced), *_in_order(examinations), *_made_alike(examinations)]
+    everyone = [_who(one.case, one.date) for one in examinations]
+    warnings = [*check_one_person(everyone, forced=forced), *_made_alike(examinations)]
     count = len(examinations)
     steps = [(0, n) for n in range(1, count)] + [(n - 1, n) for n in range(2, count)]
     cases = tuple(one.case for one in examinations)
@@ -151,35 +175,6 @@ def _step(every: Sequence[Case], ends: tuple[int, int], matched: Matched) -> Ste
         lesions=tuple(lesion for lesion, _ in lesions),
         fractures=fracture_changes(places),
     )
-
-
-def _one_person(examinations: Sequence[Examination], *, forced: bool) -> Iterator[str]:
-    """A warning for each examination that is not known to be of the baseline's person, where that is allowed."""
-    first = examinations[0].case.analysis
-    for number, one in enumerate(examinations[1:], start=1):
-        analysis = one.case.analysis
-        sexes = {first.patient_sex, analysis.patient_sex} & {"M", "F"}
-        why = "their sex differs" if len(sexes) > 1 else _TOKENS if analysis.patient != first.patient else ""
-        if why and not forced:
-            raise InputError(_NOT_ONE.format(number=number, why=why))
-        if why:
-            yield f"examination {number} is not known to be of the same person ({why}); compared as the user said"
-        if analysis.study == first.study:
-            yield f"examination {number} is the same study as the baseline"
-
-
-def _in_order(examinations: Sequence[Examination]) -> Iterator[str]:
-    for number, (one, other) in enumerate(pairwise(examinations), start=1):
-        if one.date is None or other.date is None:
-            yield f"the order of examinations {number - 1} and {number} is the user's word: a date is not known"
-        elif other.date < one.date:
-            days = (one.date - other.date).days
-            raise InputError(
-                f"examination {number} was made {days} days before examination {number - 1}: expected them in the "
-                "order of their dates, the baseline first"
-            )
-        elif other.date == one.date:
-            yield f"examinations {number - 1} and {number} were made on the same day"
 
 
 def _made_alike(examinations: Sequence[Examination]) -> Iterator[str]:
