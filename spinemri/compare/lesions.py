@@ -1,7 +1,8 @@
 """Lesions of two examinations: the same one where their outlines lie over each other once its vertebra is registered.
 
 A lesion that only one examination shows is new or gone only if the other one would have shown it: its vertebra was
-looked at, its slices reach the place, and it is larger than what is found nine times in ten. Volume decides whether a
+looked at, its slices reach the place, and it is larger than what is found nine times in ten. Where
+the lesion model states no such size, nothing is called new or gone. Volume decides whether a
 lesion has grown. Known failure: a lesion whose probability lies close to the limit of reporting may come and go.
 """
 
@@ -212,7 +213,10 @@ def _alone(name: str, group: Sequence[_Spot], cases: tuple[Case, Case], reason: 
     limit = cases[1 - spot.side].analysis.marrow.detection_limit_mm
     value, interval = (None, None) if size is None else (size.value, size.interval)
     if not reason and limit is None:
-        reason = f"it is not known how small a lesion the {_WHEN[1 - spot.side]} examination would show"
+        reason = (
+            f"only the {_WHEN[spot.side]} examination shows it, and the lesion model states no size from which it "
+            "finds 9 lesions in 10: it may have been missed at the other one"
+        )
     if not reason and limit is not None and (value is None or value < limit):
         reason = f"the {_WHEN[1 - spot.side]} examination may not show a lesion below {limit:.0f} mm"
     verdict = Verdict.NOT_COMPARABLE if reason else (Verdict.GONE, Verdict.NEW)[spot.side]

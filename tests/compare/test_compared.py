@@ -131,6 +131,12 @@ def test_a_lesion_below_what_the_other_examination_shows_is_not_called_new(three
     assert "20 mm" in found.reason
 
 
+def test_without_a_known_limit_of_detection_nothing_is_called_new(three):
+    found = verdicts(with_marrow(three.cases[0], detection_limit_mm=None), three)["T12"]
+    assert found.verdict is Verdict.NOT_COMPARABLE
+    assert "may have been missed" in found.reason
+
+
 def test_a_lesion_beside_the_slices_of_the_other_examination_is_not_called_new(three):
     """The new lesion lies within 6 mm of the middle: no slice of a stack cut to its outer four reaches it."""
     (loaded,) = three.cases[0].sagittal()
