@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from spinemri.anatomy import Level, Structure, StructureKind
     from spinemri.batch.run import analyze_many
     from spinemri.case import Case
+    from spinemri.compare.study import compare
     from spinemri.dicom.load import load
     from spinemri.dicom.scan import scan
     from spinemri.finding import Finding
@@ -45,6 +46,7 @@ __all__ = [
     "Study",
     "analyze",
     "analyze_many",
+    "compare",
     "load",
     "measure",
     "read_study",
@@ -68,6 +70,7 @@ _HOME = {
     "Study": "series",
     "analyze": "pipeline",
     "analyze_many": "batch.run",
+    "compare": "compare.study",
     "load": "dicom.load",
     "measure": "measure.study",
     "read_study": "pipeline",
@@ -102,7 +105,7 @@ def _version() -> str:
 
 
 class _Package(ModuleType):
-    """``spinemri.segment`` and ``spinemri.measure`` are the public functions, whatever was imported before.
+    """``spinemri.segment``, ``measure`` and ``compare`` are the public functions, whatever was imported before.
 
     Importing a module of the sub-packages with these names would otherwise put the sub-package in their place.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -71,20 +72,27 @@ class Measurement(BaseModel):
         return self
 
 
-def minimal_detectable_change(measurement: Measurement) -> float | None:
+def minimal_detectable_change(measurement: Measurement, later: Measurement | None = None) -> float | None:
     """Change between two such measurements below which nothing can be said to have changed, in the unit of the value.
 
-    1.96 times the square root of 2 times the standard deviation of one measurement, which its 95 % interval states; for
-    a height loss at least the 12 points that two human readings of one examination differ by (Buckens et al., PLoS ONE
-    2013;8:e71204). None where there is no value or no interval. An interval also counts how much healthy bodies differ
-    from each other, which does not change between examinations: this errs to the safe side.
+    1.96 times the root of the summed variances of both, which their 95 % intervals state (the later one is taken to be
+    as good as the first when it is not there); for a height loss at least the 12 points that two human readings of one
+    examination differ by (Buckens et al., PLoS ONE 2013;8:e71204). None where there is no value or no interval. An
+    interval also counts how much healthy bodies differ from each other, which does not change between examinations:
+    this errs to the safe side.
     """
+    halves = [_half_interval(one) for one in (measurement, later or measurement)]
+    if halves[0] is None or halves[1] is None:
+        return None
+    human = threshold("height_loss.detectable_change") if measurement.name.startswith("height_loss") else 0.0
+    return max(math.hypot(halves[0], halves[1]), human)
+
+
+def _half_interval(measurement: Measurement) -> float | None:
+    """Half of the 95 % interval; its longer side where a quantity cannot be smaller or larger and it ends there."""
     if measurement.value is None or measurement.interval is None:
         return None
-    low, high = measurement.interval
-    own = 2**0.5 * (high - low) / 2
-    human = threshold("height_loss.detectable_change") if measurement.name.startswith("height_loss") else 0.0
-    return max(own, human)
+    return max(measurement.interval[1] - measurement.value, measurement.value - measurement.interval[0])
 
 
 SAC_LOSSES = ("axial_sac_area_compromise_pct", "dural_sac_area_compromise_pct", "dural_sac_compromise_pct")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from spinemri.cli import analyze, batch, deidentify, phantom, scan, score, train, watch
+from spinemri.cli import analyze, batch, compare, deidentify, phantom, scan, score, train, watch
 from spinemri.cli.console import failure
 from spinemri.errors import SpineMRIError
 from spinemri.faults import cause_of
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command("scan")(scan.command)
 app.command("analyze")(analyze.command)
+app.command("compare")(compare.command)
 app.command("batch")(batch.command)
 app.command("watch")(watch.command)
 app.command("deidentify")(deidentify.command)

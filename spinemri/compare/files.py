@@ -1,0 +1,128 @@
+"""``comparison.json``, ``comparison.txt`` and ``comparison.csv``: the document, a section of a report, a table.
+
+Every text is made before the folder is touched, so that a failure on the way leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spinemri.compare import words
+from spinemri.compare.comparison import Comparison
+from spinemri.compare.page import to_page
+from spinemri.compare.sentences import sections
+from spinemri.errors import OutputError
+from spinemri.report.tables import csv_text, number
+
+if TYPE_CHECKING:
+    from spinemri.compare.comparison import Step
+    from spinemri.compare.study import Compared
+
+WIDTH = 100
+COLUMNS = (
+    *("earlier", "later", "days", "place", "lesion", "name", "baseline", "baseline_low", "baseline_high"),
+    *("value", "low", "high", "unit", "change", "detectable_change", "verdict", "reason", "source", "id", "evidence"),
+)
+_TRENDS = (
+    "height_loss_pct",
+    "dural_sac_area_compromise_pct",
+    "cord_compression_pct",
+    "lesion_volume",
+    "lesion_diameter",
+)
+"""Series of values that the text tells; the page and the document hold all."""
+FILES = ("comparison.json", "comparison.txt", "comparison.csv", "comparison.html")
+
+
+def write_comparison(compared: Compared, out: Path | str) -> Path:
+    """Write a comparison into a new or empty folder and return its path.
+
+    Raises
+    ------
+    OutputError
+        If the folder holds something, or cannot be written.
+    """
+    out, comparison = Path(out), compared.comparison
+    made = (to_json(comparison), to_text(comparison), to_csv(comparison), to_page(compared))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if any(out.iterdir()):
+            raise OutputError(f"output {out.name}: exists and is not empty; expected a new or empty folder")
+        for name, text in zip(FILES, made, strict=True):
+            (out / name).write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise OutputError(f"output {out.name}: cannot be written ({error.strerror})") from error
+    return out
+
+
+def to_json(comparison: Comparison) -> str:
+    """The comparison as JSON text, keys sorted."""
+    return _dump(comparison.model_dump(mode="json"))
+
+
+def json_schema() -> str:
+    """JSON Schema (2020-12) of ``comparison.json`` as text; kept current in ``docs/comparison.schema.json``."""
+    return _dump(Comparison.model_json_schema(mode="serialization"))
+
+
+def _dump(document: object) -> str:
+    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def to_text(comparison: Comparison) -> str:
+    """The comparison as sentences, 100 columns wide. Deterministic."""
+    lines = [words.TITLE.upper(), words.RESEARCH_USE, ""]
+    dates = [f"{words.when(one)}: {', '.join(one.contrasts)}" for one in comparison.examinations]
+    lines += [text[:1].upper() + text[1:] for text in dates]
+    lines += [line for text in comparison.warnings for line in _wrapped(f"Note: {text}.")]
+    for step in comparison.steps:
+        lines += ["", f"EXAMINATION {step.later} AGAINST {_named(step.earlier)}"]
+        for section in sections(step):
+            lines += ["", section.title]
+            lines += [line for sentence in section.sentences for line in _wrapped(sentence.text, "  ")]
+    trends = [trend for trend in comparison.trends if trend.name in _TRENDS]
+    if trends:
+        lines += ["", "VALUE PER EXAMINATION", ""]
+        for trend in trends:
+            values = ", ".join(words.quantity(value, trend.unit) for value in trend.values)
+            what = f"{trend.place} {f'{trend.lesion} ' if trend.lesion else ''}{words.NAMES[trend.name]}"
+            lines += _wrapped(f"{what}: {values}", "  ")
+    return "\n".join([*lines, "", *_wrapped(words.RULE)]) + "\n"
+
+
+def _named(earlier: int) -> str:
+    return "BASELINE" if earlier == 0 else f"EXAMINATION {earlier}"
+
+
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=f"{indent}  ")
+
+
+def to_csv(comparison: Comparison) -> str:
+    """One row per quantity and step; empty cells have their reason in the row."""
+    rows: list[tuple[str, ...]] = [COLUMNS]
+    for step in comparison.steps:
+        rows += _rows(comparison, step)
+    return csv_text(rows)
+
+
+def _rows(comparison: Comparison, step: Step) -> list[tuple[str, ...]]:
+    ends = comparison.examinations[step.earlier], comparison.examinations[step.later]
+    days = "" if ends[0].days is None or ends[1].days is None else str(ends[1].days - ends[0].days)
+    found = []
+    for c in step.changes:
+        first = (c.baseline, *(c.baseline_interval or (None, None)))
+        last = (c.later, *(c.later_interval or (None, None)))
+        found.append(
+            (
+                *(str(step.earlier), str(step.later), days, c.place, c.lesion, c.name),
+                *(number(value, c.unit) for value in (*first, *last)),
+                c.unit,
+                *(number(value, c.unit) for value in (c.change, c.mdc)),
+                *(c.verdict.value, c.reason, c.mdc_source, c.id, ";".join(c.evidence)),
+            )
+        )
+    return found

@@ -1,0 +1,182 @@
+"""The same measurement at two examinations: stable within the minimal detectable change, or changed beyond it.
+
+Angles between vertebrae, discs' heights and the like follow how the patient lay, and are not compared. Signals depend
+on the scanner: they are compared only where both series state field strength, repetition and echo time and these agree
+within a tenth (own choice). Everything else is a size with its own interval, whatever the slices were.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spinemri.compare.comparison import Change, Verdict
+from spinemri.measurement import Status, minimal_detectable_change
+from spinemri.norms import NORMS, source_of, threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from spinemri.analysis import Analysis
+    from spinemri.anatomy import Level
+    from spinemri.measurement import Measurement
+    from spinemri.series import Series
+
+SIZES = (
+    *("height_loss_pct", "anterior_height", "middle_height", "posterior_height", "volume_loss_pct", "retropulsion_mm"),
+    *("endplate_depression_superior_mm", "endplate_depression_inferior_mm", "slip_mm"),
+    *("dural_sac_ap", "dural_sac_compromise_pct", "dural_sac_area", "dural_sac_area_compromise_pct"),
+    *("axial_sac_area", "axial_sac_area_compromise_pct", "cord_ap", "cord_area", "cord_compression_pct"),
+    *("axial_cord_area", "cord_compression_ratio", "cord_t2_length_mm"),
+)
+"""Sizes and shares of vertebrae, canal and cord that are compared, in the order of the tables."""
+SIGNALS = ("marrow_t1_to_disc", "marrow_t1_to_muscle", "cord_t2_ratio")
+"""Signals of vertebrae and cord that are compared."""
+LESION_SIZES = ("lesion_volume", "lesion_diameter", "lesion_epidural_volume", "lesion_foraminal_volume")
+LESION_SIGNALS = ("lesion_t1_to_marrow", "lesion_stir_to_marrow", "lesion_t2_to_marrow", "lesion_adc")
+"""What is compared of a lesion; the first of the sizes decides whether it has grown."""
+
+OWN_INTERVALS = "95 % intervals of both measurements"
+_FLOORS = {
+    "height_loss_pct": "height_loss.detectable_change",
+    "anterior_height": "body_height.detectable_change",
+    "middle_height": "body_height.detectable_change",
+    "posterior_height": "body_height.detectable_change",
+    "endplate_depression_superior_mm": "body_height.detectable_change",
+    "endplate_depression_inferior_mm": "body_height.detectable_change",
+    "slip_mm": "slip.detectable_change",
+    "lesion_volume": "lesion_volume.detectable_change",
+    "lesion_epidural_volume": "lesion_compartment.detectable_change",
+    "lesion_foraminal_volume": "lesion_compartment.detectable_change",
+}
+"""What is never told as a change, by its row in norms.csv."""
+_ALIKE = 0.1
+_HEADERS = ("field_strength_t", "repetition_time_ms", "echo_time_ms")
+_SCANNED = {
+    "field_strength_t": "field strength (T)",
+    "repetition_time_ms": "repetition time (ms)",
+    "echo_time_ms": "echo time (ms)",
+}
+
+
+def changes_of_places(earlier: Analysis, later: Analysis, names: Mapping[Level, Level]) -> Iterator[Change]:
+    """Changes of vertebrae, canal and cord at places whose levels are matched, head to foot.
+
+    Parameters
+    ----------
+    names : earlier name -> later name of every vertebra that may be compared
+    """
+    there = {(m.name, m.level, m.lower): m for m in later.measurements}
+    order = {name: n for n, name in enumerate((*SIZES, *SIGNALS))}
+    chosen = [m for m in earlier.measurements if m.name in order and m.level in names]
+    for one in sorted(chosen, key=lambda m: (_rank(m), m.lower is not None, order[m.name])):
+        if one.level is None or (one.lower is not None and one.lower not in names):
+            continue
+        other = there.get((one.name, names[one.level], names[one.lower] if one.lower is not None else None))
+        if other is not None and not (_never(one) and _never(other)):
+            yield compared(one, other, (earlier, later), one.place)
+
+
+def compared(one: Measurement, other: Measurement, analyses: tuple[Analysis, Analysis], place: str) -> Change:
+    """One quantity at two examinations."""
+    gap = _gap(one, other) or _acquired_differently(one, other, analyses)
+    change = None if one.value is None or other.value is None or gap else other.value - one.value
+    mdc = None if change is None else _detectable(one, other)
+    verdict = Verdict.NOT_COMPARABLE if gap else _verdict(change, mdc)
+    return Change(
+        id=f"{place}.{one.name}",
+        name=one.name,
+        place=place,
+        baseline=one.value,
+        baseline_interval=one.interval,
+        later=other.value,
+        later_interval=other.interval,
+        change=change,
+        unit=one.unit,
+        mdc=mdc,
+        mdc_source=_source(one, mdc),
+        verdict=verdict,
+        reason=gap,
+        evidence=(one.id, other.id),
+    )
+
+
+def _rank(measurement: Measurement) -> int:
+    return measurement.level.rank if measurement.level else 0
+
+
+def _never(measurement: Measurement) -> bool:
+    """Whether a value is missing for a reason of anatomy rather than of this examination: it is not worth a line."""
+    return measurement.status is Status.NOT_ASSESSABLE
+
+
+def _gap(one: Measurement, other: Measurement) -> str:
+    said = [
+        f"at the {when} examination: {m.reason.rstrip('.')}"
+        for when, m in (("earlier", one), ("later", other))
+        if m.value is None
+    ]
+    if said:
+        return "; ".join(said)
+    return "" if one.interval and other.interval else "a measurement has no interval"
+
+
+def _acquired_differently(one: Measurement, other: Measurement, analyses: tuple[Analysis, Analysis]) -> str:
+    """Why two signals may not be compared; '' where they may, and for sizes."""
+    if one.name not in (*SIGNALS, *LESION_SIGNALS):
+        return ""
+    series = [_series(analysis, m.series_uid) for analysis, m in zip(analyses, (one, other), strict=True)]
+    if series[0] is None or series[1] is None:
+        return "it is not known in which series the signals were measured"
+    if series[0].contrast is not series[1].contrast:
+        return f"the signals are of {series[0].contrast.value} and {series[1].contrast.value}"
+    for name in _HEADERS:
+        values = [getattr(s, name) for s in series]
+        if any(not v for v in values):
+            return f"the images do not state their {_SCANNED[name]}, on which signal depends"
+        if abs(values[0] - values[1]) > _ALIKE * max(values):
+            return f"{_SCANNED[name]} differs: {values[0]:g} and {values[1]:g}"
+    return ""
+
+
+def _series(analysis: Analysis, uid: str | None) -> Series | None:
+    return next((s for s in analysis.used_series() if s.series_uid == uid), None)
+
+
+def _detectable(one: Measurement, other: Measurement) -> float | None:
+    own = minimal_detectable_change(one, other)
+    if own is None or one.value is None or other.value is None:
+        return None
+    floor = _floor(one.name)
+    if floor is None:
+        return own
+    share = max(abs(one.value), abs(other.value)) / 100 if _norm_unit(floor) == "%" and one.unit != "%" else 1.0
+    return max(own, threshold(floor) * share)
+
+
+def _floor(name: str) -> str | None:
+    """The norm that says which change of a quantity is never told, in its unit or percent of it; None without one."""
+    if name in (*SIGNALS, *LESION_SIGNALS):
+        return "signal.detectable_change"
+    return _FLOORS.get(name)
+
+
+def _norm_unit(name: str) -> str:
+    """The unit of a threshold."""
+    return NORMS[name, ""].unit
+
+
+def _source(one: Measurement, mdc: float | None) -> str:
+    if mdc is None:
+        return ""
+    floor = _floor(one.name)
+    if floor is None:
+        return OWN_INTERVALS
+    unit = _norm_unit(floor)
+    what = "points" if unit == one.unit == "%" else "% of the larger value" if unit == "%" else unit
+    return f"{OWN_INTERVALS}, at least {threshold(floor):g} {what} ({source_of(floor)})"
+
+
+def _verdict(change: float | None, mdc: float | None) -> Verdict:
+    if change is None or mdc is None or abs(change) <= mdc:
+        return Verdict.STABLE
+    return Verdict.INCREASED if change > 0 else Verdict.DECREASED

@@ -1,0 +1,101 @@
+"""Stable within the minimal detectable change, changed beyond it; signals only of like acquisitions."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+
+from spinemri.analysis import Analysis, Provenance, SeriesRecord
+from spinemri.anatomy import Level, StructureKind
+from spinemri.compare.comparison import Change, Verdict
+from spinemri.compare.quantities import compared
+from spinemri.measurement import Measurement, Status
+from spinemri.series import Contrast, Series
+from spinemri.spine import Spine
+
+
+def measured(name, value, half, unit="mm", low=None):
+    interval = (value - half if low is None else low, value + half)
+    return Measurement(
+        id=f"L4.{name}",
+        name=name,
+        kind=StructureKind.VERTEBRAL_BODY,
+        level=Level("L4"),
+        value=value,
+        unit=unit,
+        interval=interval,
+        series_uid="s",
+    )
+
+
+def analysis(**header):
+    series = Series(series_uid="s", contrast=Contrast.T1W, **header)
+    made = Provenance(software="spinemri", version="0", created="2024-01-01T00:00:00+00:00")
+    return Analysis(
+        patient="p", study="s", series=(SeriesRecord(series=series, used=True),), spine=Spine(), provenance=made
+    )
+
+
+def change(one, other, first=None, second=None):
+    return compared(one, other, (first or analysis(), second or analysis()), "L4")
+
+
+def test_the_detectable_change_is_that_of_both_intervals():
+    found = change(measured("dural_sac_ap", 12.0, 0.6), measured("dural_sac_ap", 11.0, 0.8))
+    assert found.mdc == pytest.approx(math.hypot(0.6, 0.8))
+    assert (found.change, found.verdict) == (-1.0, Verdict.STABLE)
+    beyond = change(measured("dural_sac_ap", 12.0, 0.6), measured("dural_sac_ap", 10.9, 0.8))
+    assert beyond.verdict is Verdict.DECREASED
+
+
+def test_an_interval_that_ends_at_zero_counts_by_its_longer_side():
+    found = change(measured("cord_t2_length_mm", 0.0, 4.0, low=0.0), measured("cord_t2_length_mm", 5.0, 4.0))
+    assert found.mdc == pytest.approx(math.hypot(4, 4))
+    assert found.verdict is Verdict.STABLE
+
+
+@pytest.mark.parametrize(("points", "verdict"), [(11.9, Verdict.STABLE), (12.1, Verdict.INCREASED)])
+def test_a_height_loss_changes_by_more_than_readers_differ(points, verdict):
+    ends = measured("height_loss_pct", 5.0, 1.0, "%"), measured("height_loss_pct", 5.0 + points, 1.0, "%")
+    assert change(*ends).verdict is verdict
+
+
+def test_what_one_date_lacks_is_not_comparable_because_of_its_reason():
+    lacking = measured("dural_sac_ap", 12.0, 0.6).model_copy(
+        update={"value": None, "interval": None, "status": Status.OUT_OF_FIELD, "reason": "the field ends above L4"}
+    )
+    found = change(measured("dural_sac_ap", 12.0, 0.6), lacking)
+    assert (found.verdict, found.change, found.mdc) == (Verdict.NOT_COMPARABLE, None, None)
+    assert found.reason == "at the later examination: the field ends above L4"
+
+
+LIKE = {"field_strength_t": 1.5, "repetition_time_ms": 600.0, "echo_time_ms": 10.0}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "why"),
+    [
+        ({}, LIKE, "do not state"),
+        (LIKE, {**LIKE, "field_strength_t": 3.0}, "field strength .* differs: 1.5 and 3"),
+        (LIKE, {**LIKE, "echo_time_ms": 15.0}, "echo time"),
+        (LIKE, {**LIKE, "repetition_time_ms": 640.0}, None),
+    ],
+)
+def test_signals_are_compared_only_where_they_were_acquired_alike(first, second, why):
+    ends = measured("marrow_t1_to_disc", 1.4, 0.14, "1"), measured("marrow_t1_to_disc", 0.7, 0.07, "1")
+    found = change(*ends, analysis(**first), analysis(**second))
+    if why is None:
+        assert found.verdict is Verdict.DECREASED
+        assert found.mdc == pytest.approx(0.28)
+    else:
+        assert found.verdict is Verdict.NOT_COMPARABLE
+        assert re.search(why, found.reason)
+
+
+def test_a_change_within_its_detectable_change_cannot_be_called_one():
+    with pytest.raises(ValueError, match="within"):
+        Change(id="x", name="x", place="L4", change=1.0, mdc=2.0, unit="mm", verdict=Verdict.INCREASED)
+    with pytest.raises(ValueError, match="reason"):
+        Change(id="x", name="x", place="L4", unit="mm", verdict=Verdict.NOT_COMPARABLE)
