@@ -63,7 +63,6 @@ _CONTRAST_WORDS: tuple[tuple[Contrast, frozenset[str]], ...] = (
 _FAT_WORDS = frozenset({"fs", "fatsat", "spair"})
 _PLANES = (Plane.SAGITTAL, Plane.CORONAL, Plane.AXIAL)
 _SPACING_RTOL = 1e-2
-_SPACING_MM, _FARTHEST_MM = (0.02, 50.0), 1e4
 _SMALL_INTEGERS = (np.uint8, np.int8, np.uint16, np.int16)
 
 
@@ -170,14 +169,9 @@ def file_geometry(path: Path) -> Geometry:
         )
     _check_orientation(reader, path)
     try:
-        grid = plausible(itk_geometry(reader.GetSize(), reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection()))
+        return plausible(itk_geometry(reader.GetSize(), reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection()))
     except GeometryError as error:
         raise SeriesError(f"the volume's grid cannot be used: {error}") from error
-    low, high = _SPACING_MM
-    if min(grid.spacing) < low or max(grid.spacing) > high or max(map(abs, grid.origin)) > _FARTHEST_MM:
-        sizes = " x ".join(f"{v:g}" for v in grid.spacing)
-        raise SeriesError(f"voxels of {sizes} mm: expected {low:g} to {high:g} mm, within {_FARTHEST_MM:g} mm of zero")
-    return grid
 
 
 def read_volume(path: Path, series: Series | None = None) -> Image:

@@ -148,10 +148,10 @@ def test_a_dicom_seg_is_as_good_as_a_volume(folder, truth, own, tmp_path):
         analysed(folder, tmp_path / "elsewhere.dcm", "totalsegmentator-vertebrae-mr")
 
 
-def test_a_dicom_seg_that_is_refused_shows_what_its_segments_are_called(folder, truth, tmp_path):
+def test_a_dicom_seg_that_is_refused_shows_its_segments_by_words_that_are_nobodys_name(folder, truth, tmp_path):
     write_seg(truth, folder, tmp_path / "seg.dcm")
     with pytest.raises(
-        InputError, match=r"no spine under that scheme .*; segments in the file: 1 'bone 1', 2 'bone 2'"
+        InputError, match=r"no spine under that scheme .*; segments in the file: 1 '\(other words\)', 2 "
     ):
         analysed(folder, tmp_path / "seg.dcm", "spider-algorithm")
 
