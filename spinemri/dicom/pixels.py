@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from spinemri.dicom.frames import FrameDecoder
 
 _END_OF_IMAGE = b"\xff\xd9"  # ends a JPEG, JPEG-LS or JPEG 2000 stream
+_MOST_BITS = 64
 _JPEG_FAMILY = "1.2.840.10008.1.2.4."
 
 
@@ -54,7 +55,7 @@ def decode(dataset: Dataset, index: int | None, decoder: FrameDecoder) -> NDArra
     syntax = UID(str(dataset.file_meta.TransferSyntaxUID))
     if index is None and (integer(dataset, "NumberOfFrames") or 1) > 1:
         return "several frames in a single-frame object"
-    if fault := _short(dataset, compressed=syntax.is_encapsulated):
+    if fault := _impossible_bits(dataset) or _short(dataset, compressed=syntax.is_encapsulated):
         return fault
     stored, high = integer(dataset, "BitsStored"), integer(dataset, "HighBit")
     shifted = stored is not None and high is not None and high != stored - 1 and not syntax.is_encapsulated
@@ -106,6 +107,18 @@ def _ensure_transfer_syntax(dataset: Dataset) -> None:
         dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
     else:
         dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+
+
+def _impossible_bits(dataset: Dataset) -> str | None:
+    """How the bits of a pixel contradict each other; None when each of those stated lies within those allocated."""
+    allocated, stored, high = (integer(dataset, k) for k in ("BitsAllocated", "BitsStored", "HighBit"))
+    if allocated is None or not 1 <= allocated <= _MOST_BITS:
+        return f"pixel data has {allocated} Bits Allocated; expected 1 to {_MOST_BITS}"
+    if stored is not None and not 1 <= stored <= allocated:
+        return f"pixel data has {stored} Bits Stored of {allocated} allocated"
+    if high is not None and not (stored or 1) - 1 <= high < allocated:
+        return f"pixel data has {high} as High Bit of {stored or '?'} bits stored, {allocated} allocated"
+    return None
 
 
 def _short(dataset: Dataset, *, compressed: bool) -> str | None:
