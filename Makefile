@@ -1,10 +1,11 @@
 # Set-up is done once per change of pyproject.toml or constraints.txt; the stamp files say so.
 PYTHON ?= python3.11
 VENV   := .venv
+TOOLS  := .tools
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: demo test check lint types format prove bench clean
+.PHONY: demo test check lint types format prove bench fuzz lock sbom clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.installed  ## the main job on the sample study
@@ -40,11 +41,25 @@ prove: $(VENV)/.installed-dev  ## accuracy tables, from the models and public da
 bench: $(VENV)/.installed-dev  ## time and memory tables
 	$(BIN)/python docs/make_benchmarks.py
 
+fuzz: $(VENV)/.installed-dev  ## 100,000 executions with damaged input; takes hours, each repeatable by its number
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz.run --executions 100000 --figures docs/fuzz.json
+
+lock: $(TOOLS)/.installed  ## requirements.lock: checksums of every library but torch
+	$(TOOLS)/bin/python docs/make_lock.py
+
+sbom: $(TOOLS)/.installed $(VENV)/.installed-dev  ## docs/sbom.cdx.json: what is in an installation, as CycloneDX
+	$(TOOLS)/bin/python docs/make_sbom.py $(BIN)/python
+
 clean:
-	rm -rf $(VENV) demo-report dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(TOOLS) demo-report dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
+
+$(TOOLS)/.installed: Makefile  # in an environment of its own: what makes lists is no part of what is listed
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip --disable-pip-version-check install --quiet pip-tools==7.6.2 cyclonedx-bom==7.5.0
+	@touch $@
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) -e .

@@ -135,6 +135,8 @@ def _undescribed(dataset: Dataset) -> str | None:
     allocated, stored = (integer(dataset, keyword) or 0 for keyword in ("BitsAllocated", "BitsStored"))
     if allocated not in {8, 16, 32, 64} or not 0 < stored <= allocated:
         return f"Bits Allocated {allocated} with Bits Stored {stored}: expected 8, 16, 32 or 64 and no more stored"
+    if (high := integer(dataset, "HighBit")) is not None and not stored - 1 <= high < allocated:
+        return f"High Bit {high} with Bits Stored {stored} and Bits Allocated {allocated}: a pixel has no such bits"
     if not text(dataset, "PhotometricInterpretation"):
         return "Photometric Interpretation is missing: the pixels cannot be read"
     return None

@@ -36,6 +36,7 @@ _BODY, _DISC = StructureKind.VERTEBRAL_BODY, StructureKind.DISC
 _SAC = (Structure(StructureKind.THECAL_SAC),)
 _ANY = Level("C1")
 _S1 = (Structure(_BODY, Level("S1")),)
+_MAX_LABEL = 2**31 - 1
 _LEAST_BODY = 0.15  # of the larger neighbour
 _CANAL = (StructureKind.THECAL_SAC, StructureKind.CORD)
 
@@ -106,10 +107,10 @@ def from_labels(labels: Image, scheme: str, *, name: str = "labels", anchor: Anc
 
 def _whole_numbers(labels: Image, where: str) -> NDArray[np.int32]:
     voxels = np.asarray(labels.voxels, dtype=np.float64)
-    whole = np.rint(voxels).astype(np.int32)
-    if np.abs(voxels - whole).max() > 1e-3 or whole.min() < 0:
+    whole = np.rint(voxels)
+    if np.abs(voxels - whole).max() > 1e-3 or whole.min() < 0 or whole.max() > _MAX_LABEL:
         raise InputError(f"{where}: values from {voxels.min():g} to {voxels.max():g}; expected whole numbers from 0")
-    return whole
+    return whole.astype(np.int32)
 
 
 def _levels(known: Mapping[int, Named]) -> set[Level]:

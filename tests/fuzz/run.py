@@ -1,7 +1,7 @@
 """Many executions with damaged input, each from a number of its own: ``python -m tests.fuzz.run`` or ``make fuzz``.
 
 Execution N always does the same: ``--first N --executions 1 --processes 1`` repeats one. Each process that reads is
-watched from outside: one that takes longer than 30 s over an execution, or dies, is a finding too, and the next one
+watched from outside: one that works longer than 30 s over an execution, waits for 150 s, or dies is a finding too, and the next one
 goes on behind it. Memory is held to 4 GB by the system. What was found goes to a JSON lines file, the figures to
 ``docs/fuzz.json``, which grows over runs of one version.
 """
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 LIMIT_S, LIMIT_BYTES = 30, 4 * 1024**3
 CHAIN_EVERY = 500
 _TOLD_S = 60
+_PATIENCE_S = 150
 FIGURES = ROOT / "docs" / "fuzz.json"
 
 
@@ -116,6 +117,7 @@ class Watched:
     pipe: Any = None
     at: int = -1
     since: float = 0.0
+    cpu: float = 0.0
     done: bool = False
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -135,7 +137,7 @@ class Watched:
             while self.pipe.poll():
                 kind, value = self.pipe.recv()
                 if kind == "at":
-                    self.at, self.since = value, time.monotonic()
+                    (self.at, self.cpu), self.since = value, time.monotonic()
                 elif kind == "ran":
                     target, finding = value
                     self.counts[target] = self.counts.get(target, 0) + 1
@@ -146,7 +148,8 @@ class Watched:
             pass
         if self.done:
             return found
-        hangs = time.monotonic() - self.since > LIMIT_S
+        waited = time.monotonic() - self.since
+        hangs = waited > _PATIENCE_S or (waited > LIMIT_S and self._worked() > LIMIT_S)
         if hangs or not self.process.is_alive():
             self.process.kill()
             self.process.join()
@@ -160,6 +163,14 @@ class Watched:
                 self.start()
         return found
 
+    def _worked(self) -> float:
+        """Seconds of processor time that the execution took so far; other programs on the machine do not count."""
+        try:
+            fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:  # no such system: the time that passed
+            return time.monotonic() - self.since
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") - self.cpu
+
 
 def _work(pipe: Any, numbers: range, log: Path, chosen_: dict[str, Any]) -> None:
     logging.disable(logging.CRITICAL)
@@ -171,9 +182,9 @@ def _work(pipe: Any, numbers: range, log: Path, chosen_: dict[str, Any]) -> None
         os.dup2(stream.fileno(), 2)
         faulthandler.enable(stream)
         for number in numbers:
-            pipe.send(("at", number))
+            pipe.send(("at", (number, time.process_time())))
             stream.truncate(0)
-            faulthandler.dump_traceback_later(LIMIT_S - 2, file=stream)
+            faulthandler.dump_traceback_later(LIMIT_S - 2, repeat=True, file=stream)
             pipe.send(("ran", execute(number, **chosen_)))
         faulthandler.cancel_dump_traceback_later()
     pipe.send(("end", None))

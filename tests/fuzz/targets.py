@@ -10,7 +10,6 @@ import numpy as np
 
 from spinemri.batch.sources import find_sources
 from spinemri.clinical import read_clinical
-from spinemri.dicom.choose import choose_study
 from spinemri.dicom.load import load
 from spinemri.dicom.scan import scan
 from spinemri.dicom.seg import load_labels
@@ -33,18 +32,14 @@ _ALL = formats_named("all")
 
 
 def _dicom(folder: Path) -> None:
-    """Everything that can be read is read: the inventory, each series, and the study as ``analyze`` does."""
-    inventory = scan(folder)
-    for study in inventory.studies:
+    """What ``analyze`` reads of a study, and each series that it leaves out, as a notebook may ask for it."""
+    for study in scan(folder).studies:
         for series in study.series:
-            with suppress(SpineMRIError):
-                image = load(series)
-                _check_finite(image)
-    with suppress(SpineMRIError):
-        choose_study(inventory)
-    with suppress(SpineMRIError):
-        find_sources(folder, OPTIONS)
-    read_study(folder, OPTIONS)
+            if series.refusal is not None:
+                with suppress(SpineMRIError):
+                    _check_finite(load(series))
+    for image in read_study(folder, OPTIONS).every_image:
+        _check_finite(image)
 
 
 def _check_finite(image: Image) -> None:

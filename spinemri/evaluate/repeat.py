@@ -1,0 +1,84 @@
+"""How far two analyses of the same study lie apart: words must be equal, numbers equal or within a tolerance.
+
+Only when and where it ran is left out (``provenance.created``, ``seconds``, ``device``).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from spinemri.analysis import Analysis
+    from spinemri.case import Case
+
+OF_THE_RUN = ("provenance.created", "provenance.seconds", "provenance.device")
+
+
+@dataclass(frozen=True)
+class Apart:
+    """What two analyses of one study differ in.
+
+    Parameters
+    ----------
+    words : places of the report that say something else, or stand in one of the two only
+    relative : the largest difference of two numbers at one place, as a share of the larger; 0 when all are equal
+    where : the place of that number
+    voxels : share of the labelled voxels (of either) that have another label in the other, over all masks
+    """
+
+    words: tuple[str, ...]
+    relative: float
+    where: str
+    voxels: float
+
+    @property
+    def equal(self) -> bool:
+        """Whether nothing differs."""
+        return not self.words and self.relative == 0 and self.voxels == 0
+
+
+def apart(one: Case, other: Case) -> Apart:
+    """Differences of two analyses of one study."""
+    first, second = dict(_leaves(one.analysis)), dict(_leaves(other.analysis))
+    words = [place for place in sorted({*first, *second}) if not _same_kind(first.get(place), second.get(place))]
+    numbers = {p: _relative(first[p], second[p]) for p in first if p not in words and isinstance(first[p], float)}
+    where = max(numbers, key=lambda place: numbers[place], default="")
+    return Apart(tuple(words), numbers.get(where, 0.0), where, _voxels_apart(one, other))
+
+
+def _leaves(analysis: Analysis) -> Iterator[tuple[str, object]]:
+    yield from _below(analysis.model_dump(mode="json"), "")
+
+
+def _below(value: Any, place: str) -> Iterator[tuple[str, object]]:
+    if place.startswith(OF_THE_RUN):
+        return
+    if isinstance(value, dict | list):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, inner in pairs:
+            yield from _below(inner, f"{place}.{key}".lstrip("."))
+    else:
+        yield place, value
+
+
+def _same_kind(one: object, other: object) -> bool:
+    """Equal, or both a number that is no count."""
+    return one == other or (isinstance(one, float) and isinstance(other, float))
+
+
+def _relative(one: object, other: object) -> float:
+    a, b = float(str(one)), float(str(other))
+    return 0.0 if a == b else abs(a - b) / max(abs(a), abs(b), math.ulp(1.0))
+
+
+def _voxels_apart(one: Case, other: Case) -> float:
+    pairs = list(zip(one.segmentations, other.segmentations, strict=True))
+    differ = sum(int(np.count_nonzero(a.voxels != b.voxels)) for a, b in pairs)
+    drawn = sum(int(np.count_nonzero((a.voxels > 0) | (b.voxels > 0))) for a, b in pairs)
+    return differ / drawn if drawn else 0.0

@@ -1,0 +1,79 @@
+"""The same study gives the same numbers: bit for bit on one machine, alone or after others, within 2 % over threads.
+
+The bundled networks on five slices of the sample study; ``docs/reliability_determinism.py`` measures the whole of it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from spinemri.evaluate.repeat import apart
+from spinemri.networks import Networks, default_predictor
+from spinemri.pipeline import Options, analyze
+from tests.batch import small_study
+
+ROOT = Path(__file__).resolve().parents[1]
+OPTIONS = Options(token_key=b"0123456789abcdef")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("study")
+    for path in sorted((ROOT / "sample_data" / "4_T2w").iterdir())[6:11]:
+        shutil.copy(path, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def networks():
+    threads = torch.get_num_threads()
+    yield Networks(default_predictor(None, "cpu", 1))
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def first(study, networks):
+    return analyze(study, networks, OPTIONS)
+
+
+def test_the_same_again_after_another_study_is_equal(study, networks, first):
+    networks.anatomy.predict(small_study.study_image(3))
+    found = apart(first, analyze(study, networks, OPTIONS))
+    assert found.equal, found
+
+
+def test_other_threads_change_no_name_and_numbers_by_two_percent_at_most(study, networks, first):
+    torch.set_num_threads(2)
+    try:
+        found = apart(first, analyze(study, networks, OPTIONS))
+    finally:
+        torch.set_num_threads(1)
+    assert found.words == ()
+    assert found.relative <= 0.02, found
+    assert found.voxels <= 0.005, found
+
+
+def test_what_lies_apart_is_found(first):
+    """A word, a number and a voxel that are changed, each alone."""
+    analysis = first.analysis
+    measurement = next(m for m in analysis.measurements if m.value)
+    n = analysis.measurements.index(measurement)
+    more = measurement.model_copy(update={"value": measurement.value * 1.1})
+    changed = (*analysis.measurements[:n], more, *analysis.measurements[n + 1 :])
+    number = apart(first, replace(first, analysis=analysis.model_copy(update={"measurements": changed})))
+    assert number.relative == pytest.approx(0.1 / 1.1)
+    assert number.where == f"measurements.{n}.value"
+    word = apart(first, replace(first, analysis=analysis.model_copy(update={"patient": "other"})))
+    assert (word.words, word.relative) == (("patient",), 0)
+    (mask,) = first.segmentations
+    voxels = mask.voxels.copy()
+    voxels[tuple(np.argwhere(voxels)[0])] = 0
+    voxel = apart(first, replace(first, segmentations=(replace(mask, voxels=voxels),)))
+    assert voxel.voxels == pytest.approx(1 / np.count_nonzero(mask.voxels))
+    assert not voxel.equal
