@@ -65,8 +65,8 @@ def section() -> str:
             "## Determinism",
             "",
             f"The sample study (three series, bundled networks, {platform.machine()}), each time against a run with",
-            "one thread on the CPU. Left out are only times and dates. Numbers: the largest difference of two numbers at",
-            "one place of `report.json`. Voxels: of those that either run labels, how many have another label.",
+            "one thread on the CPU. Left out are only times and dates. Numbers: the largest difference of two numbers",
+            "at one place of `report.json`. Voxels: of those that either run labels, how many have another label.",
             "",
             "| what is different | names, grades, statements | largest difference of a number | voxels |",
             "|---|---|---|---|",
@@ -75,7 +75,8 @@ def section() -> str:
             "Tolerances that tests hold (`tests/test_determinism.py`, `tests/gpu`): none on one machine with the same",
             "threads, in a batch or alone; over threads the same names and grades, numbers within 2 %, 0.5 % of the",
             "voxels; over devices a Dice of 0.98 of each class. How many slices go through the network together is no",
-            "option: a stack is read whole, since its coarse levels see the neighbours, and in other blocks other numbers would come out.",
+            "option: a stack is read whole, since its coarse levels see the neighbours, and in other blocks",
+            "other numbers would come out.",
             "",
         ]
     )

@@ -2,8 +2,8 @@
 
 Execution N always does the same: ``--first N --executions 1 --processes 1`` repeats one. Each process that reads is
 watched from outside: one that works longer than 30 s over an execution, waits for 150 s, or dies is a finding too,
-and the next one goes on behind it. Memory is held to 4 GB by the system. What was found goes to a JSON lines file, the figures to
-``docs/fuzz.json``, which grows over runs of one version.
+and the next one goes on behind it. Memory is held to 4 GB by the system. What was found goes to a JSON lines file,
+the figures to ``docs/fuzz.json``, which grows over runs of one version.
 """
 
 from __future__ import annotations
