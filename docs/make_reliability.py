@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pydicom
 import reliability_batch
+import reliability_determinism
+import reliability_fuzz
 import reliability_privacy
 import SimpleITK
 
@@ -71,6 +73,8 @@ def main() -> None:
         (SYNTHETIC, synthetic_section),
         (reliability_batch.TITLE, batch_section),
         (PRIVACY, privacy_section),
+        ("## Damaged input", lambda: ready_section(reliability_fuzz.section())),
+        ("## Determinism", lambda: ready_section(reliability_determinism.section())),
     ]
     if options.data.is_dir():
         sections += [(PUBLIC, lambda: public_section(options.data))]
@@ -119,6 +123,11 @@ def privacy_section() -> tuple[list[Tried], list[str]]:
         Tried("privacy", name, "wrong" if f.found else "right", "; ".join(f.found[:5])) for name, f in made.items()
     ]
     return tried, [about, "", *head, *rows, *faults(tried)]
+
+
+def ready_section(text: str) -> tuple[list[Tried], list[str]]:
+    """A section that another script made, without its title."""
+    return [], text.strip().splitlines()[2:]
 
 
 def public_section(data: Path) -> tuple[list[Tried], list[str]]:

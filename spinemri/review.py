@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SHOWN = 60  # characters of a key that a message repeats
+_MESSAGE = 200  # characters of what is wrong with it
 
 FINDING_REJECTED = "review:finding_rejected"
 """Flag of a measurement on which a finding rests that a reader rejected."""
@@ -167,6 +168,7 @@ def read_review(path: Path) -> Review:
         first = error.errors()[0]
         where = ".".join(str(part + 1) if isinstance(part, int) else part for part in first["loc"])[:_SHOWN]
         what = first["msg"].removeprefix("Value error, ")
+        what = what if len(what) <= _MESSAGE else f"{what[:_MESSAGE]}…"
         raise InputError(f"review file {path.name}: {f'{where}: ' if where else ''}{what}") from error
 
 

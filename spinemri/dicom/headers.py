@@ -7,6 +7,7 @@ per frame; a frame's groups are flattened over the top level so that one reading
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from pydicom.dataset import Dataset
@@ -219,7 +220,7 @@ def _plane(dataset: Dataset) -> PlaneFacts:
         rows=integer(dataset, "Rows") or 0,
         columns=integer(dataset, "Columns") or 0,
         samples=integer(dataset, "SamplesPerPixel") or 1,
-        photometric=text(dataset, "PhotometricInterpretation").upper() or "MONOCHROME2",
+        photometric=_photometric(dataset),
         slope=1.0 if slope is None else slope,
         intercept=number(dataset, "RescaleIntercept") or 0.0,
         padding=numbers(dataset, "PixelPaddingValue") + numbers(dataset, "PixelPaddingRangeLimit"),
@@ -228,6 +229,12 @@ def _plane(dataset: Dataset) -> PlaneFacts:
         misplaced=senseless(dataset, PLACE),
         misscaled=senseless(dataset, RESCALE),
     )
+
+
+def _photometric(dataset: Dataset) -> str:
+    """What the pixels mean, as one word: messages show it, so text that is none of the standard's is not repeated."""
+    stated = text(dataset, "PhotometricInterpretation").upper() or "MONOCHROME2"
+    return stated if re.fullmatch(r"[A-Z0-9_ ]{1,16}", stated) else "unknown"
 
 
 def _time(dataset: Dataset) -> str:

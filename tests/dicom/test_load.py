@@ -15,6 +15,7 @@ from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEGLSLossl
 
 from spinemri.dicom.load import load
 from spinemri.dicom.scan import scan
+from spinemri.dicom.values import lenient
 from spinemri.errors import SeriesError
 from spinemri.geometry import Geometry
 from tests.dicom.series_builder import SeriesWriter, item, sagittal_geometry, unlike_voxels
@@ -139,6 +140,12 @@ def test_each_slice_is_rescaled_with_its_own_slope(tmp_path: Path):
 def test_monochrome1_is_inverted(tmp_path: Path):
     image = written(tmp_path, PhotometricInterpretation="MONOCHROME1", BitsStored=12, HighBit=11)
     assert_same_points(image, GRID, 4095 - VOXELS)
+
+
+def test_a_photometric_interpretation_that_is_a_sentence_is_not_repeated(tmp_path: Path):
+    with lenient():
+        edited(tmp_path, PhotometricInterpretation={2: "SMITH, MARY"})
+    assert "Photometric Interpretation (MONOCHROME2, unknown)" in refused(tmp_path)
 
 
 def test_mixed_photometric_interpretation_is_refused(tmp_path: Path):
