@@ -6,9 +6,6 @@ The studies are those of the tests, whose network knows the truth: what is tried
 from __future__ import annotations
 
 import importlib
-import signal
-import subprocess
-import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -25,30 +22,6 @@ if TYPE_CHECKING:
 
 TITLE = "## Two hundred studies, twenty of them broken"
 STUDIES, EACH, KILLS = 200, 4, 10
-CHILD = """
-import os, random, signal, sys, time
-from pathlib import Path
-from spinemri.batch.run import run
-from spinemri.batch.sources import find_sources
-from tests.batch.small_study import OPTIONS, job
-root, out, moments = Path(sys.argv[1]), Path(sys.argv[2]), random.Random(7)
-sources = find_sources(root, OPTIONS)
-for _ in range(int(sys.argv[3])):
-    told, tell = os.pipe()
-    child = os.fork()
-    if not child:
-        for outcome in run(sources, job(), out):
-            if outcome.status != "unchanged":
-                os.write(tell, b".")
-        os._exit(0)
-    os.close(tell)
-    for _ in range(moments.randrange(1, 25)):
-        os.read(told, 1)
-    time.sleep(moments.uniform(0, 0.4))
-    os.kill(child, signal.SIGKILL)
-    os.close(told)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
 
 
 def _cut_short(path: Path) -> None:
@@ -96,7 +69,8 @@ def section() -> tuple[list[tuple[str, str, bool]], list[str]]:
         ends = Counter(outcome.status for outcome in run(sources, tests[0].job(), calm))
         folder_of = {source.id: (source.files[0].parent if source.files else source.base).name for source in sources}
         told = {folder_of[row["id"]]: row["error"] for row in tests[1].rows(calm / "failures.csv")}
-        hits = _killed(root, killed)
+        killing = importlib.import_module("tests.batch.killing")
+        hits = killing.killed_runs(root, killed, KILLS, most=25, seed=7)
         resumed = Counter(outcome.status for outcome in run(sources, tests[0].job(), killed))
         same = tests[1].tables(killed) == tests[1].tables(calm)
         left = len(list((killed / ".batch" / "locks").iterdir()))
@@ -139,11 +113,3 @@ def _studies(root: Path, write_study: Callable[[Path, int], tuple[Path, ...]]) -
             for path in files:
                 BROKEN[broken[name]][0](path)
     return broken
-
-
-def _killed(root: Path, out: Path) -> int:
-    """Start the batch ten times and kill it; how often it was running then."""
-    command = [sys.executable, "-c", CHILD, str(root), str(out), str(KILLS)]
-    here = Path(__file__).resolve().parents[1]
-    ended = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True)
-    return ended.stdout.split().count(str(-signal.SIGKILL))

@@ -5,7 +5,6 @@ Every text is made before the folder is touched, so that a failure on the way le
 
 from __future__ import annotations
 
-import json
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from spinemri.compare.comparison import Comparison
 from spinemri.compare.page import to_page
 from spinemri.compare.sentences import sections
 from spinemri.errors import OutputError
+from spinemri.report.json_file import dumped
 from spinemri.report.tables import csv_text, number
 
 if TYPE_CHECKING:
@@ -60,16 +60,12 @@ def write_comparison(compared: Compared, out: Path | str) -> Path:
 
 def to_json(comparison: Comparison) -> str:
     """The comparison as JSON text, keys sorted."""
-    return _dump(comparison.model_dump(mode="json"))
+    return dumped(comparison.model_dump(mode="json"))
 
 
 def json_schema() -> str:
     """JSON Schema (2020-12) of ``comparison.json`` as text; kept current in ``docs/comparison.schema.json``."""
-    return _dump(Comparison.model_json_schema(mode="serialization"))
-
-
-def _dump(document: object) -> str:
-    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    return dumped(Comparison.model_json_schema(mode="serialization"))
 
 
 def to_text(comparison: Comparison) -> str:

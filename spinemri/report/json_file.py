@@ -25,13 +25,14 @@ def write_json(case: Case, folder: Path) -> None:
 
 def to_json(analysis: Analysis) -> str:
     """The analysis as JSON text. Raises ValueError when a number is not finite: JSON has no NaN."""
-    return _dump(analysis.model_dump(mode="json"))
+    return dumped(analysis.model_dump(mode="json"))
 
 
 def json_schema() -> str:
     """JSON Schema (2020-12) of ``report.json`` as text; kept current in ``docs/report.schema.json``."""
-    return _dump(Analysis.model_json_schema(mode="serialization"))
+    return dumped(Analysis.model_json_schema(mode="serialization"))
 
 
-def _dump(document: object) -> str:
+def dumped(document: object) -> str:
+    """A document as the JSON text of all our files: keys sorted, a line feed at its end; ValueError for NaN."""
     return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 import tempfile
 from collections import Counter
 from contextlib import contextmanager
@@ -16,36 +13,13 @@ import pytest
 from spinemri.batch.run import run
 from spinemri.batch.sources import find_sources
 from spinemri.errors import OutputError
+from tests.batch.killing import killed_runs
 from tests.batch.small_study import OPTIONS, job, write_study
 from tests.batch.tables_of import rows, tables
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = 10
 STUDIES = 16
-CHILD = """
-import os, random, signal, sys, time
-from pathlib import Path
-from spinemri.batch.run import run
-from spinemri.batch.sources import find_sources
-from tests.batch.small_study import OPTIONS, job, true_networks
-root, out, moments = Path(sys.argv[1]), Path(sys.argv[2]), random.Random(5)
-sources = find_sources(root, OPTIONS)
-for _ in range(int(sys.argv[3])):  # forked, so that all of a life is work and none of it imports
-    told, tell = os.pipe()
-    child = os.fork()
-    if not child:
-        for outcome in run(sources, job(), out):
-            if outcome.status != "unchanged":
-                os.write(tell, b".")
-        os._exit(0)
-    os.close(tell)
-    for _ in range(moments.randrange(3)):
-        os.read(told, 1)
-    time.sleep(moments.uniform(0, 0.4))
-    os.kill(child, signal.SIGKILL)
-    os.close(told)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
 
 
 def test_killed_at_ten_random_moments_and_resumed_it_ends_as_an_undisturbed_run(tmp_path):
@@ -54,16 +28,7 @@ def test_killed_at_ten_random_moments_and_resumed_it_ends_as_an_undisturbed_run(
         write_study(root / f"s{number:02d}", number)
     for path in (root / "s07").iterdir():
         path.write_bytes(path.read_bytes()[:-700])
-    killed = subprocess.run(
-        [sys.executable, "-c", CHILD, str(root), str(out), str(KILLS)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    ends = killed.stdout.split()
-    assert len(ends) == KILLS
-    assert ends.count(str(-signal.SIGKILL)) >= KILLS // 2
+    assert killed_runs(root, out, KILLS, most=3, seed=5) >= KILLS // 2
     sources = find_sources(root, OPTIONS)
     last = Counter(outcome.status for outcome in run(sources, job(), out))
     assert last["unchanged"] >= 2
