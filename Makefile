@@ -5,7 +5,7 @@ TOOLS  := .tools
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: demo test check lint types format prove bench fuzz lock sbom clean
+.PHONY: demo test check lint types format prove bench bench-gpu fuzz lock sbom clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.installed  ## the main job on the sample study
@@ -40,6 +40,9 @@ prove: $(VENV)/.installed-dev  ## accuracy tables, from the models and public da
 
 bench: $(VENV)/.installed-dev  ## time and memory tables
 	$(BIN)/python docs/make_benchmarks.py
+
+bench-gpu: $(VENV)/.installed-dev  ## the same for a GPU: docs/benchmarks_gpu.md; where there is none, it says so
+	$(BIN)/python docs/time_device.py --device cuda
 
 fuzz: $(VENV)/.installed-dev  ## 100,000 executions with damaged input; takes hours, each repeatable by its number
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz.run --executions 100000 --figures docs/fuzz.json

@@ -227,7 +227,7 @@ def _kept(value: float, most: float) -> str:
 
 
 MOST_LAYERS = 12
-FEW, MANY, SHARED = 10, 60, 16
+FEW, MANY, SHARED = 10, 200, 16
 _BATCHES = (("one", FEW), ("one", MANY), ("one", SHARED), ("two", SHARED), ("ray", SHARED))
 
 

@@ -30,7 +30,7 @@ from spinemri.series import Contrast
 
 SAMPLE = Path(__file__).parent.parent / "sample_data"
 SHAPE, STEPS = (8, 96, 96), (1, 2, 2)
-MANY = 60
+MANY = 200
 OPTIONS = Options(token_key=b"benchmarks only!")
 
 

@@ -41,8 +41,8 @@ def main() -> None:
     predictor = default_predictor("spine_anatomy", "cpu")
     stored = spinemri.scan(SAMPLE).studies[0].series
     image = enlarged(spinemri.load(next(one for one in stored if one.contrast is Contrast.T2W)), SHAPE, SPACING)
-    ours = SERIES * min(_timed(lambda: _network(predictor, image)))
-    peers = {peer.name: _peer(peer) for peer in (TOTALSPINESEG, VERTEBRAE_MR)}
+    ours = SERIES * min(timed(lambda: read_network(predictor, image)))
+    peers = {peer.name: peer_times(peer) for peer in (TOTALSPINESEG, VERTEBRAE_MR)}
     found = {
         "threads": torch.get_num_threads(),
         "series": f"{SERIES} x {' x '.join(map(str, SHAPE))} of {' x '.join(map(str, SPACING))} mm",
@@ -64,7 +64,8 @@ def enlarged(image: Image, shape: tuple[int, int, int], spacing: tuple[float, fl
     return Image(np.ascontiguousarray(image.voxels[np.ix_(*where)]), grid, resized)
 
 
-def _network(predictor: Predictor, image: Image) -> None:
+def read_network(predictor: Predictor, image: Image) -> None:
+    """One series through the networks for anatomy and levels, whose results are on the CPU when this returns."""
     mapping = working_map(image, predictor.model)
     slices = working_slices(image, mapping)
     predictor.class_probabilities(slices, mapping.stride)
@@ -73,18 +74,26 @@ def _network(predictor: Predictor, image: Image) -> None:
         predictor.levels.probabilities(places, slices, mapping.slice_mm)
 
 
-def _peer(peer: Peer) -> dict[str, float]:
+def peer_times(peer: Peer, device: str = "cpu") -> dict[str, float]:
     """Seconds a patch takes in all networks of a peer, patches a study needs, and what that makes."""
     size = [n * mm for n, mm in zip((SHAPE[1], SHAPE[2], SHAPE[0]), (SPACING[1], SPACING[2], SPACING[0]), strict=True)]
     tiles = SERIES * peer.tiles(size)
     seconds = 0.0
-    half, able = half_precision(torch.device("cpu"))
+    on = torch.device(device)
+    half, able = half_precision(on)
     for network, channels in zip(peer.networks(), peer.inputs, strict=True):
-        network.eval().to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-        patch = torch.randn(1, channels, *peer.patch).contiguous(memory_format=torch.channels_last_3d)
-        with torch.inference_mode(), torch.autocast("cpu", half, enabled=able):
-            seconds += min(_timed(lambda run=network, on=patch: run(on), runs=1))  # type: ignore[misc]
+        network.eval().to(on, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        patch = torch.randn(1, channels, *peer.patch, device=on).contiguous(memory_format=torch.channels_last_3d)
+        with torch.inference_mode(), torch.autocast(on.type, half, enabled=able):
+            seconds += min(timed(lambda run=network, seen=patch: settled(run(seen)), runs=1))  # type: ignore[misc]
     return {"patch_s": seconds, "patches": tiles, "study_s": seconds * tiles}
+
+
+def settled(result: torch.Tensor) -> torch.Tensor:
+    """The same, once a GPU has made it."""
+    if result.is_cuda:
+        torch.cuda.synchronize(result.device)
+    return result
 
 
 def _peak() -> float:
@@ -92,7 +101,7 @@ def _peak() -> float:
     half, able = half_precision(torch.device("cpu"))
     a, b = (torch.randn(PEAK_SIDE, PEAK_SIDE, dtype=half if able else torch.float32) for _ in range(2))
     with torch.inference_mode():
-        return 2 * PEAK_SIDE**3 / min(_timed(lambda: a @ b, runs=5)) / 1e9
+        return 2 * PEAK_SIDE**3 / min(timed(lambda: a @ b, runs=5)) / 1e9
 
 
 def _layers(predictor: Predictor, image: Image) -> list[dict[str, object]]:
@@ -130,7 +139,8 @@ def _operations(module: torch.nn.Module, shape: tuple[int, ...]) -> float:
     return 2 * float(np.prod(shape)) * float(per_output)
 
 
-def _timed(work: Callable[[], object], runs: int = RUNS) -> list[float]:
+def timed(work: Callable[[], object], runs: int = RUNS) -> list[float]:
+    """Seconds of each run, warm."""
     work()  # warm
     seconds = []
     for _ in range(runs):

@@ -56,7 +56,7 @@ def main() -> None:
             "loading": _loading(folder, Path(name)),
         }
         alone = sum(found["stages"][stage] for stage in ("read", "infer", "finish", "write"))
-        sources = _studies(Path(name) / "studies")
+        sources = write_studies(Path(name) / "studies")
         found["overlap"] = {"alone_s": alone}
         for workers in (1, 2):
             found["overlap"][str(workers)] = _overlapped(sources, Path(name) / f"batch {workers}", workers)
@@ -144,7 +144,8 @@ def _converted(program: str, folder: Path, out: Path) -> None:
     subprocess.run([program, "-z", "n", "-b", "n", "-o", target, folder], check=True, capture_output=True)
 
 
-def _studies(root: Path) -> list[Source]:
+def write_studies(root: Path) -> list[Source]:
+    """Studies of three series each."""
     for number in range(STUDIES):
         _study(root / f"s{number:02d}", number)
     return find_sources(root, OPTIONS)

@@ -168,7 +168,7 @@ def signal_finding(measurements: Mapping[str, Measurement], ratio: Measurement) 
 
 
 def escc_screen(measurements: Mapping[str, Measurement], compression: Measurement) -> Finding | None:
-    """The screen at one place; None where no tumour was seen in the canal, or the cord has ended there.
+    """The screen at one place; None where no tumour was seen in the canal, no cord is, or axial slices grade it.
 
     Parameters
     ----------
@@ -177,7 +177,8 @@ def escc_screen(measurements: Mapping[str, Measurement], compression: Measuremen
     """
     tumours = [id_ for cause, id_ in narrowing_causes(measurements, compression) if cause == EPIDURAL_TUMOUR]
     size = measurements.get(f"{compression.place}.cord_ap")
-    if not tumours or (size is not None and size.reason == BELOW_THE_CORD):
+    graded = measurements.get(f"{compression.place}.axial_cord_contact")
+    if not tumours or graded is not None or (size is not None and size.reason == BELOW_THE_CORD):
         return None
     ring = measurements.get(f"{compression.place}.csf_ring_fraction")
     grade = _screen(compression, ring)
@@ -189,7 +190,7 @@ def escc_screen(measurements: Mapping[str, Measurement], compression: Measuremen
         certainty=certainty,
         statement=(
             f"{where(compression)}: tumour in the canal; screen for epidural cord compression: {grade} grade. "
-            "The grade itself (ESCC) is not assessed: no axial T2w images."
+            "The grade itself (ESCC) is not assessed: no axial T2w slice shows a cord here."
         ),
         evidence=(compression.id, *((ring.id,) if ring is not None else ()), *tumours),
         rule=ESCC_RULE,

@@ -24,6 +24,7 @@ from spinemri.assess.cord import (
     signal_finding,
 )
 from spinemri.assess.disc import BULGE, DEGENERATION, bulge_finding, degeneration_finding
+from spinemri.assess.escc import ESCC_GRADE, escc_finding
 from spinemri.assess.foramen import KIND as FORAMINAL
 from spinemri.assess.foramen import foraminal_finding
 from spinemri.assess.fracture import KIND as HEIGHT_LOSS
@@ -61,6 +62,7 @@ RULES: tuple[tuple[str, str, Rule], ...] = (
     ("dural_sac_compromise_pct", NARROWING, narrowing_finding),
     ("cord_compression_pct", COMPRESSION, compression_finding),
     ("cord_compression_pct", ESCC, escc_screen),
+    ("axial_cord_contact", ESCC_GRADE, escc_finding),
     ("cord_shift_mm", DISPLACEMENT, displacement_finding),
     ("cord_t2_ratio", SIGNAL, signal_finding),
 )

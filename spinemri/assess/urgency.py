@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from spinemri.anatomy import Level
 from spinemri.assess.cord import compression_certainty
+from spinemri.assess.escc import AT_LEAST, ESCC_GRADE
 from spinemri.assess.fracture import FRACTURE_FROM_PCT
 from spinemri.assess.fracture_cause import MALIGNANT_FROM, fracture_causes
 from spinemri.assess.infection import discitis_features
@@ -91,11 +92,13 @@ def urgent_flags(evidence: Evidence) -> tuple[Finding, ...]:
 
 def cord_flag(evidence: Evidence) -> Finding:
     """Cord compression, from an ESCC grade or from the cord's diameter with the CSF around it."""
-    graded = [f for f in evidence.of_kind("escc") if f.grade[:1].isdigit() and int(f.grade[0]) >= ESCC_FROM]
+    graded = [f for f in evidence.of_kind(ESCC_GRADE) if f.grade[:1].isdigit() and int(f.grade[0]) >= ESCC_FROM]
     if graded:
-        levels = _levels_of(graded)
-        text = f"ESCC {graded[0].grade} at {', '.join(map(str, levels))}"
-        return _raised(CORD, text, [f.id for f in graded], levels)
+        levels, worst = _levels_of(graded), max(f.grade for f in graded)
+        sure = any(f.certainty is Certainty.PRESENT for f in graded)
+        return _raised(
+            CORD, f"ESCC {worst} at {', '.join(map(str, levels))}", [f.id for f in graded], levels, sure=sure
+        )
     measured = evidence.named("cord_compression_pct")
     if not measured:
         return _open(CORD, "compression of the cord was not measured")
@@ -115,6 +118,7 @@ def cord_flag(evidence: Evidence) -> Finding:
         text = f"tumour in the canal and a compressed cord at {', '.join(map(str, levels))}"
         return _raised(CORD, text, [f.id for f in screened], levels, sure=False)
     hidden = [f for f in evidence.of_kind("escc_screen") if f.certainty is Certainty.BORDERLINE]
+    hidden += [f for f in evidence.of_kind(ESCC_GRADE) if f.grade.startswith(AT_LEAST)]
     if hidden:
         where = ", ".join(map(str, _levels_of(hidden)))
         return _open(CORD, f"whether the cord beside a tumour in the canal at {where} is compressed is indeterminate")

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from spinemri.anatomy import StructureKind
+from spinemri.measure.axial_contact import wall_of
 from spinemri.measure.axial_sections import Section, centre_of, fluid_share, plane_of, section_of
 from spinemri.measure.catalogue import Gap, Place
 from spinemri.measure.planes import CanalPlane, canal_planes
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from spinemri.anatomy import Level
     from spinemri.image import Image
+    from spinemri.measure.axial_contact import Wall
     from spinemri.measure.bodies import Shapes
     from spinemri.measure.sac import Compromise
     from spinemri.measure.sac_masks import SacMasks
@@ -51,11 +53,13 @@ if TYPE_CHECKING:
     Stack = tuple[Image, Segmentation]
 
 SAC_NAMES = ("axial_sac_area", "axial_sac_ap", "axial_sac_width")
+WALL_NAMES = ("axial_sac_indent", "axial_cord_contact", "axial_csf_ring")
 CORD_NAMES = ("axial_cord_area", "axial_cord_ap", "axial_cord_width", "cord_compression_ratio")
 _LEANING_DEG, _APART_MM = 30.0, 8.0
 _EDGES_PX, _OUTLINE_PX = threshold("interval.axial_length"), threshold("interval.axial_outline")
 _CORD_LOST = "no cord was found on the axial slice, where the sagittal series shows one"
 _CSF_SD = threshold("interval.axial_csf_fraction")
+_Z95 = 1.96
 
 
 class _Spot(NamedTuple):
@@ -67,12 +71,16 @@ class _Spot(NamedTuple):
 
 
 class _Slice(NamedTuple):
-    """A slice of a stack beside a place, its number, and what is measured on it; ``no_cord`` says why there is none."""
+    """A slice of a stack beside a place, its number, and what is measured on it; ``no_cord`` says why there is none.
+
+    ``wall`` is told where there is a cord.
+    """
 
     stack: Stack
     number: int
     sac: Section
     cord: Section | None
+    wall: Wall | None
     fluid: float | None
     no_cord: str
 
@@ -173,7 +181,9 @@ def _cut(stack: Stack, number: int, spot: _Spot) -> _Slice | Gap:
     inner = section_of(cord, grid, axes, number, along)
     below = not has_cord and inner is None
     fluid = fluid_share(stack, sac, axes, number) if below and image.series.contrast is Contrast.T2W else None
-    return _Slice(stack, number, whole, inner, fluid, BELOW_THE_CORD if below else _CORD_LOST)
+    mm = grid.spacing[axes[1]], grid.spacing[axes[2]]
+    wall = wall_of(sac, cord, mm) if inner is not None else None
+    return _Slice(stack, number, whole, inner, wall, fluid, BELOW_THE_CORD if below else _CORD_LOST)
 
 
 def _stated(
@@ -213,7 +223,22 @@ def _cord(place: Place, cord: Section, shown: _Slice) -> list[Measurement]:
     )
     made.append(place.measured("cord_compression_ratio", ratio, spread, cord.ends, within=(0.0, math.inf)))
     made.append(place.measured("axial_occupation_ratio", share, share_sd, cord.ends, within=(0.0, 1.0)))
-    return made
+    return made + ([] if shown.wall is None else _wall(place, shown.wall, shown.stack))
+
+
+def _wall(place: Place, wall: Wall, stack: Stack) -> list[Measurement]:
+    """Indentation of the sac, contact and ring; what gaps wider and narrower by their error make of them is the range.
+
+    An indentation is the distance of a border from others of the same sac, so that what all of them lie off cancels; a
+    gap between cord and sac is one between two structures, which may lie off apart.
+    """
+    drawing, edge = stack[1].drawing, _EDGES_PX * _pixel_mm(stack)
+    error = _Z95 * drawing.length(edge)
+    indent = place.measured(WALL_NAMES[0], wall.indent, math.hypot(edge, drawing.edges), within=(0.0, math.inf))
+    ranges = ((wall.contact(-error), wall.contact(error)), (wall.ring(error), wall.ring(-error)))
+    values = zip(WALL_NAMES[1:], (wall.contact(), wall.ring()), ranges, strict=True)
+    told = [place.measured(name, value, 0.0).model_copy(update={"interval": span}) for name, value, span in values]
+    return [indent, *told]
 
 
 def _sizes(place: Place, names: Sequence[str], section: Section, stack: Stack) -> list[Measurement]:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 _SAC, _CORD, _RATIO = "axial_sac_area", "axial_cord_area", "cord_compression_ratio"
 NAMES = (
     _SAC, "axial_sac_ap", "axial_sac_width", "axial_sac_area_compromise_pct", "axial_csf_fraction", _CORD,
-    "axial_cord_ap", "axial_cord_width", _RATIO, "axial_occupation_ratio", "axial_sas_obliteration",
+    "axial_cord_ap", "axial_cord_width", _RATIO, "axial_occupation_ratio", "axial_sac_indent",
+    "axial_cord_contact", "axial_csf_ring", "axial_sas_obliteration",
 )  # fmt: skip
 _SPACE = "sas_obliteration"
 _TONES = {Certainty.PRESENT: "abnormal", Certainty.BORDERLINE: "borderline", Certainty.ABSENT: ""}

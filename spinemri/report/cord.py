@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from spinemri.finding import Finding
     from spinemri.measurement import Measurement
 
-COMPRESSION, DISPLACEMENT, SIGNAL, ESCC = "cord_compression", "cord_displacement", "cord_signal", "escc_screen"
-_KINDS = (ESCC, COMPRESSION, DISPLACEMENT, SIGNAL)
+COMPRESSION, DISPLACEMENT, SIGNAL = "cord_compression", "cord_displacement", "cord_signal"
+ESCC = "escc", "escc_screen"
+_KINDS = (*ESCC, COMPRESSION, DISPLACEMENT, SIGNAL)
 _TONES = {Certainty.PRESENT: "abnormal", Certainty.BORDERLINE: "borderline"}
 _AP, _PCT, _RATIO = "cord_ap", "cord_compression_pct", "cord_t2_ratio"
 _SPACE = "sas_obliteration"

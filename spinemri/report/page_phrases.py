@@ -56,6 +56,7 @@ FINDING_GRADES = {"spondylolisthesis": "Meyerding {grade}", "disc_degeneration":
 FINDING_KINDS = {
     "thecal_sac_narrowing": "thecal sac narrowed",
     "foraminal_narrowing": "foramen narrow",
+    "escc": "epidural cord compression (ESCC)",
     "escc_screen": "tumour in the canal",
     "cord_compression": "cord compressed",
     "cord_displacement": "cord displaced",

@@ -201,6 +201,7 @@ KINDS = {
     "vertebral_height_loss": "vertebral height loss",
     "of_class": "AO Spine-DGOU class",
     "thecal_sac_narrowing": "thecal sac narrowing",
+    "escc": "epidural cord compression (ESCC)",
     "escc_screen": "tumour in the canal",
     "cord_compression": "cord compression",
     "cord_displacement": "cord displacement",
@@ -238,7 +239,6 @@ DISCLAIMER_TEXT = (
     "Made by software without review by a physician. For research; not a medical device, not for diagnosis or "
     "treatment. Absence of a statement is not evidence of absence."
 )
-
 PDF_FOOT = "{use} Study {study}."
 PDF_PAGE = "Page {number} of {count}"
 TABLE_HEADERS = (

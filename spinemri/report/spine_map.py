@@ -31,6 +31,7 @@ GROUPS = {
     HEIGHT_LOSS_KIND: "fracture",
     "thecal_sac_narrowing": "narrowing",
     "foraminal_narrowing": "narrowing",
+    "escc": "narrowing",
     "escc_screen": "narrowing",
     "cord_compression": "narrowing",
     "cord_displacement": "other",

@@ -85,6 +85,14 @@ def test_escc_is_high_from_grade_2(grade, certainty):
     assert cord_flag(study(findings=(graded,))).certainty is certainty
 
 
+def test_an_unsure_grade_raises_an_unsure_flag_and_a_lower_limit_none():
+    graded = Finding(id="T8.escc", kind="escc", levels=(Level("T8"),), grade="2", certainty=BORDERLINE)
+    assert cord_flag(study(findings=(graded,))).certainty is BORDERLINE
+    least = graded.model_copy(update={"grade": "at least 1c"})
+    known = (sac("T8-T9", "cord_compression_pct", 2.0),)
+    assert cord_flag(study(*known, findings=(least,))).certainty is OPEN
+
+
 @pytest.mark.parametrize(("screened", "certainty"), [(PRESENT, BORDERLINE), (BORDERLINE, OPEN), (ABSENT, ABSENT)])
 def test_a_screen_for_escc_alone_is_borderline(screened, certainty):
     graded = Finding(id="T8.escc_screen", kind="escc_screen", levels=(Level("T8"),), certainty=screened)

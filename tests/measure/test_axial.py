@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from spinemri.anatomy import Level, Structure, StructureKind
 from spinemri.geometry import Geometry
 from spinemri.image import Image
-from spinemri.measure.axial import CORD_NAMES, SAC_NAMES, axial_measurements
+from spinemri.measure.axial import CORD_NAMES, SAC_NAMES, WALL_NAMES, axial_measurements
 from spinemri.measure.axial_sections import Section, fluid_share, section_of
 from spinemri.measure.sac_masks import SacMasks
 from spinemri.measure.study import measure
@@ -23,8 +23,8 @@ from spinemri.spine import LevelAssignment, LevelBasis, Spine, Vertebra
 K = StructureKind
 LEVELS = [Level(name) for name in ("C4", "C5", "C6", "C7")]
 NAMES = {
-    *SAC_NAMES, *CORD_NAMES, "axial_sac_area_compromise_pct", "axial_csf_fraction", "axial_occupation_ratio",
-    "axial_sas_obliteration",
+    *SAC_NAMES, *CORD_NAMES, *WALL_NAMES, "axial_sac_area_compromise_pct", "axial_csf_fraction",
+    "axial_occupation_ratio", "axial_sas_obliteration",
 }  # fmt: skip
 PITCH, HEIGHT, DEPTH = 20.0, 15.0, 16.0
 SAC_AT, SAC, CORD = -16.0, (7.0, 10.0), (3.5, 6.0)  # centre behind the bodies; half depth and half width, mm
@@ -141,6 +141,19 @@ def test_a_narrowing_is_compared_with_axial_slices_alone():
     assert lost.value == pytest.approx(100 * (1 - 0.36), abs=4)
     assert lost.reference_levels == (Level("C4"), Level("C5"), Level("C6"), Level("C7"))
     assert seen["C5-C6.axial_sas_obliteration"].value > 0.6
+
+
+def test_the_wall_of_the_sac_and_the_room_around_the_cord_are_told_beside_a_cord():
+    free, tight = (found(stack(axial_grid(), narrow=n), narrow=n) for n in (1.0, 0.55))
+    indent, contact, ring = (f"C5-C6.{name}" for name in WALL_NAMES)
+    assert free[indent].value < 0.3
+    assert (free[contact].value, free[ring].value) == (0.0, 1.0)
+    assert tight[contact].value > 8
+    assert tight[ring].value < 0.75
+    for name in (contact, ring):
+        low, high = tight[name].interval
+        assert low <= tight[name].value <= high
+    assert indent not in found(stack(axial_grid(), cord=False))
 
 
 def test_a_slice_that_leans_too_far_is_not_measured():
