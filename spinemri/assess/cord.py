@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 COMPRESSION, DISPLACEMENT, SIGNAL, ESCC = "cord_compression", "cord_displacement", "cord_signal", "escc_screen"
 EQUIVOCAL_FROM_PCT, COMPRESSED_FROM_PCT = threshold("cord.equivocal_from"), threshold("cord.compressed_from")
 DISPLACED_FROM_MM, VISIBLE_ABOVE = threshold("cord.displaced_from"), threshold("csf_ring.visible_above")
+ALL_ROUND = threshold("cord.fluid_all_round")
 PRESSED_BELOW, SAC_NORMAL_UP_TO_PCT = threshold("cord.pressed_ring_below"), threshold("narrowing.normal_up_to")
 RAISED_FROM, SURELY_RAISED_FROM = threshold("cord_signal.raised_from"), threshold("cord_signal.surely_raised_from")
 
@@ -33,7 +34,8 @@ COMPRESSION_RULE = (
     f"{COMPRESSED_FROM_PCT:g} % equivocal, from there compressed; displaced from {DISPLACED_FROM_MM:g} mm, which is no "
     "compression; no compression either where nothing presses: no tumour in the canal, fluid on "
     f"{100 * PRESSED_BELOW:g} % or more of its front and back edge, and a sac that lost no more than "
-    f"{SAC_NORMAL_UP_TO_PCT:g} %; borderline at most where only the sac is narrower"
+    f"{SAC_NORMAL_UP_TO_PCT:g} %; borderline at most where fluid is seen that far, or on "
+    f"{100 * ALL_ROUND:g} % beside something in the canal"
 )
 _SAC_LOSS = "dural_sac_compromise_pct"
 _NAMED = (Certainty.PRESENT, Certainty.BORDERLINE)
@@ -64,7 +66,7 @@ def compression_finding(measurements: Mapping[str, Measurement], compression: Me
     filled = any(lies_in_canal(cause) for cause, _ in beside)
     pressed = _may_be_pressed(*near) or filled
     certainty = compression_certainty(compression) if pressed else _without_pressure(compression)
-    if certainty is Certainty.PRESENT and _amid_fluid(near[0]) and not filled:
+    if certainty is Certainty.PRESENT and _amid_fluid(near[0], ALL_ROUND if filled else PRESSED_BELOW):
         certainty = Certainty.BORDERLINE
     causes = beside if certainty in _NAMED else ()
     known = [m.id for m in near if m is not None and m.value is not None]
@@ -95,9 +97,9 @@ def _may_be_pressed(ring: Measurement | None, sac_loss: Measurement | None) -> b
     return not free
 
 
-def _amid_fluid(ring: Measurement | None) -> bool:
+def _amid_fluid(ring: Measurement | None, least: float) -> bool:
     """Whether fluid surrounds the cord: what has flattened a cord touches it, and a mask drawn too thin has fluid."""
-    return ring is not None and ring.value is not None and ring.value >= PRESSED_BELOW
+    return ring is not None and ring.value is not None and ring.value >= least
 
 
 def _without_pressure(compression: Measurement) -> Certainty:

@@ -5,9 +5,9 @@ agreed not to report diameters (Andreisek 2014), so fat decides the category and
 is present from two criteria that speak with their whole 95 % interval, where the fat was seen; from one alone, where an
 interval reaches its limit, or from two sizes without a look at the fat, it is borderline. A foramen of usual size with
 little fat is not called narrow, unless tumour has taken its place, or is so large that it must: then it is at least
-mild, and borderline. With fewer than two criteria measured nothing is said. A disc that is low behind is evidence
-beside a narrow foramen, and a cause of it, but makes none: it is one number for both sides. The limits are those of
-lumbar spines.
+mild, and borderline, even where its sizes could not be measured. With fewer than two criteria measured nothing else is
+said. A disc that is low behind is evidence beside a narrow foramen, and a cause of it, but makes none: it is one number
+for both sides. The limits are those of lumbar spines.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ RULE = (
     "fat partly lost alone; severe: fat lost and a size; moderate: fat partly lost and a size, or fat lost alone; "
     "mild: a size alone. Present when two criteria speak with their whole 95 % interval and fat was seen, borderline "
     f"otherwise; with tumour in it and no fat preserved, or {TUMOUR_FROM_MM3:g} mm³ of it, at least mild, then "
-    "borderline; not assessable with fewer than two measured. A "
+    "borderline, also where it could not be measured; else not assessable with fewer than two measured. A "
     f"posterior disc height up to {LOW_DISC_MM:g} mm is evidence beside it"
 )
 SOURCE = (
@@ -69,8 +69,9 @@ def foraminal_finding(measurements: Mapping[str, Measurement], height: Measureme
     certainty = Certainty.NOT_ASSESSABLE if reason else foraminal_certainty(height, ap, fat)
     grade = "" if reason else foraminal_grade(height, ap, fat)
     preserved = _fat_seen(fat) and not _fat(fat).speaks
-    enough = TUMOUR_FROM_MM3 if preserved else 0.0
-    if certainty is Certainty.ABSENT and _tumour_mm3(measurements, height, side) >= enough:
+    enough = TUMOUR_FROM_MM3 if reason or preserved else 0.0
+    silent = certainty is Certainty.ABSENT or (certainty is Certainty.NOT_ASSESSABLE and _lumbar(height))
+    if silent and _tumour_mm3(measurements, height, side) >= enough:
         certainty, grade = Certainty.BORDERLINE, "mild"
     narrowed = certainty in (Certainty.PRESENT, Certainty.BORDERLINE)
     low = [m for m in (_low_disc(measurements, height),) if m is not None and narrowed]
@@ -87,6 +88,8 @@ def foraminal_finding(measurements: Mapping[str, Measurement], height: Measureme
         cause=", ".join(named),
         certainty=certainty,
         statement=f"{where}: narrowing of the neural foramen {reason}."
+        if reason and not narrowed
+        else f"{where}: {_what(grade, certainty)}{_why(named)}; sizes {reason}."
         if reason
         else f"{where}: {_what(grade, certainty)}; {_seen((height, ap), fat, low)}"
         f"{_limit(grade, fat)}{_why(named) if narrowed else ''}.",
@@ -116,6 +119,11 @@ def foraminal_certainty(height: Measurement, ap: Measurement | None, fat: Measur
     criteria = (_low(height), _shallow(ap), _fat(fat))
     sure = _fat_seen(fat) and sum(c.surely for c in criteria) >= 2
     return Certainty.PRESENT if sure else Certainty.BORDERLINE
+
+
+def _lumbar(height: Measurement) -> bool:
+    """Whether this is a foramen whose limits are known, though it could not be measured."""
+    return any(level.region == "L" for level in height.levels)
 
 
 def _fat_seen(fat: Measurement | None) -> bool:

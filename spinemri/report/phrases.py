@@ -239,8 +239,7 @@ DISCLAIMER_TEXT = (
     "Made by software without review by a physician. For research; not a medical device, not for diagnosis or "
     "treatment. Absence of a statement is not evidence of absence."
 )
-PDF_FOOT = "{use} Study {study}."
-PDF_PAGE = "Page {number} of {count}"
+PDF_FOOT, PDF_PAGE = "{use} Study {study}.", "Page {number} of {count}"
 TABLE_HEADERS = (
     "Level", "Ha", "Hm", "Hp", "Loss %", "Reference", "Sac body", "Sac disc", "Narrowing %", "Series", "Remark",
 )  # fmt: skip

@@ -178,6 +178,27 @@ def test_a_foramen_of_usual_size_is_narrow_where_tumour_took_its_fat_or_is_large
 
 
 @pytest.mark.parametrize(
+    ("volume", "side", "levels", "said"),
+    [
+        (500.0, "right", ("L4", "L5"), True),
+        (500.0, "both", ("L4", "L5"), True),
+        (499.0, "right", ("L4", "L5"), False),
+        (900.0, "left", ("L4", "L5"), False),
+        (900.0, "right", ("C4", "C5"), False),
+        (900.0, "right", ("T8", "T9"), False),
+    ],
+)
+def test_a_foramen_full_of_tumour_is_perhaps_narrow_though_it_could_not_be_measured(volume, side, levels, said):
+    height = made("foraminal_height_right", None, levels=levels)
+    inside = lesion("foraminal_volume", volume, level=levels[0], flags=(f"side:{side}", "kind:tumour-like"))
+    found = foraminal_finding({inside.id: inside, height.id: height}, height)
+    assert height.reason in found.statement
+    assert (found.certainty, found.grade) == ((BORDERLINE, "mild") if said else (Certainty.NOT_ASSESSABLE, ""))
+    assert ("perhaps mild narrowing of the neural foramen; narrowed by tumour" in found.statement) is said
+    assert (inside.id in found.evidence) is said
+
+
+@pytest.mark.parametrize(
     ("bulge", "right", "left", "named"), [(1.1, 50, 0, True), (0.9, 50, 0, False), (3, 0, 50, False)]
 )
 def test_bone_that_a_lesion_of_this_pedicle_expands(bulge, right, left, named):

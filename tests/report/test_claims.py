@@ -23,6 +23,7 @@ NAMES = (  # numbers that are part of a name, a code, a score or a reference
     r"\bModic [123]\b",
     r"\bOF(?: >=)? ?\d\b",
     r"\bPMC\d+|\(PMID \d+\)|\(n = \d+\)|\d{4};\d+:\d+|et al\. \d{4}",
+    r"\bESCC [23] at\b",
     r"\(ESCC\) (?:at least )?grade [123][abc]? on axial _ slices(?:, [123][abc]? to [123][abc]? within)?",
     r"\bCategory [123]\b|\bgrade \d(?: \(\d to \d within reader[^)]*\))?",
     r"\bseries \d+(?: and \d+)?|\bSeries \d+",
