@@ -238,10 +238,3 @@ def test_a_tumour_or_abscess_in_the_canal_presses_though_fluid_is_seen(volume, k
     found = compression_finding(known, compression(30.0))
     assert found.certainty is certainty
     assert ("nothing presses" in found.statement) is (certainty is Certainty.ABSENT)
-
-
-@pytest.mark.parametrize(("ring", "certainty"), [(0.96, Certainty.PRESENT), (0.97, Certainty.BORDERLINE)])
-def test_fluid_all_round_a_thin_cord_makes_compression_unsure_even_beside_tumour(ring, certainty):
-    sac_loss = made("dural_sac_compromise_pct", 5.0, kind=StructureKind.THECAL_SAC)
-    found = compression_finding(together(made("csf_ring_fraction", ring), sac_loss, epidural(400.0)), compression(30.0))
-    assert found.certainty is certainty
