@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import core_schema
 
-from spinemri.errors import LevelError
+from spinemri.errors import LevelError, quoted
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -40,7 +40,7 @@ class Level:
         match = re.fullmatch(r"([CTLSV])([1-9][0-9]?)", self.name)
         highest = _MAX_RELATIVE if match and match[1] == "V" else _COUNTS.get(match[1], 0) if match else 0
         if not match or not 1 <= int(match[2]) <= highest:
-            raise LevelError(f"level {self.name!r}: expected C1-C7, T1-T13, L1-L6, S1-S5 or relative V1-V30")
+            raise LevelError(f"level {quoted(self.name)}: expected C1-C7, T1-T13, L1-L6, S1-S5 or relative V1-V30")
 
     @classmethod
     def parse(cls, text: str) -> Level:

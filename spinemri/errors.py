@@ -31,3 +31,11 @@ class OutputError(SpineMRIError):
 
 class ServerError(SpineMRIError):
     """A DICOMweb server cannot be reached, refuses, or does not answer as one."""
+
+
+_SHOWN = 60
+
+
+def quoted(text: str) -> str:
+    """What a user typed, in quotation marks and spelled out, and no longer than a line: "'L5=x'"."""
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from spinemri.errors import InputError
+from spinemri.errors import InputError, quoted
 
 
 class Contrast(StrEnum):
@@ -42,7 +42,7 @@ def contrast_named(text: str | None) -> Contrast | None:
         return by_name[text.lower()]
     except KeyError:
         allowed = ", ".join(contrast.value for contrast in Contrast)
-        raise InputError(f"contrast {text!r}: expected one of {allowed}") from None
+        raise InputError(f"contrast {quoted(text)}: expected one of {allowed}") from None
 
 
 class Plane(StrEnum):

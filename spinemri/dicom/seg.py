@@ -107,7 +107,7 @@ def load_seg(path: Path) -> SegObject:
         with lenient():
             _check_plausible(seg)
             volume = seg.get_volume(combine_segments=True, dtype=np.uint16)
-        voxels, geometry = np.asarray(volume.array), _geometry(volume)
+            voxels, geometry = np.asarray(volume.array), _geometry(volume)
     except RuntimeError as error:
         raise SeriesError(f"segments overlap or the frames form no regular grid; {_said(names)}") from error
     except (*_UNREADABLE, GeometryError) as error:

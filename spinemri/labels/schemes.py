@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from spinemri.anatomy import Level, Structure, StructureKind
-from spinemri.errors import InputError
+from spinemri.errors import InputError, quoted
 from spinemri.segmentation import label_value
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ SCHEMES: dict[str, Scheme] = {
 def scheme_named(name: str) -> Scheme:
     """The scheme of this name. Raises InputError for an unknown one."""
     if name not in SCHEMES:
-        raise InputError(f"label scheme {name!r}: expected one of {', '.join(SCHEMES)}")
+        raise InputError(f"label scheme {quoted(name)}: expected one of {', '.join(SCHEMES)}")
     return SCHEMES[name]
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.anatomy import Level
-from spinemri.errors import LevelError
+from spinemri.errors import LevelError, quoted
 from spinemri.segment.appearance import appearance_rows
 from spinemri.segment.chain import MISCOUNT, Decoding, decode
 from spinemri.segment.landmarks import Landmarks, landmark_rows
@@ -59,10 +59,12 @@ class Anchor:
         """Anchor from text such as 'L5=2': the second body from the bottom is L5. Raises LevelError otherwise."""
         match = re.fullmatch(r"\s*([A-Za-z]{1,2}\d{1,2})\s*=\s*(\d{1,2})\s*", text)
         if not match or int(match[2]) < 1:
-            raise LevelError(f"anchor {text!r}: expected LEVEL=N such as L5=2, the second body counted from the bottom")
+            raise LevelError(
+                f"anchor {quoted(text)}: expected LEVEL=N such as L5=2, the second body counted from the bottom"
+            )
         level = Level.parse(match[1])
         if level.is_relative:
-            raise LevelError(f"anchor {text!r}: expected a true level such as L5, found the relative {level}")
+            raise LevelError(f"anchor {quoted(text)}: expected a true level such as L5, found the relative {level}")
         return cls(int(match[2]), level)
 
 

@@ -134,6 +134,20 @@ def test_a_list_that_cannot_be_used_says_why_and_where(tmp_path, text, told):
         find_sources(table, OPTIONS)
 
 
+@pytest.mark.parametrize("column", ["contrast", "anchor", "labels_from"])
+def test_a_cell_that_is_endless_or_of_many_lines_stays_one_short_line(tmp_path, column):
+    (tmp_path / "mask.nii").touch()
+    masks = ",mask.nii" if column == "labels_from" else ","
+    for cell in ("A" * 5000, "A\nB\r\nC"):
+        table = tmp_path / "list.csv"
+        table.write_text(f'path,labels,{column}\n.{masks},"{cell}"\n', newline="")
+        with pytest.raises(InputError) as refused:
+            find_sources(table, OPTIONS)
+        assert len(str(refused.value)) < 800
+        assert len(str(refused.value).splitlines()) == 1
+        assert f"{column.partition('_')[0].replace('labels', 'label scheme')} 'A" in str(refused.value)
+
+
 def test_what_is_no_parquet_is_said(tmp_path):
     table = tmp_path / "list.parquet"
     table.write_text("path\nx\n")

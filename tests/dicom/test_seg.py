@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import highdicom
 import numpy as np
 import pydicom
@@ -94,6 +96,18 @@ def test_every_labelled_voxel_is_where_it_was_drawn(tmp_path, omit):
 def test_the_grid_is_that_of_the_stored_frames(tmp_path):
     geometry = load_seg(write_seg(tmp_path, sparse())).geometry
     assert geometry.shape == (4, *GRID.shape[1:])  # slices 1 to 4, the empty third among them
+
+
+def test_a_frame_of_reference_that_is_no_uid_is_not_quoted_in_a_warning(tmp_path):
+    path = write_seg(tmp_path, sparse())
+    uid = GRID.frame_of_reference_uid.encode()
+    content = path.read_bytes()
+    assert content.count(uid) == 1
+    path.write_bytes(content.replace(uid, b"SMITH^JOHN".ljust(len(uid), b"\0")[: len(uid)]))
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        load_seg(path)
+    assert not shown
 
 
 def test_a_label_map_keeps_numbers_that_do_not_follow_each_other(tmp_path):
