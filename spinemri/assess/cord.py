@@ -47,8 +47,8 @@ SIGNAL_RULE = (
 SIGNAL_SOURCE = source_of("cord_signal.raised_from")
 ESCC_RULE = (
     "tumour in the canal, sagittal images only: possible high grade (2 or 3) when the cord is compressed, "
-    "indeterminate when that is equivocal, cannot be measured or no fluid is seen around the cord, else low grade "
-    "(0 to 1c)"
+    "indeterminate when that is equivocal or cannot be measured, when fluid is seen all round a thin cord or nowhere "
+    "around it, else low grade (0 to 1c)"
 )
 ESCC_SOURCE = "grades: Bilsky et al., J Neurosurg Spine 2010;13:324; the screen is this project's own"
 
@@ -203,7 +203,7 @@ def escc_screen(measurements: Mapping[str, Measurement], compression: Measuremen
 def _screen(compression: Measurement, ring: Measurement | None) -> str:
     certainty = compression_certainty(compression)
     if certainty is Certainty.PRESENT:
-        return "possible high"
+        return "indeterminate" if _amid_fluid(ring, ALL_ROUND) else "possible high"
     hidden = ring is None or ring.value is None or ring.value <= VISIBLE_ABOVE
     return "low" if certainty is Certainty.ABSENT and not hidden else "indeterminate"
 

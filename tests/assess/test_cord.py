@@ -159,7 +159,8 @@ def test_signal_without_a_t2_image_is_not_assessable():
         (2.0, None, "indeterminate"),
         (12.0, 0.9, "indeterminate"),
         (None, 0.9, "indeterminate"),
-        (16.0, 0.9, "possible high"),
+        (16.0, 0.96, "possible high"),
+        (16.0, 0.97, "indeterminate"),
         (30.0, 0.0, "possible high"),
     ],
 )
