@@ -122,13 +122,13 @@ def order_of(geometry: Geometry, like: Geometry) -> tuple[int, int, int]:
 
 
 def write_nifti(voxels: NDArray[np.generic], geometry: Geometry, path: Path, *, like: Geometry | None = None) -> None:
-    """Write (k, j, i) voxels as NIfTI with the affine of their grid.
+    """Write (k, j, i) voxels as NIfTI (NRRD, MetaImage, by the name) with the affine of their grid.
 
     Parameters
     ----------
     voxels : (k, j, i)
     geometry : grid of ``voxels``
-    path : ends in .nii or .nii.gz
+    path : ends in .nii, .nii.gz, .nrrd or .mha
     like : grid as it lay in the file the image was read from; axes are written in that order
 
     Raises

@@ -53,6 +53,8 @@ DOORS = {  # library -> beginnings of the modules that may import it
     "reportlab": ("report.pdf",),
     "pyarrow": ("report.table_files",),
     "ipyniivue": ("report.notebook",),
+    "onnx": ("segment.onnx_file",),
+    "onnxruntime": ("segment.onnx_file",),
     "typer": ("cli.",),
     "rich": ("cli.",),
     "ray": ("batch.",),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from spinemri.cli import analyze, batch, compare, deidentify, phantom, scan, score, train, watch
+from spinemri.cli import analyze, batch, compare, convert_labels, deidentify, export, phantom, scan, score, train, watch
 from spinemri.cli.console import failure
 from spinemri.errors import SpineMRIError
 from spinemri.faults import cause_of
@@ -26,9 +26,11 @@ app.command("compare")(compare.command)
 app.command("batch")(batch.command)
 app.command("watch")(watch.command)
 app.command("deidentify")(deidentify.command)
+app.command("convert-labels")(convert_labels.command)
 app.command("phantom")(phantom.command)
 app.command("score")(score.command)
 app.command("train")(train.command)
+app.command("export")(export.command)
 
 
 @app.callback(invoke_without_command=True)

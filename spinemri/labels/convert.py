@@ -53,6 +53,8 @@ class ForeignLabels:
     numbering_verified : whether the user named the level of one vertebra, and the mask agrees or was counted from it
     unknown : values without a meaning in the scheme -> number of voxels
     warnings : one line each, about this mask
+    meanings : values of the mask that the scheme knows -> what it draws under them in this spine, () for what is of no
+        use here
     """
 
     segmentation: Segmentation
@@ -61,9 +63,12 @@ class ForeignLabels:
     numbering_verified: bool
     unknown: Mapping[int, int]
     warnings: tuple[str, ...]
+    meanings: Mapping[int, tuple[Structure, ...]]
 
 
-def from_labels(labels: Image, scheme: str, *, name: str = "labels", anchor: Anchor | None = None) -> ForeignLabels:
+def from_labels(
+    labels: Image, scheme: str, *, name: str = "labels", anchor: Anchor | None = None, partial: bool = False
+) -> ForeignLabels:
     """What a mask shows under a scheme.
 
     Parameters
@@ -72,6 +77,7 @@ def from_labels(labels: Image, scheme: str, *, name: str = "labels", anchor: Anc
     scheme : name of the scheme; nothing is guessed
     name : of the file, for messages
     anchor : what the user says: (n, level), the n-th vertebra from the bottom of the mask is that level
+    partial : a mask without any vertebra is taken too; nothing but its values then speaks for the scheme
 
     Raises
     ------
@@ -83,16 +89,18 @@ def from_labels(labels: Image, scheme: str, *, name: str = "labels", anchor: Anc
     where = f"labels {name}, scheme {scheme}"
     if table.refusal:
         raise InputError(f"{where}: {table.refusal}")
-    voxels = _whole_numbers(labels, where)
+    voxels = whole_numbers(labels, where)
     pieces = pieces_of(voxels, labels.geometry)
     table = with_levels(table, pieces, anchor, where)
     known = {value: Named(table.table[value], piece) for value, piece in pieces.items() if value in table.table}
     unknown = {value: piece for value, piece in pieces.items() if value not in table.table}
-    faults = faults_of(known, unknown)
+    bare = partial and any(n.structures for n in known.values()) and not any(n.has_body for n in known.values())
+    faults = [] if bare else faults_of(known, unknown)
     if fatal := [fault.text for fault in faults if fault.fatal]:
         raise InputError(f"{where}: this is no spine under that scheme ({'; '.join(fatal[:3])}); is the name right?")
     groups = {value: named.structures for value, named in known.items()}
-    segmentation, unparted = _segmentation(voxels, labels, groups, table.partial, _levels(known))
+    levels = _levels(known)
+    segmentation, unparted = _segmentation(voxels, labels, groups, table.partial, levels)
     canal = [table.canal_note] if any(n.structures[:1] == _SAC for n in known.values()) and table.canal_note else []
     told = [*labels.warnings, *table.notes, *canal, *(f.text for f in faults), *_told(known, unknown), *unparted]
     return ForeignLabels(
@@ -102,10 +110,17 @@ def from_labels(labels: Image, scheme: str, *, name: str = "labels", anchor: Anc
         numbering_verified=anchor is not None,
         unknown={value: piece.voxels for value, piece in unknown.items()},
         warnings=tuple(told),
+        meanings={value: _meant(group, levels) for value, group in groups.items()},
     )
 
 
-def _whole_numbers(labels: Image, where: str) -> NDArray[np.int32]:
+def _meant(group: tuple[Structure, ...], levels: Collection[Level]) -> tuple[Structure, ...]:
+    """What a value stands for where several names are possible: a disc has those of its neighbours."""
+    return (disc_among(group, levels),) if group and group[0].kind is _DISC else group
+
+
+def whole_numbers(labels: Image, where: str) -> NDArray[np.int32]:
+    """Voxels of a mask (k, j, i). Raises InputError, which ``where`` begins, unless all are whole numbers from 0."""
     voxels = np.asarray(labels.voxels, dtype=np.float64)
     whole = np.rint(voxels)
     if np.abs(voxels - whole).max() > 1e-3 or whole.min() < 0 or whole.max() > _MAX_LABEL:

@@ -11,7 +11,7 @@ from spinemri.errors import InputError
 from spinemri.labels.schemes import counted, scheme_named
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -36,14 +36,10 @@ def to_labels(
     InputError
         The scheme is unknown, or has no number for a structure; the message lists them.
     """
-    table = scheme_named(scheme)
     wanted = {v: s for v, s in segmentation.structures.items() if kinds is None or s.kind in kinds}
-    shown = segmentation.structures.values()  # discs are named and counted by vertebrae that may not be exported
-    levels = sorted({s.level for s in shown if s.kind in _VERTEBRA and s.level and s.level.region != "S"})
-    if table.counts:
-        ordered = levels if table.counts == "down" else levels[::-1]
-        table = counted(table, dict(enumerate(ordered, start=1)))
-    values = {value: _value_of(structure, table, levels) for value, structure in wanted.items()}
+    levels = named_levels(segmentation)  # discs are named and counted by vertebrae that may not be exported
+    table = numbered_for(scheme_named(scheme), levels)
+    values = {value: value_of(structure, table, levels) for value, structure in wanted.items()}
     if lost := [str(wanted[value]) for value, number in values.items() if number is None]:
         raise InputError(f"scheme {scheme} has no number for {', '.join(lost)}; leave them out or name another scheme")
     lookup = np.zeros(int(segmentation.voxels.max(initial=0)) + 1, dtype=np.uint16)
@@ -53,7 +49,20 @@ def to_labels(
     return np.asarray(lookup[segmentation.voxels])
 
 
-def _value_of(structure: Structure, scheme: Scheme, levels: Collection[Level]) -> int | None:
+def named_levels(segmentation: Segmentation) -> list[Level]:
+    """Levels of the vertebrae of a mask, head to foot, without the sacrum."""
+    shown = segmentation.structures.values()
+    return sorted({s.level for s in shown if s.kind in _VERTEBRA and s.level and s.level.region != "S"})
+
+
+def numbered_for(scheme: Scheme, levels: Sequence[Level]) -> Scheme:
+    """A scheme with a number for each of these levels (head to foot), where it only counts; else the scheme itself."""
+    if not scheme.counts:
+        return scheme
+    return counted(scheme, dict(enumerate(levels if scheme.counts == "down" else levels[::-1], start=1)))
+
+
+def value_of(structure: Structure, scheme: Scheme, levels: Collection[Level]) -> int | None:
     """The first number under which a scheme draws a structure; a disc is found by the level above it."""
     if structure.kind is _DISC and structure.level == Level("L5") and Level("L6") not in levels:
         structure = Structure(_DISC, structure.level, Level("S1"))

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from spinemri.training.clock import TrainingConfig
     from spinemri.training.real import LabelledVolume
 
-_PRIORS = (0.75, 0.07, 0.05, 0.04, 0.04, 0.03, 0.02)  # share of pixels near the spine, per class
+PRIORS = (0.75, 0.07, 0.05, 0.04, 0.04, 0.03, 0.02)
+"""Share of pixels near the spine, per class."""
 _PREFETCH = 8
 _COURTESY = 15  # of the loaders' priority
 _FIRST_SUBJECT = 3000  # far from the seeds that phantoms are tested with
@@ -81,10 +82,10 @@ def train_bundle(model: Model, data: TrainingData, config: TrainingConfig, start
     if data.workers < 1:
         raise InputError(f"{data.workers} workers: expected at least 1")
     torch.set_num_threads(data.threads)
-    network = starting_network(model, start, _PRIORS)
-    synthetic = _loader(_synthetic(model, data, config.seed), data.workers)
-    volumes = _real_volumes(model, data, None if start == FRESH else _earlier(model, network))
-    real = _loader(RealSlices(volumes, config.seed), 1) if volumes else None
+    network = starting_network(model, start, PRIORS)
+    synthetic = stack_loader(_synthetic(model, data, config.seed), data.workers)
+    volumes = _real_volumes(model, data, None if start == FRESH else earlier_view(model, network))
+    real = stack_loader(RealSlices(volumes, config.seed), 1) if volumes else None
     return train(config, network, model.class_weights, synthetic, real)
 
 
@@ -110,14 +111,16 @@ def _real_volumes(model: Model, data: TrainingData, earlier: Predictor | None) -
     return volumes + [load_unlabelled(path, model, earlier) for path in data.unlabelled if earlier is not None]
 
 
-def _earlier(model: Model, network: torch.nn.Module) -> Predictor:
+def earlier_view(model: Model, network: torch.nn.Module) -> Predictor:
     """A predictor with the weights that training starts from."""
     predictor = Predictor(model, str(next(network.parameters()).device), quality=True)
     predictor.network.load_state_dict(network.state_dict())
     return predictor
 
 
-def _loader(slices: SyntheticSlices | AxialSlices | RealSlices, workers: int) -> DataLoader[tuple[torch.Tensor, ...]]:
+def stack_loader(
+    slices: SyntheticSlices | AxialSlices | RealSlices, workers: int
+) -> DataLoader[tuple[torch.Tensor, ...]]:
     """Stacks one by one: they differ in size. Whoever prepares them steps back behind the network's own threads."""
     return DataLoader(
         slices, batch_size=None, num_workers=workers, prefetch_factor=_PREFETCH, worker_init_fn=_step_back

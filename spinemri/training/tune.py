@@ -1,0 +1,100 @@
+"""Train a bundle's network further on pairs of one's own, beside painted subjects or alone.
+
+As ``run``: interrupt it when you like; started again with the same output folder it goes on from the last checkpoint.
+Every image is segmented once with the weights that training starts from; what these were sure of where a mask says
+nothing is kept.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from spinemri.errors import InputError
+from spinemri.series import Plane
+from spinemri.training.loop import train
+from spinemri.training.own_volumes import own_volumes
+from spinemri.training.real import RealSlices
+from spinemri.training.run import PRIORS, earlier_view, stack_loader
+from spinemri.training.start import FRESH, starting_network
+from spinemri.training.synthetic import SyntheticSlices
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from spinemri.segment.model import Model
+    from spinemri.training.clock import TrainingConfig
+    from spinemri.training.pairs import Pair
+
+
+@dataclass(frozen=True)
+class OwnData:
+    """What to train on.
+
+    Parameters
+    ----------
+    pairs : images and masks
+    painted : folder of painted subjects to train on beside them; None for none
+    workers : processes that make samples
+    threads : CPU threads of the network, for the whole process
+    """
+
+    pairs: tuple[Pair, ...]
+    painted: Path | None = None
+    workers: int = 1
+    threads: int = 2
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A run: its last checkpoint, and how many images taught each class."""
+
+    checkpoint: Path
+    taught: Mapping[str, int]
+
+
+def tune_bundle(
+    model: Model,
+    data: OwnData,
+    config: TrainingConfig,
+    start: Path | str | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Tuned:
+    """Train the network of a bundle on pairs; the bundle itself is not changed.
+
+    Parameters
+    ----------
+    model : from ``load_model``, of sagittal slices
+    data : what to train on
+    config : how long and how fast; ``real_stacks`` are of the pairs, ``stacks`` painted ones
+    start : checkpoint or weights to start from; 'new' for fresh weights, None for the bundle's own
+    progress : called with (stage, done, total) while images are read
+
+    Raises
+    ------
+    InputError
+        There is no pair, the network is not one of sagittal slices, or a pair cannot be used.
+    ModelError
+        If the weights to start from do not fit.
+    """
+    if model.plane is not Plane.SAGITTAL:
+        raise InputError(f"{model.name}: own images train networks of sagittal slices only, found {model.plane.value}")
+    if not data.pairs:
+        raise InputError("no pair of image and mask to train on")
+    torch.set_num_threads(data.threads)
+    network = starting_network(model, start, PRIORS)
+    earlier = None if start == FRESH else earlier_view(model, network)
+    volumes = []
+    for done, pair in enumerate(data.pairs, start=1):
+        volumes += own_volumes(pair, model, earlier)
+        if progress is not None:
+            progress("reading pairs", done, len(data.pairs))
+    real = stack_loader(RealSlices(volumes, config.seed), data.workers)
+    painted = stack_loader(SyntheticSlices(data.painted, config.seed), data.workers) if data.painted else ()
+    shares = config if data.painted else replace(config, stacks=0)
+    checkpoint = train(shares, network, model.class_weights, painted, real)
+    return Tuned(checkpoint, Counter(volume.case.structure for volume in volumes))
