@@ -83,7 +83,7 @@ def series_of(mask: Image, images: Sequence[Image]) -> Fitting:
     uid = mask.series.series_uid
     named = [n for n, image in enumerate(images) if uid and image.series.series_uid == uid]
     free = [n for n in named or range(len(images)) if _one_frame(mask, images[n])]
-    alike = [n for n in free if _coincide(mask.geometry, images[n].geometry)]
+    alike = [n for n in free if coincide(mask.geometry, images[n].geometry)]
     inside = {n: _share_inside(mask, images[n].geometry) for n in free}
     most = max(inside.values(), default=0.0)
     held = alike or [n for n in free if inside[n] >= max(_LEAST_INSIDE, most - _AS_MUCH)]
@@ -110,7 +110,7 @@ def _one_frame(labels: Image, image: Image) -> bool:
     return len(frames) < 2
 
 
-def _coincide(one: Geometry, two: Geometry) -> bool:
+def coincide(one: Geometry, two: Geometry) -> bool:
     """Whether two grids have the same voxels, whatever the order and direction of their axes."""
     if sorted(one.shape) != sorted(two.shape):
         return False
