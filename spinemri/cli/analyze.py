@@ -38,7 +38,7 @@ def command(
     ] = None,
     corrected: Annotated[
         list[Path] | None,
-        typer.Option(help="segmentation_N.nii.gz or our SEG of these images, changed by a person; repeatable."),
+        typer.Option(help="Mask that we wrote of these images and a person changed, NIfTI or DICOM SEG; repeatable."),
     ] = None,
     labels: Annotated[
         list[Path] | None, typer.Option(help="Mask by another tool, NIfTI or DICOM SEG, in place of ours; repeatable.")

@@ -25,6 +25,7 @@ from spinemri.report.narrative import narrate
 from spinemri.report.page_places import place_of, start
 from spinemri.report.page_review import review_groups, review_identity
 from spinemri.report.page_tables import grid_text, page_row, page_shift
+from spinemri.report.profiles import drawings
 from spinemri.report.reviewed import disclaimer
 from spinemri.report.spine_map import map_key, spine_map
 from spinemri.report.tables import level_rows
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from spinemri.case import Case
 
 _PACKAGE = "spinemri.report"
-_STYLES = ("report.css", "spine.css", "viewer.css", "lesions.css", "review.css", "print.css")
+_STYLES = ("report.css", "spine.css", "viewer.css", "lesions.css", "review.css", "profiles.css", "print.css")
 _SCRIPT = "report.js"
 _PRINTED_CARDS = 4  # of lesions: more would not leave a report of four pages; the table holds all of them
 _POLICY = (
@@ -96,6 +97,7 @@ def _told(analysis: Analysis) -> dict[str, object]:
         "grids": {record.series.series_uid: grid_text(record.series) for record in analysis.series},
         "skipped": Counter(skipped.reason for skipped in analysis.skipped).most_common(),
         "review": review_groups(analysis),
+        "drawings": drawings(analysis),
     }
 
 
