@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from spinemri.compare import words
 from spinemri.compare.pictures import rows
 from spinemri.compare.sentences import sections
-from spinemri.report.html_page import environment_of
+from spinemri.report.page_parts import environment_of
 
 if TYPE_CHECKING:
     from spinemri.compare.comparison import Change

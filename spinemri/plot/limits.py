@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from spinemri.errors import InputError
 from spinemri.measurement import Measurement
@@ -63,7 +63,7 @@ def agreement(first: Sequence[Measurement] | ArrayLike, second: Sequence[Measure
     one, two, _ = _pairs(first, second)
     difference = two - one
     count, bias, sd = len(difference), float(np.mean(difference)), float(np.std(difference, ddof=1))
-    t = float(stats.t.ppf(0.975, count - 1))
+    t = float(special.stdtrit(count - 1, 0.975))
     of_bias = t * sd / np.sqrt(count)
     of_limit = t * sd * np.sqrt(1 / count + _Z95**2 / (2 * (count - 1)))
     lower, upper = bias - _Z95 * sd, bias + _Z95 * sd
