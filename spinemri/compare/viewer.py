@@ -63,9 +63,10 @@ def start(compared: Compared) -> str:
     step = compared.comparison.steps[at] if at is not None else None
     if step is None:
         return ""
-    found = [*step.lesions, *step.fractures]
-    called = [one.place for one in found if one.verdict.called]
-    return next(iter((*called, *(one.place for one in found))), "")
+    lesions = [(one.place, one.verdict.called) for one in step.lesions]
+    found = [*lesions, *((one.place, one.verdict.called) for one in step.fractures)]
+    called = [place for place, changed in found if changed]
+    return next(iter((*called, *(place for place, _ in found))), "")
 
 
 def _add(merged: Document, document: Document, compared: Compared, n: int) -> None:

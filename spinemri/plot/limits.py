@@ -142,10 +142,8 @@ def _pairs(
     first: Sequence[Measurement] | ArrayLike, second: Sequence[Measurement] | ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
     """Values of both that have one, and the unit where measurements state it."""
-    tables = [_table(side) for side in (first, second)]
-    unit = ""
-    if tables[0] is not None and tables[1] is not None:
-        one, two = tables
+    one, two, unit = _table(first), _table(second), ""
+    if one is not None and two is not None:
         both = [id_ for id_ in one if id_ in two]
         units = {table[id_].unit for id_ in both for table in (one, two)}
         if len(units) > 1:
@@ -154,7 +152,7 @@ def _pairs(
         pairs = [(one[id_].value, two[id_].value) for id_ in both]
         values = np.array([[np.nan if v is None else v for v in pair] for pair in pairs], dtype=np.float64)
         values = values.reshape(-1, 2).T
-    elif tables[0] is None and tables[1] is None:
+    elif one is None and two is None:
         sides = [np.asarray(cast("ArrayLike", side), dtype=np.float64).ravel() for side in (first, second)]
         if len(sides[0]) != len(sides[1]):
             raise InputError(f"agreement of {len(sides[0])} and {len(sides[1])} values: expected pairs")

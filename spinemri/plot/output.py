@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-_SETTINGS = {"svg.hashsalt": "spinemri", "svg.fonttype": "none"}
 _NO_DATE = {"Date": None, "Creator": None, "Format": None, "Type": None}
 _FONT = re.compile(r" font-family: [^;\"]+;?")
 _NAMES = re.compile(r'\bid="([^"]+)"')
@@ -36,8 +35,9 @@ def to_svg(
         the page's font
     """
     stream = io.StringIO()
-    with mpl.rc_context(_SETTINGS):
-        FigureCanvasSVG(figure).print_svg(stream, metadata=_NO_DATE)
+    FigureCanvasSVG(figure)
+    with mpl.rc_context({"svg.hashsalt": "spinemri", "svg.fonttype": "none"}):
+        figure.savefig(stream, format="svg", metadata=_NO_DATE)
     text = stream.getvalue()
     for colour, value in (colours or {}).items():
         text = text.replace(colour, value)
