@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from spinemri.clinical import Clinical
+from spinemri.correction import CorrectedMask
 from spinemri.faults import Fault
 from spinemri.finding import Finding
 from spinemri.lesion import Lesion, MarrowScreen
@@ -94,6 +95,7 @@ class Analysis(BaseModel):
     measurements: tuple[Measurement, ...] = ()
     findings: tuple[Finding, ...] = ()
     review: AppliedReview | None = Field(default=None, description="what a person changed; None: nobody did")
+    corrections: tuple[CorrectedMask, ...] = Field(default=(), description="masks that a person gave back")
     warnings: tuple[str, ...] = ()
     failures: tuple[Fault, ...] = Field(default=(), description="parts that are missing because the program failed")
     provenance: Provenance

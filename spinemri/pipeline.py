@@ -18,12 +18,11 @@ from spinemri.assess.adult import remarks as young
 from spinemri.assess.case import Facts, assess_case
 from spinemri.assess.screen import failures, screened
 from spinemri.case import Case
-from spinemri.dicom.seg import load_labels
 from spinemri.dicom.study import load_study
 from spinemri.dicom.tokens import with_identifiers, with_tokens
 from spinemri.errors import InputError
 from spinemri.faults import attempt, collecting
-from spinemri.labels.study import LabelFile, check_files, label_study
+from spinemri.labels.study import check_files, label_study
 from spinemri.lesion import MarrowScreen
 from spinemri.measure.marrow import MarrowCase, measure_marrow
 from spinemri.measure.quality import measure_quality
@@ -32,12 +31,13 @@ from spinemri.merge import merge, parts
 from spinemri.networks import Networks, default_predictor, load_networks
 from spinemri.provenance import provenance_of
 from spinemri.register import align_series
+from spinemri.revise.given import check_corrected, mask_files
 from spinemri.revise.identity import check_review, remarks
+from spinemri.revise.masks import correct
 from spinemri.revise.reading import revise
 from spinemri.revise.verdicts import judged
 from spinemri.segment.anatomy import segment_anatomy
 from spinemri.segment.axial import segment_axial
-from spinemri.segment.bundle import file_sha256
 from spinemri.segment.levels import Anchor
 from spinemri.segment.study import segment_study
 
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from spinemri.clinical import Clinical
+    from spinemri.correction import CorrectedMask
     from spinemri.dicom.study import LoadedStudy
     from spinemri.faults import Fault
     from spinemri.image import Image
@@ -79,13 +80,15 @@ class Options:
     clinical : what the user says of the patient (``read_clinical``)
     labels, labels_from : masks by others that stand in for the network's, and the scheme of their numbers
     review : a person's verdicts on an earlier analysis of the same images (``read_review``), applied to this one
+    corrected : masks that spinemri wrote of these images and a person changed; they are measured in place of its own
 
     Raises
     ------
     LevelError
         If the anchor is no 'LEVEL=N'.
     InputError
-        If there are label files without a known and usable scheme, a scheme without label files, or no such file.
+        If there are label files without a known and usable scheme, a scheme without label files, no such file, or a
+        corrected mask of lesions.
     """
 
     patient: str | None = None
@@ -97,10 +100,12 @@ class Options:
     labels: tuple[Path, ...] = ()
     labels_from: str | None = None
     review: Review | None = None
+    corrected: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         _ = self.named  # a typing error is told before the work begins
         check_files(self.labels, self.labels_from)
+        check_corrected(self.corrected)
 
     @property
     def named(self) -> Anchor | None:
@@ -125,8 +130,8 @@ class Reading:
     """What the networks saw in a study.
 
     ``segmentations`` and ``assignments`` are parallel to the images; ``marrow`` is None when nobody looked for lesions;
-    ``labels`` says which label files stand in for the network; ``axial`` holds the masks of the axial images that were
-    read, none when nobody read them.
+    ``labels`` says which mask files stand in for the network, ``corrections`` what a person changed; ``axial`` holds
+    the masks of the axial images that were read, none when nobody read them.
     """
 
     segmentations: tuple[Segmentation, ...]
@@ -139,6 +144,7 @@ class Reading:
     labels: Mapping[str, str] = field(default_factory=dict)
     axial: tuple[Segmentation, ...] = ()
     failures: tuple[Fault, ...] = ()
+    corrections: tuple[CorrectedMask, ...] = ()
 
 
 def analyze(
@@ -207,6 +213,9 @@ def _inferred(loaded: LoadedStudy, networks: Networks, options: Options, report:
     segmentations, assignments, warnings = segment_study(
         loaded.images, networks.anatomy, report, anchor=options.named, given=labels.by_image
     )
+    files = mask_files(options.corrected, options.stand_in, keep_names=options.keep_identifiers)
+    fixed = correct(files, loaded.images, segmentations, assignments)
+    segmentations, assignments = fixed.anatomy
     spine = merge(loaded.images, segmentations, assignments)
     if not spine.vertebrae:
         raise InputError("no spine found: none of the sagittal series shows a vertebral column")
@@ -217,8 +226,9 @@ def _inferred(loaded: LoadedStudy, networks: Networks, options: Options, report:
     aligned = time.perf_counter()
     marrow = _marrow(loaded, (spine, segmentations, alignments), networks.lesions, report)
     seconds = {"segment": segmented - start, "align": aligned - segmented, "lesions": time.perf_counter() - aligned}
-    told = (*warnings, *spine.warnings, *notes, *remarks)
-    return Reading(segmentations, assignments, spine, alignments, marrow, told, seconds, labels.record, axial)
+    told = (*warnings, *fixed.warnings, *spine.warnings, *notes, *remarks)
+    seen = Reading(segmentations, assignments, spine, alignments, marrow, told, seconds, axial=axial)
+    return replace(seen, labels={**labels.record, **fixed.parameters}, corrections=fixed.record)
 
 
 def finish(
@@ -278,6 +288,7 @@ def _finished(loaded: LoadedStudy, reading: Reading, networks: Networks, options
         measurements=told.measurements,
         findings=told.findings,
         review=told.review,
+        corrections=reading.corrections,
         warnings=(*loaded.warnings, *seen.warnings, *failures(quality), *young(years), *remarks(told.review, made)),
         provenance=made,
     )
@@ -293,11 +304,7 @@ def _age(loaded: LoadedStudy, options: Options) -> float | None:
 
 def _labels(loaded: LoadedStudy, options: Options) -> StudyLabels:
     """Masks from the user's files, on the grids of the series they belong to."""
-    files = []
-    for path in options.labels:
-        stored = load_labels(path, options.stand_in)
-        shown = path.name if options.keep_identifiers else f"sha256 {file_sha256(path)[:12]}"
-        files.append(LabelFile(stored.image, path.name, shown, stored.segments, stored.said))
+    files = mask_files(options.labels, options.stand_in, keep_names=options.keep_identifiers)
     anchor = (options.named.index, options.named.level) if options.named else None
     return label_study(files, loaded.images, options.labels_from or "", anchor)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from spinemri.batch import store
 from spinemri.batch.cohort import cohort
 from spinemri.finding import Urgency
-from spinemri.report.html_page import environment_of
+from spinemri.report.page_parts import environment_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -36,6 +36,10 @@ def command(
     review: Annotated[
         Path | None, typer.Option(help="Verdicts exported from an earlier report.html of these images, to be applied.")
     ] = None,
+    corrected: Annotated[
+        list[Path] | None,
+        typer.Option(help="Mask that we wrote of these images and a person changed, NIfTI or DICOM SEG; repeatable."),
+    ] = None,
     labels: Annotated[
         list[Path] | None, typer.Option(help="Mask by another tool, NIfTI or DICOM SEG, in place of ours; repeatable.")
     ] = None,
@@ -101,9 +105,14 @@ def command(
     if labels_only and not masks:
         raise InputError("--labels-only without --labels: nothing would be measured")
     chosen = (patient, contrast_named(contrast), anchor, keep_identifiers, key, said, masks, labels_from)
-    options = Options(*chosen, review=verdicts)
+    options = Options(*chosen, review=verdicts, corrected=tuple(corrected or ()))
     said_of_run = {"formats": wanted, "device": device, "threads": threads, "quality": quality, **options.parameters}
-    said_of_run |= {"labels": len(masks), "review": verdicts is not None, "lesions": not no_lesions}
+    said_of_run |= {
+        "labels": len(masks),
+        "review": verdicts is not None,
+        "corrected": len(options.corrected),
+        "lesions": not no_lesions,
+    }
     with web.study_folder(folder, source, study) as place, debugging.bundle(debug, "analyze", **said_of_run) as told:
         with progress_bar() as update:
             loaded = read_study(place, options, update)

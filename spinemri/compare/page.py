@@ -1,32 +1,71 @@
-"""``comparison.html``: one file that opens offline, without scripts or requests; jinja2 escapes every text."""
+"""``comparison.html``: one file that opens offline and asks for nothing; jinja2 escapes every text.
+
+The report's viewer shows both dates linked; without scripts the pictures of each place stand side by side.
+"""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from spinemri.compare import words
+from spinemri.compare.overlays import step_of
 from spinemri.compare.pictures import rows
 from spinemri.compare.sentences import sections
-from spinemri.report.html_page import environment_of
+from spinemri.compare.viewer import linked_viewer
+from spinemri.report import page_phrases
+from spinemri.report.page_parts import POLICY, checksum, embedded, environment_of, source
 
 if TYPE_CHECKING:
     from spinemri.compare.comparison import Change
     from spinemri.compare.study import Compared
 
 
+_OWN, _REPORT = "spinemri.compare", "spinemri.report"
+_STYLES = ("report.css", "spine.css", "viewer.css")
+
+
 def to_page(compared: Compared) -> str:
     """The page as text."""
     comparison = compared.comparison
+    style = "".join([*(source(_REPORT, name) for name in _STYLES), source(_OWN, "comparison.css")])
+    script = source(_REPORT, "report.js")
     return (
-        environment_of("spinemri.compare")
+        environment_of(_OWN)
         .get_template("comparison.html")
         .render(
             comparison=comparison,
             words=words,
             dates=[words.when(one) for one in comparison.examinations],
+            policy=POLICY.format(script=checksum(script), style=checksum(style)),
+            style=style,
+            script=script,
+            data=embedded(linked_viewer(compared)),
+            viewer=_viewer(),
+            places=places(compared),
+            key={verdict.value: colour for verdict, colour in words.VERDICT_COLOURS.items()},
             steps=[_step(compared, number) for number in range(len(comparison.steps))],
         )
     )
+
+
+def _viewer() -> str:
+    """The report's viewer with the words of this page."""
+    said = SimpleNamespace(VIEWER=words.VIEWER, LINE_MODES=page_phrases.LINE_MODES)
+    return environment_of(_REPORT).get_template("viewer.html").render(page_words=said)
+
+
+def places(compared: Compared) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Vertebrae of the baseline with what became of lesions and height there: (class, text), against the last date."""
+    at = step_of(compared, 0)
+    step = compared.comparison.steps[at] if at is not None else None
+    found: dict[str, list[tuple[str, str]]] = {str(v): [] for v in compared.cases[0].analysis.spine.levels}
+    for lesion in step.lesions if step else ():
+        told = f"lesion {lesion.id} {lesion.verdict.value}"
+        found.setdefault(lesion.place, []).append(("lesion", told))
+    for fracture in step.fractures if step else ():
+        found.setdefault(fracture.place, []).append(("fracture", words.FRACTURE[fracture.verdict]))
+    return list(found.items())
 
 
 def _step(compared: Compared, number: int) -> dict[str, object]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spinemri.compare.comparison import Verdict
+from spinemri.report import page_phrases
 
 if TYPE_CHECKING:
-    from spinemri.compare.comparison import Change, Examined
+    from spinemri.compare.comparison import Change, Examined, LesionChange
 
 TITLE = "Spine MRI: comparison"
 RESEARCH_USE = "Research use only. Not for diagnosis."
@@ -57,6 +58,35 @@ FRACTURE = {
     Verdict.STABLE: "loss of height without a change that can be told",
     Verdict.DECREASED: "less loss of height than before; bodies do not regain height by themselves",
     Verdict.NOT_COMPARABLE: "loss of height not comparable",
+}
+VERDICT_COLOURS = {
+    Verdict.NEW: "#ff5fd2",
+    Verdict.GROWN: "#ff6b5e",
+    Verdict.STABLE: "#ffd166",
+    Verdict.SHRUNK: "#7be495",
+    Verdict.GONE: "#7fb4ff",
+    Verdict.NOT_COMPARABLE: "#d5cfe2",
+}
+"""Colour of a lesion's outline on the dark images, by what became of it."""
+VIEWER = {
+    **page_phrases.VIEWER,
+    "title": "Images of both dates",
+    "about": (
+        "Both dates, linked by the registration of the nearest vertebra. Click or tap an image, or leaf through it, "
+        "and the other date shows the same place. Solid outlines: that day; dashed: the other day, carried over. "
+        "Keys on an image: ← → slice, ↑ ↓ level, + − zoom, 0 reset, O outlines, D the other day's outlines."
+    ),
+    "other": "Other day's outlines",
+    "matched": "Linked at {level}, overlap {overlap} %",
+    "unlinked": "No vertebra registered: not linked",
+}
+PLACES = {
+    "title": "What has changed",
+    "about": "Choose a place to see it at both dates.",
+    "show": "Show {place} at both dates",
+    "nothing": "no lesion or fracture",
+    "key": "Colour of an outline",
+    "no_script": "The linked viewer needs scripts, which are switched off; the pictures below show the same places.",
 }
 _DIGITS = {"mm": 1, "%": 0, "mm2": 0, "deg": 0, "1": 2}
 _UNITS = {"mm": " mm", "%": " %", "mm2": " mm²", "deg": "°", "1": "", "mm2/s": " mm²/s"}
@@ -112,3 +142,16 @@ def when(one: Examined) -> str:
         return "baseline"
     known = "at an unknown date" if one.days is None else f"{one.days} days after the baseline"
     return f"examination {one.number}, {known}"
+
+
+def short(one: Examined) -> str:
+    """'Baseline', 'After 183 days', 'Examination 2'."""
+    if one.number == 0:
+        return "Baseline"
+    return f"Examination {one.number}" if one.days is None else f"After {one.days} days"
+
+
+def outline(change: LesionChange, number: int) -> str:
+    """'lesion B, grown (baseline)', 'lesion B, grown (examination 1)': what an outline is of, and from which day."""
+    day = "baseline" if number == 0 else f"examination {number}"
+    return f"lesion {change.id}, {change.verdict.value} ({day})"

@@ -52,6 +52,7 @@ _ANATOMY = "Vertebral bodies, posterior elements, discs, thecal sac, cord and sa
 _LESIONS = "Marrow lesions, a value each"
 _MASK = "Marrow lesions, all together"
 _REVIEWED = "a reader's verdicts were applied to what the software found"
+_CORRECTED = "masks that a person corrected were measured in place of the software's"
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,8 @@ def _write_description(analysis: Analysis, root: Path) -> None:
     makers = [{"Name": made.software, "Version": made.version, "Description": made.made_with}]
     if analysis.review is not None:
         makers.append({"Name": "Manual", "Description": _REVIEWED})
+    if analysis.corrections:
+        makers.append({"Name": "Manual", "Description": _CORRECTED})
     described = {
         "Name": f"{made.software}: segmentations and measurements of the spine",
         "BIDSVersion": VERSION,

@@ -20,6 +20,7 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code as DicomCode
 
 from spinemri.codes import ABNORMAL_STRUCTURE, ANATOMICAL_STRUCTURE, LESION, level_code, structure_code
+from spinemri.correction import BY_PERSON
 from spinemri.plot import structure_colour
 from spinemri.report.dicom_source import UTF8, dated, lenient, read_sources, referred, stand_ins, uid_of
 from spinemri.report.masks import file_names
@@ -193,7 +194,7 @@ def _description(one: SegObject, segment: Segment, provenance: Provenance) -> hi
         segmented_property_category=dicom_code(category),
         segmented_property_type=dicom_code(kind),
         # who drew a mask by another tool, and how much of it by hand, is not known
-        algorithm_type="AUTOMATIC" if own else "SEMIAUTOMATIC",
+        algorithm_type="AUTOMATIC" if own and BY_PERSON not in one.mask.made_by else "SEMIAUTOMATIC",
         algorithm_identification=algorithm,
         tracking_uid=tracking_uid(one, segment),
         tracking_id=segment.name,

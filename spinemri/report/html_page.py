@@ -7,14 +7,9 @@ from outside. Without scripts the page shows the middle of every series and ever
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from collections import Counter
-from functools import cache
+from functools import partial
 from typing import TYPE_CHECKING
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from spinemri.measurement import Status
 from spinemri.report import marrow_phrases, page_phrases, phrases
@@ -22,13 +17,14 @@ from spinemri.report.examination import alignment_pairs, contrast_list, pair_nam
 from spinemri.report.figure import sagittal_figure
 from spinemri.report.lesions import lesion_section
 from spinemri.report.narrative import narrate
+from spinemri.report.page_parts import POLICY, checksum, embedded, environment_of, source
 from spinemri.report.page_places import place_of, start
 from spinemri.report.page_review import review_groups, review_identity
 from spinemri.report.page_tables import grid_text, page_row, page_shift
+from spinemri.report.profiles import drawings
 from spinemri.report.reviewed import disclaimer
 from spinemri.report.spine_map import map_key, spine_map
 from spinemri.report.tables import level_rows
-from spinemri.report.text import unbroken
 from spinemri.report.viewer import viewer_document
 
 if TYPE_CHECKING:
@@ -38,13 +34,9 @@ if TYPE_CHECKING:
     from spinemri.case import Case
 
 _PACKAGE = "spinemri.report"
-_STYLES = ("report.css", "spine.css", "viewer.css", "lesions.css", "review.css", "print.css")
+_STYLES = ("report.css", "spine.css", "viewer.css", "lesions.css", "review.css", "profiles.css", "print.css")
 _SCRIPT = "report.js"
 _PRINTED_CARDS = 4  # of lesions: more would not leave a report of four pages; the table holds all of them
-_POLICY = (
-    "default-src 'none'; img-src data:; script-src '{script}'; style-src '{style}'; style-src-attr 'unsafe-inline'; "
-    "base-uri 'none'; form-action 'none'"
-)
 
 
 def write_html(case: Case, folder: Path) -> None:
@@ -55,7 +47,7 @@ def write_html(case: Case, folder: Path) -> None:
 def to_html(case: Case) -> str:
     """The page as text."""
     analysis = case.analysis
-    style, script = "".join(map(_source, _STYLES)), _source(_SCRIPT)
+    style, script = "".join(map(partial(source, _PACKAGE), _STYLES)), source(_PACKAGE, _SCRIPT)
     return (
         environment_of(_PACKAGE)
         .get_template("report.html")
@@ -65,10 +57,10 @@ def to_html(case: Case) -> str:
             words=phrases.PAGE,
             page_words=page_phrases,
             marrow_words=marrow_phrases,
-            policy=_POLICY.format(script=_checksum(script), style=_checksum(style)),
+            policy=POLICY.format(script=checksum(script), style=checksum(style)),
             style=style,
             script=script,
-            data=_embedded(_script_data(case)),
+            data=embedded(_script_data(case)),
             contrasts=contrast_list(analysis),
             figures=[sagittal_figure(case, series, image, mask) for series, image, mask in case.sagittal()],
             lesions=lesion_section(case),
@@ -96,6 +88,7 @@ def _told(analysis: Analysis) -> dict[str, object]:
         "grids": {record.series.series_uid: grid_text(record.series) for record in analysis.series},
         "skipped": Counter(skipped.reason for skipped in analysis.skipped).most_common(),
         "review": review_groups(analysis),
+        "drawings": drawings(analysis),
     }
 
 
@@ -104,36 +97,3 @@ def _script_data(case: Case) -> dict[str, object]:
     words = {"viewer": page_phrases.VIEWER, "review": page_phrases.REVIEW, "sort": page_phrases.SORT}
     facts = {"words": words, "start": start(case.analysis), "review": review_identity(case.analysis)}
     return {**facts, **viewer_document(case)}
-
-
-def _embedded(document: object) -> str:
-    """JSON inside a script element: no character in it can end the element or begin a comment."""
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
-
-
-def _checksum(source: str) -> str:
-    """What a Content-Security-Policy calls an inline style or script by."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode('ascii')}"
-
-
-def _source(name: str) -> str:
-    """A template's text as it stands."""
-    environment = environment_of(_PACKAGE)
-    return "" if environment.loader is None else environment.loader.get_source(environment, name)[0]
-
-
-@cache
-def environment_of(package: str) -> Environment:
-    """What renders the templates of a package: every text is escaped, and a name without a value is an error."""
-    environment = Environment(
-        loader=PackageLoader(package),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["unbroken"] = unbroken
-    return environment

@@ -12,12 +12,22 @@ SECTIONS = {
     "spine": "Spine",
     "lesions": "Lesions",
     "levels": "Levels",
+    "profiles": "Profiles",
     "report": "Report",
     "series": "Series",
     "review": "Review",
     "provenance": "Provenance",
 }
 
+PROFILES = {
+    "title": "Profiles along the spine",
+    "about": (
+        "Every level with its 95 % interval. Red: beyond the norm, or beyond what the other bodies let expect; hollow "
+        "where the interval reaches back. Levels differ in health too: a profile is no finding."
+    ),
+    "lesions": "Marrow lesions by level",
+    "lesion": "{id}: {levels}, {kind}",
+}
 SPINE = "Spine"
 MAP = {
     "title": "Map of levels",

@@ -26,7 +26,8 @@ from spinemri.report.lesion_values import (
     values_of,
 )
 from spinemri.report.narrative import narrate
-from spinemri.report.pdf_pictures import GAP, LEAST_ROW, FigureRow, PaperPicture, caption, grid
+from spinemri.report.page_phrases import PROFILES
+from spinemri.report.pdf_pictures import GAP, LEAST_ROW, FigureRow, PaperPicture, caption, grid, paper_drawing
 from spinemri.report.pdf_style import (
     BODY,
     SMALL,
@@ -40,6 +41,7 @@ from spinemri.report.pdf_style import (
     style,
 )
 from spinemri.report.pdf_tables import facts, flags, lesions_table, levels_table, numbered, sections
+from spinemri.report.profiles import profiles
 from spinemri.report.reviewed import disclaimer
 from spinemri.report.sentences import Section, Sentence
 from spinemri.report.text import provenance_line
@@ -58,6 +60,7 @@ MOST_PICTURED = 4
 """Lesions with pictures on paper; the table holds all of them, and ``report.html`` shows more."""
 _IN_A_ROW = 3
 _SQUARE = 39 * mm
+_PROFILES, _PROFILE = 3, 57 * mm
 _FIRST_ROWS = 34 * mm
 """Room for a title and the first rows of a table that may go on overleaf, in points."""
 
@@ -160,6 +163,15 @@ def _levels(analysis: Analysis) -> Iterator[Flowable]:
     yield table or said(phrases.NOTHING_MEASURED)
     if table is not None:
         yield said(phrases.TABLE_NOTE, style(TINY, before=2), "limit")
+        yield from _profiles(analysis)
+
+
+def _profiles(analysis: Analysis) -> Iterator[Flowable]:
+    """Profiles along the spine in one row; the map of lesions is in the page only."""
+    made = [paper_drawing(one, _PROFILE) for one in profiles(analysis)[:_PROFILES]]
+    if made:
+        row = grid([made], [_PROFILE + GAP] * len(made))
+        yield KeepTogether([part_heading(PROFILES["title"]), said(PROFILES["about"], style(TINY), "limit"), row])
 
 
 def _provenance(analysis: Analysis) -> Section:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from reportlab.lib.colors import HexColor, black
 from reportlab.lib.units import mm
 from reportlab.lib.utils import ImageReader
-from reportlab.platypus import Flowable, Table
+from reportlab.platypus import Flowable, Image, Table
 
 from spinemri.report.figure import SagittalFigure
 from spinemri.report.pdf_style import BOLD, TINY, said, style
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from spinemri.report.drawing import Line, Name, Shape
     from spinemri.report.lesion_figure import LesionPicture
+    from spinemri.report.profiles import Drawing
 
     Box = tuple[float, float, float, float]
 
@@ -151,6 +152,12 @@ class FigureRow(Flowable):
     def draw(self) -> None:
         """Draw them."""
         self._grid.drawOn(self.canv, 0, 0)
+
+
+def paper_drawing(drawing: Drawing, width: float) -> Image:
+    """A drawing as a picture of a given width in points."""
+    inches_wide, inches_tall = drawing.figure.get_size_inches()
+    return Image(io.BytesIO(drawing.png), width=width, height=width * inches_tall / inches_wide)
 
 
 def caption(title: str, text: str) -> Paragraph:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from spinemri.report import phrases
 from spinemri.report import reviewed_phrases as words
+from spinemri.report.corrected import corrected_masks
 from spinemri.report.lesion_values import LESION_KIND
 from spinemri.report.sentences import Section, Sentence, level_ranges
 from spinemri.review import Target, Verdict
@@ -25,15 +26,22 @@ if TYPE_CHECKING:
 
 def disclaimer(analysis: Analysis) -> str:
     """What every report ends with: that no physician has reviewed it, or where it is told what a person changed."""
-    return words.DISCLAIMER.format(title=words.REVIEW) if analysis.review else phrases.DISCLAIMER_TEXT
+    return words.DISCLAIMER.format(title=words.REVIEW) if by_person(analysis) else phrases.DISCLAIMER_TEXT
+
+
+def by_person(analysis: Analysis) -> bool:
+    """Whether a person changed anything: verdicts, or masks."""
+    return analysis.review is not None or bool(analysis.corrections)
 
 
 def review_section(analysis: Analysis) -> Section | None:
-    """Who judged and what came of it; None where nobody did."""
+    """Who judged and what came of it, and which masks a person drew; None where nobody did."""
     review = analysis.review
+    masks = Section(words.MASKS, tuple(corrected_masks(analysis.corrections)))
     if review is None:
-        return None
+        return Section(words.REVIEW, parts=(masks,)) if masks.sentences else None
     parts = (
+        (masks.title, masks.sentences),
         (words.LEVELS, tuple(_levels(analysis, review))),
         (words.LESIONS, tuple(_lesions(_applied(review, Target.LESION)))),
         (words.FINDINGS, tuple(_findings(_applied(review, Target.FINDING)))),

@@ -33,6 +33,25 @@ CORRECTED = "Corrected: “{text}”; the software said: {what}."
 LESION = "{id} ({what})"
 TEXT = " – “{text}”"
 
+MASKS = "Corrected masks"
+MASK = (
+    "Series {series}: a mask that a person gave back is measured in place of the software's; {added} ml drawn besides, "
+    "{removed} ml taken away, {relabelled} ml named otherwise."
+)
+MASK_UNCHANGED = "Series {series}: the mask that a person gave back is what the software draws."
+MASK_RENAMED = "Series {series}, named anew: {items}; the other series follow."
+MASK_STRUCTURE = "{place}{kind}: {before} → {after} ml, Dice {dice}"
+MASK_STRUCTURES = "Changed: {items}."
+MASK_MORE = "and {count} more, all in report.json"
+MASK_KINDS = {
+    "vertebral_body": "body",
+    "posterior_elements": "posterior elements",
+    "disc": "disc",
+    "thecal_sac": "thecal sac",
+    "cord": "cord",
+    "sacrum": "sacrum",
+}
+
 NOT_APPLIED = "Not applied"
 NOT_APPLIED_ITEM = "{target} {id}, {verdict}: {reason}."
 TARGETS = {"level": "level", "lesion": "lesion", "finding": "finding"}

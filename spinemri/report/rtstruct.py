@@ -19,6 +19,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 from pydicom.uid import RTStructureSetStorage
 
+from spinemri.correction import BY_PERSON
 from spinemri.report.dicom_seg import rgb_of, seg_objects
 from spinemri.report.dicom_source import dated, lenient, new_object, read_sources
 from spinemri.report.masks import file_names
@@ -142,7 +143,8 @@ def _roi(number: int, region: Region, source: Source) -> Dataset:
     roi = Dataset()
     roi.ROINumber, roi.ROIName = number, region.segment.label
     roi.ReferencedFrameOfReferenceUID = source.geometry.frame_of_reference_uid
-    roi.ROIGenerationAlgorithm, roi.ROIGenerationDescription = "AUTOMATIC", region.made_by[:64]
+    roi.ROIGenerationAlgorithm = "SEMIAUTOMATIC" if BY_PERSON in region.made_by else "AUTOMATIC"
+    roi.ROIGenerationDescription = region.made_by[:64]
     return roi
 
 

@@ -64,14 +64,33 @@ class Stack:
     slices: tuple[Slice, ...]
 
 
-def viewer_document(case: Case) -> dict[str, Any]:
-    """Everything the viewer needs, ready for JSON; positions are LPS mm."""
+@dataclass(frozen=True, eq=False)
+class Overlay:
+    """Something from elsewhere to be outlined on a series: its mask (k, j, i) there, and how it is called and drawn."""
+
+    series_uid: str
+    inside: NDArray[np.bool_]
+    name: str
+    colour: str
+    kind: str
+    place: str
+
+
+def viewer_document(case: Case, more: Sequence[Overlay] = (), share: float = 1.0) -> dict[str, Any]:
+    """Everything the viewer needs, ready for JSON; positions are LPS mm.
+
+    Parameters
+    ----------
+    more : what is outlined besides the case's own structures and lesions
+    share : part of the page that the pictures of this case may fill, for pages that show several
+    """
     loaded = list(zip(case.analysis.used_series(), case.images, case.segmentations, strict=True))
     drawable = dict(_drawable(case))
+    drawable |= {o.name: {"name": o.name, "colour": o.colour, "kind": o.kind, "place": o.place} for o in more}
     index = {name: n for n, name in enumerate(drawable)}
-    scale = _scale([image for _, image, _ in loaded])
+    scale = _scale([image for _, image, _ in loaded], share)
     return {
-        "series": [asdict(_stack(case, one, index, scale)) for one in loaded],
+        "series": [asdict(_stack(case, one, index, scale, more)) for one in loaded],
         "structures": list(drawable.values()),
         "places": places(case),
         "levels": [str(level) for level in case.analysis.spine.levels],
@@ -121,7 +140,7 @@ def _drawable(case: Case) -> Iterator[tuple[str, dict[str, str]]]:
         yield lesion.id, {"name": lesion.id, "colour": colour, "kind": kind, "place": lesion.id}
 
 
-def _stack(case: Case, one: Loaded, index: dict[str, int], scale: float) -> Stack:
+def _stack(case: Case, one: Loaded, index: dict[str, int], scale: float, more: Sequence[Overlay]) -> Stack:
     series, image, segmentation = one
     geometry, plane = image.geometry, reading_plane(image.geometry, series.plane)
     count = geometry.shape[plane.across]
@@ -132,6 +151,7 @@ def _stack(case: Case, one: Loaded, index: dict[str, int], scale: float) -> Stac
     grey, window = greys(image, segmentation)
     layers = [(segmentation.voxels, {value: index[str(s)] for value, s in segmentation.structures.items()})]
     layers += _lesion_layers(case, one, index)
+    layers += [(o.inside.view(np.uint8), {1: index[o.name]}) for o in more if o.series_uid == series.series_uid]
     bodies = {index[str(s)] for s in segmentation.of_kind(StructureKind.VERTEBRAL_BODY)}
     slices = []
     for n in range(0, count, ceil(count / _MOST_SLICES)):
@@ -169,7 +189,7 @@ def _frame_number(case: Case, uid: str | None) -> int:
     return list(dict.fromkeys(image.geometry.frame_of_reference_uid for image in case.images)).index(uid)
 
 
-def _scale(images: Sequence[Image]) -> float:
+def _scale(images: Sequence[Image], share: float) -> float:
     """By how much slices are made smaller so that all series fit into the page."""
     pixels = sum(float(np.prod(image.geometry.shape)) for image in images)
-    return min(1.0, sqrt(_MOST_PIXELS / max(pixels, 1.0)))
+    return min(1.0, sqrt(share * _MOST_PIXELS / max(pixels, 1.0)))

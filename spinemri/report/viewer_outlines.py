@@ -6,6 +6,7 @@ nothing is measured on them.
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from spinemri.register import motion_between, to_moving
 from spinemri.report.lesion_figure import mask_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from spinemri.geometry import Geometry
     from spinemri.lesion import Lesion
     from spinemri.spine import VertebraAlignment
+
+    Move = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 TENTHS = 10
 _HALF = 0.5
@@ -58,16 +61,29 @@ def lesion_volume(case: Case, lesion: Lesion, series_uid: str, geometry: Geometr
     if unmatched or mask.geometry.frame_of_reference_uid != geometry.frame_of_reference_uid:
         return None
 
-    from_index = _index_map(geometry, mask.geometry, motion)
-    return _sampled(inside, from_index, geometry)
+    return carried(inside, mask.geometry, geometry, partial(_moved, motion))
 
 
-def _index_map(
-    target: Geometry, source: Geometry, motion: VertebraAlignment | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def carried(inside: NDArray[np.bool_], source: Geometry, target: Geometry, move: Move) -> NDArray[np.bool_]:
+    """A mask (k, j, i) of one grid on another one in which the patient lies otherwise, read between its voxels.
+
+    Parameters
+    ----------
+    move : rigid; points (..., 3), LPS mm, of the target's patient -> the same anatomy in the source's
+    """
+    if not inside.any():
+        return np.zeros(target.shape, dtype=bool)
+    return _sampled(inside, _index_map(target, source, move), target)
+
+
+def _moved(motion: VertebraAlignment | None, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    return points if motion is None else to_moving(motion, points)
+
+
+def _index_map(target: Geometry, source: Geometry, move: Move) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Matrix (3, 3) and offset (3,) from indices of one grid to those of another in which the patient has moved."""
     corners = target.to_patient(np.vstack([np.zeros(3), np.eye(3)]))
-    there = source.to_index(corners if motion is None else to_moving(motion, corners))
+    there = source.to_index(move(corners))
     return (there[1:] - there[0]).T, there[0]
 
 

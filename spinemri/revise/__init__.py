@@ -1,1 +1,1 @@
-"""A reader's verdicts are applied: the images must be the same, names come before numbers, numbers before findings."""
+"""A reader's verdicts and masks are applied: same images, masks and names before numbers, numbers before findings."""

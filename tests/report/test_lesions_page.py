@@ -71,7 +71,7 @@ def test_a_card_tells_place_size_certainty_kinds_evidence_and_the_sentence(page)
 
 
 def test_pictures_are_outlined_small_and_have_an_alternative_text(source, page):
-    pictures = [a for a in page.all("svg") if a.get("role") == "img"]
+    pictures = [a for a in page.all("svg") if "aria-label" in a]
     assert len(pictures) == 2 + 2 * 2
     assert "T1w (series 3), sagittal slice 10 of 13 around L2 left, lesion-1 outlined, longest diameter 22 mm." in [
         picture["aria-label"] for picture in pictures

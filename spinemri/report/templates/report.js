@@ -50,22 +50,50 @@
 
   /* What is looked at: one point per frame of reference, since frames are not linked with each other. */
 
-  const state = { points: {}, zoom: 1, overlay: true, opacity: 0.8, lines: "key", contrast: 0, bright: 0, level: "" };
+  const state = { points: {}, zoom: 1, overlay: true, other: true, opacity: 0.8, lines: "key", contrast: 0, bright: 0, level: "" };
   let panes = [];
 
   const places = data.places;
   const pointOf = (stack) => (state.points[stack.linked] ??= centreOf(stack));
 
   function centreOf(stack) {
-    const bodies = data.levels.map((level) => places[level]).filter((place) => stacks[place.series]?.linked === stack.linked);
+    const bodies = (data.bodies ?? data.levels).map((name) => places[name]).filter((place) => stacks[place.series]?.linked === stack.linked);
     if (bodies.length) return bodies[Math.floor(bodies.length / 2)].point;
     return toPatient(stack, [stack.size[0] / 2, stack.size[1] / 2, (stack.total - 1) / 2]);
+  }
+
+  /* Examinations of other days lie in frames of their own: the registration of the nearest vertebra leads from one to
+     the other, over a third one where two were not registered themselves. */
+
+  const links = data.links ?? [];
+
+  function linkNear(from, to, point) {
+    let best = null;
+    for (const link of links) {
+      if (link.from !== from || link.to !== to) continue;
+      const away = norm(add(link.at, point, -1));
+      if (!best || away < best.away) best = { ...link, away };
+    }
+    return best;
+  }
+
+  function carry(from) {
+    const known = new Set([from]);
+    for (const frame of known) {
+      for (const to of new Set(links.filter((link) => link.from === frame).map((link) => link.to))) {
+        if (known.has(to)) continue;
+        known.add(to);
+        const link = linkNear(frame, to, state.points[frame]);
+        state.points[to] = add(link.matrix.map((row) => dot(row, state.points[frame])), link.offset);
+      }
+    }
   }
 
   function goTo(name) {
     const place = places[name];
     if (!place || !stacks.length) return;
     state.points[stacks[place.series].linked] = place.point;
+    carry(stacks[place.series].linked);
     choose(place.level);
     draw();
   }
@@ -89,17 +117,18 @@
 
   function levelNear(point, linked) {
     let best = ["", 60];
-    for (const level of data.levels) {
-      const place = places[level];
+    for (const name of data.bodies ?? data.levels) {
+      const place = places[name];
       if (stacks[place.series]?.linked !== linked) continue;
       const away = norm(add(place.point, point, -1));
-      if (away < best[1]) best = [level, away];
+      if (away < best[1]) best = [place.level, away];
     }
     return best[0];
   }
 
   function moveTo(stack, point) {
     state.points[stack.linked] = point;
+    carry(stack.linked);
     const level = levelNear(point, stack.linked);
     if (level && level !== state.level) choose(level);
     draw();
@@ -188,7 +217,11 @@
   /** Why the series of this pane may not lie where that of the first one does. */
   function warningFor(pane, stack) {
     if (pane === panes[0]) return "";
-    if (stacks[panes[0].series].linked !== stack.linked) return words.viewer.unlinked;
+    const first = stacks[panes[0].series];
+    if (first.linked !== stack.linked) {
+      const link = linkNear(first.linked, stack.linked, pointOf(first));
+      return link ? fill(words.viewer.matched, link) : words.viewer.unlinked;
+    }
     const pair = [pane.series, panes[0].series];
     const shift = data.shifts.find((one) => one.level === state.level && pair.every((series) => series in one.texts));
     return shift ? shift.texts[pane.series] : "";
@@ -199,6 +232,7 @@
     const group = svg("g", { transform: `scale(${tenth[0]} ${tenth[1]})` }, pane.layer);
     for (const [number, path] of slice.outlines) {
       const known = data.structures[number];
+      if (!state.other && known.kind.includes("other-day")) continue;
       const drawn = svg("path", { d: path, class: known.kind, stroke: known.colour, fill: known.colour }, group);
       svg("title", {}, drawn, known.name);
     }
@@ -298,6 +332,7 @@
     "-": () => zoomTo(state.zoom / 1.25),
     0: () => reset(),
     o: () => toggleOverlay(),
+    d: () => toggleOther(),
   };
 
   function onKey(event, pane) {
@@ -324,6 +359,13 @@
   function toggleOverlay() {
     state.overlay = !state.overlay;
     $("#view-overlay").checked = state.overlay;
+    draw();
+  }
+
+  function toggleOther() {
+    if (!$("#view-other")) return;
+    state.other = !state.other;
+    $("#view-other").checked = state.other;
     draw();
   }
 
@@ -392,9 +434,9 @@
 
   function layOut() {
     const wide = $(".panes").clientWidth;
-    const count = clamp(Math.floor(wide / 250), 1, Math.min(3, stacks.length));
+    const count = data.first?.length ?? clamp(Math.floor(wide / 250), 1, Math.min(3, stacks.length));
     if (count !== panes.length) {
-      const shown = panes.map((pane) => pane.series);
+      const shown = panes.length ? panes.map((pane) => pane.series) : data.first ?? [];
       const rest = stacks.map((_, n) => n).filter((n) => !shown.includes(n));
       const series = [...shown, ...rest].slice(0, count);
       panes = series.map(makePane);
@@ -414,6 +456,7 @@
     $("#viewer").hidden = false;
     const inputs = {
       "#view-overlay": (input) => { state.overlay = input.checked; },
+      "#view-other": (input) => { state.other = input.checked; },
       "#view-opacity": (input) => { state.opacity = input.value / 100; },
       "#view-lines": (input) => { state.lines = input.value; },
       "#view-window": (input) => { state.contrast = Number(input.value); },
@@ -421,6 +464,7 @@
     };
     for (const [selector, set] of Object.entries(inputs)) {
       const input = $(selector);
+      if (!input) continue;
       set(input);
       input.addEventListener("input", () => { set(input); draw(); });
     }

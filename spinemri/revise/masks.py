@@ -1,0 +1,186 @@
+"""Masks that a person corrected: each takes the place of the program's mask of its series, and the rest stays.
+
+What a person did not touch stays as the program has it, to the bit: structures keep their names, their place in the
+count and how sure it is. So a measurement changes only where its own structures did. Level names are the person's where
+they differ; the other series then follow, as they follow any word of the user.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spinemri.anatomy import StructureKind
+from spinemri.correction import BY_PERSON
+from spinemri.errors import InputError
+from spinemri.labels.convert import from_labels
+from spinemri.labels.place import coincide, laid_on, places_of
+from spinemri.labels.schemes import OWN, SCHEMES
+from spinemri.labels.segments import by_segment
+from spinemri.report.masks import file_names
+from spinemri.revise.difference import difference, overlap
+from spinemri.segment.reconcile import reconcile
+from spinemri.spine import LevelAssignment, LevelBasis
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spinemri.anatomy import Structure
+    from spinemri.correction import CorrectedMask
+    from spinemri.image import Image
+    from spinemri.labels.study import LabelFile
+    from spinemri.segmentation import Segmentation
+
+    Names = tuple[LevelAssignment, ...]
+
+_BODY = StructureKind.VERTEBRAL_BODY
+_APART_MM, _SPACING_MM = 0.1, 1e-3  # what rounding in a file may do
+_SHOWN = 8  # values that a message names
+
+
+@dataclass(frozen=True, eq=False)
+class Corrected:
+    """Segmentations and assignments with the person's masks in them, what is to be told, and the record."""
+
+    segmentations: tuple[Segmentation, ...]
+    assignments: tuple[Names, ...]
+    warnings: tuple[str, ...] = ()
+    record: tuple[CorrectedMask, ...] = ()
+
+    @property
+    def anatomy(self) -> tuple[tuple[Segmentation, ...], tuple[Names, ...]]:
+        """Segmentations and assignments."""
+        return self.segmentations, self.assignments
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """What goes into the provenance."""
+        return {"corrected": ", ".join(change.file for change in self.record)} if self.record else {}
+
+
+def correct(
+    files: Sequence[LabelFile],
+    images: Sequence[Image],
+    segmentations: Sequence[Segmentation],
+    assignments: Sequence[Names],
+) -> Corrected:
+    """The anatomy of a study with corrected masks in the place of the program's.
+
+    Parameters
+    ----------
+    files : masks in spinemri's own scheme, on the grids of their series, axes in any order
+    images, segmentations, assignments : parallel, one per series, as the program sees them
+
+    Raises
+    ------
+    InputError
+        A mask has the grid of no series, or of several and nothing tells which, holds values that stand for no
+        structure, or is no spine; the message names the file, what was found and what was expected.
+    """
+    masks, names, told, record = list(segmentations), list(assignments), [], []
+    marked = [(_marked(file, images), file.name) for file in files]
+    for file, (n, _) in zip(files, places_of(marked, images), strict=True):
+        mask, warnings = _read(file, images[n])
+        known = masks[n]
+        change = difference(known, mask, images[n].series.label, file.shown)
+        told += [f"series {images[n].series.label}: corrected mask: {line}" for line in warnings]
+        record.append(change)
+        if not change.is_unchanged:
+            masks[n], names[n] = (
+                _in_place(mask, known, file.shown),
+                _names(mask, names[n], by_person=bool(change.renamed)),
+            )
+    if not any(change.renamed for change in record):
+        return Corrected(tuple(masks), tuple(names), tuple(told), tuple(record))
+    agreed, named, notes = reconcile(images, masks, names)
+    return Corrected(agreed, named, (*told, *notes), tuple(record))
+
+
+def _marked(file: LabelFile, images: Sequence[Image]) -> Image:
+    """The mask with the series that it was drawn on, as far as its grid and its name or its SEG tell.
+
+    Raises InputError where its grid is that of no series, or not of the one that it names.
+    """
+    named = _named(file, images)
+    fitting = [image for image in named or images if _lies_on(file, image)]
+    if not fitting:
+        found = " x ".join(map(str, file.image.geometry.shape))
+        grids = ", ".join(
+            f"{' x '.join(map(str, i.geometry.shape))} (series {i.series.label})" for i in named or images
+        )
+        raise InputError(
+            f"corrected {file.name}: a grid of {found} voxels; expected the grid of the series that it was drawn "
+            f"on, at the same place in the patient: {grids}"
+        )
+    if len(fitting) > 1:
+        return file.image
+    return replace(file.image, series=fitting[0].series)
+
+
+def _lies_on(file: LabelFile, image: Image) -> bool:
+    """Whether a mask has the grid of an image; a SEG may have a part of it, for it holds no empty frames."""
+    mask, grid = file.image.geometry, image.geometry
+    if not file.segments or coincide(mask, grid):
+        return coincide(mask, grid)
+    ends = grid.to_index(mask.corners())
+    apart = np.abs(ends - np.rint(ends)) * np.asarray(grid.spacing)
+    inside = (np.rint(ends) >= 0).all() and (np.rint(ends) < grid.shape).all()
+    alike = np.allclose(sorted(mask.spacing), sorted(grid.spacing), rtol=0.0, atol=_SPACING_MM)
+    return bool(apart.max() <= _APART_MM and inside and alike)
+
+
+def _named(file: LabelFile, images: Sequence[Image]) -> list[Image]:
+    """The series that a SEG refers to, or that 'segmentation_3.nii.gz' or 'segmentation_3_corrected.nii.gz' names."""
+    uid = file.image.series.series_uid
+    if uid and (own := [image for image in images if image.series.series_uid == uid]):
+        return own
+    stems = file_names("segmentation", [image.series for image in images], suffix="")
+    fits = [(len(stem), n) for n, stem in enumerate(stems) if re.match(rf"{re.escape(stem)}(?!\d|-\d)", file.name)]
+    return [images[max(fits)[1]]] if fits else []
+
+
+def _read(file: LabelFile, image: Image) -> tuple[Segmentation, tuple[str, ...]]:
+    """What the mask shows, on the grid of its series."""
+    try:
+        drawn = by_segment(file.image, file.segments, file.name) if file.segments else file.image
+        found = from_labels(drawn, OWN, name=file.name)
+    except InputError as error:
+        raise InputError(f"corrected {error}{f'; {file.said}' if file.said else ''}") from error
+    if found.unknown:
+        values = [f"{value} ({count} voxels)" for value, count in found.unknown.items()]
+        raise InputError(
+            f"corrected {file.name}: values that stand for no structure: {', '.join(values[:_SHOWN])}"
+            f"{' …' if len(values) > _SHOWN else ''}; expected those of segmentation.json, "
+            f"{min(SCHEMES[OWN].table)} to {max(SCHEMES[OWN].table)}, such as 21 for the body of L1"
+        )
+    return laid_on(found.segmentation, image), found.warnings
+
+
+def _in_place(mask: Segmentation, known: Segmentation, shown: str) -> Segmentation:
+    """The person's mask; structures that are as the program drew them are the program's own."""
+    counts = overlap(known, mask)
+    structures = {value: known.structures.get(value, structure) for value, structure in mask.structures.items()}
+    same = {
+        value
+        for value in structures
+        if counts[value, value] == counts[value].sum() == counts[:, value].sum() and value in known.structures
+    }
+    cut = {s for s in known.cut if _value(known, s) in same} | {s for s in mask.cut if _value(mask, s) not in same}
+    made_by = f"{known.made_by}, {BY_PERSON} ({shown})"
+    return replace(mask, structures=structures, cut=frozenset(cut), made_by=made_by, drawing=known.drawing)
+
+
+def _value(mask: Segmentation, structure: Structure) -> int:
+    return next(value for value, one in mask.structures.items() if one == structure)
+
+
+def _names(mask: Segmentation, before: Names, *, by_person: bool) -> Names:
+    """Whose word each level name is: the person's for every body where one has another name, and for new bodies."""
+    own = {} if by_person else {name.level: name for name in before}
+    levels = [body.level for body in mask.of_kind(_BODY) if body.level is not None]
+    return tuple(
+        own.get(level, LevelAssignment(level=level, basis=LevelBasis.USER, confidence=1.0)) for level in levels
+    )
