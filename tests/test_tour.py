@@ -1,8 +1,8 @@
 """Every block of docs/tour.md runs as it stands, in a new environment, and prints what the page shows.
 
 The environment is new, and the package in it is the wheel, so what the wheel lacks is missed. The libraries are those
-of this environment, by a ``.pth`` file: to install torch anew takes minutes and a network. A ``.pth`` of a path does not
-carry on to the ``.pth`` files in it, so an editable install of the source tree is not seen.
+of this environment, by a ``.pth`` file: to install torch anew takes minutes and a network. A ``.pth`` of a path does
+not carry on to the ``.pth`` files in it, so an editable install of the source tree is not seen.
 """
 
 from __future__ import annotations
@@ -111,5 +111,5 @@ def test_python_prints_the_fracture_and_why_something_is_missing(runs):
 
 def test_the_tour_meets_every_main_command():
     assert {"scan", "analyze", "phantom", "compare", "batch", "score"} <= set(
-        re.findall(r"^spinemri (\w+)", TOUR, re.M)
+        re.findall(r"^spinemri (\w+)", TOUR, re.MULTILINE)
     )
