@@ -30,7 +30,7 @@ format: $(VENV)/.installed-dev  ## let ruff repair what it can
 	$(BIN)/ruff format
 
 docs: $(VENV)/.installed-dev  ## the pages of docs/ as a site in site/
-	$(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "The site: $(CURDIR)/site/index.html"
 
 reference: $(VENV)/.installed-dev  ## docs/reference/ from the program itself, and the drawings of docs/measurements.md
