@@ -5,7 +5,7 @@ TOOLS  := .tools
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: demo test check lint types format prove bench bench-gpu fuzz lock sbom clean
+.PHONY: demo test check lint types format docs reference prove bench bench-gpu fuzz lock sbom clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.installed  ## the main job on the sample study
@@ -28,6 +28,14 @@ types: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev  ## let ruff repair what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: $(VENV)/.installed-dev  ## the pages of docs/ as a site in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "The site: $(CURDIR)/site/index.html"
+
+reference: $(VENV)/.installed-dev  ## docs/reference/ from the program itself, and the drawings of docs/measurements.md
+	$(BIN)/python docs/make_reference.py
+	$(BIN)/python docs/make_drawings.py
 
 prove: $(VENV)/.installed-dev  ## accuracy tables, from the models and public data; takes long
 	$(BIN)/python docs/make_accuracy.py
@@ -54,7 +62,7 @@ sbom: $(TOOLS)/.installed $(VENV)/.installed-dev  ## docs/sbom.cdx.json: what is
 	$(TOOLS)/bin/python docs/make_sbom.py $(BIN)/python
 
 clean:
-	rm -rf $(VENV) $(TOOLS) demo-report dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(TOOLS) demo-report site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -23,7 +23,7 @@ STATED = {  # the metadata says nothing, or not in words that a program reads; f
 EXCEPTIONS = {
     "certifi": "MPL-2.0: a list of certificates, used as it is",
     "hypothesis": "MPL-2.0: runs tests, not distributed",
-    "pathspec": "MPL-2.0: comes with hatchling and mypy, builds and checks, not distributed",
+    "pathspec": "MPL-2.0: comes with hatchling, mkdocs and mypy, builds and checks, not distributed",
 }
 """Libraries that are not permissive in all of their parts, and why they are here all the same."""
 _WORDS = (

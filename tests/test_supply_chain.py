@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[1]
-EXTRAS = "spinemri[dev,notebook,onnx,parquet,ray,shapes,web]"
+EXTRAS = "spinemri[dev,docs,notebook,onnx,parquet,ray,shapes,web]"
 
 
 def script(name: str) -> ModuleType:

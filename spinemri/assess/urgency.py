@@ -58,7 +58,7 @@ _WORDS = {
     FRACTURE: "fracture with tumour features",
     METASTASES: "tumour-like lesions without a known cancer",
 }
-_RULES = {
+FLAG_RULES = {
     CORD: f"ESCC from {ESCC_FROM:g}, or cord diameter reduced by {COMPRESSION_FROM_PCT:g} % or more with CSF beside at "
     f"most {RING_UP_TO:g} of its outline; borderline when the CSF was not measured or a tumour lies in the canal; "
     "whether a change of cord signal is new cannot be told from one study",
@@ -74,6 +74,7 @@ _RULES = {
     FRACTURE: f"height loss from {FRACTURE_FROM_PCT:g} % with {MALIGNANT_FROM} or more malignant features",
     METASTASES: "tumour-like lesions when no cancer is known",
 }
+"""Kind of flag -> what raises it."""
 _URGENCIES = {
     CORD: Urgency.CATEGORY_1,
     CAUDA: Urgency.CATEGORY_1,
@@ -296,5 +297,5 @@ def _open(kind: str, why: str) -> Finding:
 
 
 def _flag(kind: str, statement: str, certainty: Certainty, **more: object) -> Finding:
-    common = {"id": kind, "kind": kind, "rule": _RULES[kind], "source": SOURCE, "cause": _WORDS[kind]}
+    common = {"id": kind, "kind": kind, "rule": FLAG_RULES[kind], "source": SOURCE, "cause": _WORDS[kind]}
     return Finding.model_validate({**common, "statement": statement, "certainty": certainty, **more})

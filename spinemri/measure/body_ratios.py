@@ -3,6 +3,9 @@
 Crush ratio: posterior height / that of the body directly above or below (Eastell 1991, McCloskey 1993): a crushed body
 keeps its wedge ratio and loses these. Wedge z: (ratio - mean) / standard deviation of asymptomatic adults at that
 level; only where such a row was published (T10 to L2).
+
+Known failure: two neighbours that are crushed alike have a crush ratio near 1, and beside a body that lost height only
+behind an intact one seems too tall; only the height losses compare with bodies that are known to be intact.
 """
 
 from __future__ import annotations

@@ -3,6 +3,10 @@
 Ratios, of references that are an own choice: T1w against discs (the 'bright disc' of diffuse disease, AJNR 1990;11:23),
 muscle and unaffected marrow; STIR against marrow and muscle. They are medians within masks, so partial volume at edges
 counts little; coil fall-off is left out of account because references lie at the same level.
+
+Known failure: a median says nothing of a change that fills less than half of a body. Muscle that is replaced by fat
+throughout, and discs that are calcified or hold fat, are bright on T1w and make marrow seem darker than it is. Where
+every vertebra near a lesion is diseased too, its unaffected marrow is not normal marrow.
 """
 
 from __future__ import annotations
