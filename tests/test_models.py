@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import SimpleITK
 import torch
 from monai.bundle import ConfigParser, verify_net_in_out
 
+import spinemri
+from spinemri.convert import write_nifti
+from spinemri.geometry import Geometry
 from spinemri.segment.bundle import BundleKind, bundle_kind
 from spinemri.segment.lesion_model import load_lesion_model
 from spinemri.segment.level_model import load_level_model
 from spinemri.segment.model import load_model
+from spinemri.segment.predictor import Predictor
+from spinemri.series import Contrast
 
 MODELS = Path(__file__).resolve().parents[1] / "models"
 BUNDLES = sorted(path for path in MODELS.iterdir() if path.is_dir())
@@ -45,6 +54,7 @@ LOADERS = {
     BundleKind.LESIONS: load_lesion_model,
     BundleKind.LEVELS: load_level_model,
 }
+SAMPLE = MODELS.parent / "sample_data"
 OURS = {"schema", "changelog", "intended_use", "data_source", "data_type", "references", "eval_metrics", "spinemri"}
 
 pytestmark = pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)
@@ -126,3 +136,46 @@ def test_the_card_names_every_source_and_what_was_not_tested(bundle):
     for source in ("vb2", "vb3", "ivd", "synthetic"):
         assert source in card
         assert source in terms
+
+
+def run_bundle(bundle: Path, **said: Path) -> None:
+    """``python -m monai.bundle run``, as MONAI documents it: nothing of ours is called."""
+    options = [part for name, path in said.items() for part in (f"--{name}", str(path))]
+    configuration = ["--config_file", str(bundle / "configs/inference.json"), "--bundle_root", str(bundle)]
+    command = [sys.executable, "-m", "monai.bundle", "run", *configuration, *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def image_for(bundle: Path, folder: Path) -> Path:
+    """An image that a network of anatomy reads: the sample study's T2w, or an axial stack of noise."""
+    path = folder / "case_T2w.nii.gz"
+    if bundle.name == "axial_anatomy":
+        grid = Geometry((4, 170, 150), (4.0, 1.0, 1.0), (-75.0, -90.0, 3.0), (0, 0, 1.0, 0, 1.0, 0, 1.0, 0, 0))
+        noise = np.random.default_rng(3).integers(1, 255, grid.shape).astype(np.uint8)
+        write_nifti(noise, grid, path)
+        return path
+    stored = next(s for s in spinemri.scan(SAMPLE).studies[0].series if s.contrast is Contrast.T2W)
+    image = spinemri.load(stored)
+    write_nifti(image.voxels, image.geometry, path)
+    return path
+
+
+def test_monai_runs_the_bundle_from_file_to_file(bundle, tmp_path):
+    if bundle_kind(bundle) is BundleKind.ANATOMY:
+        image = image_for(bundle, tmp_path)
+        run_bundle(bundle, image=image, output=tmp_path / "classes.nii.gz")
+        classes = SimpleITK.ReadImage(str(tmp_path / "classes.nii.gz"))
+        assert classes.GetSize() == SimpleITK.ReadImage(str(image)).GetSize()
+        wanted = Predictor(load_model(bundle)).predict(spinemri.load(spinemri.scan(tmp_path).studies[0].series[0]))
+        found = SimpleITK.GetArrayFromImage(classes)
+        assert (
+            np.bincount(found.ravel(), minlength=7).tolist()
+            == np.bincount(wanted.classes.ravel(), minlength=7).tolist()
+        )
+        return
+    series = "4_T2w" if bundle_kind(bundle) is BundleKind.LEVELS else "2_T1w"
+    run_bundle(bundle, study=SAMPLE / series, output=tmp_path / "result")
+    report = json.loads((tmp_path / "result/report.json").read_text(encoding="utf-8"))
+    assert bundle.name in {made["name"] for made in report["provenance"]["models"]}
+    assert {"L4", "L5"} <= {v["assignment"]["level"] for v in report["spine"]["vertebrae"]}

@@ -27,11 +27,10 @@ _NEW_VERSION = "0.1.0"
 
 @dataclass(frozen=True)
 class _Own:
-    """Where pairs of one's own come from and what is made of them."""
+    """Where pairs of one's own come from, and what trains on them."""
 
     sets: tuple[Path, ...]
     scheme: str
-    into: Path | None
     painted: Path | None
     workers: int
     threads: int
@@ -84,7 +83,9 @@ def command(
     seed: Annotated[int, typer.Option(min=0, help="Start of every random sequence.")] = 1,
     version: Annotated[
         str,
-        typer.Option(help="Write the averaged weights into BUNDLE under this version at the end; of --into its own."),
+        typer.Option(
+            help="Write the averaged weights into BUNDLE under this version at the end; with --data its version."
+        ),
     ] = "",
     change: Annotated[str, typer.Option(help="Line for the bundle's changelog.")] = "trained further",
 ) -> None:
@@ -94,19 +95,20 @@ def command(
 
     bundle, start = _started(bundle, start)
     kind = bundle_kind(bundle)
-    own = _Own(tuple(data or ()), labels_from, _new_folder(bundle, into, data, version), painted, workers, threads)
-    run = out or (own.into.with_name(f"{own.into.name}_run") if own.into else None)
+    new = _new_folder(bundle, into, data)
+    run = out or (new.with_name(f"{new.name}_run") if new else None)
     if run is None:
         raise InputError("no folder for the run: expected --output RUN")
     told = minutes or (_ANY_MINUTES if steps else _MINUTES)
     speed = rate or (_TUNING_RATE if data else _RATE)
     config = TrainingConfig(run, told, speed, stacks=stacks, real_stacks=real_stacks, seed=seed, max_steps=steps)
-    if data:
+    if data and new:
         if kind is not BundleKind.ANATOMY:
             raise InputError(f"--data trains networks of anatomy; {Path(bundle).name} is one of {kind.value}")
         if real or unlabelled or paint:
             raise InputError("--data goes with subjects painted before, not with --real, --unlabelled or --paint")
-        _tune(bundle, own, replace(config, log_steps=_LOG_STEPS), start, (version, change))
+        own = _Own(tuple(data), labels_from, painted, workers, threads)
+        _tune(bundle, own, new, replace(config, log_steps=_LOG_STEPS), start, version)
         return
     if painted is None:
         raise InputError("nothing to train on: expected --data MY_SET (images with masks) or --painted VOLUMES")
@@ -155,21 +157,21 @@ def _started(bundle: str | None, start: str | None) -> tuple[str, str | None]:
     return start, None
 
 
-def _new_folder(bundle: str, into: Path | None, data: list[Path] | None, version: str) -> Path | None:
-    """The folder of the bundle to make; None where weights go into BUNDLE or nowhere."""
+def _new_folder(bundle: str, into: Path | None, data: list[Path] | None) -> Path | None:
+    """The folder of the bundle to make of pairs: what a card says of other weights is not true of these."""
     from spinemri.training.new_bundle import check_new
 
     if into is not None and not data:
         raise InputError("--into goes with --data: it is a new bundle for weights trained on it")
-    if not data or (into is None and version):
+    if not data:
         return None
     chosen = into or Path(f"{Path(bundle).resolve().name}_tuned")
     check_new(chosen)
     return chosen
 
 
-def _tune(bundle: str, own: _Own, config: TrainingConfig, start: str | None, named: tuple[str, str]) -> None:
-    """Train on pairs; then the new bundle, or new weights in the old one."""
+def _tune(bundle: str, own: _Own, into: Path, config: TrainingConfig, start: str | None, version: str) -> None:
+    """Train on pairs, and make a new bundle of the weights."""
     from spinemri.segment.model import load_model
     from spinemri.training.new_bundle import make_bundle
     from spinemri.training.pairs import find_pairs
@@ -182,13 +184,9 @@ def _tune(bundle: str, own: _Own, config: TrainingConfig, start: str | None, nam
         tuned = tune_bundle(model, OwnData(pairs, own.painted, own.workers, own.threads), config, start, update)
     taught = ", ".join(f"{kind} in {count}" for kind, count in sorted(tuned.taught.items()))
     stdout.print(f"taught: {taught}; averaged weights in {tuned.checkpoint}", markup=False)
-    version, change = named
-    if own.into is not None:
-        origin = _origin(own, pairs, tuned, config, start)
-        made = make_bundle(model, tuned.checkpoint, own.into, origin, version or _NEW_VERSION)
-        stdout.print(f"new bundle: {made} (spinemri analyze FOLDER -o OUT --model {made})", markup=False)
-    elif version:
-        _export(tuned.checkpoint, bundle, version, change)
+    origin = _origin(own, pairs, tuned, config, start)
+    made = make_bundle(model, tuned.checkpoint, into, origin, version or _NEW_VERSION)
+    stdout.print(f"new bundle: {made} (spinemri analyze FOLDER -o OUT --model {made})", markup=False)
 
 
 def _origin(own: _Own, pairs: tuple[Pair, ...], tuned: Tuned, config: TrainingConfig, start: str | None) -> Origin:

@@ -91,7 +91,7 @@ def own_volumes(pair: Pair, model: Model, earlier: Predictor | None = None) -> l
     extents = {kind: torch.from_numpy(_extent(kind, drawn, mapping)) for kind in masks}
     seen = torch.full(mapping.shape, UNKNOWN, dtype=torch.int8)
     if earlier is not None:
-        seen = seen_classes(image, mapping, earlier, _column(drawn.segmentation))
+        seen = seen_classes(image, mapping, earlier, _column(drawn.segmentation), arches=True)
     for kind, extent in extents.items():
         seen[(seen == channel[kind]) & extent] = UNKNOWN  # the mask says it is not
     for kind, mask in masks.items():

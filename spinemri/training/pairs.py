@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 TABLES = (".csv", ".tsv")
 COLUMNS = ("image", "label", "contrast", "scheme", "anchor", "labelled")
 _NEEDED = COLUMNS[:2]
+_RESULT = "segmentation.json"  # see report/masks.py
 _RAW = ("sub-*/anat/*", "sub-*/ses-*/anat/*")
 _ACQUIRED = re.compile(r"acq-(?:sagittal|coronal|axial)([A-Za-z0-9]+)_")  # as report/bids_names.py writes it
 _TRUSTED = tuple(kind for kind in StructureKind if kind is not StructureKind.LESION)
@@ -83,6 +84,11 @@ def find_pairs(data: Path, scheme: str = OWN) -> tuple[Pair, ...]:
     if not data.is_dir():
         raise InputError(f"{data.name}: no such folder or table; expected a BIDS data set or {' or '.join(TABLES)}")
     pairs = tuple(_bids_pair(mask, data, scheme) for mask in _masks(data))
+    if not pairs and (data / _RESULT).is_file():
+        raise InputError(
+            f"{data.name}: a result of spinemri analyze holds masks and no images: expected a table (.csv) with the "
+            f"columns {', '.join(_NEEDED)}, such as STUDY,{data.name}/segmentation_1.nii.gz"
+        )
     if not pairs:
         raise InputError(
             f"{data.name}: no mask in it: expected a BIDS data set with files sub-*_dseg.nii.gz below it, or a table "

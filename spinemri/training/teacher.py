@@ -50,7 +50,7 @@ class DrawnBodies:
 
 
 def seen_classes(
-    image: Image, mapping: WorkingMap, earlier: Predictor, drawn: DrawnBodies | None = None
+    image: Image, mapping: WorkingMap, earlier: Predictor, drawn: DrawnBodies | None = None, *, arches: bool = False
 ) -> torch.Tensor:
     """Classes (slices, rows, columns) int8 that a predictor is sure of, on the working grid; UNKNOWN elsewhere.
 
@@ -60,6 +60,7 @@ def seen_classes(
     mapping : from the image's grid to the working grid
     earlier : whose view it is
     drawn : what is known of the column; then S1 is the body below it, whatever the predictor takes for one
+    arches : keep posterior elements and background behind the canal too, where no painted subject teaches them
 
     Raises
     ------
@@ -76,7 +77,8 @@ def seen_classes(
         share = torch.einsum("sk,kyz,ay,bz->sab", across, mine, front, up)
         marks[(share > best) & (share > 0.5)] = value
         best = torch.maximum(best, share)
-    marks[_arches(marks) & torch.isin(marks, _POORLY_SEEN)] = UNKNOWN
+    if not arches:
+        marks[_arches(marks) & torch.isin(marks, _POORLY_SEEN)] = UNKNOWN
     return marks
 
 

@@ -1,20 +1,24 @@
 """Train a bundle's network further on pairs of one's own, beside painted subjects or alone.
 
-As ``run``: interrupt it when you like; started again with the same output folder it goes on from the last checkpoint.
-Every image is segmented once with the weights that training starts from; what these were sure of where a mask says
-nothing is kept.
+As ``run``: interrupt it when you like; started again with the same output folder it goes on from the last checkpoint,
+as long as the pairs and the weights that it started from are the same (``pairs.json`` in that folder). Every image is
+segmented once with the weights that training starts from; what these were sure of where a mask says nothing is kept.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
 from spinemri.errors import InputError
+from spinemri.segment.bundle import file_sha256
 from spinemri.series import Plane
+from spinemri.training.clock import CHECKPOINT
 from spinemri.training.loop import train
 from spinemri.training.own_volumes import own_volumes
 from spinemri.training.real import RealSlices
@@ -24,11 +28,13 @@ from spinemri.training.synthetic import SyntheticSlices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from spinemri.segment.model import Model
     from spinemri.training.clock import TrainingConfig
     from spinemri.training.pairs import Pair
+
+
+RECORD = "pairs.json"
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,8 @@ def tune_bundle(
     Raises
     ------
     InputError
-        There is no pair, the network is not one of sagittal slices, or a pair cannot be used.
+        There is no pair, the network is not one of sagittal slices, a pair cannot be used, or the output folder holds a
+        run on other pairs or from other weights.
     ModelError
         If the weights to start from do not fit.
     """
@@ -85,6 +92,8 @@ def tune_bundle(
         raise InputError(f"{model.name}: own images train networks of sagittal slices only, found {model.plane.value}")
     if not data.pairs:
         raise InputError("no pair of image and mask to train on")
+    record = _record(model, data, start)
+    _check_run(config.out, record)
     torch.set_num_threads(data.threads)
     network = starting_network(model, start, PRIORS)
     earlier = None if start == FRESH else earlier_view(model, network)
@@ -93,8 +102,37 @@ def tune_bundle(
         volumes += own_volumes(pair, model, earlier)
         if progress is not None:
             progress("reading pairs", done, len(data.pairs))
+    config.out.mkdir(parents=True, exist_ok=True)
+    (config.out / RECORD).write_text(record, encoding="utf-8")
     real = stack_loader(RealSlices(volumes, config.seed), data.workers)
     painted = stack_loader(SyntheticSlices(data.painted, config.seed), data.workers) if data.painted else ()
     shares = config if data.painted else replace(config, stacks=0)
     checkpoint = train(shares, network, model.class_weights, painted, real)
     return Tuned(checkpoint, Counter(volume.case.structure for volume in volumes))
+
+
+def _record(model: Model, data: OwnData, start: Path | str | None) -> str:
+    """What a run is on, as text that is the same when that is: masks by their content, images by their names."""
+    pairs = [
+        {
+            "image": pair.image.name,
+            "label": pair.label.name,
+            "label_sha256": file_sha256(pair.label),
+            "scheme": pair.scheme,
+            "labelled": sorted(pair.labelled) if pair.labelled is not None else None,
+        }
+        for pair in data.pairs
+    ]
+    began = str(start) if start in (None, FRESH) else file_sha256(Path(str(start)))
+    content = {"network": model.label, "weights": model.sha256, "start": began, "painted": data.painted is not None}
+    return json.dumps({**content, "pairs": pairs}, indent=1) + "\n"
+
+
+def _check_run(out: Path, record: str) -> None:
+    """Raise InputError when a folder holds a run on something else: its weights would pass for those of this one."""
+    try:
+        earlier = (out / RECORD).read_text(encoding="utf-8")
+    except OSError:
+        earlier = ""
+    if (out / CHECKPOINT).exists() and earlier != record:
+        raise InputError(f"{out.name}: holds a run on other pairs or from other weights; name another folder (-o)")

@@ -16,7 +16,7 @@ from spinemri.image import Image
 from spinemri.segment.model import load_model
 from spinemri.segment.predictor import ClassMap
 from spinemri.series import Contrast, Plane, Series
-from spinemri.synthesis.tissue import BACKGROUND, BODY, CLASS_OF, CORD, DISC, SAC
+from spinemri.synthesis.tissue import BACKGROUND, BODY, CLASS_OF, CORD, DISC, POSTERIOR, SAC
 from spinemri.training.loss import UNKNOWN, kept_loss, partial_loss
 from spinemri.training.own_volumes import own_volumes
 from spinemri.training.pairs import Pair
@@ -136,7 +136,7 @@ def test_earlier_weights_say_what_the_mask_does_not(pair):
     (alone,) = own_volumes(pair(lambda s: s.kind is KIND.DISC), MODEL)
     (kept,) = own_volumes(pair(lambda s: s.kind is KIND.DISC), MODEL, Sure())
     assert set(alone.marks.unique().tolist()) == {UNKNOWN, LABELLED}
-    assert {UNKNOWN, BACKGROUND, BODY, SAC, CORD, LABELLED} <= set(kept.marks.unique().tolist())
+    assert {UNKNOWN, BACKGROUND, BODY, POSTERIOR, SAC, CORD, LABELLED} <= set(kept.marks.unique().tolist())
     assert torch.equal(alone.marks == LABELLED, kept.marks == LABELLED)
     assert not ((kept.marks == DISC) & kept.extent).any()  # there the mask decides
 

@@ -133,5 +133,8 @@ def test_what_is_no_set_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"empty: no mask in it: expected a BIDS data set .* image, label"):
         find_pairs(tmp_path / "empty")
+    (tmp_path / "empty/segmentation.json").touch()
+    with pytest.raises(InputError, match=r"empty: a result of spinemri analyze .* table .* STUDY,empty/segmentation_1"):
+        find_pairs(tmp_path / "empty")
     with pytest.raises(InputError, match="none: no such folder or table"):
         find_pairs(tmp_path / "none")

@@ -140,6 +140,19 @@ def test_a_bundle_is_never_written_over(tuned, tmp_path):
     assert list((tmp_path / "mine").iterdir()) == []
 
 
+def test_a_finished_run_is_not_taken_for_one_on_other_masks(tuned, pair):
+    """Its weights would go into a bundle that says they learnt what they never saw."""
+    model, made, out = tuned
+    config = TrainingConfig(out, minutes=30, learning_rate=1e-3, max_steps=10, average=0.5)
+    same = tune_bundle(model, OwnData((pair,), threads=1), config)
+    assert same.checkpoint == made.checkpoint
+    other = replace(pair, labelled=frozenset({BODY, StructureKind.DISC}))
+    with pytest.raises(InputError, match="holds a run on other pairs or from other weights"):
+        tune_bundle(model, OwnData((other,), threads=1), config)
+    with pytest.raises(InputError, match="holds a run on other pairs or from other weights"):
+        tune_bundle(model, OwnData((pair,), threads=1), config, "new")
+
+
 def test_a_network_of_axial_slices_is_refused(pair, tmp_path):
     config = TrainingConfig(tmp_path, minutes=1, max_steps=1)
     with pytest.raises(InputError, match="axial_anatomy: own images train networks of sagittal slices only"):
@@ -175,9 +188,10 @@ def test_the_command_makes_a_model_that_analyses(data_set, tmp_path, monkeypatch
     (mask,) = (tmp_path / "out").glob("segmentation_*.nii.gz")
     table = tmp_path / "corrected.csv"
     table.write_text(f"image,label\n{data_set}/sub-01/anat/sub-01_T2w.nii.gz,out/{mask.name}\n", encoding="utf-8")
-    again = run("train", "mine", "--data", table, "-o", "again", "--version", "0.1.1", "--steps", 1, "--threads", 1)
+    again = run("train", "mine", "--data", table, "--version", "0.1.1", "--steps", 1, "--threads", 1)
     assert again.code == 0, again.err
-    assert load_model(tmp_path / "mine").version == "0.1.1"
+    assert load_model(tmp_path / "mine_tuned").label == "mine_tuned 0.1.1"
+    assert load_model(tmp_path / "mine").version == "0.1.0"
 
 
 @pytest.mark.parametrize(
