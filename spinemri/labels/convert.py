@@ -83,7 +83,7 @@ def from_labels(labels: Image, scheme: str, *, name: str = "labels", anchor: Anc
     where = f"labels {name}, scheme {scheme}"
     if table.refusal:
         raise InputError(f"{where}: {table.refusal}")
-    voxels = _whole_numbers(labels, where)
+    voxels = whole_numbers(labels, where)
     pieces = pieces_of(voxels, labels.geometry)
     table = with_levels(table, pieces, anchor, where)
     known = {value: Named(table.table[value], piece) for value, piece in pieces.items() if value in table.table}
@@ -105,7 +105,8 @@ def from_labels(labels: Image, scheme: str, *, name: str = "labels", anchor: Anc
     )
 
 
-def _whole_numbers(labels: Image, where: str) -> NDArray[np.int32]:
+def whole_numbers(labels: Image, where: str) -> NDArray[np.int32]:
+    """The values of a mask. Raises InputError for anything but whole numbers from 0; ``where`` names the file."""
     voxels = np.asarray(labels.voxels, dtype=np.float64)
     whole = np.rint(voxels)
     if np.abs(voxels - whole).max() > 1e-3 or whole.min() < 0 or whole.max() > _MAX_LABEL:
