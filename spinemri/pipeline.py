@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from spinemri.analysis import Analysis, token
-from spinemri.assess.adult import by_age
+from spinemri.assess.adult import age_of, by_age
 from spinemri.assess.adult import remarks as young
 from spinemri.assess.case import Facts, assess_case
 from spinemri.assess.screen import failures, screened
@@ -33,6 +33,7 @@ from spinemri.provenance import provenance_of
 from spinemri.register import align_series
 from spinemri.revise.given import check_corrected, mask_files
 from spinemri.revise.identity import check_review, remarks
+from spinemri.revise.lesion_masks import correct_lesions
 from spinemri.revise.masks import correct
 from spinemri.revise.reading import revise
 from spinemri.revise.verdicts import judged
@@ -87,8 +88,8 @@ class Options:
     LevelError
         If the anchor is no 'LEVEL=N'.
     InputError
-        If there are label files without a known and usable scheme, a scheme without label files, no such file, or a
-        corrected mask of lesions.
+        If there are label files without a known and usable scheme, a scheme without label files, no such file, or one
+        that is given twice.
     """
 
     patient: str | None = None
@@ -224,11 +225,13 @@ def _inferred(loaded: LoadedStudy, networks: Networks, options: Options, report:
     report("aligning", 0, 1)
     alignments, notes = align_series(spine, loaded.images, segmentations)
     aligned = time.perf_counter()
-    marrow = _marrow(loaded, (spine, segmentations, alignments), networks.lesions, report)
+    found = _marrow(loaded, (spine, segmentations, alignments), networks.lesions, report)
+    outlined = correct_lesions(files, loaded.images, found)
     seconds = {"segment": segmented - start, "align": aligned - segmented, "lesions": time.perf_counter() - aligned}
     told = (*warnings, *fixed.warnings, *spine.warnings, *notes, *remarks)
-    seen = Reading(segmentations, assignments, spine, alignments, marrow, told, seconds, axial=axial)
-    return replace(seen, labels={**labels.record, **fixed.parameters}, corrections=fixed.record)
+    seen = Reading(segmentations, assignments, spine, alignments, outlined.marrow, told, seconds, axial=axial)
+    chosen = {"corrected": ", ".join(file.shown for file in files)} if files else {}
+    return replace(seen, labels={**labels.record, **chosen}, corrections=(*fixed.record, *outlined.record))
 
 
 def finish(
@@ -259,7 +262,7 @@ def _finished(loaded: LoadedStudy, reading: Reading, networks: Networks, options
     quality = measure_quality(loaded.images, segmentations, spine, seen.alignments)
     axial = tuple(zip(loaded.axial, seen.axial, strict=False))  # none was read without a network for them
     measurements = measure(spine, loaded.images, segmentations, quality, axial)
-    years = _age(loaded, options)
+    years = age_of(loaded.study.patient_age_years, options.clinical)
     lesions, masks = (marrow.lesions, marrow.masks) if marrow else ((), ())
     screen = screened(marrow.screen, quality, marrow.series) if marrow else MarrowScreen(warnings=(NO_LESION_MODEL,))
     measurements += measure_marrow(MarrowCase(spine, loaded.images, segmentations, seen.alignments, lesions, masks))
@@ -293,13 +296,6 @@ def _finished(loaded: LoadedStudy, reading: Reading, networks: Networks, options
         provenance=made,
     )
     return Case(analysis, images, (*segmentations, *seen.axial), masks)
-
-
-def _age(loaded: LoadedStudy, options: Options) -> float | None:
-    """Age in years from the images, else from the user."""
-    said = options.clinical.age_years if options.clinical else None
-    stated = loaded.study.patient_age_years
-    return float(said) if stated is None and said is not None else stated
 
 
 def _labels(loaded: LoadedStudy, options: Options) -> StudyLabels:

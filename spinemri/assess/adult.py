@@ -15,6 +15,7 @@ from spinemri.norms import threshold
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from spinemri.clinical import Clinical
     from spinemri.measurement import Measurement
 
 ADULT_FROM_YEARS = threshold("age.adult_from")
@@ -33,6 +34,12 @@ _JUDGED = frozenset(
         *SAC_LOSSES,
     }
 )
+
+
+def age_of(stated: float | None, clinical: Clinical | None) -> float | None:
+    """Age in years: what the images state, else what the user says."""
+    said = clinical.age_years if clinical else None
+    return float(said) if stated is None and said is not None else stated
 
 
 def by_age(measurements: Iterable[Measurement], years: float | None) -> tuple[Measurement, ...]:

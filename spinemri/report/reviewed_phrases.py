@@ -50,6 +50,7 @@ MASK_KINDS = {
     "thecal_sac": "thecal sac",
     "cord": "cord",
     "sacrum": "sacrum",
+    "lesion": "outline",
 }
 
 NOT_APPLIED = "Not applied"

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-_LESIONS = "lesions_"
-
 
 def mask_files(
     paths: Sequence[Path], stand_in: Callable[[str | None], str | None], *, keep_names: bool = False
@@ -45,14 +43,9 @@ def check_corrected(paths: Sequence[Path]) -> None:
     Raises
     ------
     InputError
-        A file is not there, is given twice, or is a mask of lesions.
+        A file is not there, or is given twice.
     """
     if missing := [path.name for path in paths if not path.is_file()]:
         raise InputError(f"corrected {', '.join(missing)}: no such file")
     if len({path.resolve() for path in paths}) < len(paths):
         raise InputError("corrected: a file is given twice")
-    if lesions := [path.name for path in paths if path.name.startswith(_LESIONS)]:
-        raise InputError(
-            f"corrected {', '.join(lesions)}: a mask of lesions; expected one of anatomy (segmentation_N.nii.gz or its "
-            "DICOM SEG). Lesions are rejected, accepted or moved in the review (--review)"
-        )

@@ -7,21 +7,19 @@ they differ; the other series then follow, as they follow any word of the user.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from spinemri.anatomy import StructureKind
 from spinemri.correction import BY_PERSON
 from spinemri.errors import InputError
 from spinemri.labels.convert import from_labels
-from spinemri.labels.place import coincide, laid_on, places_of
+from spinemri.labels.place import laid_on
 from spinemri.labels.schemes import OWN, SCHEMES
 from spinemri.labels.segments import by_segment
-from spinemri.report.masks import file_names
 from spinemri.revise.difference import difference, overlap
+from spinemri.revise.lesion_masks import is_lesions
+from spinemri.revise.series import placed
 from spinemri.segment.reconcile import reconcile
 from spinemri.spine import LevelAssignment, LevelBasis
 
@@ -36,8 +34,9 @@ if TYPE_CHECKING:
 
     Names = tuple[LevelAssignment, ...]
 
+STEM = "segmentation"
+"""Beginning of the names of masks of anatomy."""
 _BODY = StructureKind.VERTEBRAL_BODY
-_APART_MM, _SPACING_MM = 0.1, 1e-3  # what rounding in a file may do
 _SHOWN = 8  # values that a message names
 
 
@@ -54,11 +53,6 @@ class Corrected:
     def anatomy(self) -> tuple[tuple[Segmentation, ...], tuple[Names, ...]]:
         """Segmentations and assignments."""
         return self.segmentations, self.assignments
-
-    @property
-    def parameters(self) -> dict[str, str]:
-        """What goes into the provenance."""
-        return {"corrected": ", ".join(change.file for change in self.record)} if self.record else {}
 
 
 def correct(
@@ -81,8 +75,8 @@ def correct(
         structure, or is no spine; the message names the file, what was found and what was expected.
     """
     masks, names, told, record = list(segmentations), list(assignments), [], []
-    marked = [(_marked(file, images), file.name) for file in files]
-    for file, (n, _) in zip(files, places_of(marked, images), strict=True):
+    drawn = [file for file in files if not is_lesions(file)]
+    for file, n in zip(drawn, placed(drawn, images, STEM), strict=True):
         mask, warnings = _read(file, images[n])
         known = masks[n]
         change = difference(known, mask, images[n].series.label, file.shown)
@@ -97,49 +91,6 @@ def correct(
         return Corrected(tuple(masks), tuple(names), tuple(told), tuple(record))
     agreed, named, notes = reconcile(images, masks, names)
     return Corrected(agreed, named, (*told, *notes), tuple(record))
-
-
-def _marked(file: LabelFile, images: Sequence[Image]) -> Image:
-    """The mask with the series that it was drawn on, as far as its grid and its name or its SEG tell.
-
-    Raises InputError where its grid is that of no series, or not of the one that it names.
-    """
-    named = _named(file, images)
-    fitting = [image for image in named or images if _lies_on(file, image)]
-    if not fitting:
-        found = " x ".join(map(str, file.image.geometry.shape))
-        grids = ", ".join(
-            f"{' x '.join(map(str, i.geometry.shape))} (series {i.series.label})" for i in named or images
-        )
-        raise InputError(
-            f"corrected {file.name}: a grid of {found} voxels; expected the grid of the series that it was drawn "
-            f"on, at the same place in the patient: {grids}"
-        )
-    if len(fitting) > 1:
-        return file.image
-    return replace(file.image, series=fitting[0].series)
-
-
-def _lies_on(file: LabelFile, image: Image) -> bool:
-    """Whether a mask has the grid of an image; a SEG may have a part of it, for it holds no empty frames."""
-    mask, grid = file.image.geometry, image.geometry
-    if not file.segments or coincide(mask, grid):
-        return coincide(mask, grid)
-    ends = grid.to_index(mask.corners())
-    apart = np.abs(ends - np.rint(ends)) * np.asarray(grid.spacing)
-    inside = (np.rint(ends) >= 0).all() and (np.rint(ends) < grid.shape).all()
-    alike = np.allclose(sorted(mask.spacing), sorted(grid.spacing), rtol=0.0, atol=_SPACING_MM)
-    return bool(apart.max() <= _APART_MM and inside and alike)
-
-
-def _named(file: LabelFile, images: Sequence[Image]) -> list[Image]:
-    """The series that a SEG refers to, or that 'segmentation_3.nii.gz' or 'segmentation_3_corrected.nii.gz' names."""
-    uid = file.image.series.series_uid
-    if uid and (own := [image for image in images if image.series.series_uid == uid]):
-        return own
-    stems = file_names("segmentation", [image.series for image in images], suffix="")
-    fits = [(len(stem), n) for n, stem in enumerate(stems) if re.match(rf"{re.escape(stem)}(?!\d|-\d)", file.name)]
-    return [images[max(fits)[1]]] if fits else []
 
 
 def _read(file: LabelFile, image: Image) -> tuple[Segmentation, tuple[str, ...]]:

@@ -21,6 +21,7 @@ from spinemri.pipeline import Options, finish
 from spinemri.report.narrative import narrate
 from spinemri.report.text import to_text
 from spinemri.report.write import write
+from spinemri.revise.lesion_masks import correct_lesions
 from spinemri.revise.masks import correct
 from spinemri.segmentation import label_value
 from spinemri.series import Contrast, Series
@@ -291,10 +292,6 @@ def test_values_that_stand_for_nothing_are_refused(folder, mask, tmp_path):
 
 
 def test_files_that_cannot_be_corrections_are_refused_before_the_work(tmp_path):
-    lesions = tmp_path / "lesions_4.nii.gz"
-    lesions.touch()
-    with pytest.raises(InputError, match="a mask of lesions; expected one of anatomy"):
-        Options(corrected=(lesions,))
     with pytest.raises(InputError, match=r"corrected gone.nii.gz: no such file"):
         Options(corrected=(tmp_path / "gone.nii.gz",))
     other = tmp_path / "segmentation_4.nii.gz"
@@ -308,6 +305,75 @@ def test_two_masks_of_one_series_are_refused(folder, mask, tmp_path):
     two = saved(shaved(mask, L3), mask, tmp_path, "segmentation_4_again.nii.gz")
     with pytest.raises(InputError, match="which has a mask already"):
         corrected_case(folder, one, two)
+
+
+# outlines of lesions
+
+
+@pytest.fixture(scope="module")
+def outlined(seen):
+    """What a person is given: the outlines of lesion-1 in L3 (value 1) and lesion-2 in T12 (value 2)."""
+    (mask,) = seen[1].marrow.masks
+    return mask
+
+
+def redrawn(seen, voxels, outlined):
+    """The study, and its reading with a person's outlines and their record."""
+    loaded, reading = seen
+    grid = replace(outlined.geometry, frame_of_reference_uid=None)
+    file = LabelFile(Image(voxels, grid, Series(series_uid="")), "lesions_4.nii.gz", "sha256 0")
+    found = correct_lesions([file], loaded.images, reading.marrow)
+    return loaded, replace(reading, marrow=found.marrow, corrections=found.record)
+
+
+def test_a_lesion_is_measured_as_a_person_outlined_it(seen, base, outlined):
+    """The ball in L3 loses its upper half; the one in T12 stays."""
+    voxels = np.array(outlined.voxels)
+    index = np.argwhere(voxels == 1)
+    up = outlined.geometry.to_patient(index)[:, 2]
+    voxels[tuple(index[up > np.median(up)].T)] = 0
+    case = finish(*redrawn(seen, voxels, outlined), reviewed.networks(), Options(token_key=reviewed.KEY))
+    before, after = (c.analysis.measurement("lesion-1.lesion_volume").value for c in (base, case))
+    assert after == pytest.approx(before * np.count_nonzero(voxels == 1) / len(index))
+    ids = changed(base, case)
+    assert {id_.partition(".")[0] for id_ in ids} <= {"lesion-1", "L3"}
+    first, second = case.analysis.lesions
+    assert (first.confirmed, second.confirmed) == (True, False)
+    assert first.centre[2] < base.analysis.lesions[0].centre[2]
+    assert first.shares == base.analysis.lesions[0].shares
+    (record,) = case.analysis.corrections
+    assert [(s.kind.value, s.place) for s in record.structures] == [("lesion", "lesion-1")]
+    assert "lesion-1 outline" in " ".join(to_text(case.analysis).split())
+
+
+def test_a_lesion_without_an_outline_is_gone(seen, outlined):
+    voxels = np.where(outlined.voxels == 2, 9, 0)  # whatever number the person's program gave it
+    _, reading = redrawn(seen, voxels, outlined)
+    assert [lesion.id for lesion in reading.marrow.lesions] == ["lesion-2"]
+    (mask,) = reading.marrow.masks
+    assert np.array_equal(mask.voxels == 2, outlined.voxels == 2)
+    assert not reading.marrow.lesions[0].confirmed
+    assert [(s.place, s.after, s.dice) for s in reading.corrections[0].structures] == [("lesion-1", 0, 0.0)]
+
+
+def test_outlines_given_back_as_they_were_change_nothing(seen, outlined):
+    _, reading = redrawn(seen, outlined.voxels, outlined)
+    assert reading.marrow is seen[1].marrow
+    assert reading.corrections[0].is_unchanged
+
+
+def test_an_outline_that_is_of_nothing_known_is_refused(seen, outlined):
+    loaded, reading = seen
+    voxels = np.array(outlined.voxels)
+    voxels[0, 0, :4] = 3
+    with pytest.raises(InputError, match=r"value 3 \(4 voxels\) lies over no lesion.*lesion-1, lesion-2"):
+        redrawn(seen, voxels, outlined)
+    voxels = np.array(outlined.voxels)
+    voxels[tuple(np.argwhere(voxels == 1)[::2].T)] = 5
+    with pytest.raises(InputError, match="values 1 and 5 both lie over lesion-1"):
+        redrawn(seen, voxels, outlined)
+    with pytest.raises(InputError, match="nobody looked for lesions"):
+        redrawn((loaded, replace(reading, marrow=None)), outlined.voxels, outlined)
 
 
 # the command
