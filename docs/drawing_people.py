@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.evaluate.measured_people import whole_bodies
-from spinemri.evaluate.truth import true_segmentation
+from spinemri.evaluate.truth import true_grid, true_segmentation
 from spinemri.geometry import Geometry
 from spinemri.image import Image
 from spinemri.measure.bodies import body_shapes
@@ -16,7 +16,9 @@ from spinemri.measure.study import measure
 from spinemri.series import Contrast, Plane, Series
 from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis.acquire import acquire
+from spinemri.synthesis.acquisitions import Acquisition
 from spinemri.synthesis.labels import paint
+from spinemri.synthesis.phantom import make_phantom
 from spinemri.synthesis.signal import PROTOCOLS, signal_table
 from spinemri.synthesis.subject import Fracture, Fragment, Pathology, SacNarrowing, Subject, sample_subject, stack
 
@@ -73,6 +75,25 @@ def cervical() -> Drawn:
 def whole() -> Drawn:
     """A healthy spine from C2 to S1."""
     return _measured(sample_subject(np.random.default_rng(3)), range(sizes.S1 + 1), (4.0, 0.9), 3)
+
+
+@dataclass(frozen=True, eq=False)
+class Sections:
+    """Axial stacks of one person with their true masks, and what is measured in them."""
+
+    stacks: list[tuple[Image, Segmentation]]
+    measurements: dict[str, Measurement]
+
+
+def axial() -> Sections:
+    """A person of ``spinemri phantom`` whose sac is narrowed at L4-L5, on axial blocks along the discs."""
+    phantom = make_phantom(1, contrasts=[Contrast.T2W], acquisitions=[Acquisition.SAGITTAL, Acquisition.AXIAL])
+    sagittal, *across = phantom.images
+    masks = true_segmentation(phantom.volume, sagittal.geometry, sagittal.series.series_uid)
+    grids = phantom.grids
+    stacks = [(image, true_grid(grids[image.series.label], image.series.series_uid)) for image in across]
+    found = measure(whole_bodies(masks), [sagittal], [masks], axial=stacks)
+    return Sections(stacks, {m.id: m for m in found})
 
 
 def _measured(subject: Subject, shown: range, voxel_mm: tuple[float, float], seed: int) -> Drawn:

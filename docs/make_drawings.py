@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike
 
+    from spinemri.image import Image
+    from spinemri.segmentation import Segmentation
+
 FOLDER = Path(__file__).resolve().parent / "images"
 _HIGH_IN, _DPI, _BRIGHTER = 5.2, 110, 0.6
 _LINE, _SECOND, _THIRD, _FAINT = "#ffd23f", "#4dd0e1", "#ff8a65", "#d7dde2"
@@ -100,12 +103,17 @@ class Drawing:
         self.word(points.mean(axis=0) if at is None else points[at], text.format(self.drawn.value(name)), shift, colour)
 
     def save(self, name: str) -> None:
-        """Write the picture, in few colours so that it is small."""
-        made = io.BytesIO()
-        self.figure.savefig(made, format="png")
-        path = FOLDER / f"{name}.png"
-        PIL.Image.open(made).convert("RGB").quantize(method=PIL.Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
-        print(f"{path.name}: {path.stat().st_size // 1024} kB")
+        """Write the picture."""
+        write(self.figure, name)
+
+
+def write(figure: Figure, name: str) -> None:
+    """Write a figure as PNG, in few colours so that it is small."""
+    made = io.BytesIO()
+    figure.savefig(made, format="png")
+    path = FOLDER / f"{name}.png"
+    PIL.Image.open(made).convert("RGB").quantize(method=PIL.Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
+    print(f"{path.name}: {path.stat().st_size // 1024} kB")
 
 
 def heights(person: Drawn) -> None:
@@ -227,6 +235,48 @@ def alignment(person: Drawn) -> None:
     drawing.save("alignment")
 
 
+def axial(person: people.Sections) -> None:
+    """Area, depth and width of the sac on axial slices along two discs."""
+    figure = Figure(figsize=(2 * _HIGH_IN * 0.9, _HIGH_IN * 0.9), dpi=_DPI, facecolor="black")
+    FigureCanvasAgg(figure)
+    for n, disc_name in enumerate(("L3-L4", "L4-L5")):
+        values = {name: person.measurements[f"{disc_name}.axial_sac_{name}"] for name in ("ap", "width", "area")}
+        points = np.asarray(values["ap"].points)
+        image, masks = nearest(person.stacks, points.mean(axis=0))
+        ends = image.geometry.to_index(points)
+        number = round(float(ends[:, 0].mean()))
+        axes = figure.add_axes((0.5 * n + 0.003, 0.0, 0.494, 1.0))
+        grey = np.asarray(image.voxels[number], dtype=float)
+        axes.imshow(grey, cmap="gray", vmin=0, vmax=np.percentile(grey, 99.7), interpolation="bicubic")
+        sac = masks.mask_of_kind(StructureKind.THECAL_SAC, StructureKind.CORD)[number]
+        for outline in plot.smooth_outlines(sac, image.geometry.spacing[1:]):
+            axes.plot(*outline.T, color=_SECOND, linewidth=1.4)
+        axes.plot(ends[:, 2], ends[:, 1], "o-", color=_LINE, markersize=3.2, linewidth=1.8)
+        (row, column), half = ends[:, 1:].mean(axis=0), 38 / image.geometry.spacing[1]
+        axes.set(xlim=(column - half, column + half), ylim=(row + half, row - half))
+        axes.set_axis_off()
+        lines = (
+            (f"depth {values['ap'].value:.1f} mm", _LINE),
+            (f"width {values['width'].value:.1f} mm", _FAINT),
+            (f"area {values['area'].value:.0f} mm²", _SECOND),
+        )
+        for m, (text, colour) in enumerate(((disc_name, "white"), *lines)):
+            shown = axes.text(0.04, 0.95 - 0.055 * m, text, transform=axes.transAxes, color=colour, fontsize=9.5)
+            shown.set_path_effects([withStroke(linewidth=2.4, foreground="black")])
+    write(figure, "axial")
+
+
+def nearest(stacks: list[tuple[Image, Segmentation]], point: np.ndarray) -> tuple[Image, Segmentation]:
+    """The stack one of whose slices lies nearest to a patient point."""
+
+    def off(stack: tuple[Image, Segmentation]) -> float:
+        geometry = stack[0].geometry
+        index = float(geometry.to_index(point)[0])
+        return abs(index - np.clip(round(index), 0, geometry.shape[0] - 1)) * geometry.spacing[0]
+
+    return min(stacks, key=off)
+
+
 def ahead(point: ArrayLike, millimetres: float) -> np.ndarray:
     """A point so far in front of another."""
     return np.asarray(point) - np.array([0.0, millimetres, 0.0])
@@ -251,6 +301,7 @@ def main() -> None:
         draw(lumbar)
     wall(people.burst())
     cord(people.cervical())
+    axial(people.axial())
     alignment(people.whole())
 
 
