@@ -42,6 +42,7 @@ class LossKind(StrEnum):
     NO_NUMBER = "no_number"
     MERGED = "merged"
     NARROWED = "narrowed"
+    WIDENED = "widened"
     PARTED = "parted"
     NOT_PARTED = "not_parted"
     CUT_MARK = "cut_mark"
@@ -54,6 +55,7 @@ SAID = {
     LossKind.NO_NUMBER: "left out: the other scheme has no number for it",
     LossKind.MERGED: "one number for what had several",
     LossKind.NARROWED: "one structure stands for what was drawn as several",
+    LossKind.WIDENED: "a part stands under the number of the whole: what is not drawn seems not to be there",
     LossKind.PARTED: "parted by a rule: an estimate",
     LossKind.NOT_PARTED: "could not be parted: all of it is posterior elements now",
     LossKind.CUT_MARK: "no longer marked as partly visible",
@@ -160,7 +162,7 @@ def _losses(
     if target.name == source:
         return [loss for loss in losses if loss.kind is LossKind.UNKNOWN]
     table = numbered_for(target, named_levels(read.segmentation)).table
-    losses += _merged(pairs, read.meanings)
+    losses += [*_merged(pairs, read.meanings), *_widened(pairs, read.meanings, table)]
     for value, into in numbers.items():
         if into and (kind := _change(into, read.meanings[value], table)):
             losses.append(_loss(kind, (value,), into, read.meanings, sum(pairs[value, n] for n in into)))
@@ -184,15 +186,36 @@ def _left_out(value: int, meanings: Mapping[int, tuple[Structure, ...]], voxels:
 
 def _merged(pairs: Pairs, meanings: Mapping[int, tuple[Structure, ...]]) -> list[Loss]:
     """Numbers that stand for what had several values; a vertebra that is parted gives one to each part."""
-    by_number: dict[int, list[int]] = {}
-    for value, number in pairs:
-        if number:
-            by_number.setdefault(number, []).append(value)
     return [
         _loss(LossKind.MERGED, tuple(values), (number,), meanings, sum(pairs[v, number] for v in values))
-        for number, values in by_number.items()
+        for number, values in _by_number(pairs).items()
         if len(values) > 1
     ]
+
+
+def _widened(
+    pairs: Pairs, meanings: Mapping[int, tuple[Structure, ...]], table: Mapping[int, tuple[Structure, ...]]
+) -> list[Loss]:
+    """Numbers that mean more than the mask shows, such as a whole vertebra for its body alone."""
+    apart = {group[0] for group in table.values() if group}
+    found = []
+    for number, values in _by_number(pairs).items():
+        group = table.get(number, ())
+        shown = {s for value in values for s in meanings.get(value, ())}
+        if group and group[0].kind is not StructureKind.DISC and set(group) - shown - (apart - {group[0]}):
+            found.append(
+                _loss(LossKind.WIDENED, tuple(values), (number,), meanings, sum(pairs[v, number] for v in values))
+            )
+    return found
+
+
+def _by_number(pairs: Pairs) -> dict[int, list[int]]:
+    """Number -> the values that became it; what is left out has none."""
+    found: dict[int, list[int]] = {}
+    for value, number in pairs:
+        if number:
+            found.setdefault(number, []).append(value)
+    return found
 
 
 def _change(

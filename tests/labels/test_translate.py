@@ -105,6 +105,19 @@ def test_body_and_arch_become_one_number_and_it_is_told():
     assert np.array_equal(made.voxels == 23, parts[0] | parts[1])
 
 
+def test_a_body_alone_under_the_number_of_a_whole_vertebra_is_told():
+    bodies = only(painted(1), lambda s: s.kind is BODY and s.level.region != "S")
+    made = translate(image_of(bodies.voxels, bodies.geometry), "spinemri", "verse")
+    widened = losses_of(made, LossKind.WIDENED)
+    assert {loss.structures for loss in widened} == {(f"vertebral body {level}",) for level in named_levels(bodies)}
+    assert sum(loss.voxels for loss in widened) == made.labelled
+    whole = only(painted(1), lambda s: s.kind in (BODY, ARCH) and s.level.region != "S")
+    both = translate(image_of(whole.voxels, whole.geometry), "spinemri", "verse")
+    drawn_levels = [{s.level for s in whole.of_kind(kind)} for kind in (BODY, ARCH)]
+    halves = {str(level) for level in drawn_levels[0] ^ drawn_levels[1]}  # at the end of the field
+    assert {level for loss in losses_of(both, LossKind.WIDENED) for level in loss.levels} == halves
+
+
 def test_a_whole_vertebra_is_parted_and_it_is_told():
     truth = painted(1)
     mask = mask_in("totalspineseg-step2", truth)
