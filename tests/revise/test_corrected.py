@@ -195,6 +195,16 @@ def test_every_report_tells_it_as_a_persons_change(body, tmp_path):
     assert BY_PERSON in file["made_by"]
 
 
+def test_contours_of_a_corrected_mask_are_semiautomatic(base, body, tmp_path):
+    kinds = {}
+    for name, case in (("before", base), ("after", body)):
+        write(case, tmp_path / name, formats=("rtstruct",))
+        (path,) = (tmp_path / name).glob("contours_*.dcm")
+        rois = dcmread(path).StructureSetROISequence
+        kinds[name] = {item.ROIGenerationAlgorithm for item in rois if "lesion" not in item.ROIName}
+    assert kinds == {"before": {"AUTOMATIC"}, "after": {"SEMIAUTOMATIC"}}
+
+
 # names
 
 
