@@ -55,7 +55,7 @@ RULES = {
     "cord_compression": ("cord", "COMPRESSION_RULE", "COMPRESSION_SOURCE"),
     "cord_displacement": ("cord", "COMPRESSION_RULE", "cord.displaced_from"),
     "cord_signal": ("cord", "SIGNAL_RULE", "SIGNAL_SOURCE"),
-    "escc": ("urgency", "no rule of this version makes it: ESCC is read by a person", "SOURCE"),
+    "escc": ("escc", "RULE", "SOURCE"),
     "escc_screen": ("cord", "ESCC_RULE", "ESCC_SOURCE"),
     "disc_degeneration": ("disc", "DEGENERATION_RULE", "DEGENERATION_SOURCE"),
     "disc_bulge": ("disc", "BULGE_RULE", "BULGE_SOURCE"),
