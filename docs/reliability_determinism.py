@@ -73,7 +73,7 @@ def section() -> str:
             *rows,
             "",
             "Tolerances that tests hold (`tests/test_determinism.py`, `tests/gpu`): none on one machine with the same",
-            "threads, in a batch or alone; over threads the same names and grades, numbers within 2 %, 0.5 % of the",
+            "threads, in a batch or alone; over threads the same names and grades, numbers within 5 %, 0.5 % of the",
             "voxels; over devices a Dice of 0.98 of each class. How many slices go through the network together is no",
             "option: a stack is read whole, since its coarse levels see the neighbours, and in other blocks",
             "other numbers would come out.",

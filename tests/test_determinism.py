@@ -48,14 +48,14 @@ def test_the_same_again_after_another_study_is_equal(study, networks, first):
     assert found.equal, found
 
 
-def test_other_threads_change_no_name_and_numbers_by_two_percent_at_most(study, networks, first):
+def test_other_threads_change_no_name_and_numbers_by_five_percent_at_most(study, networks, first):
     torch.set_num_threads(2)
     try:
         found = apart(first, analyze(study, networks, OPTIONS))
     finally:
         torch.set_num_threads(1)
     assert found.words == ()
-    assert found.relative <= 0.02, found
+    assert found.relative <= 0.05, found
     assert found.voxels <= 0.005, found
 
 

@@ -228,6 +228,16 @@ def run(
     }
 
 
+def repeated(findings: Path, figures: Path) -> int:
+    """Every execution of a file of findings once more; how many still fail goes into the figures of their run."""
+    numbers = sorted({json.loads(line)["seed"] for line in findings.read_text(encoding="utf-8").splitlines()})
+    still = [number for number in numbers if execute(number, with_real=True)[1] is not None]
+    print(f"{len(numbers)} executions repeated, {len(still)} still fail {still or ''}")
+    told = json.loads(figures.read_text(encoding="utf-8")) | {"repeated": len(numbers), "still_faults": len(still)}
+    figures.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    return 1 if still else 0
+
+
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--first", type=int, default=0, help="number of the first execution")
@@ -237,7 +247,10 @@ def main() -> int:
     options.add_argument("--only", default="", help=f"one of {', '.join(TARGETS)}: executions of others are left out")
     options.add_argument("--findings", type=Path, default=Path(tempfile.gettempdir()) / "spinemri_fuzz.jsonl")
     options.add_argument("--figures", type=Path, help="JSON file for the figures")
+    options.add_argument("--again", action="store_true", help="repeat what --findings holds, note it in --figures")
     chosen_ = options.parse_args()
+    if chosen_.again:
+        return repeated(chosen_.findings, chosen_.figures or FIGURES)
     figures = run(
         chosen_.first,
         chosen_.executions,
