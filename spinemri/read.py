@@ -152,6 +152,8 @@ def file_geometry(path: Path) -> Geometry:
         too large, or voxels in a file elsewhere.
     """
     source = _SOURCES[suffix_of(path)]
+    if not path.is_file():
+        raise SeriesError(f"{path.name}: no such file")
     check_nifti(path) if source == "nifti" else check_text_header(path)
     SimpleITK.ProcessObject.GlobalWarningDisplayOff()  # ITK would print the absolute path
     reader = SimpleITK.ImageFileReader()

@@ -270,3 +270,8 @@ def test_numbers_beyond_float32_are_no_numbers_and_said(tmp_path: Path):
     found = read_volume(tmp_path / "a_T1w.mha")
     assert found.warnings == ("1 voxels are no numbers; set to the lowest value",)
     assert found.voxels.max() < 4096
+
+
+def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path):
+    with pytest.raises(SeriesError, match=r"scan\.nii\.gz: no such file"):
+        file_geometry(tmp_path / "scan.nii.gz")

@@ -1,10 +1,11 @@
 """Slips are called from 3 mm (cervical 2 mm) on and graded after Meyerding; curvatures compare with supine norms only.
 
 A slip of less than two voxels is never sure. The posterior corner of S1 is hard to tell, also for a network: a slip
-there has to be larger to be sure. Someone who lies down has a flatter back than when standing, by 13 degrees of lumbar
-lordosis on average: a curvature without a norm of people lying down is stated, and not judged. An estimated coronal
-curve of 10 degrees or more makes a scoliosis possible; lying down lessens it, and what was measured in the middle of a
-curved spine may lie beside its midline. Angles are positive in kyphosis, negative in lordosis.
+there has to be larger to be sure; nor is a slip sure beside a broken body whose posterior wall is pushed back, for the
+corners that it is measured at go back with the wall. Someone who lies down has a flatter back than when standing, by 13
+degrees of lumbar lordosis on average: a curvature without a norm of people lying down is stated, and not judged. An
+estimated coronal curve of 10 degrees or more makes a scoliosis possible; lying down lessens it, and what was measured
+in the middle of a curved spine may lie beside its midline. Angles are positive in kyphosis, negative in lordosis.
 """
 
 from __future__ import annotations
@@ -30,12 +31,14 @@ _SMALL = "below_two_pixels"
 USUAL_SD = threshold("curvature.normal_sd")
 SCOLIOSIS_FROM_DEG = threshold("scoliosis.from")
 SACRAL_MARGIN_MM = threshold("slip.sacral_margin")
+BROKEN_FROM_PCT, PUSHED_FROM_MM = threshold("height_loss.fracture_from"), threshold("cause.retropulsion")
 
 SLIP_RULE = (
     "slip at the posterior corners along the lower body's upper endplate: called from "
     f"{', '.join(_CALLED)} on; "
     "borderline while the 95 % interval reaches down to that limit, at S1 up to "
-    f"{SACRAL_MARGIN_MM:g} mm above it, and never sure below two voxels; Meyerding "
+    f"{SACRAL_MARGIN_MM:g} mm above it, and never sure below two voxels, nor beside a body that lost "
+    f"{BROKEN_FROM_PCT:g} % of its height and whose wall is pushed back by {PUSHED_FROM_MM:g} mm; Meyerding "
     f"{', '.join(f'{grade} up to {limit:g} %' for grade, limit in zip(MEYERDING, _LIMITS, strict=False))}, V above"
 )
 SLIP_SOURCE = f"{source_of('slip.meyerding_1_up_to')}; limit in mm: {NORMS['slip.call_from', 'L'].source}"
@@ -85,18 +88,35 @@ def slip_finding(measurements: Mapping[str, Measurement], slip: Measurement) -> 
     """
     percent = measurements.get(f"{slip.place}.slip_pct")
     share = None if percent is None else percent.value
-    certainty = slip_certainty(slip)
+    certainty, pushed = slip_certainty(slip), _pushed_back(measurements, slip)
+    if pushed and certainty is Certainty.PRESENT:
+        certainty = Certainty.BORDERLINE
     called = certainty in (Certainty.PRESENT, Certainty.BORDERLINE)
     return Finding(
         **located(slip, SLIP_KIND),
         grade=meyerding_grade(share) if called and share is not None else "",
         cause=_direction(slip.value) if called and slip.value is not None else "",
         certainty=certainty,
-        statement=_slip_statement(slip, share, certainty),
-        evidence=(slip.id, *((percent.id,) if percent is not None and share is not None else ())),
+        statement=_slip_statement(slip, share, certainty, pushed),
+        evidence=(
+            slip.id,
+            *((percent.id,) if percent is not None and share is not None else ()),
+            *(m.id for m in pushed if called),
+        ),
         rule=SLIP_RULE,
         source=SLIP_SOURCE,
     )
+
+
+def _pushed_back(measurements: Mapping[str, Measurement], slip: Measurement) -> tuple[Measurement, ...]:
+    """Retropulsion of a broken body beside a disc, where it is large enough to feign a slip."""
+    found = []
+    for level in slip.levels:
+        lost, pushed = (measurements.get(f"{level}.{name}") for name in ("height_loss_pct", "retropulsion_mm"))
+        broken = lost is not None and (lost.value or 0.0) >= BROKEN_FROM_PCT
+        if broken and pushed is not None and (pushed.value or 0.0) >= PUSHED_FROM_MM:
+            found.append(pushed)
+    return tuple(found)
 
 
 def curvature_finding(_: Mapping[str, Measurement], angle: Measurement) -> Finding:
@@ -143,7 +163,9 @@ def _missing(measurement: Measurement, what: str) -> str:
     return f"{measurement.place}: {what} {why}: {measurement.reason}."
 
 
-def _slip_statement(slip: Measurement, share: float | None, certainty: Certainty) -> str:
+def _slip_statement(
+    slip: Measurement, share: float | None, certainty: Certainty, pushed: tuple[Measurement, ...]
+) -> str:
     if slip.value is None:
         return _missing(slip, "slip")
     percent = "" if share is None else f", {abs(share):.0f} %"
@@ -158,6 +180,8 @@ def _slip_statement(slip: Measurement, share: float | None, certainty: Certainty
     if slip.lower is not None and slip.lower.region == "S":
         why = f"limit {limit}; the posterior corner of {slip.lower} is hard to tell"
     why = "smaller than two voxels" if _SMALL in slip.flags else why
+    if pushed:
+        why = f"the posterior wall of {pushed[0].place} is pushed back, and its corners with it"
     return f"{slip.place}: borderline {_direction(slip.value)} of {size}{grade}; {why}."
 
 

@@ -17,7 +17,7 @@ def made(place, name, value, half=0.5, **changes):
         name=name,
         kind=kind,
         level=Level(upper),
-        lower=Level(lower),
+        lower=Level(lower) if lower else None,
         value=value,
         unit="deg",
         interval=None if value is None else (value - half, value + half),
@@ -140,3 +140,22 @@ def test_a_borderline_slip_at_s1_blames_the_corner_and_another_its_error():
     assert sacral.endswith("retrolisthesis of 5.3 mm; limit 3 mm; the posterior corner of S1 is hard to tell.")
     other = slip_finding({}, made("L4-L5", "slip_mm", 3.2)).statement
     assert other == "L4-L5: borderline anterolisthesis of 3.2 mm; its error reaches the limit of 3 mm."
+
+
+@pytest.mark.parametrize(
+    ("lost", "pushed", "level", "certainty"),
+    [
+        (20.0, 2.0, "L5", Certainty.BORDERLINE),
+        (20.0, 2.0, "L4", Certainty.BORDERLINE),
+        (19.0, 4.0, "L5", Certainty.PRESENT),
+        (40.0, 1.9, "L5", Certainty.PRESENT),
+        (40.0, 4.0, "L3", Certainty.PRESENT),
+    ],
+)
+def test_a_fragment_that_is_pushed_back_may_feign_a_slip(lost, pushed, level, certainty):
+    body = [made(level, "height_loss_pct", lost), made(level, "retropulsion_mm", pushed)]
+    found = slip_finding({m.id: m for m in body}, made("L4-L5", "slip_mm", 5.0))
+    assert found.certainty is certainty
+    doubtful = certainty is Certainty.BORDERLINE
+    assert (f"the posterior wall of {level} is pushed back" in found.statement) is doubtful
+    assert (f"{level}.retropulsion_mm" in found.evidence) is doubtful
