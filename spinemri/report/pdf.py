@@ -60,7 +60,7 @@ MOST_PICTURED = 4
 """Lesions with pictures on paper; the table holds all of them, and ``report.html`` shows more."""
 _IN_A_ROW = 3
 _SQUARE = 39 * mm
-_PROFILES, _PROFILE = 3, 57 * mm
+_PROFILES, _PROFILE = 3, 55 * mm
 _FIRST_ROWS = 34 * mm
 """Room for a title and the first rows of a table that may go on overleaf, in points."""
 

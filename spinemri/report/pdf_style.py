@@ -62,7 +62,7 @@ def style(
         f"{font} {size} {right} {before} {after}",
         fontName=font,
         fontSize=size,
-        leading=size * 1.38,
+        leading=size * 1.3,
         spaceBefore=before,
         spaceAfter=after,
         textColor=INK,
