@@ -2,7 +2,9 @@
 
 Angles between vertebrae, discs' heights and the like follow how the patient lay, and are not compared. Signals depend
 on the scanner: they are compared only where both series state field strength, repetition and echo time and these agree
-within a tenth (own choice). Everything else is a size with its own interval, whatever the slices were.
+within a tenth (own choice). Losses of sac and cord are shares of what the nearest normal levels show: they are compared
+only where both examinations took the same ones. A slip on S1 is not compared, for its posterior corner is hard to tell.
+Everything else is a size with its own interval, whatever the slices were.
 """
 
 from __future__ import annotations
@@ -45,10 +47,12 @@ _FLOORS = {
     "endplate_depression_inferior_mm": "body_height.detectable_change",
     "slip_mm": "slip.detectable_change",
     "lesion_volume": "lesion_volume.detectable_change",
+    "lesion_diameter": "lesion_diameter.detectable_change",
     "lesion_epidural_volume": "lesion_compartment.detectable_change",
     "lesion_foraminal_volume": "lesion_compartment.detectable_change",
 }
 """What is never told as a change, by its row in norms.csv."""
+_REFERRED = ("compromise_pct", "cord_compression_pct")
 _ALIKE = 0.1
 _HEADERS = ("field_strength_t", "repetition_time_ms", "echo_time_ms")
 _SCANNED = {
@@ -73,12 +77,14 @@ def changes_of_places(earlier: Analysis, later: Analysis, names: Mapping[Level, 
             continue
         other = there.get((one.name, names[one.level], names[one.lower] if one.lower is not None else None))
         if other is not None and not (_never(one) and _never(other)):
-            yield compared(one, other, (earlier, later), one.place)
+            yield compared(one, other, (earlier, later), one.place, _unlike(one, other, names))
 
 
-def compared(one: Measurement, other: Measurement, analyses: tuple[Analysis, Analysis], place: str) -> Change:
-    """One quantity at two examinations."""
-    gap = _gap(one, other) or _acquired_differently(one, other, analyses)
+def compared(
+    one: Measurement, other: Measurement, analyses: tuple[Analysis, Analysis], place: str, unlike: str = ""
+) -> Change:
+    """One quantity at two examinations; ``unlike`` is why it may not be compared, if that is known."""
+    gap = _gap(one, other) or unlike or _acquired_differently(one, other, analyses)
     change = None if one.value is None or other.value is None or gap else other.value - one.value
     mdc = None if change is None else _detectable(one, other)
     verdict = Verdict.NOT_COMPARABLE if gap else _verdict(change, mdc)
@@ -98,6 +104,16 @@ def compared(one: Measurement, other: Measurement, analyses: tuple[Analysis, Ana
         reason=gap,
         evidence=(one.id, other.id),
     )
+
+
+def _unlike(one: Measurement, other: Measurement, names: Mapping[Level, Level]) -> str:
+    """Why two sizes are no measures of the same; '' where they are."""
+    if one.name == "slip_mm" and any(level.region == "S" for level in (*one.levels, *other.levels)):
+        return "the posterior corner of S1 is hard to tell"
+    if one.name.endswith(_REFERRED) and [names.get(v, v) for v in one.reference_levels] != [*other.reference_levels]:
+        levels = [", ".join(map(str, m.reference_levels)) or "none" for m in (one, other)]
+        return f"compared with other levels: {levels[0]} at the earlier, {levels[1]} at the later examination"
+    return ""
 
 
 def _rank(measurement: Measurement) -> int:

@@ -10,7 +10,7 @@ import pytest
 from spinemri.analysis import Analysis, Provenance, SeriesRecord
 from spinemri.anatomy import Level, StructureKind
 from spinemri.compare.comparison import Change, Verdict
-from spinemri.compare.quantities import compared
+from spinemri.compare.quantities import changes_of_places, compared
 from spinemri.measurement import Measurement, Status
 from spinemri.series import Contrast, Series
 from spinemri.spine import Spine
@@ -99,3 +99,38 @@ def test_a_change_within_its_detectable_change_cannot_be_called_one():
         Change(id="x", name="x", place="L4", change=1.0, mdc=2.0, unit="mm", verdict=Verdict.INCREASED)
     with pytest.raises(ValueError, match="reason"):
         Change(id="x", name="x", place="L4", unit="mm", verdict=Verdict.NOT_COMPARABLE)
+
+
+def two_days(one, other, names):
+    days = [analysis().model_copy(update={"measurements": (m,)}) for m in (one, other)]
+    return list(changes_of_places(*days, names))
+
+
+def test_a_loss_is_compared_only_with_one_against_the_same_levels():
+    loss = measured("dural_sac_compromise_pct", 2.0, 3.0, "%")
+    before = loss.model_copy(update={"reference_levels": (Level("L3"), Level("L5"))})
+    names = {Level(n): Level(n) for n in ("L3", "L4", "L5")}
+    later = before.model_copy(update={"value": 30.0, "interval": (27.0, 33.0)})
+    (same,) = two_days(before, later, names)
+    assert same.verdict is Verdict.INCREASED
+    (other,) = two_days(before, later.model_copy(update={"reference_levels": (Level("L5"),)}), names)
+    assert other.verdict is Verdict.NOT_COMPARABLE
+    assert other.reason == "compared with other levels: L3, L5 at the earlier, L5 at the later examination"
+    moved = {level: Level(f"L{int(str(level)[1]) - 1}") for level in names}
+    renamed = later.model_copy(update={"level": Level("L3"), "reference_levels": (Level("L2"), Level("L4"))})
+    (followed,) = two_days(before, renamed, moved)
+    assert followed.verdict is Verdict.INCREASED
+
+
+@pytest.mark.parametrize(("lower", "verdict"), [("L5", Verdict.INCREASED), ("S1", Verdict.NOT_COMPARABLE)])
+def test_a_slip_on_the_sacrum_is_not_compared(lower, verdict):
+    upper = Level("L4" if lower == "L5" else "L5")
+    slip = measured("slip_mm", 0.0, 1.0).model_copy(update={"level": upper, "lower": Level(lower)})
+    names = {level: level for level in (upper, Level(lower))}
+    (found,) = two_days(slip, slip.model_copy(update={"value": 6.0, "interval": (5.0, 7.0)}), names)
+    assert found.verdict is verdict
+
+
+@pytest.mark.parametrize(("mm", "verdict"), [(14.9, Verdict.STABLE), (15.1, Verdict.INCREASED)])
+def test_a_lesion_is_longer_from_five_millimetres_on(mm, verdict):
+    assert change(measured("lesion_diameter", 10.0, 0.5), measured("lesion_diameter", mm, 0.5)).verdict is verdict
