@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import inspect
 import typing
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,14 @@ if TYPE_CHECKING:
     from spinemri.labels.schemes import Scheme
 
 FOLDER = Path(__file__).resolve().parent / "reference"
-_TYPES = {bool: "", Path: "path", str: "text", int: "whole number", float: "number"}
+_TYPES = {
+    bool: "",
+    Path: "path",
+    str: "text",
+    int: "whole number",
+    float: "number",
+    datetime: "day, such as 2025-01-31",
+}
 INDEX = """# Reference
 
 Written by `make reference` from the program itself: its command line, its catalogue of measurements, its docstrings,

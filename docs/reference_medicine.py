@@ -114,7 +114,7 @@ def findings_page() -> str:
     for kind in kinds():
         module, rule, source = rule_of(kind)
         parts += [f"## {kind}\n", f"{TABLE['finding', kind][2]}. Code: {_code('finding', kind)}.\n"]
-        parts += [f"**Rule.** {escaped(rule)}.\n", f"**Source.** {escaped(source)}.\n"]
+        parts += [f"**Rule.** {sentence(rule)}\n", f"**Source.** {sentence(source)}\n"]
         first = told.setdefault(module, kind)
         again = f"More under [{first}](#{first}).\n"
         parts.append(explained("assess", module) if first == kind else again)
@@ -122,6 +122,11 @@ def findings_page() -> str:
             rows = [(r.wants, r.matters, r.source) for r in import_module("spinemri.assess.protocol").RULES]
             parts.append(table(("what is wanted", "why it matters", "source"), rows))
     return "\n".join(parts)
+
+
+def sentence(text: str) -> str:
+    """Words of a rule as a sentence."""
+    return f"{escaped(text[:1].upper() + text[1:])}."
 
 
 def norms_page() -> str:
