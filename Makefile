@@ -44,6 +44,7 @@ prove: $(VENV)/.installed-dev  ## accuracy tables, from the models and public da
 	$(BIN)/python docs/make_examination.py
 	$(BIN)/python docs/make_marrow_accuracy.py
 	$(BIN)/python docs/make_follow_up.py
+	$(BIN)/python docs/make_regridded.py
 	$(BIN)/python docs/make_reliability.py
 
 bench: $(VENV)/.installed-dev  ## time and memory tables

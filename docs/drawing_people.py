@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.evaluate.measured_people import whole_bodies
+from spinemri.evaluate.regions import synthetic_series
 from spinemri.evaluate.truth import true_grid, true_segmentation
 from spinemri.geometry import Geometry
 from spinemri.image import Image
 from spinemri.measure.bodies import body_shapes
 from spinemri.measure.study import measure
-from spinemri.series import Contrast, Plane, Series
+from spinemri.series import Contrast
 from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis.acquire import acquire
 from spinemri.synthesis.acquisitions import Acquisition
@@ -123,16 +124,7 @@ def _measured(subject: Subject, shown: range, voxel_mm: tuple[float, float], see
 def _image(volume: LabelVolume, contrast: Contrast, grid: Geometry, number: int) -> Image:
     rng = np.random.default_rng([7, number])
     voxels = acquire(volume, signal_table(PROTOCOLS[contrast], rng, jitter=0.0), rng, sub=(_LAYERS, _FINE), snr=_SNR)
-    series = Series(
-        series_uid=f"2.25.{number}",
-        number=number,
-        contrast=contrast,
-        plane=Plane.SAGITTAL,
-        shape=grid.shape,
-        spacing=grid.spacing,
-        slice_thickness_mm=grid.spacing[0],
-    )
-    return Image(voxels, grid, series)
+    return Image(voxels, grid, synthetic_series(contrast, grid, number))
 
 
 def _middles(count: int, apart: float) -> np.ndarray:

@@ -73,14 +73,14 @@ class _Spot(NamedTuple):
 class _Slice(NamedTuple):
     """A slice of a stack beside a place, its number, and what is measured on it; ``no_cord`` says why there is none.
 
-    ``wall`` is told where there is a cord.
+    ``planes`` are the masks of sac and cord on it.
     """
 
     stack: Stack
     number: int
     sac: Section
     cord: Section | None
-    wall: Wall | None
+    planes: tuple[NDArray[np.generic], NDArray[np.generic]]
     fluid: float | None
     no_cord: str
 
@@ -181,9 +181,7 @@ def _cut(stack: Stack, number: int, spot: _Spot) -> _Slice | Gap:
     inner = section_of(cord, grid, axes, number, along)
     below = not has_cord and inner is None
     fluid = fluid_share(stack, sac, axes, number) if below and image.series.contrast is Contrast.T2W else None
-    mm = grid.spacing[axes[1]], grid.spacing[axes[2]]
-    wall = wall_of(sac, cord, mm) if inner is not None else None
-    return _Slice(stack, number, whole, inner, wall, fluid, BELOW_THE_CORD if below else _CORD_LOST)
+    return _Slice(stack, number, whole, inner, (sac, cord), fluid, BELOW_THE_CORD if below else _CORD_LOST)
 
 
 def _stated(
@@ -223,7 +221,10 @@ def _cord(place: Place, cord: Section, shown: _Slice) -> list[Measurement]:
     )
     made.append(place.measured("cord_compression_ratio", ratio, spread, cord.ends, within=(0.0, math.inf)))
     made.append(place.measured("axial_occupation_ratio", share, share_sd, cord.ends, within=(0.0, 1.0)))
-    return made + ([] if shown.wall is None else _wall(place, shown.wall, shown.stack))
+    _, *within = stack_axes(shown.stack[1].geometry, Plane.AXIAL)
+    down, across = (shown.stack[1].geometry.spacing[axis] for axis in within)
+    wall = wall_of(*shown.planes, (down, across))
+    return made + ([] if wall is None else _wall(place, wall, shown.stack))
 
 
 def _wall(place: Place, wall: Wall, stack: Stack) -> list[Measurement]:

@@ -12,9 +12,8 @@ from spinemri.compare.comparison import Verdict
 from spinemri.compare.overlays import OTHER_DAY, overlays
 from spinemri.compare.page import to_page
 from spinemri.compare.viewer import linked_viewer
-from tests.report.browser import CHROMIUM, browser
+from tests.report.browser import CHROMIUM, browser, slice_numbers
 
-COUNTS = "[...document.querySelectorAll('.pane .count')].map(e => e.textContent)"
 DASHED = "[...document.querySelectorAll('.stage')].map(e => e.querySelectorAll('path.other-day').length)"
 CROSS = """[...document.querySelectorAll('.stage')].map(stage => {
   const ends = [...stage.querySelectorAll('line.cross')].flatMap(l =>
@@ -142,14 +141,10 @@ def page(three, tmp_path_factory):
     return path
 
 
-def numbers(tab):
-    return [int(re.search(r"\d+", text)[0]) for text in tab.run(COUNTS)]
-
-
 def points(tab, document):
     """The patient point under the cross of either pane, each in its own date's frame."""
     found = []
-    for series, (x, y), number in zip(document["first"], tab.run(CROSS), numbers(tab), strict=True):
+    for series, (x, y), number in zip(document["first"], tab.run(CROSS), slice_numbers(tab), strict=True):
         stack = document["series"][series]
         right, down, across, origin = (np.asarray(stack["frame"][k]) for k in ("right", "down", "across", "origin"))
         column, row = x / stack["pixel_mm"][0], y / stack["pixel_mm"][1]
@@ -174,7 +169,7 @@ def test_it_opens_without_a_fault_on_a_desk_and_on_a_phone(tab, page):
     for width, dark in ((1400, False), (390, True)):
         tab.open(page, width=width, dark=dark)
         assert tab.faults() == []
-        assert len(tab.run(COUNTS)) == 2, "both dates side by side"
+        assert len(slice_numbers(tab)) == 2, "both dates side by side"
         assert tab.run("document.documentElement.scrollWidth <= window.innerWidth")
 
 
@@ -206,10 +201,10 @@ def test_leafing_through_one_date_leafs_through_the_other(tab, page, document):
     tab.open(page, width=1400)
     tab.click("a.level[data-place='L2']")
     tab.run("document.querySelector('.stage').focus()")
-    first = numbers(tab)
+    first = slice_numbers(tab)
     for _ in range(3):
         tab.key("ArrowRight", 39)
-    then = numbers(tab)
+    then = slice_numbers(tab)
     assert then[0] == first[0] + 3
     assert then[1] > first[1]
     assert same_place(tab, document) < 1.5

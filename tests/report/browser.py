@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -149,3 +150,9 @@ def browser(folder):
         tab.call("Browser.close")
         process.wait(_PATIENCE_S)
         tab.close()
+
+
+def slice_numbers(tab):
+    """The slice that each pane of a viewer shows, as it says itself."""
+    counts = "[...document.querySelectorAll('.pane .count')].map(e => e.textContent)"
+    return [int(re.search(r"\d+", text)[0]) for text in tab.run(counts)]

@@ -13,11 +13,10 @@ from spinemri.report import page_phrases as words
 from spinemri.report.html_page import to_html
 from spinemri.review import Review, Verdict
 from tests.report import cases
-from tests.report.browser import CHROMIUM, browser
+from tests.report.browser import CHROMIUM, browser, slice_numbers
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (Debian: apt-get install chromium)")
 
-COUNTS = "[...document.querySelectorAll('.pane .count')].map(e => e.textContent)"
 VIEW = "document.querySelector('.stage svg').getAttribute('viewBox').split(' ').map(Number)"
 PATHS = "document.querySelectorAll('.stage path').length"
 
@@ -34,10 +33,6 @@ def page(three_plane_case, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(to_html(three_plane_case), encoding="utf-8")
     return path
-
-
-def numbers(tab):
-    return [int(re.search(r"\d+", text)[0]) for text in tab.run(COUNTS)]
 
 
 def focus(tab):
@@ -80,9 +75,9 @@ def test_text_from_headers_is_text(tab, page):
 def test_a_level_moves_every_series_there_and_marks_its_rows(tab, page):
     tab.open(page, width=1500)
     tab.click("a.level[data-place='T12']")
-    high = numbers(tab)
+    high = slice_numbers(tab)
     tab.click("a.level[data-place='L5']")
-    low = numbers(tab)
+    low = slice_numbers(tab)
     assert len(high) == 3
     assert high[0] != low[0] or high[1] != low[1] or high[2] != low[2]
     upper, lower = (cases.places()[cases.LEVELS[n]].centre[2] for n in (1, 6))
@@ -97,10 +92,10 @@ def test_a_level_moves_every_series_there_and_marks_its_rows(tab, page):
 def test_what_was_found_leads_to_the_tables_and_moves_the_viewer(tab, page):
     tab.open(page, width=1500)
     tab.click("a.level[data-place='T12']")
-    before = numbers(tab)
+    before = slice_numbers(tab)
     tab.click(".found a[data-place='lesion-1']")
     assert tab.run("location.hash") == "#lesion-1"
-    assert numbers(tab) != before
+    assert slice_numbers(tab) != before
     assert tab.run("document.querySelector('.vertebra.chosen').dataset.level") == "L2"
 
 
@@ -108,11 +103,11 @@ def test_keys_leaf_zoom_and_walk_along_the_spine(tab, page):
     tab.open(page, width=1500)
     tab.click("a.level[data-place='L3']")
     focus(tab)
-    before = numbers(tab)
+    before = slice_numbers(tab)
     tab.key("ArrowRight", 39)
-    assert numbers(tab)[0] == before[0] + 1
+    assert slice_numbers(tab)[0] == before[0] + 1
     tab.key("ArrowLeft", 37)
-    assert numbers(tab) == before
+    assert slice_numbers(tab) == before
     tab.key("ArrowDown", 40)
     assert tab.run("document.querySelector('.vertebra.chosen').dataset.level") == "L4"
     width = tab.run(VIEW)[2]
@@ -127,12 +122,12 @@ def test_a_click_on_an_image_moves_the_other_planes(tab, page):
     """From the middle of an axial slice to the patient's left: the sagittal series follows to the left."""
     tab.open(page, width=1500)
     tab.click("a.level[data-place='L3']")
-    before = numbers(tab)
+    before = slice_numbers(tab)
     box = tab.run("(() => { const b = document.querySelectorAll('.stage')[2].getBoundingClientRect();"
                   " return [b.left, b.top, b.width, b.height]; })()")  # fmt: skip
     assert tab.run("document.querySelectorAll('.pane')[2].querySelector('.letter.right').textContent") == "L"
     tab.click_at(box[0] + 0.7 * box[2], box[1] + 0.5 * box[3])
-    after = numbers(tab)
+    after = slice_numbers(tab)
     assert before[0] - after[0] >= 4  # the sagittal grid of this case counts from the patient's left
     assert after[2] == before[2]
 
@@ -210,7 +205,7 @@ def test_a_phone_scrolls_in_one_direction_and_leafs_with_a_swipe(tab, page):
     assert tab.run("[document.documentElement.scrollWidth, window.innerWidth]") == [390, 390]
     assert tab.run("document.querySelectorAll('.pane').length") == 1
     tab.run("document.querySelector('.stage').scrollIntoView({block: 'center'})")
-    before = numbers(tab)
+    before = slice_numbers(tab)
     left, top, width, height = tab.run("(() => { const b = document.querySelector('.stage').getBoundingClientRect();"
                                        " return [b.left, b.top, b.width, b.height]; })()")  # fmt: skip
     x, y = left + width / 2, top + height / 2
@@ -218,7 +213,7 @@ def test_a_phone_scrolls_in_one_direction_and_leafs_with_a_swipe(tab, page):
     for dx in (15, 30, 45, 60):
         tab.call("Input.dispatchTouchEvent", type="touchMove", touchPoints=[{"x": x + dx, "y": y}])
     tab.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
-    assert numbers(tab)[0] > before[0]
+    assert slice_numbers(tab)[0] > before[0]
     assert tab.faults() == []
 
 

@@ -38,18 +38,6 @@ MOVED = (
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("study")
-    reviewed.write_study(made)
-    return made
-
-
-@pytest.fixture(scope="module")
-def seen(folder):
-    return reviewed.read(folder)
-
-
-@pytest.fixture(scope="module")
 def base(seen):
     """The analysis that the reader read."""
     return finished(seen).analysis

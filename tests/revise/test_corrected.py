@@ -40,18 +40,6 @@ MILD = 4.0  # mm taken off the front of a body
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("study")
-    reviewed.write_study(made)
-    return made
-
-
-@pytest.fixture(scope="module")
-def seen(folder):
-    return reviewed.read(folder)
-
-
-@pytest.fixture(scope="module")
 def base(seen):
     return reviewed.finished(seen)
 
