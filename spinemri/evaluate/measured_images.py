@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from spinemri.segment.predictor import ClassMap, Predictor
     from spinemri.segmentation import Segmentation
 
-_LAYERS = 2  # painted per slice
+LAYERS = 3  # painted per slice; an odd number, see ``regions.LAYERS``
 _SNR = 15.0, 40.0
 
 
@@ -47,7 +47,7 @@ class ImageScore(NamedTuple):
 
 def score_image(seed: int, predictor: Predictor) -> ImageScore:
     """Render, segment and measure one random person."""
-    person = random_person(seed, _LAYERS)
+    person = random_person(seed, LAYERS)
     image = rendered(person, seed)
     return score_found(person, image, predictor.predict(image))
 

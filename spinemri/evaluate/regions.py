@@ -38,7 +38,7 @@ REGIONS = {"cervical": sizes.C3 + 2, "thoracic": sizes.T1 + 6, "lumbar": sizes.L
 CONTRASTS = tuple(PROTOCOLS)
 FIRST_SEED = 900_000
 KINDS = tuple(kind for kind in StructureKind if kind is not StructureKind.LESION)
-LAYERS, SLICE_MM, PIXEL_MM = 2, 4.0, 0.9
+LAYERS, SLICE_MM, PIXEL_MM = 3, 4.0, 0.9  # an odd number: what fills half of a voxel would be counted as absent
 _LEAST_VOXELS = 200  # a structure of which the field of view shows less is not scored
 
 

@@ -31,6 +31,7 @@ _ALONG_MM = 10.0  # over which signals are averaged, in the sagittal plane
 _MOST_STEPS = 16  # from both ends into a gap, each as far as the reach
 _NEXT_TO_NOTHING = 0.35  # of the usual area in a plane
 _LEAST_VOXELS = 30
+_AWAY_FROM_USUAL = 0.25  # towards the fluid's signal, that of a stretch of cord; more is a lesion or a mixture
 _LEAST_CONTRAST = 2.5, 0.2  # standard deviations of the cord's own signal; share of the brighter of the two
 
 
@@ -102,6 +103,8 @@ def _cord_likeness(signal: Floats, cord: Mask, fluid: Mask, spacing: tuple[float
     pure = fluid & ((signal > (usual + level) / 2) == bright)
     own, other = (local_mean(signal, mask, spacing, across, _ALONG_MM) for mask in (core, pure))
     spread = 1.4826 * float(np.median(np.abs(signal[core] - own[core])))
+    most = usual + _AWAY_FROM_USUAL * (other - usual)
+    own = np.minimum(own, most) if bright else np.maximum(own, most)
     half = (own + other) / 2
     likeness = (half - signal) if bright else (signal - half)
     least = np.maximum(_LEAST_CONTRAST[0] * spread, _LEAST_CONTRAST[1] * np.maximum(own, other))

@@ -1,7 +1,8 @@
 """Where one vertebra ends and the next begins: at discs, whose distances change only slowly along a spine.
 
 Evidence for a disc (disc label, or missing bone) is summed across the column; the best set of places is found by
-dynamic programming, which lets regular spacing overrule a thin bridge between two bodies or a crack within one.
+dynamic programming, which lets regular spacing overrule a thin bridge between two bodies or a crack within one. A disc
+parts two vertebrae once, however tall it is: discs balloon into broken endplates.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _PITCH_MM = np.arange(9, 56)
 _REGULARITY = 0.6
 _THRESHOLD = 0.35
 _ABSENCE = 0.5
+_ALL_DISC = 0.55  # evidence above that of nothing at all: a disc
 _REFERENCE_MM = 51
 _LEAST_SHARE = 0.2
 _SACRUM_MM = 42
@@ -110,11 +112,14 @@ def find_separators(separation: Floats, *, cut_above: bool) -> list[int]:
     back = np.full((n, pitches), -1)
     opening = np.full(n, -np.inf)  # separator at i is the first
     opening[: int(_PITCH_MM[-1]) + 1] = gain[: int(_PITCH_MM[-1]) + 1]
+    disc_from = _disc_from(separation)
     for i in range(n):
         for p, pitch in enumerate(_PITCH_MM):
             j = i - int(pitch)
             if j < 0:
                 break
+            if j >= disc_from[i]:
+                continue
             before = score[j] - penalty[p]
             best = int(before.argmax())
             value = float(before[best])
@@ -123,6 +128,12 @@ def find_separators(separation: Floats, *, cut_above: bool) -> list[int]:
                 value, best = first, -1
             score[i, p], back[i, p] = value + gain[i], best
     return _trace(score, back, opening)
+
+
+def _disc_from(separation: Floats) -> NDArray[np.intp]:
+    """(n,) where the disc begins in which a sample lies; the sample after it where there is none."""
+    after_bone = np.where(separation > _ALL_DISC, 0, np.arange(1, len(separation) + 1))
+    return np.maximum.accumulate(after_bone)
 
 
 def _end_penalty(length: int, pitch: int, *, two_sided: bool) -> float:

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 from spinemri.anatomy import Level, StructureKind
-from spinemri.evaluate.regions import FIRST_SEED, REGIONS, region_images, score_image
+from spinemri.evaluate import measured_images
+from spinemri.evaluate.measured_people import random_person
+from spinemri.evaluate.regions import FIRST_SEED, LAYERS, REGIONS, region_images, score_image
 from spinemri.evaluate.truth import _most_common
 from spinemri.segment.model import load_model
 from spinemri.series import Contrast
+from spinemri.synthesis.tissue import CORD, SAC, class_of_tissue
 from spinemri.training.run import _FIRST_SUBJECT
 from tests.synthetic_study import TruePredictor
 
@@ -57,6 +60,17 @@ def test_a_network_that_knows_scores_one_and_one_that_knows_nothing_none(lumbar)
     nothing = score_image("lumbar", 0, images[0], truth, TruePredictor(classes * 0, truth.geometry, model))
     assert set(nothing.dice.values()) == {0.0}
     assert nothing.found == nothing.named == 0
+
+
+@pytest.mark.parametrize("layers", [LAYERS, measured_images.LAYERS])
+def test_the_truth_on_thick_slices_is_as_large_as_what_was_painted(layers):
+    """Every half-filled voxel counted as empty would take a third of the cord."""
+    person = random_person(1, layers)
+    truth = person.segmentation("1.2.3")
+    painted = class_of_tissue()[person.volume.tissue]
+    for kind, value in ((StructureKind.CORD, CORD), (StructureKind.THECAL_SAC, SAC)):
+        share = truth.mask_of_kind(kind).sum() * layers / np.count_nonzero(painted == value)
+        assert 0.95 < share < 1.05, kind
 
 
 def test_there_are_three_regions():

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from spinemri.anatomy import StructureKind
 from spinemri.evaluate.overlap import dice
+from spinemri.evaluate.regions import region_images
 from spinemri.geometry import Geometry
 from spinemri.image import Image
 from spinemri.segment.borders import follow_borders
@@ -114,6 +116,18 @@ def test_bright_signal_within_the_cord_stays_cord():
     signal[deep] = 230.0
     followed = follow_borders(drawn(true, canal, 0), image_of(signal))
     assert (followed == CORD)[deep].mean() > 0.97
+
+
+def test_slices_that_it_fills_in_part_do_not_draw_the_border_outwards():
+    """What such a slice shows as cord is a mixture; half way between that and fluid lies too far out."""
+    images, truth = region_images("cervical", 701, (Contrast.T1W,))
+    cord, sac = (truth.mask_of_kind(kind) for kind in (StructureKind.CORD, StructureKind.THECAL_SAC))
+    plane = ndimage.generate_binary_structure(3, 1)
+    plane[0], plane[2] = False, False
+    wide = ndimage.binary_dilation(cord, plane) | np.roll(cord, 1, 0) | np.roll(cord, -1, 0)
+    classes = np.where(wide & (cord | sac), CORD, np.where(sac, SAC, 0)).astype(np.uint8)
+    assert dice(classes == CORD, cord) < 0.66
+    assert dice(follow_borders(classes, images[0]) == CORD, cord) > 0.73
 
 
 @pytest.mark.parametrize(("order", "flips"), [((2, 1, 0), (True, False, True)), ((1, 0, 2), (False, True, False))])

@@ -1,0 +1,30 @@
+"""Where the column is parted: once in every disc, and also where a vertebra or a disc was missed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spinemri.segment.separators import find_separators
+
+BONE, DISC, NOTHING = 0.03, 1.0, 0.5
+
+
+def column(*stretches: tuple[float, int]) -> np.ndarray:
+    """Evidence per mm of stretches of so many mm each."""
+    return np.concatenate([np.full(length, value) for value, length in stretches])
+
+
+@pytest.mark.parametrize("tall_mm", [20, 24, 28])
+def test_a_disc_that_has_sunk_into_the_body_below_parts_two_vertebrae_and_no_more(tall_mm):
+    spine = [(BONE, 26), (DISC, 9)] * 3 + [(BONE, 26), (DISC, tall_mm), (BONE, 8)] + [(DISC, 9), (BONE, 27)] * 3
+    found = find_separators(column(*spine), cut_above=False)
+    ends = np.cumsum([length for _, length in spine])
+    discs = [(end - length, end) for (value, length), end in zip(spine, ends, strict=True) if value == DISC]
+    assert len(found) == len(discs)
+    assert all(first <= place < end for place, (first, end) in zip(found, discs, strict=True))
+
+
+def test_a_vertebra_that_was_missed_keeps_its_place():
+    spine = [(BONE, 26), (DISC, 9)] * 3 + [(NOTHING, 26), (DISC, 9)] + [(BONE, 26), (DISC, 9)] * 2 + [(BONE, 26)]
+    assert len(find_separators(column(*spine), cut_above=False)) == 6
