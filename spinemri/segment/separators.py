@@ -29,6 +29,7 @@ _ALL_DISC = 0.55  # evidence above that of nothing at all: a disc
 _REFERENCE_MM = 51
 _LEAST_SHARE = 0.2
 _SACRUM_MM = 42
+_MISSED_DISC_MM = 9  # the most of a hole on either side that may be a disc that was missed
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,10 +51,15 @@ class Profile:
 
     @property
     def separation(self) -> Floats:
-        """(n,) evidence for a place between two vertebrae: 1 = nothing but disc, 0.5 = nothing at all, 0 = bone."""
+        """(n,) evidence for a place between two vertebrae: 1 = nothing but disc, 0.5 = nothing at all, 0 = bone.
+
+        Nothing at all over more than a disc's height is a vertebra that was missed: within it there is no evidence.
+        """
         bone = (self.body + self.sacrum) / self.reference
         disc = np.clip(self.disc / self.reference, 0, 1)
-        return np.asarray(np.clip(disc + _ABSENCE * np.clip(1 - bone - disc, 0, 1), 0, 1))
+        nothing = np.clip(1 - bone - disc, 0, 1)
+        missed = ndimage.binary_erosion(nothing > _ABSENCE, iterations=_MISSED_DISC_MM, border_value=1)
+        return np.asarray(np.clip(disc + _ABSENCE * np.where(missed, 0, nothing), 0, 1))
 
 
 def profile(place: Floats, values: NDArray[np.integer], voxel_mm3: float) -> Profile | None:

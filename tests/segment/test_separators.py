@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spinemri.segment.separators import find_separators
+from spinemri.segment.separators import Profile, find_separators
 
 BONE, DISC, NOTHING = 0.03, 1.0, 0.5
 
@@ -25,6 +25,13 @@ def test_a_disc_that_has_sunk_into_the_body_below_parts_two_vertebrae_and_no_mor
     assert all(first <= place < end for place, (first, end) in zip(found, discs, strict=True))
 
 
-def test_a_vertebra_that_was_missed_keeps_its_place():
-    spine = [(BONE, 26), (DISC, 9)] * 3 + [(NOTHING, 26), (DISC, 9)] + [(BONE, 26), (DISC, 9)] * 2 + [(BONE, 26)]
-    assert len(find_separators(column(*spine), cut_above=False)) == 6
+@pytest.mark.parametrize("discs", [True, False], ids=["between discs", "its discs too"])
+def test_a_vertebra_that_was_missed_keeps_its_place(discs):
+    hole = [(DISC, 9), (NOTHING, 26), (DISC, 9)] if discs else [(NOTHING, 44)]
+    spine = [(BONE, 26), (DISC, 9)] * 3 + [(BONE, 26), *hole] + [(BONE, 26), (DISC, 9)] * 2 + [(BONE, 26)]
+    values = column(*spine)
+    areas = (np.where(values == value, 800.0, 0.0) for value in (BONE, DISC))
+    seen = Profile(0.0, *areas, np.zeros(len(values)), np.full(len(values), 800.0))
+    found = find_separators(seen.separation, cut_above=False)
+    assert len(found) == 7
+    assert (np.diff(found) > 26).all()
