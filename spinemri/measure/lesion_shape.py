@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _BREACH_MM3 = 20.0  # less outside the bone is the edge of two masks, not spread
 _ASKED_MM = 40.0
 _SLAB_MM = 9.0  # half width of the part of the posterior wall whose bulge is measured
+_COLUMN_MM, _GAP_MM = 2.0, 2.5  # behind the wall, from which what follows is no bulge of it
 _CANAL_MM = 3.0  # beside the sac that still is canal
 _CORNER = 0.3  # of the height, at either end of the posterior wall, through which its line is drawn
 _BONES = (StructureKind.VERTEBRAL_BODY, StructureKind.POSTERIOR_ELEMENTS)
@@ -112,7 +113,7 @@ def lesion_shape(mask: Mask, segmentation: Segmentation, level: Level, upward: P
         posterior_share=100 * float(arch.mean()),
         pedicle_left=float((arch & (frame.left > 0)).sum()) * voxel,
         pedicle_right=float((arch & (frame.left <= 0)).sum()) * voxel,
-        bulge=_bulge(frame, wall, voxel),
+        bulge=_bulge(frame, wall, ~arch, voxel),
         expansion=_expansion(mask, segmentation, voxel),
         compartments={name: float(n) * voxel for name, n in parts.items()},
         sides=sides,
@@ -160,11 +161,30 @@ def _frame(
     return frame, (height + slope * middle - float(back), slope)
 
 
-def _bulge(frame: _Frame, wall: tuple[float, float], voxel: float) -> float:
-    """Furthest that voxels at the body's height lie behind the line of the posterior wall, mm."""
-    here = (np.abs(frame.left) < _SLAB_MM) & (np.abs(frame.up) < frame.half_height)
+def _bulge(frame: _Frame, wall: tuple[float, float], bulging: Mask, voxel: float) -> float:
+    """Furthest that a lesion reaches without a gap behind the line of the posterior wall, at the body's height, mm.
+
+    ``bulging`` are the voxels that may: those of the arch lie behind the canal and bulge from nothing.
+    """
+    here = bulging & (np.abs(frame.left) < _SLAB_MM) & (np.abs(frame.up) < frame.half_height)
     near = here & (frame.forward > -0.5 * frame.depth)
-    return max(0.0, _furthest(wall[0] + wall[1] * frame.up[near] - frame.forward[near], voxel))
+    behind = wall[0] + wall[1] * frame.up[near] - frame.forward[near]
+    columns = np.rint(np.stack([frame.left[near], frame.up[near]], axis=-1) / _COLUMN_MM).astype(int)
+    return max(0.0, _furthest(behind[_without_gap(behind, columns)], voxel))
+
+
+def _without_gap(distances: Points, columns: NDArray[np.intp]) -> Mask:
+    """Which voxels hang together with the wall (0 mm) along columns that run straight back from it."""
+    order = np.lexsort((distances, columns[:, 1], columns[:, 0]))
+    sorted_mm, sorted_columns = distances[order], columns[order]
+    first = np.r_[True, (np.diff(sorted_columns, axis=0) != 0).any(axis=1)] if len(order) else np.zeros(0, dtype=bool)
+    before = np.where(first, 0.0, np.r_[0.0, sorted_mm[:-1]]) if len(order) else sorted_mm
+    gaps = np.cumsum(sorted_mm - before > _GAP_MM)
+    start = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
+    gaps_before = np.r_[0, gaps][start] if len(order) else gaps
+    joined = np.zeros(len(order), dtype=bool)
+    joined[order] = gaps == gaps_before
+    return joined
 
 
 def _furthest(distances: Points, voxel: float) -> float:

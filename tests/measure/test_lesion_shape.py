@@ -243,6 +243,15 @@ def test_a_wall_that_leans_against_the_spine_is_no_bulge(lean):
         assert found == pytest.approx(bulge, abs=1.6)
 
 
+@pytest.mark.parametrize("strip", [5.0, 20.0], ids=["behind the sac", "in the arch"])
+def test_what_lies_apart_behind_the_wall_is_no_bulge_of_it(strip):
+    """A lesion of body and arch that the network joined beside the canal: the canal between is whole."""
+    x, u, v = np.moveaxis(local_points(), -1, 0)
+    within = (np.abs(x) < 8) & (u > 4) & (u < WALL) & (np.abs(v) < 8)
+    apart = (np.abs(x) < 8) & (u > WALL + strip) & (u < WALL + strip + 6) & (np.abs(v) < 8)
+    assert shape_of(within | apart).bulge < 1.2
+
+
 def test_beside_the_middle_and_beyond_the_body_there_is_no_posterior_border():
     assert shape_of(ball(0.0, WALL + 6.0, 25.0, 6.0, 5.0, 6.0)).bulge == 0
     assert shape_of(ball(22.0, WALL + 5.0, 0.0, 5.0)).bulge == 0
