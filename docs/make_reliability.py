@@ -111,10 +111,7 @@ def batch_section() -> tuple[list[Tried], list[str]]:
 
 def privacy_section() -> tuple[list[Tried], list[str]]:
     """Marked identifiers in every element of the sample study, searched for in all that is written."""
-    made = {
-        "`analyze` and `batch`, logs and `--debug` included": reliability_privacy.leaks_of_analysis(),
-        "`deidentify`": reliability_privacy.leaks_of_deidentify(),
-    }
+    made = {name: way() for name, way in reliability_privacy.WAYS.items()}
     rows = [f"| {name} | {f.planted} | {f.files} | {f.searched_bytes} | {len(f.found)} |" for name, f in made.items()]
     about = "Marks in every element of the sample study that can hold text, and what of them was written; see "
     about += "[privacy.md](privacy.md)."

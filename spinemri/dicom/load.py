@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinemri.dicom.files import read_dicom
+from spinemri.dicom.files import OversizedError, read_dicom
 from spinemri.dicom.frames import FrameDecoder
 from spinemri.dicom.headers import frames_of
 from spinemri.dicom.pixels import decode, undecodable
@@ -107,13 +107,13 @@ def _read_file(file: SeriesFile, label: str, decoder: FrameDecoder, most: int) -
     try:
         with lenient():
             dataset = read_dicom(file.path, force=True)
-            frames = frames_of(dataset, file.path)
+            frames, stated = frames_of(dataset, file.path), integer(dataset, "NumberOfFrames")
     except READ_ERRORS as error:
-        raise SeriesError(f"series {label}: a file cannot be read ({type(error).__name__})") from error
+        why = str(error) if isinstance(error, OversizedError) else type(error).__name__
+        raise SeriesError(f"series {label}: a file cannot be read ({why})") from error
     wanted = [frame for frame in frames if not file.frames or frame.index in file.frames]
     if not wanted or (file.frames and len(wanted) != len(file.frames)):
         raise SeriesError(f"series {label}: a multi-frame file has {len(frames)} frames, fewer than its header said")
-    stated = integer(dataset, "NumberOfFrames")
     if wanted[0].index is not None and stated is not None and stated != len(frames):
         raise SeriesError(
             f"series {label}: Number of Frames is {stated}, functional groups describe {len(frames)} frames"
