@@ -55,9 +55,10 @@ def corrections(result: Path, source: Path, target: Path) -> Given:
     told = {"target": "level", "id": level, "verdict": "accept", "time": _NOW}
     review = target / f"{marks.word()} review.json"
     review.write_text(json.dumps({**review_identity(analysis), "decisions": [told]}), encoding="utf-8")
+    names = {record.series.label: record.series.contrast.value for record in analysis.series}
     masks = tuple(
-        marked_nifti(path, target / f"{marks.word()}_{path.name}", marks)
-        for path in result.glob("segmentation*.nii.gz")
+        marked_nifti(path, target / f"{marks.word()}_{path.name[:-7]}_{names[path.name[13:-7]]}.nii.gz", marks)
+        for path in sorted(result.glob("segmentation*.nii.gz"))
     )
     segs = tuple(sorted(result.rglob("*.dcm")))
     copies = tuple(target / f"{marks.word()}.dcm" for _ in segs)

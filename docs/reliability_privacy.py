@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "sample_data"
 FORMATS = ("--formats", ",".join(name for name in WRITERS if name not in WITH_IDENTITY))
+FASTER = ("--no-lesions",)
 _PROGRAM = (sys.executable, "-c", "from spinemri.cli import main; main()")
 _MANY = """
 import json, sys
@@ -160,7 +161,7 @@ def leaks_of_deidentify(source: Path = SAMPLE) -> Found:
         return place.result()
 
 
-def leaks_of_given_files(source: Path = SAMPLE, options: tuple[str, ...] = ()) -> Found:
+def leaks_of_given_files(source: Path = SAMPLE, options: tuple[str, ...] = FASTER) -> Found:
     """Marks in what analyze, convert-labels and score write of reviews, masks, volumes and tables, and refuse of them.
 
     Parameters
@@ -191,7 +192,7 @@ def leaks_of_given_files(source: Path = SAMPLE, options: tuple[str, ...] = ()) -
         return place.result()
 
 
-def leaks_of_compare(source: Path = SAMPLE, options: tuple[str, ...] = ()) -> Found:
+def leaks_of_compare(source: Path = SAMPLE, options: tuple[str, ...] = FASTER) -> Found:
     """Marks in what compare writes and prints of two studies of a person, and of two that it refuses."""
     with _place() as place:
         marks = Marks()
@@ -206,7 +207,7 @@ def leaks_of_compare(source: Path = SAMPLE, options: tuple[str, ...] = ()) -> Fo
         return place.result()
 
 
-def leaks_of_cohort(source: Path = SAMPLE, options: tuple[str, ...] = ()) -> Found:
+def leaks_of_cohort(source: Path = SAMPLE, options: tuple[str, ...] = FASTER) -> Found:
     """Marks in what batch writes with two processes and from a list; a study for each attribute that holds a mark."""
     with _place() as place:
         marks = Marks()
@@ -223,7 +224,7 @@ def leaks_of_cohort(source: Path = SAMPLE, options: tuple[str, ...] = ()) -> Fou
         return place.result()
 
 
-def leaks_of_server(source: Path = SAMPLE, options: tuple[str, ...] = ()) -> Found:
+def leaks_of_server(source: Path = SAMPLE, options: tuple[str, ...] = FASTER) -> Found:
     """Marks in what analyze, batch and watch write here and print when studies come from a DICOMweb server (Orthanc).
 
     What is stored in the server carries the identity of its study, and is not searched.
