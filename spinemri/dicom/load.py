@@ -147,6 +147,11 @@ def _check_photometric(slices: Sequence[_Slice], label: str) -> None:
         raise SeriesError(f"series {label}: slices differ in Photometric Interpretation ({', '.join(found)})")
     if found[0] not in {"MONOCHROME1", "MONOCHROME2"} or any(s.frame.plane.samples != 1 for s in slices):
         raise SeriesError(f"series {label}: Photometric Interpretation {found[0]}; expected grey values")
+    signed = [s for s in slices if s.frame.plane.signed]
+    if 0 < len(signed) < len(slices) and any(s.pixels is not None and s.pixels.min() < 0 for s in signed):
+        raise SeriesError(
+            f"series {label}: slices differ in Pixel Representation, and some of them hold negative values"
+        )
     if fault := next((s.frame.plane.misscaled for s in slices if s.frame.plane.misscaled), None):
         raise SeriesError(f"series {label}: {fault}")
 
@@ -180,6 +185,9 @@ def _one_per_position(
             )
     if copies:
         warnings.append(f"{copies} exact {'copy' if copies == 1 else 'copies'} of slices dropped")
+    for k in _blank(kept):
+        kept[k] = None
+        warnings.append(f"slice {k + 1} of {len(kept)}: all its pixels have the same value; left empty")
     lost = [k + 1 for k, one in enumerate(kept) if one is None]
     if len(lost) > _LOST_SLICES:
         detail = next((s.damage for s in slices if s.damage), "")
@@ -187,6 +195,13 @@ def _one_per_position(
             f"series {label}: {len(lost)} of {len(kept)} slices are missing or damaged ({detail}); expected at most one"
         )
     return kept, warnings
+
+
+def _blank(kept: Sequence[_Slice | None]) -> list[int]:
+    """Slices of one value between others that show something; at the ends a scanner may leave such slices."""
+    found = [k for k, one in enumerate(kept) if one is not None and one.pixels is not None]
+    shown = [k for k in found if np.ptp(kept[k].pixels) > 0]  # type: ignore[union-attr,arg-type]
+    return [k for k in found if k not in shown and shown and shown[0] < k < shown[-1]]
 
 
 def _same(one: _Slice, other: _Slice) -> bool:
