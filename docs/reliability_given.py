@@ -64,8 +64,9 @@ def corrections(result: Path, source: Path, target: Path) -> Given:
     copies = tuple(target / f"{marks.word()}.dcm" for _ in segs)
     for path, copy in zip(segs, copies, strict=True):
         shutil.copy(path, copy)
+    subject = marks.word()
     images = tuple(
-        _image(series, target / f"{marks.word()}_{series.contrast.value}.nii.gz", marks) for series in _series(source)
+        _image(series, target / f"{subject}_{series.contrast.value}.nii.gz", marks) for series in _series(source)
     )
     return Given(review, masks, copies, images)
 
@@ -92,16 +93,17 @@ def marked_nifti(path: Path, target: Path, marks: Marks) -> Path:
 
 
 def volumes(images: Iterable[Path], target: Path) -> Path:
-    """The images as NRRD and MetaImage, marked in names and headers."""
+    """Two studies of the images, one as NIfTI and one as NRRD, marked in names and headers."""
     marks = Marks(count=0x22222)
-    place = target / f"sub-{marks.word()}"
-    place.mkdir(parents=True)
+    nifti, nrrd = (target / f"sub-{marks.word()}" for _ in range(2))
+    nifti.mkdir(parents=True)
+    nrrd.mkdir()
     for path in images:
+        shutil.copy(path, nifti)
         image = SimpleITK.ReadImage(str(path))
         for key in ("zqx", "patient_name"):
             image.SetMetaData(key, marks.word())
-        SimpleITK.WriteImage(image, str(place / path.name.replace("_", "_STIR_").replace(".nii.gz", ".nrrd")))
-        shutil.copy(path, place / path.name)
+        SimpleITK.WriteImage(image, str(nrrd / path.name.replace(".nii.gz", ".nrrd")))
     return target
 
 

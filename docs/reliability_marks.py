@@ -77,7 +77,7 @@ def plant(source: Path, target: Path, marks: Marks | None = None) -> None:
 
     Parameters
     ----------
-    source : folder whose subfolders hold a series each
+    source : folder of a series, or one whose subfolders hold a series each
     target : folder to make; its own name should bear a mark
     marks : of an earlier copy, whose person this one shows on another ``day``; new ones when None
     """
@@ -85,7 +85,7 @@ def plant(source: Path, target: Path, marks: Marks | None = None) -> None:
     person = _person(marks)
     everything = _everything(marks)
     everything.update(person)
-    for series in sorted(folder for folder in source.iterdir() if folder.is_dir()):
+    for series in series_folders(source):
         place = target / f"{marks.word()}^ANNA" / f"series {marks.word()}"
         place.mkdir(parents=True)
         for n, path in enumerate(sorted(series.glob("*.dcm"))):
@@ -100,6 +100,11 @@ def plant(source: Path, target: Path, marks: Marks | None = None) -> None:
     (others / f"{marks.word()}.txt").write_text(marks.word(), encoding="utf-8")
     (others / "DICOMDIR").write_bytes(marks.word().encode())
     (others / f"{marks.word()}.dcm").write_bytes(b"\0" * 128 + b"DICM" + marks.word().encode())
+
+
+def series_folders(source: Path) -> list[Path]:
+    """The folders that hold a series each: those below, or the folder itself."""
+    return sorted(folder for folder in source.iterdir() if folder.is_dir()) or [source]
 
 
 def spoil(series: Path, target: Path, marks: Marks) -> None:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import pydicom
 from reliability_given import corrections, lists, refusals, volumes
-from reliability_marks import Marks, plant, search, spoil, unpacked
+from reliability_marks import Marks, plant, search, series_folders, spoil, unpacked
 
 from spinemri.dicom.values import lenient
 from spinemri.report.write import WITH_IDENTITY, WRITERS
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "sample_data"
+ONE_SERIES = SAMPLE / "4_T2w"
 FORMATS = ("--formats", ",".join(name for name in WRITERS if name not in WITH_IDENTITY))
 FASTER = ("--no-lesions",)
 _PROGRAM = (sys.executable, "-c", "from spinemri.cli import main; main()")
@@ -161,7 +162,7 @@ def leaks_of_deidentify(source: Path = SAMPLE) -> Found:
         return place.result()
 
 
-def leaks_of_given_files(source: Path = SAMPLE, options: tuple[str, ...] = FASTER) -> Found:
+def leaks_of_given_files(source: Path = ONE_SERIES, options: tuple[str, ...] = FASTER) -> Found:
     """Marks in what analyze, convert-labels and score write of reviews, masks, volumes and tables, and refuse of them.
 
     Parameters
@@ -183,7 +184,7 @@ def leaks_of_given_files(source: Path = SAMPLE, options: tuple[str, ...] = FASTE
         place.run(0, "analyze", study, "-o", out / "corrected", *corrected, *given)
         place.run(0, "analyze", study, "-o", out / "seg", *seg, "--debug", out / "seg.zip", *given)
         place.run(0, "analyze", study, "-o", out / "labels", *masks, *scheme, *given)
-        place.run(0, "analyze", volumes(made.images, place.given / "ZQX22222"), "-o", out / "volumes", *given)
+        place.run(0, "batch", volumes(made.images, place.given / "ZQX22222"), "-o", out / "volumes", *given)
         converted = ("--from", "spinemri", "--to", "verse")
         place.run(0, "convert-labels", made.masks[0], out / "verse.nii.gz", *converted)
         more = ("-o", out / "none", "--debug", out / "refused.zip", *place.key, *options)
@@ -192,14 +193,14 @@ def leaks_of_given_files(source: Path = SAMPLE, options: tuple[str, ...] = FASTE
         return place.result()
 
 
-def leaks_of_compare(source: Path = SAMPLE, options: tuple[str, ...] = FASTER) -> Found:
+def leaks_of_compare(source: Path = ONE_SERIES, options: tuple[str, ...] = FASTER) -> Found:
     """Marks in what compare writes and prints of two studies of a person, and of two that it refuses."""
     with _place() as place:
         marks = Marks()
         plant(source, place.given / "ZQX00000", marks)
         marks.day = "19471125"
         plant(source, place.given / "ZQX00001", marks)
-        spoil(next(source.glob("*/")), place.given / "ZQX00002", marks)
+        spoil(series_folders(source)[0], place.given / "ZQX00002", marks)
         earlier, later, spoilt = sorted(place.given.iterdir())
         place.run(0, "compare", earlier, later, "-o", place.out / "compared", *place.key, *options)
         for number, folders in enumerate(((later, earlier), (earlier, spoilt), (next(spoilt.iterdir()), later))):
@@ -207,7 +208,7 @@ def leaks_of_compare(source: Path = SAMPLE, options: tuple[str, ...] = FASTER) -
         return place.result()
 
 
-def leaks_of_cohort(source: Path = SAMPLE, options: tuple[str, ...] = FASTER) -> Found:
+def leaks_of_cohort(source: Path = ONE_SERIES, options: tuple[str, ...] = FASTER) -> Found:
     """Marks in what batch writes with two processes and from a list; a study for each attribute that holds a mark."""
     with _place() as place:
         marks = Marks()
@@ -215,7 +216,7 @@ def leaks_of_cohort(source: Path = SAMPLE, options: tuple[str, ...] = FASTER) ->
         plant(source, cohort / f"{marks.word()}", marks)
         marks.day = "19471125"
         plant(source, cohort / f"{marks.word()}", marks)
-        spoil(next(source.glob("*/")), cohort, marks)
+        spoil(series_folders(source)[0], cohort, marks)
         shutil.copytree(next(cohort.rglob("broken*")), cohort / f"{marks.word()} broken")
         given = ("--log-json", "--workers", "2", "--threads", "1", *place.key, *FORMATS, *options)
         place.run(0, "batch", cohort, "-o", place.out / "batch", "--debug", place.out / "batch.zip", *given)
@@ -224,7 +225,7 @@ def leaks_of_cohort(source: Path = SAMPLE, options: tuple[str, ...] = FASTER) ->
         return place.result()
 
 
-def leaks_of_server(source: Path = SAMPLE, options: tuple[str, ...] = FASTER) -> Found:
+def leaks_of_server(source: Path = ONE_SERIES, options: tuple[str, ...] = FASTER) -> Found:
     """Marks in what analyze, batch and watch write here and print when studies come from a DICOMweb server (Orthanc).
 
     What is stored in the server carries the identity of its study, and is not searched.

@@ -192,6 +192,13 @@ def test_a_text_file_that_is_none_is_refused_before_it_is_read(tmp_path, option,
     assert path.name in told
 
 
+def test_a_key_without_end_is_refused(tmp_path):
+    given = ("-o", tmp_path / "out", "--token-key", "/dev/zero")
+    code, told, memory, _ = analysed(classic(tmp_path / "study")[0].parent, *given)
+    assert (code, memory < GB) == (2, True), (told, memory)
+    assert "token key zero: more than 4096 bytes" in told
+
+
 def test_the_count_of_memory_counts(tmp_path):
     """A process that takes a gigabyte is seen to."""
     code = "x = bytearray(1 << 30); x[::4096] = b'1' * len(x[::4096])"
