@@ -157,7 +157,8 @@ def analysed(*arguments: object) -> tuple[int, str, int, float]:
     """Exit code, what was told, bytes of memory that the process took at most, and its seconds on a processor."""
     line = [sys.executable, "-c", "from spinemri.cli import main; main()", "analyze", *map(str, arguments)]
     process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=ROOT)
-    told = process.stderr.read().decode()
+    with process.stderr as stream:
+        told = stream.read().decode()
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return process.returncode, told, used.ru_maxrss * KIB, used.ru_utime + used.ru_stime
