@@ -113,8 +113,10 @@ def privacy_section() -> tuple[list[Tried], list[str]]:
     """Marked identifiers in every element of the sample study, searched for in all that is written."""
     made = {name: way() for name, way in reliability_privacy.WAYS.items()}
     rows = [f"| {name} | {f.planted} | {f.files} | {f.searched_bytes} | {len(f.found)} |" for name, f in made.items()]
-    about = "Marks in every element of the sample study that can hold text, and what of them was written; see "
-    about += "[privacy.md](privacy.md)."
+    about = (
+        "Marks in every element of the sample study (the first two) or one series of it that can hold text, and what "
+    )
+    about += "of them was written; see [privacy.md](privacy.md)."
     head = ["| command | marks planted | files searched | bytes | found |", "|---|---|---|---|---|"]
     tried = [
         Tried("privacy", name, "wrong" if f.found else "right", "; ".join(f.found[:5])) for name, f in made.items()
