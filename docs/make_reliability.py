@@ -111,13 +111,12 @@ def batch_section() -> tuple[list[Tried], list[str]]:
 
 def privacy_section() -> tuple[list[Tried], list[str]]:
     """Marked identifiers in every element of the sample study, searched for in all that is written."""
-    made = {
-        "`analyze` and `batch`, logs and `--debug` included": reliability_privacy.leaks_of_analysis(),
-        "`deidentify`": reliability_privacy.leaks_of_deidentify(),
-    }
+    made = {name: way() for name, way in reliability_privacy.WAYS.items()}
     rows = [f"| {name} | {f.planted} | {f.files} | {f.searched_bytes} | {len(f.found)} |" for name, f in made.items()]
-    about = "Marks in every element of the sample study that can hold text, and what of them was written; see "
-    about += "[privacy.md](privacy.md)."
+    about = (
+        "Marks in every element of the sample study (the first two) or one series of it that can hold text, and what "
+    )
+    about += "of them was written; see [privacy.md](privacy.md)."
     head = ["| command | marks planted | files searched | bytes | found |", "|---|---|---|---|---|"]
     tried = [
         Tried("privacy", name, "wrong" if f.found else "right", "; ".join(f.found[:5])) for name, f in made.items()

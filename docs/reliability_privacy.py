@@ -1,44 +1,31 @@
-"""Marked identifiers in every element of a study that can hold text, and a search for them in all that is written.
+"""Every command run on marked studies, as a user does, and a search for the marks in all that is written.
 
-``leaks_of_analysis`` and ``leaks_of_deidentify`` run the program as a user does and return what was planted, how many
-bytes were searched and which marks were found. What is planted is counted by the same search, so a search that finds
-nothing anywhere is noticed. Run as a script it prints both.
-
-A mark stands in every attribute of the DICOM dictionary that holds text, a UID, a date or bytes and that the reader
-does not need as it is, in items of every sequence, in private groups, the preamble, the file meta information, the
-padding behind the pixels, the names of files and folders, and files that are no images.
+Each function of ``WAYS`` returns how many marks were planted, how many bytes were searched and which marks were found.
+What is planted is counted by the same search, so a search that finds nothing anywhere is noticed. Run as a script it
+prints them all. How marks are planted and found: ``reliability_marks.py``; files that users give besides images:
+``reliability_given.py``.
 """
 
 from __future__ import annotations
 
-import base64
-import gzip
-import io
 import json
 import os
-import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-import zipfile
-import zlib
-from collections import Counter
-from dataclasses import dataclass, field
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pydicom
-from pyarrow import parquet
-from pydicom._dicom_dict import DicomDictionary
-from pydicom.datadict import tag_for_keyword
-from pydicom.dataelem import RawDataElement
-from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence
-from pydicom.tag import Tag
-from pypdf import PdfReader
+from reliability_given import corrections, lists, refusals, volumes
+from reliability_marks import Marks, plant, search, series_folders, spoil, unpacked
 
-from spinemri.dicom.headers import KEYWORDS
 from spinemri.dicom.values import lenient
 from spinemri.report.write import WITH_IDENTITY, WRITERS
 
@@ -46,34 +33,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
-_TEXT = {"AE", "AS", "CS", "DS", "IS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT", "UN", "OB", "OB or OW"}
-_LEFT_ALONE = {  # what the reader needs as it is, and lookup tables of pixels
-    *KEYWORDS,
-    *("ModalityLUTSequence", "VOILUTSequence", "PixelDataProviderURL", "TransferSyntaxUID", "DataSetTrailingPadding"),
-}
-_WITH_EVERYTHING = 3  # images of each series in which every attribute is marked; the others name the person
-_MARK = re.compile(rb"zqx[0-9a-f]{5}|4711471147\d{5}|1947-?11-?\d\d")
-_STREAM = re.compile(rb"stream\r?\n(.*?)endstream", re.DOTALL)
-_EMBEDDED = re.compile(rb"[A-Za-z0-9+/=]{200,}")
+SAMPLE = ROOT / "sample_data"
+ONE_SERIES = SAMPLE / "4_T2w"
+FORMATS = ("--formats", ",".join(name for name in WRITERS if name not in WITH_IDENTITY))
+FASTER = ("--no-lesions",)
 _PROGRAM = (sys.executable, "-c", "from spinemri.cli import main; main()")
-
-
-@dataclass
-class Marks:
-    """Hands out marks, each once."""
-
-    count: int = 0
-    uids: dict[str, str] = field(default_factory=dict)
-
-    def word(self) -> str:
-        """Eight letters and digits that every text attribute may hold."""
-        self.count += 1
-        return f"ZQX{self.count:05X}"
-
-    def uid(self, original: str = "") -> str:
-        """A marked UID; the same for the same original."""
-        name = original or f"new {len(self.uids)}"
-        return self.uids.setdefault(name, f"2.25.4711471147{len(self.uids):05d}")
+_MANY = """
+import json, sys
+from spinemri.cli import main
+for line in json.load(sys.stdin):
+    sys.argv[1:] = line
+    try:
+        main()
+    except SystemExit as end:
+        print("ended with", end.code)
+    except Exception as error:
+        sys.excepthook(type(error), error, None)
+        print("ended with 1")
+"""
+_PATIENCE_S = 300.0  # for a watch to have stored what it was given
+_REFUSED = 2
 
 
 @dataclass(frozen=True)
@@ -86,267 +65,223 @@ class Found:
     found: tuple[str, ...]
 
 
-def plant(source: Path, target: Path) -> None:
-    """A marked copy of a folder of DICOM series, beside it files that are no images, and a series that is truncated.
+@dataclass
+class Place:
+    """A folder for marked input, ``given``, and for what is written, ``out``, with what was printed."""
 
-    Parameters
-    ----------
-    source : folder whose subfolders hold a series each
-    target : folder to make; its own name should bear a mark
-    """
-    marks = Marks()
-    person = _person(marks)
-    everything = _everything(marks)
-    everything.update(person)
-    for series in sorted(folder for folder in source.iterdir() if folder.is_dir()):
-        place = target / f"{marks.word()}^ANNA" / f"series {marks.word()}"
-        place.mkdir(parents=True)
-        for n, path in enumerate(sorted(series.glob("*.dcm"))):
-            with lenient():
-                dataset = pydicom.dcmread(path)
-            template = everything if n < _WITH_EVERYTHING else person
-            _write(_marked(dataset, template, marks), place / f"{marks.word()}.dcm", marks)
-    _truncated(place, target / f"broken {marks.word()}", marks)
-    others = target / f"others {marks.word()}"
-    others.mkdir()
-    (others / f"letter {marks.word()}.pdf").write_bytes(b"%PDF-1.7 " + marks.word().encode())
-    (others / f"{marks.word()}.txt").write_text(marks.word(), encoding="utf-8")
-    (others / "DICOMDIR").write_bytes(marks.word().encode())
-    (others / f"{marks.word()}.dcm").write_bytes(b"\0" * 128 + b"DICM" + marks.word().encode())
+    root: Path
+    given: Path
+    out: Path
+    runs: int = 0
+
+    def run(self, code: int, *arguments: object) -> None:
+        """Run the program; what it prints goes into a file that is searched with the others. Other codes end it all."""
+        self.runs += 1
+        line = [*_PROGRAM, *map(str, arguments)]
+        done = subprocess.run(line, capture_output=True, check=False, cwd=self.root, env=self.environment)
+        log = self.out / f"{self.runs}.log"
+        log.write_bytes(done.stdout + b"\n" + done.stderr)
+        if done.returncode != code:
+            raise SystemExit(f"{arguments[0]}: exit code {done.returncode}, not {code}: {log.read_text()[-600:]}")
+
+    def refused(self, commands: list[tuple[object, ...]]) -> None:
+        """Run the program on what it must refuse, in one process, which saves the time that it takes to begin."""
+        self.runs += 1
+        lines = json.dumps([list(map(str, line)) for line in commands]).encode()
+        program = [sys.executable, "-c", _MANY]
+        done = subprocess.run(
+            program, input=lines, capture_output=True, check=False, cwd=self.root, env=self.environment
+        )
+        (self.out / f"{self.runs}.log").write_bytes(done.stdout + b"\n" + done.stderr)
+        ends = [line for line in done.stdout.decode().splitlines() if line.startswith("ended")]
+        if ends != [f"ended with {_REFUSED}"] * len(commands):
+            raise SystemExit(f"refusals: {ends}: {done.stderr.decode()[-2000:]}")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """That of this process, with a configuration folder of its own."""
+        return {**os.environ, "XDG_CONFIG_HOME": str(self.root / "configuration"), "PYTHONPATH": str(ROOT)}
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """The option that names the key of the tokens."""
+        return "--token-key", self.root / "key"
+
+    def result(self) -> Found:
+        """What was planted and what of it was found."""
+        marks = {key.split(" in ")[0] for key in search([self.given])[0]}
+        found, files, total = search([self.out])
+        for word in (self.root, ROOT, Path.home()):
+            if any(str(word).encode() in block for block in _blocks(self.out)):
+                found[f"an absolute path ({word.name})"] += 1
+        return Found(len(marks), files, total, tuple(sorted(found)))
 
 
-def search(places: Iterable[Path]) -> tuple[Counter[str], int, int]:
-    """Marks and where they stand, how many files, and how many bytes; packed contents are searched as well."""
-    found: Counter[str] = Counter()
-    files = total = 0
-    for place in places:
-        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
-            name = os.fsencode(path.relative_to(place).as_posix() if path != place else path.name)
-            blocks = [name, *(_unpacked(path.read_bytes(), path.name) if path.is_file() else ())]
-            files += path.is_file()
-            total += sum(map(len, blocks))
-            for block in blocks:
-                for mark in _marks_in(block):
-                    found[f"{mark} in {path.suffix or path.name}"] += 1
-    return found, files, total
+@contextmanager
+def _place() -> Iterator[Place]:
+    with tempfile.TemporaryDirectory(prefix="zqx") as name:
+        place = Place(Path(name), Path(name) / "given", Path(name) / "out")
+        place.given.mkdir()
+        place.out.mkdir()
+        yield place
 
 
-def leaks_of_analysis(source: Path = ROOT / "sample_data", options: tuple[str, ...] = ()) -> Found:
-    """Marks in everything that analyze and batch write and print: all formats but those that carry the identity.
+def _blocks(folder: Path) -> Iterable[bytes]:
+    return (block for p in folder.rglob("*") if p.is_file() for block in unpacked(p.read_bytes(), p.name))
+
+
+def leaks_of_analysis(source: Path = SAMPLE, options: tuple[str, ...] = ()) -> Found:
+    """Marks in everything that analyze, batch and scan write and print: all formats but those that carry the identity.
 
     Parameters
     ----------
     source : folder of series to be marked
     options : further options of both commands
     """
-    formats = ",".join(name for name in WRITERS if name not in WITH_IDENTITY)
-    with tempfile.TemporaryDirectory(prefix="zqx") as name:
-        place = Path(name)
-        study, out = place / "in" / "ZQX00000", place / "out"
-        out.mkdir()
+    with _place() as place:
+        study, cohort, out = place.given / "ZQX00000", place.given / "cohort", place.out
         plant(source, study)
-        broken = place / "cohort" / "ZQXFFFFF" / "broken"
+        broken = cohort / "ZQXFFFFF" / "broken"
         shutil.copytree(next(study.glob("broken*")), broken)
-        shutil.copytree(study, place / "cohort" / "ZQXFFFFE")
-        given = ("--token-key", place / "key", "--formats", formats, *options)
-        runs = (
-            ("analyze", study, "-o", out / "result", "--debug", out / "debug.zip", *given),
-            ("analyze", broken, "-o", out / "refused", "--debug", out / "refused.zip", *given),
-            ("analyze", study / "none", "-o", out / "none", *given),
-            ("batch", place / "cohort", "-o", out / "batch", "--log-json", "--debug", out / "batch.zip", *given),
-            ("scan", study),
-        )
-        codes = [_run(arguments, place, out / f"{n}.log") for n, arguments in enumerate(runs)]
-        if codes != [0, 2, 2, 0, 0]:
-            raise SystemExit(f"exit codes {codes}; {_told(out)}")
-        return _result([study, place / "cohort"], [out], place)
+        shutil.copytree(study, cohort / "ZQXFFFFE")
+        given = (*place.key, *FORMATS, *options)
+        place.run(0, "analyze", study, "-o", out / "result", "--debug", out / "debug.zip", *given)
+        place.run(_REFUSED, "analyze", broken, "-o", out / "refused", "--debug", out / "refused.zip", *given)
+        place.run(_REFUSED, "analyze", study / "none", "-o", out / "none", *given)
+        place.run(_REFUSED, "analyze", study, "-o", out / "none", "--patient", "ZQXABCDE", *given)
+        place.run(0, "batch", cohort, "-o", out / "batch", "--log-json", "--debug", out / "batch.zip", *given)
+        place.run(0, "scan", study)
+        return place.result()
 
 
-def leaks_of_deidentify(source: Path = ROOT / "sample_data") -> Found:
+def leaks_of_deidentify(source: Path = SAMPLE) -> Found:
     """Marks in the copy that deidentify makes of a marked study, and in what it prints."""
-    with tempfile.TemporaryDirectory(prefix="zqx") as name:
-        place = Path(name)
-        study, out = place / "in" / "ZQX00000", place / "out"
-        out.mkdir()
+    with _place() as place:
+        plant(source, place.given / "ZQX00000")
+        place.run(0, "deidentify", place.given / "ZQX00000", "-o", place.out / "copy", *place.key)
+        return place.result()
+
+
+def leaks_of_given_files(source: Path = ONE_SERIES, options: tuple[str, ...] = FASTER) -> Found:
+    """Marks in what analyze, convert-labels and score write of reviews, masks, volumes and tables, and refuse of them.
+
+    Parameters
+    ----------
+    source : folder of series to be marked
+    options : further options of analyze
+    """
+    with _place() as place:
+        study, first, out = place.given / "ZQX00000", place.root / "first", place.out
         plant(source, study)
-        key = ("--token-key", place / "key")
-        code = _run(("deidentify", study, "-o", out / "copy", *key), place, out / "log")
-        if code:
-            raise SystemExit(f"deidentify: exit code {code}; {_told(out)}")
-        return _result([study], [out], place)
+        given = (*place.key, *FORMATS, *options)
+        place.run(0, "analyze", study, "-o", first, *place.key, *options, "--formats", "json,nifti,dicom-seg")
+        made = corrections(first, source, place.given / "ZQX11111")
+        masks = [word for path in made.masks for word in ("--labels", path)]
+        scheme = ("--labels-from", "spinemri", "--labels-only")
+        corrected = [word for path in made.masks for word in ("--corrected", path)]
+        seg = [word for path in made.segs for word in ("--corrected", path)]
+        place.run(0, "analyze", study, "-o", out / "review", "--review", made.review, *given)
+        place.run(0, "analyze", study, "-o", out / "corrected", *corrected, *given)
+        place.run(0, "analyze", study, "-o", out / "seg", *seg, "--debug", out / "seg.zip", *given)
+        place.run(0, "analyze", study, "-o", out / "labels", *masks, *scheme, *given)
+        place.run(0, "batch", volumes(made.images, place.given / "ZQX22222"), "-o", out / "volumes", *given)
+        converted = ("--from", "spinemri", "--to", "verse")
+        place.run(0, "convert-labels", made.masks[0], out / "verse.nii.gz", *converted)
+        more = ("-o", out / "none", "--debug", out / "refused.zip", *place.key, *options)
+        commands = refusals(study, made, place.given / "ZQX33333")
+        place.refused([(*line, *more) if line[0] == "analyze" else line for line in commands])
+        return place.result()
 
 
-def _result(planted: list[Path], written: list[Path], place: Path) -> Found:
-    marks = {key.split(" in ")[0] for key in search(planted)[0]}
-    found, files, total = search(written)
-    for word in (place, ROOT, Path.home()):
-        if any(str(word).encode() in block for path in written for block in _all_blocks(path)):
-            found[f"an absolute path ({word.name})"] += 1
-    return Found(len(marks), files, total, tuple(sorted(found)))
+def leaks_of_compare(source: Path = ONE_SERIES, options: tuple[str, ...] = FASTER) -> Found:
+    """Marks in what compare writes and prints of two studies of a person, and of two that it refuses."""
+    with _place() as place:
+        marks = Marks()
+        plant(source, place.given / "ZQX00000", marks)
+        marks.day = "19471125"
+        plant(source, place.given / "ZQX00001", marks)
+        spoil(series_folders(source)[0], place.given / "ZQX00002", marks)
+        earlier, later, spoilt = sorted(place.given.iterdir())
+        place.run(0, "compare", earlier, later, "-o", place.out / "compared", *place.key, *options)
+        for number, folders in enumerate(((later, earlier), (earlier, spoilt), (next(spoilt.iterdir()), later))):
+            place.run(_REFUSED, "compare", *folders, "-o", place.out / f"none{number}", *place.key, *options)
+        return place.result()
 
 
-def _all_blocks(place: Path) -> Iterator[bytes]:
-    for path in place.rglob("*"):
-        if path.is_file():
-            yield from _unpacked(path.read_bytes(), path.name)
+def leaks_of_cohort(source: Path = ONE_SERIES, options: tuple[str, ...] = FASTER) -> Found:
+    """Marks in what batch writes with two processes and from a list; a study for each attribute that holds a mark."""
+    with _place() as place:
+        marks = Marks()
+        cohort = place.given / "ZQX00000"
+        plant(source, cohort / f"{marks.word()}", marks)
+        marks.day = "19471125"
+        plant(source, cohort / f"{marks.word()}", marks)
+        spoil(series_folders(source)[0], cohort, marks)
+        shutil.copytree(next(cohort.rglob("broken*")), cohort / f"{marks.word()} broken")
+        given = ("--log-json", "--workers", "2", "--threads", "1", *place.key, *FORMATS, *options)
+        place.run(0, "batch", cohort, "-o", place.out / "batch", "--debug", place.out / "batch.zip", *given)
+        table = lists(cohort, place.given / "ZQX00001", marks)
+        place.run(0, "batch", table, "-o", place.out / "list", *given)
+        return place.result()
 
 
-def _run(arguments: Iterable[object], place: Path, log: Path) -> int:
-    """Exit code; what was printed goes into a file that is searched with the others."""
-    environment = {**os.environ, "XDG_CONFIG_HOME": str(place / "configuration"), "PYTHONPATH": str(ROOT)}
-    line = [*_PROGRAM, *map(str, arguments)]
-    done = subprocess.run(line, capture_output=True, check=False, cwd=place, env=environment)
-    log.write_bytes(done.stdout + b"\n" + done.stderr)
-    return done.returncode
+def leaks_of_server(source: Path = ONE_SERIES, options: tuple[str, ...] = FASTER) -> Found:
+    """Marks in what analyze, batch and watch write here and print when studies come from a DICOMweb server (Orthanc).
 
-
-def _told(out: Path) -> str:
-    return " | ".join(path.read_text(encoding="utf-8")[-600:] for path in sorted(out.glob("*log")))
-
-
-def _everything(marks: Marks) -> Dataset:
-    """Every attribute that may hold text, UIDs or dates, marked; without those that the reader needs."""
-    made = Dataset()
-    for tag, (kind, _, _, _, keyword) in DicomDictionary.items():
-        if keyword in _LEFT_ALONE or not keyword or tag >> 16 < 8 or tag >> 16 in {0x7FE0, 0xFFFE, 0xFFFA}:
-            continue
-        if kind == "SQ":
-            made.add_new(tag, "SQ", Sequence([_item(marks, deep=tag % 16 == 0)]))
-        elif value := _value(kind, marks):
-            _put(made, tag, "UN" if kind == "UN" else kind[:2], value)
-    for group in (0x0009, 0x0029, 0x0051):
-        _private(made, group, marks)
-    return made
-
-
-def _person(marks: Marks) -> Dataset:
-    """Who it is and when, the same in all images of a study."""
-    made = Dataset()
-    for keyword in ("PatientID", "IssuerOfPatientID", "ContrastBolusAgent", "StackID", "PatientComments"):
-        _put(made, tag_for_keyword(keyword), "LO", marks.word())
-    _put(made, tag_for_keyword("PatientName"), "PN", f"{marks.word()}^{marks.word()}")
-    for keyword in ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate", "PatientBirthDate"):
-        _put(made, tag_for_keyword(keyword), "DA", "19471105")
-    return made
-
-
-def _value(kind: str, marks: Marks) -> str:
-    if kind in _TEXT:
-        return marks.word()
-    return {"UI": marks.uid(), "DA": "19471103", "DT": "19471104114711.47"}.get(kind, "")
-
-
-def _item(marks: Marks, *, deep: bool) -> Dataset:
-    made = Dataset()
-    _put(made, tag_for_keyword("PatientName"), "PN", marks.word())
-    _put(made, tag_for_keyword("CodeMeaning"), "LO", marks.word())
-    _put(made, tag_for_keyword("TextValue"), "UT", marks.word())
-    _put(made, tag_for_keyword("ReferencedSOPInstanceUID"), "UI", marks.uid())
-    _private(made, 0x0029, marks)
-    if deep:
-        made.add_new(tag_for_keyword("RequestAttributesSequence"), "SQ", Sequence([_item(marks, deep=False)]))
-    return made
-
-
-def _private(made: Dataset, group: int, marks: Marks) -> None:
-    _put(made, (group << 16) | 0x0010, "LO", marks.word())
-    for element, kind in enumerate(("LO", "UN", "OB", "ST", "PN"), start=0x1001):
-        _put(made, (group << 16) | element, kind, marks.word())
-
-
-def _put(made: Dataset, tag: int | None, kind: str, value: str) -> None:
-    """A value as it would stand in a file, whatever its kind allows."""
-    data = value.encode()
-    data += b" " * (len(data) % 2)
-    made[Tag(tag)] = RawDataElement(Tag(tag), kind, len(data), data, 0, is_implicit_VR=False, is_little_endian=True)
-
-
-def _marked(dataset: Dataset, template: Dataset, marks: Marks) -> Dataset:
-    """The data set with the marks of the template, marked UIDs and marked words in what the reader reads."""
-    dataset.update(template)
-    for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID"):
-        setattr(dataset, keyword, marks.uid(str(dataset.get(keyword))))
-    word = str(template.get("PatientComments"))  # the same in all images, or they would be no series
-    for keyword in ("SeriesDescription", "ProtocolName"):
-        setattr(dataset, keyword, f"{dataset.get(keyword, '')} {word}".strip())
-    dataset.SequenceName, dataset.BodyPartExamined = f"*tse {word}", f"LSPINE {word}"
-    for keyword in ("ImageType", "SequenceVariant", "ScanOptions"):
-        value = dataset.get(keyword) or []
-        setattr(dataset, keyword, [*([value] if isinstance(value, str) else value), word])
-    dataset.add_new(0xFFFCFFFC, "OB", marks.word().encode())
-    return dataset
-
-
-def _write(dataset: Dataset, path: Path, marks: Marks) -> None:
-    meta = dataset.file_meta
-    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    for keyword in ("ImplementationVersionName", "SourceApplicationEntityTitle", "SendingApplicationEntityTitle"):
-        setattr(meta, keyword, marks.word())
-    meta.PrivateInformationCreatorUID, meta.PrivateInformation = marks.uid(), marks.word().encode()
-    dataset.preamble = marks.word().encode().ljust(128, b"\0")
-    with lenient():
-        dataset.save_as(path, enforce_file_format=True)
-
-
-def _truncated(series: Path, target: Path, marks: Marks) -> None:
-    """A series of its own whose files end too early."""
-    target.mkdir()
-    for path in sorted(series.iterdir())[: 2 * _WITH_EVERYTHING]:
+    What is stored in the server carries the identity of its study, and is not searched.
+    """
+    servers = import_module("tests.orthanc")
+    with _place() as place, tempfile.TemporaryDirectory() as name, servers.orthanc(Path(name)) as pacs:
+        study = place.given / "ZQX00000"
+        plant(source, study)
+        paths = sorted(path for path in study.rglob("series*/*.dcm"))
+        pacs.store(paths)
         with lenient():
-            dataset = pydicom.dcmread(path)
-            dataset.SeriesInstanceUID, dataset.SeriesNumber = marks.uid("truncated"), 77
-            dataset.SOPInstanceUID = marks.uid(f"truncated {path.name}")
-            del dataset[0xFFFCFFFC]
-        copy = target / f"{marks.word()}.dcm"
-        _write(dataset, copy, marks)
-        copy.write_bytes(copy.read_bytes()[:-1000])
+            uid = str(pydicom.dcmread(paths[0], stop_before_pixels=True).StudyInstanceUID)
+        given = (*place.key, *options)
+        ends = ("--from", pacs.url, "--store", pacs.url)
+        one = ("--study", uid, "--debug", place.out / "debug.zip")
+        place.run(0, "analyze", *ends, *one, "-o", place.out / "result", *FORMATS, *given)
+        logged = ("--log-json", "--debug", place.out / "batch.zip")
+        place.run(0, "batch", *ends[:2], *logged, "-o", place.out / "batch", *FORMATS, *given)
+        nobody = ("--from", f"http://127.0.0.1:{servers.free_port()}/zqx00000", "--study", uid)
+        place.run(_REFUSED, "analyze", *nobody, "-o", place.out / "none", *given)
+        _watched(place, ("watch", *ends, "--days", "40000", *given))
+        return place.result()
 
 
-def _marks_in(block: bytes) -> set[str]:
-    lower = block.lower()
-    return {mark.decode() for data in (lower, lower.replace(b"\0", b"")) for mark in _MARK.findall(data)}
+def _watched(place: Place, arguments: tuple[object, ...]) -> None:
+    """A watch that is ended when its one study is stored."""
+    state, log = place.out / "state", place.out / "watch.log"
+    line = [*_PROGRAM, *map(str, arguments), "--state", str(state), "--interval", "1"]
+    with log.open("wb") as told:
+        watch = subprocess.Popen(line, stdout=told, stderr=told, cwd=place.root, env=place.environment)
+        end = time.monotonic() + _PATIENCE_S
+        while b" stored" not in log.read_bytes() and watch.poll() is None and time.monotonic() < end:
+            time.sleep(0.2)
+        watch.send_signal(signal.SIGINT)
+        watch.wait(60)
+    if b" stored" not in log.read_bytes():
+        raise SystemExit(f"watch: {log.read_text()[-600:]}")
 
 
-def _unpacked(data: bytes, name: str) -> Iterator[bytes]:
-    """The bytes of a file as they are and, where something is packed in them, unpacked."""
-    yield data
-    if name.endswith(".gz"):
-        yield gzip.decompress(data)
-    elif name.endswith(".zip"):
-        with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            for member in packed.infolist():
-                yield member.filename.encode()
-                yield from _unpacked(packed.read(member), member.filename)
-    elif name.endswith(".parquet"):
-        yield _parquet(data)
-    elif data.startswith(b"%PDF") and b"%%EOF" in data:
-        yield from _pdf(data)
-    if name.endswith((".html", ".json")):
-        for found in _EMBEDDED.findall(data):
-            yield base64.b64decode(found + b"=" * (-len(found) % 4))
-
-
-def _pdf(data: bytes) -> Iterator[bytes]:
-    """The streams of a PDF, packed by zlib, as ASCII 85 or not, and the words that a reader of it sees."""
-    for stream in _STREAM.findall(data):
-        for unpack in (bytes, lambda packed: base64.a85decode(packed.strip().removesuffix(b"~>"))):
-            try:
-                yield zlib.decompressobj().decompress(unpack(stream))
-            except (ValueError, zlib.error):
-                continue
-    pages = PdfReader(io.BytesIO(data))
-    yield "\n".join([*(page.extract_text() for page in pages.pages), str(pages.metadata)]).encode()
-
-
-def _parquet(data: bytes) -> bytes:
-    table = parquet.read_table(io.BytesIO(data))
-    said = {str(key): str(value) for key, value in (table.schema.metadata or {}).items()}
-    return json.dumps([said, table.to_pylist()], default=str).encode()
+WAYS = {
+    "`analyze`, `batch`, `scan`; logs and `--debug` included": leaks_of_analysis,
+    "`deidentify`": leaks_of_deidentify,
+    "`analyze` with `--review`, `--corrected`, `--labels`, volumes; `convert-labels`; files that are refused": (
+        leaks_of_given_files
+    ),
+    "`compare`": leaks_of_compare,
+    "`batch --workers 2`, lists; a mark in place of each value that is read": leaks_of_cohort,
+    "`analyze`, `batch`, `watch` with a DICOMweb server": leaks_of_server,
+}
 
 
 def main() -> None:
     """Print what was planted and found."""
-    for name, found in (("analyze, batch", leaks_of_analysis()), ("deidentify", leaks_of_deidentify())):
+    sys.path.insert(0, str(ROOT))
+    for name, way in WAYS.items():
+        found = way()
         told = "; ".join(found.found[:20]) or "none"
         print(f"{name}: {found.planted} marks planted, {found.searched_bytes} bytes of {found.files} files, {told}")
 

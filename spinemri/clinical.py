@@ -9,6 +9,7 @@ patient identifier belongs in it: a key that is not known here is refused.
 from __future__ import annotations
 
 import json
+import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -16,13 +17,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from spinemri.anatomy import Level
 from spinemri.errors import InputError
+from spinemri.given_text import given_text
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pydantic_core import ErrorDetails
 
-_SHOWN = 60  # characters of a wrong value that a message repeats
+_SHOWN = 5  # characters of a wrong value that a message repeats, with its quotation marks; more may be a name
+_KEY = re.compile(r"[a-z_.0-9]{1,60}")
 _EXAMPLE = '{"pain": "mechanical", "primary": "breast"}'
 NO_PRIMARY = ("none", "unknown", "no", "n/a", "-", "?")
 WITH_LEVELS = ("bone_quality", "de_novo_deformity", "new_translation")
@@ -146,11 +149,7 @@ def read_clinical(path: Path) -> Clinical:
     InputError
         The file cannot be read, is no JSON object, or has an unknown key or value; the message names file and key.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise InputError(f"clinical file {path.name}: cannot be read ({why})") from error
+    text = given_text(path, "clinical file")
     try:
         return Clinical.model_validate(_object(text, path.name))
     except ValidationError as error:
@@ -176,14 +175,15 @@ def _object(text: str, name: str) -> dict[str, Any]:
 
 
 def _problem(error: ErrorDetails) -> str:
-    """One problem as 'key: found X, expected Y'; an unknown key's value, which may be anything, is not repeated."""
+    """One problem as 'key: found X, expected Y'; what may be a name or an ID is not repeated."""
     key = ".".join(map(str, error["loc"]))
     if error["type"] == "extra_forbidden":
-        return f"{key[:_SHOWN]}: unknown key, expected one of {', '.join(Clinical.model_fields)}"
+        shown = key if _KEY.fullmatch(key) else "a key of other letters"
+        return f"{shown}: unknown key, expected one of {', '.join(Clinical.model_fields)}"
     if not key:
         return error["msg"].removeprefix("Value error, ")
     found = json.dumps(error["input"], ensure_ascii=False, default=str)
-    found = found if len(found) <= _SHOWN else f"{found[:_SHOWN]}… ({len(found)} characters)"
+    found = found if len(found) <= _SHOWN else f"something else ({len(found)} characters)"
     return f"{key}: found {found}, expected {_expected(str(error['loc'][0]))}"
 
 

@@ -8,6 +8,7 @@ rows, columns (never flipped), so that the rest of the program sees the same as 
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from spinemri.errors import GeometryError, SeriesError
 from spinemri.geometry import plausible
 from spinemri.image import Image
 from spinemri.series import Contrast, Plane, Series, SeriesFile, patient_key
-from spinemri.volume_header import check_complete, check_nifti, check_text_header, nifti_spacing
+from spinemri.volume_header import check_complete, check_nifti, check_text_header, nifti_qform, nifti_spacing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,6 +64,7 @@ _CONTRAST_WORDS: tuple[tuple[Contrast, frozenset[str]], ...] = (
 _FAT_WORDS = frozenset({"fs", "fatsat", "spair"})
 _PLANES = (Plane.SAGITTAL, Plane.CORONAL, Plane.AXIAL)
 _SPACING_RTOL = 1e-2
+_SAME_WAY = 0.7  # cosine between an axis by qform and by sform; less than 45 degrees apart, as after registration
 _SMALL_INTEGERS = (np.uint8, np.int8, np.uint16, np.int16)
 
 
@@ -247,6 +249,8 @@ def _check_orientation(reader: SimpleITK.ImageFileReader, path: Path) -> None:
     if sform > 0:
         rows = [[float(v) for v in reader.GetMetaData(f"srow_{axis}").split()[:3]] for axis in "xyz"]
         _check_sform(np.asarray(rows), reader)
+        if qform > 0:
+            _check_both_forms(np.asarray(rows), path)
 
 
 def _check_sform(sform: NDArray[np.float64], reader: SimpleITK.ImageFileReader) -> None:
@@ -259,6 +263,25 @@ def _check_sform(sform: NDArray[np.float64], reader: SimpleITK.ImageFileReader) 
     if not np.allclose(axes.T @ axes, np.eye(3), atol=1e-3):
         raise SeriesError("the volume cannot be read: its axes are sheared or a spacing is zero")
     raise SeriesError("the NIfTI header contradicts itself: voxel spacing, qform and sform disagree")
+
+
+def _check_both_forms(sform: NDArray[np.float64], path: Path) -> None:
+    """Refuse two statements of how the volume lies that exchange sides or axes: either may be the true one."""
+    b, c, d, third = nifti_qform(path)
+    a = math.sqrt(max(0.0, 1.0 - b * b - c * c - d * d))
+    length = math.sqrt(a * a + b * b + c * c + d * d)
+    a, b, c, d = (part / length for part in (a, b, c, d))
+    turned = [
+        [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],
+        [2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b)],
+        [2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c],
+    ]
+    axes = sform / np.linalg.norm(sform, axis=0)
+    if np.einsum("xa,xa->a", np.asarray(turned) * (1.0, 1.0, third), axes).min() < _SAME_WAY:
+        raise SeriesError(
+            "the NIfTI header contradicts itself: by its qform and by its sform the volume lies in different ways in "
+            "the patient (sides or axes exchanged); expected one of them, or the same in both"
+        )
 
 
 def _uid(path: Path) -> str:

@@ -16,12 +16,21 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from spinemri.anatomy import Level
 from spinemri.errors import InputError
+from spinemri.given_text import given_text
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_SHOWN = 60  # characters of a key that a message repeats
-_MESSAGE = 200  # characters of what is wrong with it
+    from pydantic_core import ErrorDetails
+
+_LEVELS = "expected C1-C7, T1-T13, L1-L6, S1-S5 or relative V1-V30"
+_ONE_LEVEL = "a level is given, but only a corrected level name or lesion takes one"
+_NEEDS_LEVEL = "a corrected level name needs its level"
+_TRUE_LEVEL = "a corrected level name must be true, such as T12, not relative"
+_NEEDS_WORDS = "a correction needs a level or a text"
+_TWICE = "judged twice"
+_WHAT = (_LEVELS, _ONE_LEVEL, _NEEDS_LEVEL, _TRUE_LEVEL, _NEEDS_WORDS, _TWICE)
+"""What can be wrong with a verdict."""
 
 FINDING_REJECTED = "review:finding_rejected"
 """Flag of a measurement on which a finding rests that a reader rejected."""
@@ -84,13 +93,13 @@ class Decision(BaseModel):
         if self.target is Target.LEVEL:
             Level.parse(self.id)
         if self.level is not None and (self.verdict is not Verdict.CORRECT or self.target is Target.FINDING):
-            raise ValueError(f"{self.id}: a level is given, but only a corrected level name or lesion takes one")
+            raise ValueError(_ONE_LEVEL)
         if self.verdict is Verdict.CORRECT and self.target is Target.LEVEL and self.level is None:
-            raise ValueError(f"{self.id}: a corrected level name needs its level")
+            raise ValueError(_NEEDS_LEVEL)
         if self.target is Target.LEVEL and self.level is not None and self.level.is_relative:
-            raise ValueError(f"{self.id}: {self.level} is a relative name, a corrected one must be true, such as T12")
+            raise ValueError(_TRUE_LEVEL)
         if self.verdict is Verdict.CORRECT and self.level is None and not self.text.strip():
-            raise ValueError(f"{self.id}: a correction needs a level or a text")
+            raise ValueError(_NEEDS_WORDS)
         return self
 
 
@@ -120,7 +129,7 @@ class Review(BaseModel):
         for decision in self.decisions:
             key = decision.target, decision.id
             if key in seen:
-                raise ValueError(f"{decision.target.value} {decision.id}: judged twice")
+                raise ValueError(_TWICE)
             seen.add(key)
         return self
 
@@ -149,6 +158,9 @@ class AppliedReview(BaseModel):
     outcomes: tuple[Outcome, ...] = Field(default=(), description="of every verdict, the earlier reviews' first")
 
 
+_KEYS = frozenset(name for kind in (Review, ReviewedAnalysis, Decision) for name in kind.model_fields)
+
+
 def read_review(path: Path) -> Review:
     """The review in a JSON file.
 
@@ -157,19 +169,21 @@ def read_review(path: Path) -> Review:
     InputError
         The file cannot be read or is no review; the message names the file and what is wrong, and repeats no value.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise InputError(f"review file {path.name}: cannot be read ({why})") from error
+    text = given_text(path, "review file")
     try:
         return Review.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part + 1) if isinstance(part, int) else part for part in first["loc"])[:_SHOWN]
-        what = first["msg"].removeprefix("Value error, ")
-        what = what if len(what) <= _MESSAGE else f"{what[:_MESSAGE]}…"
-        raise InputError(f"review file {path.name}: {f'{where}: ' if where else ''}{what}") from error
+        raise InputError(f"review file {path.name}: {_problem(error.errors()[0])}") from error
+
+
+def _problem(error: ErrorDetails) -> str:
+    """Where in the file and what is wrong, without a value or a key that is not ours: they may be anybody's name."""
+    parts = [str(part + 1) if isinstance(part, int) else part for part in error["loc"]]
+    where = ".".join(part for part in parts if part.isdigit() or part in _KEYS)
+    what = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "value_error":
+        what = next((known for known in _WHAT if known in what), "this is not what stands in a review")
+    return f"{where}: {what}" if where else what
 
 
 def review_schema() -> str:

@@ -50,6 +50,14 @@ _NUMBERS = frozenset(
     ]
 )
 _BAD_HEADER = "the volume cannot be read: the header is damaged"
+_BITS = dict(
+    zip(
+        (2, 4, 8, 16, 32, 64, 128, 256, 512, 768, 1024, 1280, 1536, 1792, 2048, 2304),
+        (8, 16, 32, 32, 64, 64, 24, 8, 16, 32, 64, 64, 128, 128, 256, 32),
+        strict=True,
+    )
+)
+"""Bits of a voxel by NIfTI's datatype."""
 _DAMAGED = "the voxels cannot be read (truncated or damaged file)"
 
 
@@ -143,8 +151,12 @@ def check_nifti(path: Path) -> None:
         second = size == _NIFTI2
         places = ((104, 8, "d"), (352, 18, "d")) if second else ((76, 8, "f"), (256, 18, "f"))
         found = [n for at, count, kind in places for n in struct.unpack_from(f"{order}{count}{kind}", head, at)]
+        rank, *sizes = struct.unpack_from(f"{order}8{'q' if second else 'h'}", head, 16 if second else 40)
+        _bits(head, order)
     except (EOFError, OSError, zlib.error, struct.error) as error:
         raise SeriesError(_BAD_HEADER) from error
+    if not 1 <= rank <= len(sizes) or min(sizes[:rank]) < 1:
+        raise SeriesError(_BAD_HEADER)
     if not all(abs(number) < _MOST for number in found):
         raise SeriesError("the NIfTI header holds lengths or directions that are no numbers")
 
@@ -157,6 +169,17 @@ def nifti_spacing(path: Path) -> tuple[float, float, float]:
     second = struct.unpack_from(f"{order}i", head)[0] == _NIFTI2
     _, x, y, z = struct.unpack_from(f"{order}4{'d' if second else 'f'}", head, 104 if second else 76)
     return x, y, z
+
+
+def nifti_qform(path: Path) -> tuple[float, float, float, float]:
+    """The quaternion's b, c, d as a NIfTI file stores them, and the sign of its third axis, which ITK does not tell."""
+    with _stream(path) as stream:
+        head = stream.read(_NIFTI2)
+    order = _byte_order(head)
+    second = struct.unpack_from(f"{order}i", head)[0] == _NIFTI2
+    b, c, d = struct.unpack_from(f"{order}3{'d' if second else 'f'}", head, 352 if second else 256)
+    (sign,) = struct.unpack_from(f"{order}{'d' if second else 'f'}", head, 104 if second else 76)
+    return b, c, d, -1.0 if sign < 0 else 1.0
 
 
 def check_complete(path: Path) -> None:
@@ -183,17 +206,28 @@ def check_complete(path: Path) -> None:
 
 
 def _expected(head: bytes) -> int:
-    """Bytes up to the last voxel. Raises ValueError or OverflowError for an offset that is no number."""
+    """Bytes up to the last voxel. Raises SeriesError for an offset that is no number or within the header."""
     order = _byte_order(head)
-    if struct.unpack_from(f"{order}i", head)[0] == _NIFTI2:
-        (bits,), (offset,) = struct.unpack_from(f"{order}h", head, 14), struct.unpack_from(f"{order}q", head, 168)
-        rank, *sizes = struct.unpack_from(f"{order}8q", head, 16)
-    else:
-        (bits,), (offset,) = struct.unpack_from(f"{order}h", head, 72), struct.unpack_from(f"{order}f", head, 108)
-        rank, *sizes = struct.unpack_from(f"{order}8h", head, 40)
-    if not 0 <= offset < _FARTHEST_BYTE:
-        raise SeriesError("the header is damaged: where the voxels begin is no place in the file")
-    return int(offset) + math.prod(int(n) for n in sizes[:rank]) * int(bits) // 8
+    second = struct.unpack_from(f"{order}i", head)[0] == _NIFTI2
+    (offset,) = struct.unpack_from(f"{order}{'q' if second else 'f'}", head, 168 if second else 108)
+    rank, *sizes = struct.unpack_from(f"{order}8{'q' if second else 'h'}", head, 16 if second else 40)
+    first = (_NIFTI2 if second else _NIFTI1) + 4
+    if not first <= offset < _FARTHEST_BYTE:
+        raise SeriesError(
+            f"the header is damaged: where the voxels begin is no place in the file behind its first {first} bytes"
+        )
+    return int(offset) + math.prod(int(n) for n in sizes[:rank]) * _bits(head, order) // 8
+
+
+def _bits(head: bytes, order: str) -> int:
+    """Bits of a voxel. Raises SeriesError where the header does not say what they are, or says it in two ways."""
+    second = struct.unpack_from(f"{order}i", head)[0] == _NIFTI2
+    kind, bits = struct.unpack_from(f"{order}2h", head, 12 if second else 70)
+    if kind not in _BITS:
+        raise SeriesError(_BAD_HEADER)
+    if bits not in {0, _BITS[kind]}:
+        raise SeriesError(f"the header contradicts itself: its voxels are of {bits} and of {_BITS[kind]} bits")
+    return _BITS[kind]
 
 
 def _byte_order(head: bytes) -> str:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 GRID = replace(sagittal_geometry(), frame_of_reference_uid=None)
 VOXELS = unlike_voxels(GRID)
-SROW, PIXDIM, DIM, OFFSET = 280, 76, 40, 108
+SROW, PIXDIM, DIM, OFFSET, DATATYPE, QFORM_CODE = 280, 76, 40, 108, 70, 252
 
 
 def written(folder: Path, suffix: str, *, compressed: bool = False) -> Path:
@@ -64,6 +64,50 @@ def test_a_nifti_offset_that_is_no_number_is_refused(tmp_path, value):
     struct.pack_into("<f", content, OFFSET, value)
     path.write_bytes(content)
     assert refused(path)
+
+
+def test_two_statements_of_left_and_right_are_refused_and_a_small_turn_is_not(tmp_path):
+    """sform says the mirror image of what qform says: to take either would exchange the sides silently."""
+    path = written(tmp_path, ".nii")
+    content = path.read_bytes()
+    srow = np.frombuffer(content, "<f4", 12, SROW).reshape(3, 4).copy()
+    for axis in range(3):
+        mirrored = srow.copy()
+        mirrored[:, axis] *= -1
+        path.write_bytes(content[:SROW] + mirrored.tobytes() + content[SROW + 48 :])
+        assert "by its qform and by its sform" in refused(path)
+        one = bytearray(path.read_bytes())
+        struct.pack_into("<h", one, QFORM_CODE, 0)
+        path.write_bytes(one)
+        assert np.array_equal(np.sort(read_volume(path).voxels, axis=None), np.sort(VOXELS, axis=None))
+    turn = np.radians(10)
+    turned = np.array([[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]]) @ srow
+    path.write_bytes(content[:SROW] + turned.astype("<f4").tobytes() + content[SROW + 48 :])
+    assert read_volume(path).geometry.shape == GRID.shape
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        ((OFFSET, "<f", (0.0,)), "no place in the file"),
+        ((OFFSET, "<f", (348.0,)), "no place in the file"),
+        ((DATATYPE, "<2h", (16, 32)), "truncated"),
+        ((DATATYPE, "<2h", (16, 16)), "of 16 and of 32 bits"),
+        ((DATATYPE, "<2h", (2, 16)), "of 16 and of 8 bits"),
+        ((DATATYPE, "<2h", (3, 16)), "header is damaged"),
+        ((DIM, "<h", (0,)), "header is damaged"),
+        ((DIM, "<h", (9,)), "header is damaged"),
+        ((DIM + 2, "<h", (-5,)), "header is damaged"),
+    ],
+)
+def test_voxels_that_lie_or_are_otherwise_than_the_header_says_are_refused(tmp_path, capfd, edit, told):
+    path = written(tmp_path, ".nii")
+    content = bytearray(path.read_bytes())
+    at, kind, values = edit
+    struct.pack_into(kind, content, at, *values)
+    path.write_bytes(content)
+    assert told in refused(path)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_nifti_sizes_that_no_memory_holds_are_refused(tmp_path):

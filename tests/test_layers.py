@@ -47,7 +47,7 @@ ROWS = (
     ("orientation",),
     ("series",),
     ("codes", "norms"),
-    ("geometry", "anatomy", "faults"),
+    ("geometry", "anatomy", "faults", "together", "given_text"),
     ("errors",),
 )
 ROW_OF = {part: n for n, row in enumerate(reversed(ROWS)) for part in row}

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import reliability_marks as marks
 import reliability_privacy as privacy
 from pyarrow import parquet
 from reportlab.pdfgen.canvas import Canvas
@@ -34,6 +35,29 @@ def test_no_mark_in_what_analyze_and_batch_write_and_print(series):
     assert found.found == ()
     assert found.planted > 10_000
     assert found.files > 30
+
+
+@pytest.mark.parametrize(
+    ("way", "planted", "files"),
+    [
+        (privacy.leaks_of_given_files, 10_000, 60),
+        (privacy.leaks_of_compare, 30_000, 7),
+        (privacy.leaks_of_server, 10_000, 40),
+    ],
+    ids=["reviews, masks, volumes, refusals", "compare", "a DICOMweb server"],
+)
+def test_no_mark_in_what_other_commands_write_and_print(series, way, planted, files):
+    found = way(series, ("--no-lesions", "--threads", "1"))
+    assert found.found == ()
+    assert found.planted > planted
+    assert found.files > files
+
+
+def test_no_mark_in_a_cohort_with_a_mark_in_place_of_each_value_that_is_read(series):
+    found = privacy.leaks_of_cohort(series, ("--no-lesions",))
+    assert found.found == ()
+    assert found.planted > 30_000
+    assert found.files > 150
 
 
 def test_no_mark_in_a_copy_without_identifiers(series):
@@ -71,6 +95,6 @@ WAYS_OUT = {
 @pytest.mark.parametrize("name", WAYS_OUT)
 def test_the_search_finds_a_mark_however_it_is_packed(tmp_path, name):
     WAYS_OUT[name](tmp_path / name)
-    found, files, searched = privacy.search([tmp_path])
+    found, files, searched = marks.search([tmp_path])
     assert found
     assert (files, searched > 0) == (1, True)

@@ -15,6 +15,9 @@ IDENTITY = {"study": "6c1fd0a9", "software": "spinemri", "version": "0.1.0", "cr
 NOW = "2026-11-23T08:00:00.000Z"
 
 
+NAME = "MUSTERMANN"
+
+
 def review(*decisions, **changes):
     return {"review_version": "1.0", "analysis": IDENTITY, "decisions": list(decisions), **changes}
 
@@ -97,6 +100,11 @@ def test_a_file_is_read_and_a_wrong_one_names_file_and_place(tmp_path):
     path.write_text(json.dumps(review(decision(), decision("lesion", "lesion-1", "maybe"))), encoding="utf-8")
     with pytest.raises(InputError, match=r"^review file review\.json: decisions\.2\.verdict: .*'accept'"):
         read_review(path)
+    for wrong in (decision("level", NAME), decision("lesion", NAME, "correct"), decision(verdict=NAME), {NAME: NAME}):
+        path.write_text(json.dumps(review(wrong)), encoding="utf-8")
+        with pytest.raises(InputError, match=r"^review file review\.json: decisions\.1") as refusal:
+            read_review(path)
+        assert NAME not in str(refusal.value)
     with pytest.raises(InputError, match=r"^review file none\.json: cannot be read"):
         read_review(tmp_path / "none.json")
     path.write_bytes(b"\xff\xfe")

@@ -9,11 +9,13 @@ there is the failure of its row.
 from __future__ import annotations
 
 import csv
+import io
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from spinemri.errors import InputError, SpineMRIError
+from spinemri.given_text import given_text
 from spinemri.report.table_files import parquet_rows
 from spinemri.series import contrast_named
 
@@ -70,10 +72,9 @@ def _rows(table: Path) -> list[tuple[str, Cells]]:
     if table.suffix.lower() == ".parquet":
         return [(f"row {n}", cells) for n, cells in enumerate(parquet_rows(table, COLUMNS), start=1)]
     try:
-        with table.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            rows = [(f"line {reader.line_num}", row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reader = csv.DictReader(io.StringIO(given_text(table, "", encoding="utf-8-sig"), newline=""))
+        rows = [(f"line {reader.line_num}", row) for row in reader]
+    except csv.Error as error:
         raise InputError(f"{table.name}: cannot be read as CSV ({type(error).__name__})") from error
     return [(where, {name: (row[name] or "").strip() for name in COLUMNS if name in row}) for where, row in rows]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -98,7 +99,8 @@ def _write(path: Path, command: str, made: Bundle, error: BaseException | None) 
     ended: dict[str, object] = {"ended": "completed"}
     if error is not None:
         kind = "refused" if isinstance(error, SpineMRIError) else "failed"
-        ended = {"ended": kind, "error": type(error).__name__, "cause": cause_of(error), "trace": list(trace_of(error))}
+        cause = _without_names(cause_of(error))
+        ended = {"ended": kind, "error": type(error).__name__, "cause": cause, "trace": list(trace_of(error))}
     parts = {
         "about.json": {**_about(), "command": command, "options": dict(made.options), **ended},
         "series.json": made.series,
@@ -117,6 +119,14 @@ def _write(path: Path, command: str, made: Bundle, error: BaseException | None) 
         if error is None:
             raise OutputError(f"debug file {path.name}: cannot be written ({fault.strerror})") from fault
         warning(f"debug file {path.name}: cannot be written ({fault.strerror})")
+
+
+def _without_names(told: str) -> str:
+    """A message without what was typed: a folder may be named after a patient."""
+    typed = {Path(word).name for word in sys.argv[1:] if not word.startswith("-")}
+    for name in sorted((name for name in typed if len(name) > 2), key=len, reverse=True):
+        told = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "…", told)
+    return told
 
 
 def _about() -> dict[str, object]:

@@ -15,6 +15,7 @@ from spinemri.cli.console import warning
 from spinemri.errors import InputError, OutputError
 
 _BYTES = 32
+_MOST_BYTES = 4096
 
 
 def default_key_file() -> Path:
@@ -43,12 +44,15 @@ def token_key(path: Path | None, out: Path) -> bytes:
     try:
         if not chosen.exists():
             _make(chosen)
-        key = chosen.read_bytes()
+        with chosen.open("rb") as stream:
+            key = stream.read(_MOST_BYTES + 1)
     except OSError as error:
         if path is None:
             warning(f"the key of the tokens cannot be kept ({error.strerror}): this run's tokens match no other run's")
             return secrets.token_bytes(_BYTES)
         raise OutputError(f"token key {chosen.name}: {error.strerror}; choose another file with --token-key") from error
+    if len(key) > _MOST_BYTES:
+        raise InputError(f"token key {chosen.name}: more than {_MOST_BYTES} bytes, expected a key")
     if len(key) < _BYTES // 2:
         raise InputError(f"token key {chosen.name}: {len(key)} bytes, expected at least {_BYTES // 2}")
     return key

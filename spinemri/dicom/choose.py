@@ -107,7 +107,7 @@ def _unusable(series: Series) -> str | None:
 
 
 def _nothing(inventory: Inventory) -> str:
-    name, seen = inventory.root.name or "the folder", inventory.files_seen
+    looked = f"{inventory.files_seen} file{'' if inventory.files_seen == 1 else 's'} looked at"
     other = sorted(
         {
             s.reason
@@ -116,8 +116,8 @@ def _nothing(inventory: Inventory) -> str:
         }
     )
     if not other:
-        return f"no DICOM found in {name} ({seen} files looked at)"
-    return f"no MR image found in {name} ({seen} files looked at): {'; '.join(other[:_SHOWN])}"
+        return f"no DICOM found in the folder ({looked})"
+    return f"no MR image found in the folder ({looked}): {'; '.join(other[:_SHOWN])}"
 
 
 def _of_one_patient(inventory: Inventory, patient: str | None) -> list[Study]:

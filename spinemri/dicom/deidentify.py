@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from spinemri.dicom.pseudonyms import Pseudonyms
 
-_SAFE_PRIVATE = {  # PS3.15 table E.3.10-1, of it the numbers that MR images carry
+SAFE_PRIVATE = {  # PS3.15 2026d, table E.3.10-1, of it the numbers that tell diffusion and scale of MR images
     ("SIEMENS MR HEADER", 0x0019, 0x0C),  # b-value
     ("SIEMENS MR HEADER", 0x0019, 0x0E),  # direction of the diffusion gradient
     ("SIEMENS MR HEADER", 0x0019, 0x27),  # b-matrix
@@ -113,11 +113,11 @@ def _safe_private(element: DataElement, rules: Rules) -> bool:
     """A number that the standard lists as safe, or the creator of one, when that option holds."""
     if Option.SAFE_PRIVATE not in rules.options or element.tag.group % 2 == 0:
         return False
-    creators = {creator for creator, group, _ in _SAFE_PRIVATE if group == element.tag.group}
+    creators = {creator for creator, group, _ in SAFE_PRIVATE if group == element.tag.group}
     if element.tag.is_private_creator:
         return str(element.value) in creators
     place = (element.private_creator, element.tag.group, element.tag.element & 0xFF)
-    return place in _SAFE_PRIVATE and element.VR in {*_NUMBERS, "DS", "IS"} and _number(element) is not None
+    return place in SAFE_PRIVATE and element.VR in {*_NUMBERS, "DS", "IS"} and _number(element) is not None
 
 
 def _sequence(element: DataElement, action: Action | None, rules: Rules) -> DataElement | None:

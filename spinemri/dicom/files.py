@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pydicom
-from pydicom.config import disable_value_validation
+
+from spinemri.dicom.values import lenient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,7 +58,7 @@ def read_dicom(path: Path, *, force: bool = False, header: Sequence[str] | None 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[_Bounded]:
-    with _Bounded(io.FileIO(str(path))) as stream, disable_value_validation():
+    with _Bounded(io.FileIO(str(path))) as stream, lenient():
         yield stream
 
 

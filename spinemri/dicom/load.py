@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinemri.dicom.files import read_dicom
+from spinemri.dicom.files import OversizedError, read_dicom
 from spinemri.dicom.frames import FrameDecoder
 from spinemri.dicom.headers import frames_of
 from spinemri.dicom.pixels import decode, undecodable
@@ -107,13 +107,13 @@ def _read_file(file: SeriesFile, label: str, decoder: FrameDecoder, most: int) -
     try:
         with lenient():
             dataset = read_dicom(file.path, force=True)
-            frames = frames_of(dataset, file.path)
+            frames, stated = frames_of(dataset, file.path), integer(dataset, "NumberOfFrames")
     except READ_ERRORS as error:
-        raise SeriesError(f"series {label}: a file cannot be read ({type(error).__name__})") from error
+        why = str(error) if isinstance(error, OversizedError) else type(error).__name__
+        raise SeriesError(f"series {label}: a file cannot be read ({why})") from error
     wanted = [frame for frame in frames if not file.frames or frame.index in file.frames]
     if not wanted or (file.frames and len(wanted) != len(file.frames)):
         raise SeriesError(f"series {label}: a multi-frame file has {len(frames)} frames, fewer than its header said")
-    stated = integer(dataset, "NumberOfFrames")
     if wanted[0].index is not None and stated is not None and stated != len(frames):
         raise SeriesError(
             f"series {label}: Number of Frames is {stated}, functional groups describe {len(frames)} frames"
@@ -147,6 +147,11 @@ def _check_photometric(slices: Sequence[_Slice], label: str) -> None:
         raise SeriesError(f"series {label}: slices differ in Photometric Interpretation ({', '.join(found)})")
     if found[0] not in {"MONOCHROME1", "MONOCHROME2"} or any(s.frame.plane.samples != 1 for s in slices):
         raise SeriesError(f"series {label}: Photometric Interpretation {found[0]}; expected grey values")
+    signed = [s for s in slices if s.frame.plane.signed]
+    if 0 < len(signed) < len(slices) and any(s.pixels is not None and s.pixels.min() < 0 for s in signed):
+        raise SeriesError(
+            f"series {label}: slices differ in Pixel Representation, and some of them hold negative values"
+        )
     if fault := next((s.frame.plane.misscaled for s in slices if s.frame.plane.misscaled), None):
         raise SeriesError(f"series {label}: {fault}")
 
@@ -180,6 +185,9 @@ def _one_per_position(
             )
     if copies:
         warnings.append(f"{copies} exact {'copy' if copies == 1 else 'copies'} of slices dropped")
+    for k in _blank(kept):
+        kept[k] = None
+        warnings.append(f"slice {k + 1} of {len(kept)}: all its pixels have the same value; left empty")
     lost = [k + 1 for k, one in enumerate(kept) if one is None]
     if len(lost) > _LOST_SLICES:
         detail = next((s.damage for s in slices if s.damage), "")
@@ -187,6 +195,13 @@ def _one_per_position(
             f"series {label}: {len(lost)} of {len(kept)} slices are missing or damaged ({detail}); expected at most one"
         )
     return kept, warnings
+
+
+def _blank(kept: Sequence[_Slice | None]) -> list[int]:
+    """Slices of one value between others that show something; at the ends a scanner may leave such slices."""
+    found = [k for k, one in enumerate(kept) if one is not None and one.pixels is not None]
+    shown = [k for k in found if np.ptp(kept[k].pixels) > 0]  # type: ignore[union-attr,arg-type]
+    return [k for k in found if k not in shown and shown and shown[0] < k < shown[-1]]
 
 
 def _same(one: _Slice, other: _Slice) -> bool:

@@ -113,7 +113,7 @@ def _ensure_transfer_syntax(dataset: Dataset) -> None:
 
 
 def _short(dataset: Dataset, *, compressed: bool) -> str | None:
-    """What is missing from the pixel data of a file: all of it, or its end."""
+    """What is missing from the pixel data of a file: all of it, or its end; or that it is of a larger image."""
     if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
         return "pixels are stored as floating-point numbers; expected Pixel Data of whole numbers"
     data = value(dataset, "PixelData")
@@ -122,8 +122,10 @@ def _short(dataset: Dataset, *, compressed: bool) -> str | None:
     rows, columns, bits = (integer(dataset, k) or 0 for k in ("Rows", "Columns", "BitsAllocated"))
     frames, samples = (integer(dataset, k) or 1 for k in ("NumberOfFrames", "SamplesPerPixel"))
     expected = frames * rows * columns * samples * bits // 8
-    if compressed or len(data) >= expected:
+    if compressed or expected <= len(data) < 2 * max(expected, 1):
         return None
+    if len(data) > expected:
+        return f"pixel data is too long ({len(data)} bytes, Rows and Columns ask for {expected})"
     return f"pixel data is truncated ({len(data)} of {expected} bytes)"
 
 

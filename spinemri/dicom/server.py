@@ -29,6 +29,7 @@ PATIENCE_S = 60.0
 _NEEDED = "a DICOMweb server: needs dicomweb-client, which is not installed; expected pip install 'spinemri[web]'"
 _CREDENTIAL = "expected env:NAME or file:PATH; the credential itself never stands on the command line"
 _HEADER = re.compile(r"([A-Za-z0-9-]+): +(\S.*)")
+_LONGEST = 1 << 16  # characters of a credential that are read; a device has no end
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _LOGS = ("dicomweb_client", "urllib3", "requests", "retrying")
 _REFUSED = {
@@ -178,7 +179,10 @@ def _silent() -> Iterator[None]:
 
 def _secret(kind: str, name: str) -> str:
     try:
-        return os.environ[name] if kind == "env" else Path(name).read_text(encoding="utf-8")
+        if kind == "env":
+            return os.environ[name]
+        with Path(name).open(encoding="utf-8") as stream:
+            return stream.read(_LONGEST)
     except KeyError:
         raise InputError(f"credential {_shown(kind, name)}: no such environment variable; {_CREDENTIAL}") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -20,6 +20,8 @@ from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 
+from spinemri.together import together
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -65,7 +67,13 @@ _SHOWN = 6  # numbers that a message repeats
 
 @contextmanager
 def lenient() -> Iterator[None]:
-    """Silence pydicom's remarks about values that break the standard while a file is read."""
+    """Silence pydicom's remarks about values that break the standard while a file is read; they repeat the values."""
+    with together("lenient", _silence):
+        yield
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
     with warnings.catch_warnings(), disable_value_validation():
         warnings.simplefilter("ignore")
         yield

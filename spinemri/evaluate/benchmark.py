@@ -7,6 +7,7 @@ brought over exactly; any other grid is refused, because resampling a mask would
 from __future__ import annotations
 
 import csv
+import io
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from spinemri.anatomy import Level, Structure, StructureKind
 from spinemri.errors import InputError, SeriesError
 from spinemri.evaluate.label_table import own_values
 from spinemri.evaluate.overlap import dice, surface_distance
+from spinemri.given_text import given_text
 from spinemri.read import read_volume
 from spinemri.resample import resample_voxels
 
@@ -102,9 +104,9 @@ def read_truth(folder: Path) -> dict[str, Any]:
         If it is missing or no truth of a phantom.
     """
     try:
-        content: dict[str, Any] = json.loads((folder / TRUTH).read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(given_text(folder / TRUTH, "truth"))
         content["measurements"], content["body_centres_lps_mm"]
-    except OSError as error:
+    except InputError as error:
         raise InputError(f"{folder.name}: no {TRUTH}; expected a folder that `spinemri phantom` wrote") from error
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder.name}/{TRUTH}: not the truth of a phantom") from error
@@ -173,10 +175,9 @@ def score_measurements(path: Path, truth: Mapping[str, Any]) -> tuple[Measuremen
         If it is missing or has no such columns, or no measurement is in both.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            rows = list(csv.DictReader(stream))
-    except OSError as error:
-        raise InputError(f"{path.name} is missing or cannot be read") from error
+        rows = list(csv.DictReader(io.StringIO(given_text(path, "", encoding="utf-8-sig"), newline="")))
+    except csv.Error as error:
+        raise InputError(f"{path.name}: cannot be read as CSV ({type(error).__name__})") from error
     found: dict[str, float] = {}
     for row in rows:
         key = row.get("id") or f"{row.get('level')}.{row.get('name')}"
@@ -184,8 +185,7 @@ def score_measurements(path: Path, truth: Mapping[str, Any]) -> tuple[Measuremen
             if row["value"]:
                 found[key] = float(row["value"])
         except (KeyError, ValueError) as error:
-            columns = ", ".join(str(name) for name in row)
-            raise InputError(f"{path.name}: expected numbers in a column 'value'; columns are {columns}") from error
+            raise InputError(f"{path.name}: expected numbers in a column 'value', one in each of its rows") from error
     known = [MeasurementScore(m["id"], m["name"], m["unit"], float(m["value"]), found.get(m["id"])) for m in
              truth["measurements"]]  # fmt: skip
     if not any(m.found is not None for m in known):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from spinemri.anatomy import Level, Structure, StructureKind
 from spinemri.errors import InputError
+from spinemri.given_text import given_text
 from spinemri.segmentation import label_value
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def structures_named(text: str) -> tuple[Structure, ...]:
             found += [Structure(k, *levels) for k in kinds]
         except (ValueError, TypeError) as error:
             raise InputError(
-                f"{part.strip()!r} names no structure: expected 'vertebral body L4', 'posterior elements L4', "
+                "this names no structure: expected 'vertebral body L4', 'posterior elements L4', "
                 "'vertebra L4', 'disc L4-L5', 'thecal sac', 'cord' or 'sacrum'"
             ) from error
     return tuple(found)
@@ -57,13 +58,18 @@ def read_labels_map(path: Path) -> Names:
     InputError
         If the file is missing, is no such object, or a name is unknown.
     """
-    content = _json(path)
-    try:
-        return {int(value): structures_named(str(name)) for value, name in content.items() if int(value)}
-    except ValueError as error:
-        raise InputError(f"{path.name}: expected whole numbers as keys, such as 41 ({error})") from error
-    except InputError as error:
-        raise InputError(f"{path.name}: {error}") from error
+    found: Names = {}
+    for key, name in _json(path).items():
+        try:
+            value = int(key)
+        except ValueError as error:
+            raise InputError(f"{path.name}: expected whole numbers as keys, such as 41") from error
+        try:
+            if value:
+                found[value] = structures_named(str(name))
+        except InputError as error:
+            raise InputError(f"{path.name}, value {value}: {error}") from error
+    return found
 
 
 def read_result_table(path: Path) -> Names:
@@ -98,11 +104,9 @@ def _below(level: Level) -> Level:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"{path.name} is missing") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path.name} cannot be read as JSON ({error})") from error
+        content = json.loads(given_text(path, ""))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path.name} cannot be read as JSON ({type(error).__name__})") from error
     if not isinstance(content, dict):
         raise InputError(f"{path.name}: expected a JSON object")
     return content

@@ -24,6 +24,7 @@ from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, UID, ExplicitVRLittleEndian,
 from pydicom.valuerep import format_number_as_ds
 
 from spinemri.errors import OutputError
+from spinemri.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -193,6 +194,12 @@ def dated(dataset: Dataset, created: str) -> None:
 @contextmanager
 def lenient() -> Iterator[None]:
     """Silence remarks about values of the source that break the standard; they may repeat a patient's name."""
+    with together("lenient", _silence):  # the same state as where files are read
+        yield
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
     with warnings.catch_warnings(), disable_value_validation():
         warnings.simplefilter("ignore")
         yield

@@ -7,6 +7,7 @@ lesions are then found by their place, and that is said.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from spinemri.errors import InputError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from spinemri.image import Image
     from spinemri.review import AppliedReview, Review, ReviewedAnalysis
 
+_CHECKSUM = re.compile(r"[0-9a-f]{12,64}")
 _SHOWN = 12  # characters of a checksum in a message
 
 
@@ -48,7 +50,8 @@ def _check(read: ReviewedAnalysis, found: str, study: str) -> None:
     if read.input_sha256:
         if read.input_sha256 != found:
             what = "other series or files of this study" if known else "another study, or on other series of it"
-            sums = f"checksum {read.input_sha256[:_SHOWN]}, that of these images is {found[:_SHOWN]}"
+            said = read.input_sha256[:_SHOWN] if _CHECKSUM.fullmatch(read.input_sha256) else "of another kind"
+            sums = f"checksum {said}, that of these images is {found[:_SHOWN]}"
             raise InputError(f"review: it was made on {what} ({sums})")
     elif not known:
         raise InputError(

@@ -97,10 +97,10 @@ def damaged_volume(study: Path) -> None:
 
 NO_STUDY = [
     (nothing, r"study: no such folder"),
-    (Path.mkdir, r"no DICOM found in study \(0 files looked at\)"),
-    (only_other_files, r"no DICOM found in study \(1 files looked at\)"),
-    (no_mr, r"no MR image found in study .*: no MR image: CT Image Storage; no MR image: Secondary Capture"),
-    (garbage, r"no MR image found in study \(1 files looked at\): (damaged DICOM header|no MR image: no SOP)"),
+    (Path.mkdir, r"no DICOM found in the folder \(0 files looked at\)"),
+    (only_other_files, r"no DICOM found in the folder \(1 file looked at\)"),
+    (no_mr, r"no MR image found in the folder .*: no MR image: CT Image Storage; no MR image: Secondary Capture"),
+    (garbage, r"no MR image found in the folder \(1 file looked at\): (damaged DICOM header|no MR image: no SOP)"),
 ]
 UNUSABLE = [
     (axial, r"no sagittal series: series 2: axial T1w series"),

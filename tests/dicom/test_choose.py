@@ -92,10 +92,10 @@ def write(folder: Path, **identity: Any) -> None:
 
 
 def test_empty_folder_and_folder_without_mr(tmp_path: Path):
-    with pytest.raises(InputError, match=rf"^no DICOM found in {tmp_path.name} \(0 files looked at\)$"):
+    with pytest.raises(InputError, match=r"^no DICOM found in the folder \(0 files looked at\)$"):
         choose_study(scan(tmp_path))
     (tmp_path / "a.txt").write_text("x")
-    with pytest.raises(InputError, match=r"\(1 files looked at\)"):
+    with pytest.raises(InputError, match=r"\(1 file looked at\)"):
         choose_study(scan(tmp_path))
     write(tmp_path, header={"SOPClassUID": "1.2.840.10008.5.1.4.1.1.2"})
     with pytest.raises(InputError, match=r"^no MR image found in .* no MR image: CT Image Storage$"):

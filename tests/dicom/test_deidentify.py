@@ -9,13 +9,15 @@ from datetime import date
 
 import pydicom
 import pytest
+from pydicom.datadict import get_private_entry
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
+from pydicom.tag import Tag
 from pydicom.uid import UID, ImplicitVRLittleEndian
 
 from spinemri.dicom.confidentiality import DEFAULT, TABLE, Action, Option, action_of, codes_of_methods
-from spinemri.dicom.deidentify import Rules, without_identifiers
+from spinemri.dicom.deidentify import SAFE_PRIVATE, Rules, without_identifiers
 from spinemri.dicom.deidentify_folder import deidentify_folder
 from spinemri.dicom.pseudonyms import Pseudonyms
 from spinemri.dicom.seg import load_seg
@@ -178,6 +180,16 @@ def test_safe_private_numbers_stay_on_request_alone():
     assert not without_identifiers(dataset, RULES)
     made = without_identifiers(dataset, replace(RULES, options=DEFAULT | {Option.SAFE_PRIVATE}))
     assert [str(element.value) for element in made] == ["SIEMENS MR HEADER", "800"]
+
+
+def test_what_is_listed_as_safe_is_known_to_pydicom_as_a_number_of_that_vendor():
+    """pydicom took its dictionary of private attributes from GDCM; the standard's table is named in the code."""
+    kinds = {
+        (creator, group, element): get_private_entry(Tag(group, 0x1000 | element), creator)[0]
+        for creator, group, element in SAFE_PRIVATE
+    }
+    assert len(kinds) == 7
+    assert set(kinds.values()) <= {"IS", "DS", "FL", "FD"}
 
 
 def test_dates_move_by_one_constant_of_the_patient_and_times_stay():

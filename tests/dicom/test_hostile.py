@@ -9,6 +9,7 @@ import struct
 import tracemalloc
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pydicom
@@ -25,6 +26,9 @@ from spinemri.dicom.values import lenient
 from spinemri.errors import InputError, SeriesError, SpineMRIError
 from tests.dicom.series_builder import SeriesWriter, sagittal_geometry, unlike_voxels
 from tests.dicom.test_load import to_jpeg_lossless
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 GRID = sagittal_geometry()
 VOXELS = unlike_voxels(GRID)
@@ -282,3 +286,42 @@ def test_encapsulated_pixels_without_a_frame_are_refused(tmp_path):
         dataset["PixelData"].VR, dataset["PixelData"].is_undefined_length = "OB", True
         dataset.save_as(path)
     assert "cannot be decoded" in why(tmp_path)
+
+
+def edited(path: Path, change: Callable[[pydicom.Dataset], None]) -> None:
+    dataset = pydicom.dcmread(path)
+    change(dataset)
+    dataset.save_as(path)
+
+
+def test_pixels_of_a_larger_image_are_not_cut_to_a_smaller_one(tmp_path):
+    """Rows says half of what is stored: the upper half alone would be a good image of half a spine."""
+    for path in SeriesWriter(tmp_path).classic(GRID, VOXELS):
+        edited(path, lambda dataset: setattr(dataset, "Rows", dataset.Rows // 2))
+    assert "pixel data is too long" in why(tmp_path)
+
+
+def test_a_slice_of_one_value_between_others_counts_as_missing(tmp_path):
+    paths = SeriesWriter(tmp_path).classic(GRID, VOXELS)
+    edited(paths[0], lambda dataset: setattr(dataset, "PixelData", bytes(len(dataset.PixelData))))
+    assert load(scan(tmp_path).studies[0].series[0]).missing_slices == ()
+    edited(paths[2], lambda dataset: setattr(dataset, "PixelData", bytes(len(dataset.PixelData))))
+    image = load(scan(tmp_path).studies[0].series[0])
+    assert image.missing_slices == (2,)
+    assert f"slice 3 of {len(paths)}: all its pixels have the same value; left empty" in image.warnings
+
+
+def test_slices_that_wrap_round_because_their_sign_differs_are_refused(tmp_path):
+    """The high bit of half of the slices would be read as a minus."""
+    paths = SeriesWriter(tmp_path).classic(GRID, VOXELS)
+    top = 1 << (pydicom.dcmread(paths[0]).BitsStored - 1)
+
+    def bright(dataset: pydicom.Dataset) -> None:
+        pixels = dataset.pixel_array.copy()
+        pixels[0, 0] = top
+        dataset.PixelData = pixels.tobytes()
+
+    for n, path in enumerate(paths):
+        edited(path, bright)
+        edited(path, lambda dataset, n=n: setattr(dataset, "PixelRepresentation", n % 2))
+    assert "slices differ in Pixel Representation" in why(tmp_path)

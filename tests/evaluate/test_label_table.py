@@ -62,7 +62,7 @@ def test_a_map_leaves_the_background_out(tmp_path):
         ("[1]", "map.json: expected a JSON object"),
         ("{", "map.json cannot be read as JSON"),
         ('{"x": "cord"}', "map.json: expected whole numbers as keys"),
-        ('{"4": "chord"}', "map.json: 'chord' names no structure"),
+        ('{"4": "chord"}', "map.json, value 4: this names no structure"),
     ],
 )
 def test_a_map_that_is_none_is_refused(tmp_path, text, said):
