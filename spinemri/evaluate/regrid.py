@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinemri.geometry import Geometry
 from spinemri.resample import resample
 
 if TYPE_CHECKING:
@@ -51,9 +50,9 @@ def regridded(image: Image, how: Regrid) -> Image:
     last = np.array(old.shape) - 1.0 - np.where(np.arange(3) == across, 1.0, 0.0)
     last[up] -= how.cropped * old.shape[up]
     shape = np.floor((last - first) * np.array(old.spacing) / spacing).astype(int) + 1
-    origin = tuple(float(v) for v in old.to_patient(first))
-    sizes = tuple(int(n) for n in shape), tuple(float(mm) for mm in spacing)
-    again = resample(image, Geometry(*sizes, origin, old.direction, old.frame_of_reference_uid))
+    x, y, z = old.to_patient(first).tolist()
+    grid = replace(old, shape=tuple(shape.tolist()), spacing=tuple(spacing.tolist()), origin=(x, y, z))
+    again = resample(image, grid)
     voxels = np.clip(np.rint(again.voxels), 0, np.iinfo(np.uint16).max).astype(np.uint16)
     elsewhere = replace(again.geometry, frame_of_reference_uid="2.25.71")
     uids = {"series_uid": f"2.25.72.{image.series.number or 1}", "study_uid": "2.25.73", "study_time": ""}
