@@ -14,7 +14,8 @@ TITLE = "Spine MRI: comparison"
 RESEARCH_USE = "Research use only. Not for diagnosis."
 RULE = (
     "Nothing is called a change up to the minimal detectable change (MDC): 1.96 times the root of the summed variances "
-    "of both measurements; never below the limits of norms.csv, which comparison.csv names. Angles and discs "
+    "of both measurements, with how far masks of one person repeat where intervals do not count it; never below the "
+    "limits of norms.csv, which comparison.csv names. Angles and discs "
     "follow how the patient lay and are not compared."
 )
 NAMES = {
