@@ -37,9 +37,8 @@ PEOPLE = (
     *((f"labelled/vb2/{case}_img.nii.gz", Contrast.T2W) for case in ("04", "09", "16")),
     *((f"labelled/vb3/{case}_img.nii.gz", Contrast.DIXON_WATER) for case in ("03", "25")),
     ("labelled/ivd/25_img.nii.gz", Contrast.T2W),
-    ("cervical/errsm_22/t2.nii.gz", Contrast.T2W),
 )
-"""Kept for tuning in ``spinemri/training/people.csv``, as networks or as backgrounds; errsm 22 is listed nowhere."""
+"""Kept for tuning in ``spinemri/training/people.csv``, as networks or as backgrounds."""
 KEY = b"real images again"
 
 

@@ -8,6 +8,8 @@ from spinemri.compare.comparison import Verdict
 from spinemri.report import page_phrases
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from spinemri.compare.comparison import Change, Examined, LesionChange
 
 TITLE = "Spine MRI: comparison"
@@ -78,6 +80,8 @@ VIEWER = {
         "Keys on an image: ← → slice, ↑ ↓ level, + − zoom, 0 reset, O outlines, D the other day's outlines."
     ),
     "other": "Other day's outlines",
+    "laid": "of",
+    "opposite": "the other image's day",
     "matched": "Linked at {level}, overlap {overlap} %",
     "unlinked": "No vertebra registered: not linked",
 }
@@ -89,6 +93,10 @@ PLACES = {
     "key": "Colour of an outline",
     "no_script": "The linked viewer needs scripts, which are switched off; the pictures below show the same places.",
 }
+CURVES = (
+    "Lesions, and what left the band of its baseline at any date. Bars: 95 % intervals; grey: the baseline's value "
+    "with the minimal detectable change of each date; a point within it is no change. The range of each drawing stands below it."
+)
 _DIGITS = {"mm": 1, "%": 0, "mm2": 0, "deg": 0, "1": 2}
 _UNITS = {"mm": " mm", "%": " %", "mm2": " mm²", "deg": "°", "1": "", "mm2/s": " mm²/s"}
 _MILLILITRE = 1000.0
@@ -135,6 +143,13 @@ def from_to(change: Change) -> str:
 def detectable(change: Change) -> str:
     """The minimal detectable change with its unit, '12 points'; '–' without one."""
     return quantity(change.mdc, change.unit, change=True).removeprefix("+")
+
+
+def viewer(examinations: Sequence[Examined]) -> dict[str, object]:
+    """The words of the viewer; with three dates or more it lets one of them be chosen to be laid over."""
+    if len(examinations) < 3:
+        return VIEWER
+    return {**VIEWER, "title": "Images of all dates", "days": [short(one) for one in examinations]}
 
 
 def when(one: Examined) -> str:
