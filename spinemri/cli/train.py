@@ -46,7 +46,10 @@ def command(
     ] = None,
     data: Annotated[
         list[Path] | None,
-        typer.Option(help="Own images with masks: a BIDS data set, or a CSV table with image,label; repeatable."),
+        typer.Option(
+            help="Own images with masks: a BIDS data set, or a CSV table with image,label; of a lesion network a table "
+            "with study,lesions; repeatable."
+        ),
     ] = None,
     labels_from: Annotated[str, typer.Option(help="Scheme of the masks of --data, where a table does not say it.")] = (
         "spinemri"

@@ -95,7 +95,7 @@ PLACES = {
 }
 CURVES = (
     "Lesions, and what left the band of its baseline at any date. Bars: 95 % intervals; grey: the baseline's value "
-    "with the minimal detectable change of each date; a point within it is no change. The range of each drawing stands below it."
+    "with the minimal detectable change of each date; a point within it is no change. Below: the range of the drawing."
 )
 _DIGITS = {"mm": 1, "%": 0, "mm2": 0, "deg": 0, "1": 2}
 _UNITS = {"mm": " mm", "%": " %", "mm2": " mm²", "deg": "°", "1": "", "mm2/s": " mm²/s"}
