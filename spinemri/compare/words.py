@@ -93,10 +93,13 @@ PLACES = {
     "key": "Colour of an outline",
     "no_script": "The linked viewer needs scripts, which are switched off; the pictures below show the same places.",
 }
-CURVES = (
-    "Lesions, and what left the band of its baseline at any date. Bars: 95 % intervals; grey: the baseline's value "
-    "with the minimal detectable change of each date; a point within it is no change. Below: the range of the drawing."
-)
+CURVES = {
+    "title": "Over all dates",
+    "about": (
+        "Lesions, and what left the band of its baseline at any date. Bars: 95 % intervals; grey: the baseline's value "
+        "with the minimal detectable change of each date; within it nothing is called a change. Below: the range of the drawing."
+    ),
+}
 _DIGITS = {"mm": 1, "%": 0, "mm2": 0, "deg": 0, "1": 2}
 _UNITS = {"mm": " mm", "%": " %", "mm2": " mm²", "deg": "°", "1": "", "mm2/s": " mm²/s"}
 _MILLILITRE = 1000.0
