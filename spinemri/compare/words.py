@@ -8,7 +8,7 @@ from spinemri.compare.comparison import Verdict
 from spinemri.report import page_phrases
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from spinemri.compare.comparison import Change, Examined, LesionChange
 
@@ -97,7 +97,7 @@ CURVES = {
     "title": "Over all dates",
     "about": (
         "Lesions, and what left the band of its baseline at any date. Bars: 95 % intervals; grey: the baseline's value "
-        "with the minimal detectable change of each date; within it nothing is called a change. Below: the range of the drawing."
+        "with the minimal detectable change of each date; within it nothing is called a change. Below: the drawing's range."
     ),
 }
 _DIGITS = {"mm": 1, "%": 0, "mm2": 0, "deg": 0, "1": 2}
@@ -148,7 +148,7 @@ def detectable(change: Change) -> str:
     return quantity(change.mdc, change.unit, change=True).removeprefix("+")
 
 
-def viewer(examinations: Sequence[Examined]) -> dict[str, object]:
+def viewer(examinations: Sequence[Examined]) -> Mapping[str, object]:
     """The words of the viewer; with three dates or more it lets one of them be chosen to be laid over."""
     if len(examinations) < 3:
         return VIEWER
