@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,20 +20,18 @@ from spinemri.compare.comparison import Verdict
 from spinemri.compare.study import Examination, compare_examinations
 from spinemri.dicom.write import StudyHeader, write_series
 from spinemri.evaluate.page import with_section
-from spinemri.geometry import Geometry
+from spinemri.evaluate.regrid import Regrid, regridded
 from spinemri.networks import load_networks
 from spinemri.pipeline import Options, analyze, read_study
-from spinemri.resample import resample
 
 if TYPE_CHECKING:
     from spinemri.compare.comparison import Step
-    from spinemri.image import Image
 
 HERE = Path(__file__).parent
 TITLE = "## Follow-up: real images given twice"
 STUDIES = ("AKa", "DzZ", "errsm20")
 OPTIONS = Options(token_key=b"real images twice")
-LARGER, SHIFT, CROPPED = 1.125, (0.25, 0.4, 0.4), 1 / 16
+AGAIN = Regrid(larger=1.125, slices=0.25, pixels=0.4, cropped=1 / 16)
 
 
 def main() -> None:
@@ -47,7 +44,7 @@ def main() -> None:
     for folder in folders:
         with tempfile.TemporaryDirectory() as name:
             for image in read_study(folder, OPTIONS).images:
-                write_series(regridded(image), Path(name) / image.series.label, StudyHeader("AGAIN"))
+                write_series(regridded(image, AGAIN), Path(name) / image.series.label, StudyHeader("AGAIN"))
             two = [Examination(analyze(place, networks, OPTIONS)) for place in (folder, Path(name))]
         step = compare_examinations(two, forced=True).comparison.steps[0]
         compared, told = _judged(step)
@@ -57,27 +54,6 @@ def main() -> None:
         print(rows[-1], flush=True)
     text = "\n".join([*_head(int(total[0]), int(total[1])), *rows, ""])
     options.page.write_text(with_section(options.page.read_text(encoding="utf-8"), TITLE, text), encoding="utf-8")
-
-
-def regridded(image: Image) -> Image:
-    """The same image on another grid, as another series of another frame of reference."""
-    old = image.geometry
-    across, up = old.axis_along(0), old.axis_along(2)
-    spacing = np.array(old.spacing) * np.where(np.arange(3) == across, 1.0, LARGER)
-    first = np.array([SHIFT[0] + 1 if axis == across else SHIFT[1] for axis in range(3)])
-    first[up] += CROPPED * old.shape[up]
-    last = np.array(old.shape) - 1.0 - np.where(np.arange(3) == across, 1.0, 0.0)
-    last[up] -= CROPPED * old.shape[up]
-    shape = np.floor((last - first) * np.array(old.spacing) / spacing).astype(int) + 1
-    origin = tuple(float(v) for v in old.to_patient(first))
-    sizes = tuple(int(n) for n in shape), tuple(float(mm) for mm in spacing)
-    grid = Geometry(*sizes, origin, old.direction, old.frame_of_reference_uid)
-    again = resample(image, grid)
-    voxels = np.clip(np.rint(again.voxels), 0, np.iinfo(np.uint16).max).astype(np.uint16)
-    elsewhere = replace(grid, frame_of_reference_uid="2.25.71")
-    uids = {"series_uid": f"2.25.72.{image.series.number}", "study_uid": "2.25.73", "study_time": ""}
-    facts = {**uids, "shape": grid.shape, "spacing": grid.spacing}
-    return replace(again, voxels=voxels, geometry=elsewhere, series=image.series.model_copy(update=facts))
 
 
 def _judged(step: Step) -> tuple[int, list[str]]:
@@ -97,9 +73,9 @@ def _head(compared: int, called: int) -> list[str]:
         "",
         (
             "Each study is analysed as it is, and again after its series were resampled to pixels "
-            f"{100 * LARGER - 100:.3g} % larger, moved by {SHIFT[1]:g} pixels and {SHIFT[0]:g} slices, and cropped: "
-            f"the outermost slices and 1/{round(1 / CROPPED)} of the field above and below are gone. Nothing has "
-            f"changed: {called} of {compared} that were compared are called a change (bar: none)."
+            f"{100 * AGAIN.larger - 100:.3g} % larger, moved by {AGAIN.pixels:g} pixels and {AGAIN.slices:g} slices, "
+            f"and cropped: the outermost slices and 1/{round(1 / AGAIN.cropped)} of the field at either end are gone."
+            f" Nothing has changed: {called} of {compared} that were compared are called a change (bar: none)."
         ),
         "",
         "| study | levels | compared | called a change | which |",

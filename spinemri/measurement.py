@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from spinemri.anatomy import Level, StructureKind
-from spinemri.norms import threshold
+from spinemri.norms import NORMS, threshold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SERIES_DIFFER = "series_differ"
 """Flag of a value that the other series of the study do not show."""
+NEAR_SAC_END = "near_sac_end"
+"""Flag of a size or loss of the thecal sac near its lower end, where it tapers to nothing."""
 BELOW_THE_CORD = "no cord at this level: below its lower end"
 """Reason for which no value of the cord is expected."""
+
+
+_Z95 = 1.96
 
 
 class Status(StrEnum):
@@ -77,15 +82,26 @@ def minimal_detectable_change(measurement: Measurement, later: Measurement | Non
 
     1.96 times the root of the summed variances of both, which their 95 % intervals state (the later one is taken to be
     as good as the first when it is not there); for a height loss at least the 12 points that two human readings of one
-    examination differ by (Buckens et al., PLoS ONE 2013;8:e71204). None where there is no value or no interval. An
-    interval also counts how much healthy bodies differ from each other, which does not change between examinations:
-    this errs to the safe side.
+    examination differ by (Buckens et al., PLoS ONE 2013;8:e71204). Where an interval does not count how a network
+    draws, the variance with which its drawings of one person repeat is added to both (``repeatability.*`` of the
+    norms). None where there is no value or no interval. An interval also counts how much healthy bodies differ from
+    each other, which does not change between examinations: this errs to the safe side.
     """
     halves = [_half_interval(one) for one in (measurement, later or measurement)]
     if halves[0] is None or halves[1] is None:
         return None
     human = threshold("height_loss.detectable_change") if measurement.name.startswith("height_loss") else 0.0
-    return max(math.hypot(halves[0], halves[1]), human)
+    drawn = [_Z95 * _repeatability(one) for one in (measurement, later or measurement)]
+    return max(math.hypot(halves[0], halves[1], *drawn), human)
+
+
+def _repeatability(measurement: Measurement) -> float:
+    """Standard deviation with which a value repeats in drawings of one person, in its unit; 0 where none is added."""
+    row = NORMS.get((f"repeatability.{measurement.name}", ""))
+    if row is None or measurement.value is None:
+        return 0.0
+    of_value = row.unit == "%" != measurement.unit
+    return row.value * abs(measurement.value) / 100 if of_value else row.value
 
 
 def _half_interval(measurement: Measurement) -> float | None:

@@ -1,7 +1,6 @@
 """The main job, in order: read_study, infer, finish; ``analyze`` is the three of them.
 
-scan, choose, load (``read_study``) - segment, name, merge, align, look for lesions (``infer``, which needs the
-networks) - measure, assess (``finish``).
+scan, choose, load (``read_study``) - segment, name, merge, align, find lesions (``infer``) - measure, assess.
 Identifiers become salted tokens as soon as a study is read, so that nothing after it can leak them.
 """
 
@@ -31,6 +30,7 @@ from spinemri.merge import merge, parts
 from spinemri.networks import Networks, default_predictor, load_networks
 from spinemri.provenance import provenance_of
 from spinemri.register import align_series
+from spinemri.revise.axial_masks import correct_axial
 from spinemri.revise.given import check_corrected, mask_files
 from spinemri.revise.identity import check_review, remarks
 from spinemri.revise.lesion_masks import correct_lesions
@@ -38,7 +38,7 @@ from spinemri.revise.masks import correct
 from spinemri.revise.reading import revise
 from spinemri.revise.verdicts import judged
 from spinemri.segment.anatomy import segment_anatomy
-from spinemri.segment.axial import segment_axial
+from spinemri.segment.axial import axial_remarks, segment_axial
 from spinemri.segment.levels import Anchor
 from spinemri.segment.study import segment_study
 
@@ -88,8 +88,7 @@ class Options:
     LevelError
         If the anchor is no 'LEVEL=N'.
     InputError
-        If there are label files without a known and usable scheme, a scheme without label files, no such file, or one
-        that is given twice.
+        Label files without a known and usable scheme, a scheme without files, no such file, or one given twice.
     """
 
     patient: str | None = None
@@ -130,9 +129,9 @@ class Options:
 class Reading:
     """What the networks saw in a study.
 
-    ``segmentations`` and ``assignments`` are parallel to the images; ``marrow`` is None when nobody looked for lesions;
-    ``labels`` says which mask files stand in for the network, ``corrections`` what a person changed; ``axial`` holds
-    the masks of the axial images that were read, none when nobody read them.
+    ``segmentations`` and ``assignments`` are parallel to the images, ``axial`` to the axial ones that were read;
+    ``marrow`` is None when nobody looked for lesions; ``labels`` says which mask files stand in for the network,
+    ``corrections`` what a person changed.
     """
 
     segmentations: tuple[Segmentation, ...]
@@ -215,12 +214,13 @@ def _inferred(loaded: LoadedStudy, networks: Networks, options: Options, report:
         loaded.images, networks.anatomy, report, anchor=options.named, given=labels.by_image
     )
     files = mask_files(options.corrected, options.stand_in, keep_names=options.keep_identifiers)
-    fixed = correct(files, loaded.images, segmentations, assignments)
+    fixed = correct(files, loaded.images, segmentations, assignments, loaded.axial)
     segmentations, assignments = fixed.anatomy
     spine = merge(loaded.images, segmentations, assignments)
     if not spine.vertebrae:
         raise InputError("no spine found: none of the sagittal series shows a vertebral column")
-    axial, remarks = segment_axial(loaded.axial, networks.axial, segmentations)
+    axial = segment_axial(loaded.axial, networks.axial, segmentations)[0]
+    crossed = correct_axial(files, loaded.images, loaded.axial, axial)
     segmented = time.perf_counter()
     report("aligning", 0, 1)
     alignments, notes = align_series(spine, loaded.images, segmentations)
@@ -228,10 +228,12 @@ def _inferred(loaded: LoadedStudy, networks: Networks, options: Options, report:
     found = _marrow(loaded, (spine, segmentations, alignments), networks.lesions, report)
     outlined = correct_lesions(files, loaded.images, found)
     seconds = {"segment": segmented - start, "align": aligned - segmented, "lesions": time.perf_counter() - aligned}
-    told = (*warnings, *fixed.warnings, *spine.warnings, *notes, *remarks)
-    seen = Reading(segmentations, assignments, spine, alignments, outlined.marrow, told, seconds, axial=axial)
+    told = (*warnings, *fixed.warnings, *spine.warnings, *notes, *axial_remarks(loaded.axial, crossed.masks))
+    seen = Reading(segmentations, assignments, spine, alignments, outlined.marrow, told, seconds, axial=crossed.masks)
     chosen = {"corrected": ", ".join(file.shown for file in files)} if files else {}
-    return replace(seen, labels={**labels.record, **chosen}, corrections=(*fixed.record, *outlined.record))
+    return replace(
+        seen, labels={**labels.record, **chosen}, corrections=(*fixed.record, *crossed.record, *outlined.record)
+    )
 
 
 def finish(

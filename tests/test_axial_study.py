@@ -3,80 +3,43 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from spinemri.anatomy import StructureKind
 from spinemri.dicom.study import IN_SECTION, NO_AXIAL_MODEL
-from spinemri.dicom.write import StudyHeader, write_series
-from spinemri.evaluate.truth import true_grid
-from spinemri.networks import Networks
 from spinemri.pipeline import Options, analyze
 from spinemri.report.text import to_text
 from spinemri.report.viewer import viewer_document
 from spinemri.report.write import write
-from spinemri.segment.model import load_model
-from spinemri.series import Contrast, Plane
-from spinemri.synthesis.acquisitions import Acquisition
-from spinemri.synthesis.phantom import make_phantom
-from spinemri.synthesis.tissue import CLASS_OF
-from tests.synthetic_study import TruePredictor, true_classes
+from spinemri.series import Plane
+from tests.axial_study import KEY, axial_phantom, networks_of, write_study
 
-KEY = Options(token_key=b"0123456789abcdef")
-
-
-@dataclass(frozen=True)
-class AxialTruth:
-    """The true class of every voxel of each axial stack."""
-
-    stacks: tuple[TruePredictor, ...]
-    device: str = "cpu"
-
-    @property
-    def model(self):
-        return load_model("axial_anatomy")
-
-    def predict(self, image):
-        def apart(stack):
-            return float(np.abs(np.sort(stack.geometry.corners(), 0) - np.sort(image.geometry.corners(), 0)).max())
-
-        return min(self.stacks, key=apart).predict(image)
-
-
-def classes_of(mask):
-    found = np.zeros(mask.voxels.shape, dtype=np.uint8)
-    for value, structure in mask.structures.items():
-        found[mask.voxels == value] = CLASS_OF[structure.kind]
-    return found
+OPTIONS = Options(token_key=KEY)
 
 
 @pytest.fixture(scope="module")
 def phantom():
-    return make_phantom(4, contrasts=(Contrast.T2W,), acquisitions=(Acquisition.SAGITTAL, Acquisition.AXIAL))
+    return axial_phantom()
 
 
 @pytest.fixture(scope="module")
 def folder(phantom, tmp_path_factory):
     root = tmp_path_factory.mktemp("axial")
-    for image in phantom.images:
-        write_series(image, root / image.series.label, StudyHeader("PID4711"))
+    write_study(phantom, root)
     return root
 
 
 @pytest.fixture(scope="module")
 def networks(phantom):
-    grid = phantom.images[0].geometry
-    sagittal = TruePredictor(true_classes(phantom.volume, grid.shape), grid, load_model())
-    masks = [true_grid(painted, label) for label, painted in phantom.grids.items()]
-    stacks = tuple(TruePredictor(classes_of(mask), mask.geometry, load_model("axial_anatomy")) for mask in masks)
-    return Networks(sagittal, None, AxialTruth(stacks))
+    return networks_of(phantom)
 
 
 @pytest.fixture(scope="module")
 def case(folder, networks):
-    return analyze(folder, networks, KEY)
+    return analyze(folder, networks, OPTIONS)
 
 
 def test_axial_blocks_are_used_beside_the_sagittal_series(case):
@@ -133,7 +96,7 @@ def test_the_report_tells_of_them_and_shows_them(case, tmp_path):
 
 
 def test_without_a_model_of_axial_slices_they_are_named_and_left_out(folder, networks):
-    case = analyze(folder, replace(networks, axial=None), KEY)
+    case = analyze(folder, replace(networks, axial=None), OPTIONS)
     left_out = [record for record in case.analysis.series if not record.used]
     assert [record.reason for record in left_out] == [NO_AXIAL_MODEL] * 3
     assert len(case.images) == len(case.segmentations) == 1

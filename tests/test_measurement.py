@@ -14,6 +14,7 @@ from spinemri.analysis import Analysis, Provenance, SeriesRecord, token
 from spinemri.anatomy import Level, StructureKind
 from spinemri.finding import Certainty, Finding, Urgency
 from spinemri.measurement import Measurement, Status, minimal_detectable_change
+from spinemri.norms import threshold
 from spinemri.series import Contrast, Series
 from spinemri.spine import LevelAssignment, LevelBasis, Spine, Vertebra, VertebraAlignment
 from tests.strategies import true_levels
@@ -148,6 +149,24 @@ def test_a_token_tells_people_apart_and_hides_who_they_are(one, other, key):
 def test_the_detectable_change_is_that_of_two_measurements_and_not_below_that_of_two_readers(name, half, change):
     known = height(name=name, value=20.0, interval=(20.0 - half, 20.0 + half))
     assert minimal_detectable_change(known) == pytest.approx(change)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "values", "spread"),
+    [
+        ("retropulsion_mm", "mm", (1.0, 2.0), lambda sd, _: sd),
+        ("dural_sac_area_compromise_pct", "%", (10.0, 30.0), lambda sd, _: sd),
+        ("lesion_diameter", "mm", (10.0, 20.0), lambda sd, _: sd),
+        ("lesion_volume", "mm3", (1000.0, 3000.0), lambda sd, value: sd * value / 100),
+    ],
+)
+def test_how_masks_of_one_person_repeat_is_added_in_squares_at_both_dates(name, unit, values, spread):
+    """A volume repeats by a share of itself, a loss by points, a length by millimetres."""
+    sd = threshold(f"repeatability.{name}")
+    known, later = (height(name=name, unit=unit, value=v, interval=(v - 0.5, v + 0.5)) for v in values)
+    wanted = sum((0.5**2 + (1.96 * spread(sd, v)) ** 2) for v in values) ** 0.5
+    assert minimal_detectable_change(known, later) == pytest.approx(wanted)
+    assert wanted > 2 * 0.5 * 2**0.5
 
 
 def test_no_detectable_change_without_a_value_or_an_interval():

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from spinemri.segment.bundle import BundleKind
     from spinemri.training.clock import TrainingConfig
     from spinemri.training.new_bundle import Origin
-    from spinemri.training.pairs import Pair
     from spinemri.training.tune import Tuned
+
+    _Words = tuple[str, ...]
 
 _MINUTES, _RATE, _TUNING_RATE = 60.0, 1e-3, 3e-4
 _LOG_STEPS = 10  # of a run on pairs, which is short
@@ -45,7 +46,10 @@ def command(
     ] = None,
     data: Annotated[
         list[Path] | None,
-        typer.Option(help="Own images with masks: a BIDS data set, or a CSV table with image,label; repeatable."),
+        typer.Option(
+            help="Own images with masks: a BIDS data set, or a CSV table with image,label; of a lesion network a table "
+            "with study,lesions; repeatable."
+        ),
     ] = None,
     labels_from: Annotated[str, typer.Option(help="Scheme of the masks of --data, where a table does not say it.")] = (
         "spinemri"
@@ -103,12 +107,16 @@ def command(
     speed = rate or (_TUNING_RATE if data else _RATE)
     config = TrainingConfig(run, told, speed, stacks=stacks, real_stacks=real_stacks, seed=seed, max_steps=steps)
     if data and new:
-        if kind is not BundleKind.ANATOMY:
-            raise InputError(f"--data trains networks of anatomy; {Path(bundle).name} is one of {kind.value}")
+        if kind is BundleKind.LEVELS:
+            raise InputError(
+                f"--data trains networks of anatomy and of lesions; {Path(bundle).name} names levels, which it learns "
+                "from whole spines: correct names in review.json, or train it on --painted subjects"
+            )
         if real or unlabelled or paint:
             raise InputError("--data goes with subjects painted before, not with --real, --unlabelled or --paint")
         own = _Own(tuple(data), labels_from, painted, workers, threads)
-        _tune(bundle, own, new, replace(config, log_steps=_LOG_STEPS), start, version)
+        tune = _tune_lesions if kind is BundleKind.LESIONS else _tune
+        tune(bundle, own, (new, version or _NEW_VERSION), replace(config, log_steps=_LOG_STEPS), start)
         return
     if painted is None:
         raise InputError("nothing to train on: expected --data MY_SET (images with masks) or --painted VOLUMES")
@@ -170,8 +178,8 @@ def _new_folder(bundle: str, into: Path | None, data: list[Path] | None) -> Path
     return chosen
 
 
-def _tune(bundle: str, own: _Own, into: Path, config: TrainingConfig, start: str | None, version: str) -> None:
-    """Train on pairs, and make a new bundle of the weights."""
+def _tune(bundle: str, own: _Own, made: tuple[Path, str], config: TrainingConfig, start: str | None) -> None:
+    """Train on pairs, and make a new bundle (folder, version) of the weights."""
     from spinemri.segment.model import load_model
     from spinemri.training.new_bundle import make_bundle
     from spinemri.training.pairs import find_pairs
@@ -184,13 +192,43 @@ def _tune(bundle: str, own: _Own, into: Path, config: TrainingConfig, start: str
         tuned = tune_bundle(model, OwnData(pairs, own.painted, own.workers, own.threads), config, start, update)
     taught = ", ".join(f"{kind} in {count}" for kind, count in sorted(tuned.taught.items()))
     stdout.print(f"taught: {taught}; averaged weights in {tuned.checkpoint}", markup=False)
-    origin = _origin(own, pairs, tuned, config, start)
-    made = make_bundle(model, tuned.checkpoint, into, origin, version or _NEW_VERSION)
-    stdout.print(f"new bundle: {made} (spinemri analyze FOLDER -o OUT --model {made})", markup=False)
+    schemes = tuple(sorted({pair.scheme for pair in pairs}))
+    contrasts = tuple(sorted({pair.contrast.value if pair.contrast else _shown(pair.image) for pair in pairs}))
+    origin = _origin(own, (len(pairs), schemes, contrasts), tuned, config, start)
+    folder = make_bundle(model, tuned.checkpoint, made[0], origin, made[1])
+    stdout.print(f"new bundle: {folder} (spinemri analyze FOLDER -o OUT --model {folder})", markup=False)
 
 
-def _origin(own: _Own, pairs: tuple[Pair, ...], tuned: Tuned, config: TrainingConfig, start: str | None) -> Origin:
-    """What the new bundle says it was made of; names of sets, never of images."""
+def _tune_lesions(bundle: str, own: _Own, made: tuple[Path, str], config: TrainingConfig, start: str | None) -> None:
+    """Train on outlines of lesions, and make a new bundle (folder, version) of the weights."""
+    from spinemri.networks import default_predictor
+    from spinemri.segment.lesion_model import load_lesion_model
+    from spinemri.training.new_bundle import make_bundle
+    from spinemri.training.own_lesions import find_studies
+    from spinemri.training.tune_lesions import OwnLesionData, tune_lesion_bundle
+
+    model = load_lesion_model(bundle)
+    studies = tuple(study for table in own.sets for study in find_studies(table))
+    stdout.print(f"{len(studies)} stud{'ies' if len(studies) > 1 else 'y'} with outlines", markup=False)
+    data = OwnLesionData(studies, default_predictor(threads=own.threads), own.painted, own.workers, own.threads)
+    with progress_bar() as update:
+        tuned = tune_lesion_bundle(model, data, config, start, update)
+    taught = ", ".join(f"{kind} in {count}" for kind, count in tuned.taught.items()) or "no lesion in any study"
+    stdout.print(f"taught: {taught}; averaged weights in {tuned.checkpoint}", markup=False)
+    origin = _origin(own, (len(studies), ("kinds of marrow change",), ("of each study",)), tuned, config, start)
+    folder = make_bundle(model, tuned.checkpoint, made[0], origin, made[1])
+    stdout.print(f"new bundle: {folder} (spinemri analyze FOLDER -o OUT --lesion-model {folder})", markup=False)
+
+
+def _origin(
+    own: _Own, read: tuple[int, _Words, _Words], tuned: Tuned, config: TrainingConfig, start: str | None
+) -> Origin:
+    """What the new bundle says it was made of; names of sets, never of images.
+
+    Parameters
+    ----------
+    read : how many images or studies, schemes of their masks, their contrasts
+    """
     from spinemri.training.new_bundle import Origin
     from spinemri.training.start import FRESH
 
@@ -206,10 +244,9 @@ def _origin(own: _Own, pairs: tuple[Pair, ...], tuned: Tuned, config: TrainingCo
     }
     return Origin(
         tuple(dict.fromkeys(folder.resolve().name for folder in own.sets)),
-        len(pairs),
+        read[0],
         tuned.taught,
-        tuple(sorted({pair.scheme for pair in pairs})),
-        tuple(sorted({pair.contrast.value if pair.contrast else _shown(pair.image) for pair in pairs})),
+        *read[1:],
         own.painted is not None,
         start == FRESH,
         settings,

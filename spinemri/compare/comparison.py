@@ -179,6 +179,10 @@ class Trend(BaseModel):
     lesion: str = Field(default="", description="id of the baseline's lesion, when the quantity is of one")
     unit: str
     values: tuple[float | None, ...]
+    intervals: tuple[tuple[float, float] | None, ...] = Field(default=(), description="95 %, parallel to the values")
+    mdc: tuple[float | None, ...] = Field(
+        default=(), description="minimal detectable change of each value against the baseline's; None for the baseline"
+    )
 
 
 class Comparison(BaseModel):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from spinemri.compare import words
 from spinemri.compare.comparison import Comparison
+from spinemri.compare.curves import NAMES
 from spinemri.compare.page import to_page
 from spinemri.compare.sentences import sections
 from spinemri.errors import OutputError
@@ -26,14 +27,6 @@ COLUMNS = (
     *("earlier", "later", "days", "place", "lesion", "name", "baseline", "baseline_low", "baseline_high"),
     *("value", "low", "high", "unit", "change", "detectable_change", "verdict", "reason", "source", "id", "evidence"),
 )
-_TRENDS = (
-    "height_loss_pct",
-    "dural_sac_area_compromise_pct",
-    "cord_compression_pct",
-    "lesion_volume",
-    "lesion_diameter",
-)
-"""Series of values that the text tells; the page and the document hold all."""
 FILES = ("comparison.json", "comparison.txt", "comparison.csv", "comparison.html")
 
 
@@ -79,7 +72,7 @@ def to_text(comparison: Comparison) -> str:
         for section in sections(step):
             lines += ["", section.title]
             lines += [line for sentence in section.sentences for line in _wrapped(sentence.text, "  ")]
-    trends = [trend for trend in comparison.trends if trend.name in _TRENDS]
+    trends = [trend for trend in comparison.trends if trend.name in NAMES]
     if trends:
         lines += ["", "VALUE PER EXAMINATION", ""]
         for trend in trends:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from spinemri.compare import words
+from spinemri.compare.curves import curves
 from spinemri.compare.overlays import step_of
 from spinemri.compare.pictures import rows
 from spinemri.compare.sentences import sections
@@ -17,7 +18,7 @@ from spinemri.report import page_phrases
 from spinemri.report.page_parts import POLICY, checksum, embedded, environment_of, source
 
 if TYPE_CHECKING:
-    from spinemri.compare.comparison import Change
+    from spinemri.compare.comparison import Change, Comparison
     from spinemri.compare.study import Compared
 
 
@@ -41,7 +42,8 @@ def to_page(compared: Compared) -> str:
             style=style,
             script=script,
             data=embedded(linked_viewer(compared)),
-            viewer=_viewer(),
+            viewer=_viewer(comparison),
+            curves=curves(comparison),
             places=places(compared),
             key={verdict.value: colour for verdict, colour in words.VERDICT_COLOURS.items()},
             steps=[_step(compared, number) for number in range(len(comparison.steps))],
@@ -49,9 +51,9 @@ def to_page(compared: Compared) -> str:
     )
 
 
-def _viewer() -> str:
+def _viewer(comparison: Comparison) -> str:
     """The report's viewer with the words of this page."""
-    said = SimpleNamespace(VIEWER=words.VIEWER, LINE_MODES=page_phrases.LINE_MODES)
+    said = SimpleNamespace(VIEWER=words.viewer(comparison.examinations), LINE_MODES=page_phrases.LINE_MODES)
     return environment_of(_REPORT).get_template("viewer.html").render(page_words=said)
 
 

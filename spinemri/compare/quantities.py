@@ -3,8 +3,10 @@
 Angles between vertebrae, discs' heights and the like follow how the patient lay, and are not compared. Signals depend
 on the scanner: they are compared only where both series state field strength, repetition and echo time and these agree
 within a tenth (own choice). Losses of sac and cord are shares of what the nearest normal levels show: they are compared
-only where both examinations took the same ones. A slip on S1 is not compared, for its posterior corner is hard to tell.
-Everything else is a size with its own interval, whatever the slices were.
+only where both examinations took the same ones. Sizes and losses of the sac near its lower end are not compared: it
+tapers to nothing there, and a few millimetres of where it was seen to end are a narrowing. A slip on S1 is not
+compared, for its posterior corner is hard to tell. Everything else is a size with its own interval, whatever the slices
+were.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spinemri.compare.comparison import Change, Verdict
-from spinemri.measurement import Status, minimal_detectable_change
+from spinemri.measurement import NEAR_SAC_END, Status, minimal_detectable_change
 from spinemri.norms import NORMS, source_of, threshold
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ LESION_SIGNALS = ("lesion_t1_to_marrow", "lesion_stir_to_marrow", "lesion_t2_to_
 """What is compared of a lesion; the first of the sizes decides whether it has grown."""
 
 OWN_INTERVALS = "95 % intervals of both measurements"
+REPEATED = ", and how masks of one person repeat"
 _FLOORS = {
     "height_loss_pct": "height_loss.detectable_change",
     "anterior_height": "body_height.detectable_change",
@@ -110,6 +113,8 @@ def _unlike(one: Measurement, other: Measurement, names: Mapping[Level, Level]) 
     """Why two sizes are no measures of the same; '' where they are."""
     if one.name == "slip_mm" and any(level.region == "S" for level in (*one.levels, *other.levels)):
         return "the posterior corner of S1 is hard to tell"
+    if NEAR_SAC_END in (*one.flags, *other.flags):
+        return f"within {threshold('sac.taper'):.0f} mm of the lower end of the thecal sac, where it tapers"
     if one.name.endswith(_REFERRED) and [names.get(v, v) for v in one.reference_levels] != [*other.reference_levels]:
         levels = [", ".join(map(str, m.reference_levels)) or "none" for m in (one, other)]
         return f"compared with other levels: {levels[0]} at the earlier, {levels[1]} at the later examination"
@@ -185,11 +190,12 @@ def _source(one: Measurement, mdc: float | None) -> str:
     if mdc is None:
         return ""
     floor = _floor(one.name)
+    own = OWN_INTERVALS + (REPEATED if (f"repeatability.{one.name}", "") in NORMS else "")
     if floor is None:
-        return OWN_INTERVALS
+        return own
     unit = _norm_unit(floor)
     what = "points" if unit == one.unit == "%" else "% of the larger value" if unit == "%" else unit
-    return f"{OWN_INTERVALS}, at least {threshold(floor):g} {what} ({source_of(floor)})"
+    return f"{own}, at least {threshold(floor):g} {what} ({source_of(floor)})"
 
 
 def _verdict(change: float | None, mdc: float | None) -> Verdict:

@@ -22,8 +22,7 @@ def trends(steps: Sequence[Step], count: int) -> tuple[Trend, ...]:
     steps : those from the baseline are read
     count : of examinations
     """
-    values: dict[Key, list[float | None]] = {}
-    units: dict[Key, str] = {}
+    rows: dict[Key, list[Change | None]] = {}
     for step in (step for step in steps if step.earlier == 0):
         lesions = {lesion.id: lesion.baseline_ids for lesion in step.lesions}
         for change in step.changes:
@@ -31,15 +30,21 @@ def trends(steps: Sequence[Step], count: int) -> tuple[Trend, ...]:
             if change.lesion and len(ids) != 1:
                 continue
             key = (change.name, change.place, ids[0] if ids else "")
-            row = values.setdefault(key, [change.baseline, *[None] * (count - 1)])
-            row[step.later] = _later(change)
-            units[key] = change.unit
-    return tuple(
-        Trend(name=key[0], place=key[1], lesion=key[2], unit=units[key], values=tuple(row))
-        for key, row in values.items()
-        if sum(value is not None for value in row) >= 3
+            rows.setdefault(key, [None] * count)[step.later] = change
+    made = (_trend(key, row) for key, row in rows.items())
+    return tuple(trend for trend in made if sum(value is not None for value in trend.values) >= 3)
+
+
+def _trend(key: Key, row: Sequence[Change | None]) -> Trend:
+    """One quantity at every date, from its change between the baseline and each later date."""
+    known = [change for change in row if change is not None]
+    later = [change if change is not None and change.change is not None else None for change in row[1:]]
+    return Trend(
+        name=key[0],
+        place=key[1],
+        lesion=key[2],
+        unit=known[0].unit,
+        values=(known[0].baseline, *(None if one is None else one.later for one in later)),
+        intervals=(known[0].baseline_interval, *(None if one is None else one.later_interval for one in later)),
+        mdc=(None, *(None if one is None else one.mdc for one in later)),
     )
-
-
-def _later(change: Change) -> float | None:
-    return None if change.change is None else change.later

@@ -84,7 +84,7 @@ def _add(merged: Document, document: Document, compared: Compared, n: int) -> No
             for slice_ in one["slices"]
         ]
         title = f"{when}: {one['title']}"
-        merged["series"].append({**one, "title": title, "linked": one["linked"] + frames, "slices": slices})
+        merged["series"].append({**one, "title": title, "linked": one["linked"] + frames, "slices": slices, "day": n})
     merged["structures"] += [_verdict(one, compared, n) for one in document["structures"]]
     same = _same_levels(compared, n)
     for name, place in document["places"].items():

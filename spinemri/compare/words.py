@@ -8,13 +8,16 @@ from spinemri.compare.comparison import Verdict
 from spinemri.report import page_phrases
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from spinemri.compare.comparison import Change, Examined, LesionChange
 
 TITLE = "Spine MRI: comparison"
 RESEARCH_USE = "Research use only. Not for diagnosis."
 RULE = (
     "Nothing is called a change up to the minimal detectable change (MDC): 1.96 times the root of the summed variances "
-    "of both measurements; never below the limits of norms.csv, which comparison.csv names. Angles and discs "
+    "of both measurements, with how far masks of one person repeat where intervals do not count it; never below the "
+    "limits of norms.csv, which comparison.csv names. Angles and discs "
     "follow how the patient lay and are not compared."
 )
 NAMES = {
@@ -77,6 +80,8 @@ VIEWER = {
         "Keys on an image: ← → slice, ↑ ↓ level, + − zoom, 0 reset, O outlines, D the other day's outlines."
     ),
     "other": "Other day's outlines",
+    "laid": "of",
+    "opposite": "the other image's day",
     "matched": "Linked at {level}, overlap {overlap} %",
     "unlinked": "No vertebra registered: not linked",
 }
@@ -87,6 +92,13 @@ PLACES = {
     "nothing": "no lesion or fracture",
     "key": "Colour of an outline",
     "no_script": "The linked viewer needs scripts, which are switched off; the pictures below show the same places.",
+}
+CURVES = {
+    "title": "Over all dates",
+    "about": (
+        "Lesions, and what left the band of its baseline at any date. Bars: 95 % intervals; grey: the baseline's value "
+        "with the minimal detectable change of each date; within it nothing is called a change. Below: the drawing's range."
+    ),
 }
 _DIGITS = {"mm": 1, "%": 0, "mm2": 0, "deg": 0, "1": 2}
 _UNITS = {"mm": " mm", "%": " %", "mm2": " mm²", "deg": "°", "1": "", "mm2/s": " mm²/s"}
@@ -134,6 +146,13 @@ def from_to(change: Change) -> str:
 def detectable(change: Change) -> str:
     """The minimal detectable change with its unit, '12 points'; '–' without one."""
     return quantity(change.mdc, change.unit, change=True).removeprefix("+")
+
+
+def viewer(examinations: Sequence[Examined]) -> Mapping[str, object]:
+    """The words of the viewer; with three dates or more it lets one of them be chosen to be laid over."""
+    if len(examinations) < 3:
+        return VIEWER
+    return {**VIEWER, "title": "Images of all dates", "days": [short(one) for one in examinations]}
 
 
 def when(one: Examined) -> str:

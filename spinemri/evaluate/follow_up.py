@@ -23,7 +23,7 @@ from spinemri.measure.vertebra import touches_field_edge
 from spinemri.merge import merge
 from spinemri.networks import Networks
 from spinemri.pipeline import Reading, finish
-from spinemri.segment.lesions import MarrowView
+from spinemri.segment.lesions import MarrowView, find_lesions
 from spinemri.segmentation import Segmentation
 from spinemri.series import Contrast, Plane, Series, Study
 from spinemri.spine import LevelAssignment, LevelBasis
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spinemri.case import Case
+    from spinemri.segment.lesion_predictor import LesionPredictor
     from spinemri.synthesis.grids import PaintedGrid
     from spinemri.synthesis.subject import Subject
 
@@ -91,8 +92,13 @@ class State:
     radii: Mapping[int, float] = field(default_factory=dict)
 
 
-def examined(seed: int, state: State, how: Acquired) -> Case:
-    """An analysis of person ``seed`` in a state, from true masks of the anatomy and of every lesion."""
+def examined(seed: int, state: State, how: Acquired, lesions: LesionPredictor | None = None) -> Case:
+    """An analysis of person ``seed`` in a state, from true masks of the anatomy and of every lesion.
+
+    Parameters
+    ----------
+    lesions : a network that outlines the lesions in place of their true masks
+    """
     person = _person(seed, state, how)
     base = sagittal_stack(person, *how.region, Prescription(15, how.spacing, 0.9 * how.spacing, how.pixel, _field(how)))
     painted = paint_grid(person, _moved(base, how.offset))
@@ -105,7 +111,9 @@ def examined(seed: int, state: State, how: Acquired) -> Case:
     spine = merge(images, masks, assignments)
     study = Study(study_uid=f"study {seed} {how.look}", patient_age_years=60.0, patient_sex="F")
     loaded = LoadedStudy(study, f"{PATIENT} {seed}", images, (), (), ())
-    marrow = _marrow(painted, masks[0], images, spine.levels)
+    marrow = (
+        find_lesions(spine, images, masks, (), lesions) if lesions else _marrow(painted, masks[0], images, spine.levels)
+    )
     return finish(loaded, Reading(masks, assignments, spine, (), marrow, ()), Networks(None))
 
 

@@ -6,6 +6,7 @@ right only within one frame of reference and as far as the patient lay still.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from spinemri.measure.catalogue import Gap, Place
 from spinemri.measure.cord import TAPER_MM, CordSection, cord_at
 from spinemri.measure.cord_signal import cord_signals, signal_statements
 from spinemri.measure.planes import CanalPlane, canal_planes
-from spinemri.measure.sac import Diameter, area_within, compromises, diameter_at
+from spinemri.measure.sac import Diameter, area_within, compromises, diameter_at, to_end
 from spinemri.measure.sac_masks import NO_SAC, SacMasks
 from spinemri.measurement import Measurement, Status
 from spinemri.norms import threshold
@@ -39,13 +40,15 @@ _NO_CORD = Gap(Status.NOT_ASSESSABLE, "no cord was found in the series that show
 class CanalReading:
     """What was read at one place: the sac's diameter, edges and area, and the cord; or why there is nothing.
 
-    ``edges`` are those of the sac at its narrowest, front and back: mm to posterior from its centre line.
+    ``edges`` are those of the sac at its narrowest, front and back: mm to posterior from its centre line; ``to_end``
+    mm along it to the sac's lower end.
     """
 
     plane: CanalPlane | Gap
     sac: Diameter | Gap
     area: float | None = None
     edges: tuple[float, float] = (0.0, 0.0)
+    to_end: float = math.inf
     cord: CordSection | Gap = _NO_CORD
 
 
@@ -117,7 +120,7 @@ def _completed(readings: Readings, place: Place, sacs: SacMasks) -> CanalReading
         return reading
     index, level_mm = reading.sac.index, _level_mm(readings, place)
     edges = float(profile.front[index]), float(profile.back[index])
-    found = replace(reading, area=area_within(profile, index), edges=edges)
+    found = replace(reading, area=area_within(profile, index), edges=edges, to_end=to_end(profile, index))
     cord = sacs.cord(uid)
     middle = profile.line.nearest_to_plane(reading.plane.point, reading.plane.normal)
     if cord is None or middle is None:

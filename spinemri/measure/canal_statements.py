@@ -17,7 +17,7 @@ from spinemri.anatomy import StructureKind
 from spinemri.measure.catalogue import Gap, Place
 from spinemri.measure.cord import TAPER_MM, CordSection
 from spinemri.measure.sac import Diameter
-from spinemri.measurement import Measurement, Status
+from spinemri.measurement import NEAR_SAC_END, Measurement, Status
 from spinemri.norms import threshold
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 CORD_NAMES = ("cord_ap", "cord_area", "occupation_ratio", "csf_ring_fraction", "cord_shift_mm")
 _OFF_MIDLINE_MM = 6.0
+_SAC_TAPER_MM = threshold("sac.taper")
 _SAC_AREA_SD, _CORD_AREA_SD = threshold("interval.sac_area"), threshold("interval.cord_area")
 _CORD_AP_PER_SLICE = threshold("interval.cord_ap_per_slice")
 _SHIFT_SD_MM = threshold("interval.cord_shift")
@@ -64,7 +65,11 @@ def sac_statements(place: Place, reading: CanalReading, edges: tuple[float, Draw
             "dural_sac_area", reading.area, drawing.area(_outline(reading.area), _SAC_AREA_SD * reading.area)
         )
     )
-    return [m.model_copy(update={"flags": (*plane.flags, *off)}) for m in (stated, area)]
+    return [m.model_copy(update={"flags": (*plane.flags, *off, *_ending(reading))}) for m in (stated, area)]
+
+
+def _ending(reading: CanalReading) -> tuple[str, ...]:
+    return (NEAR_SAC_END,) if reading.to_end < _SAC_TAPER_MM else ()
 
 
 def _outline(area: float) -> float:
@@ -125,8 +130,13 @@ def compromise_statements(
     ends = sac.ends if isinstance(sac, Diameter) else None
     cord_ends = cord.diameter.ends if isinstance(cord, CordSection) else None
     return [
-        _stated(place, ("dural_sac_compromise_pct", sac_gap), (losses[0], ends), all_[0]),
-        _stated(place, ("dural_sac_area_compromise_pct", area_gap), (losses[1], ends), all_[0]),
+        *(
+            m.model_copy(update={"flags": (*m.flags, *_ending(reading))})
+            for m in (
+                _stated(place, ("dural_sac_compromise_pct", sac_gap), (losses[0], ends), all_[0]),
+                _stated(place, ("dural_sac_area_compromise_pct", area_gap), (losses[1], ends), all_[0]),
+            )
+        ),
         *_indents(place, reading, losses[0], all_[1]),
         _stated(here, ("cord_compression_pct", cord_gap), (losses[2], cord_ends), all_[0]),
     ]

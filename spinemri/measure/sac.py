@@ -95,6 +95,11 @@ def area_within(profile: Profile, index: int) -> float | None:
     return float(areas.min()) if np.isfinite(areas).all() else None
 
 
+def to_end(profile: Profile, index: int) -> float:
+    """Length, mm, along the line from a point on it to the sac's lower end."""
+    return float(np.flatnonzero(np.isfinite(profile.front))[-1] - index) * STEP_MM
+
+
 def window(profile: Profile, index: int) -> NDArray[np.intp]:
     """Indices of the line within 3 mm of one of its points."""
     half = round(WINDOW_MM / STEP_MM)

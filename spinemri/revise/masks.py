@@ -24,7 +24,7 @@ from spinemri.segment.reconcile import reconcile
 from spinemri.spine import LevelAssignment, LevelBasis
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from spinemri.anatomy import Structure
     from spinemri.correction import CorrectedMask
@@ -60,13 +60,15 @@ def correct(
     images: Sequence[Image],
     segmentations: Sequence[Segmentation],
     assignments: Sequence[Names],
+    beside: Sequence[Image] = (),
 ) -> Corrected:
     """The anatomy of a study with corrected masks in the place of the program's.
 
     Parameters
     ----------
     files : masks in spinemri's own scheme, on the grids of their series, axes in any order
-    images, segmentations, assignments : parallel, one per series, as the program sees them
+    images, segmentations, assignments : parallel, one per sagittal series, as the program sees them
+    beside : axial images; masks of theirs are passed over
 
     Raises
     ------
@@ -76,7 +78,9 @@ def correct(
     """
     masks, names, told, record = list(segmentations), list(assignments), [], []
     drawn = [file for file in files if not is_lesions(file)]
-    for file, n in zip(drawn, placed(drawn, images, STEM), strict=True):
+    for file, n in zip(drawn, placed(drawn, (*images, *beside), STEM) if drawn else (), strict=True):
+        if n >= len(images):
+            continue
         mask, warnings = _read(file, images[n])
         known = masks[n]
         change = difference(known, mask, images[n].series.label, file.shown)
@@ -101,13 +105,18 @@ def _read(file: LabelFile, image: Image) -> tuple[Segmentation, tuple[str, ...]]
     except InputError as error:
         raise InputError(f"corrected {error}{f'; {file.said}' if file.said else ''}") from error
     if found.unknown:
-        values = [f"{value} ({count} voxels)" for value, count in found.unknown.items()]
-        raise InputError(
-            f"corrected {file.name}: values that stand for no structure: {', '.join(values[:_SHOWN])}"
-            f"{' …' if len(values) > _SHOWN else ''}; expected those of segmentation.json, "
-            f"{min(SCHEMES[OWN].table)} to {max(SCHEMES[OWN].table)}, such as 21 for the body of L1"
-        )
+        raise unknown_values(file.name, found.unknown)
     return laid_on(found.segmentation, image), found.warnings
+
+
+def unknown_values(name: str, unknown: Mapping[int, int]) -> InputError:
+    """The refusal of a file with values (and their numbers of voxels) that stand for no structure."""
+    values = [f"{value} ({count} voxels)" for value, count in unknown.items()]
+    return InputError(
+        f"corrected {name}: values that stand for no structure: {', '.join(values[:_SHOWN])}"
+        f"{' …' if len(values) > _SHOWN else ''}; expected those of segmentation.json, "
+        f"{min(SCHEMES[OWN].table)} to {max(SCHEMES[OWN].table)}, such as 21 for the body of L1"
+    )
 
 
 def _in_place(mask: Segmentation, known: Segmentation, shown: str) -> Segmentation:

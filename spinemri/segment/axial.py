@@ -43,7 +43,7 @@ _NOTHING = "no thecal sac was found in it; not measured"
 def segment_axial(
     images: Sequence[Image], predictor: Predictor | None, sagittal: Sequence[Segmentation]
 ) -> tuple[tuple[Segmentation, ...], tuple[str, ...]]:
-    """Bodies, posterior elements, discs, sac, cord and sacrum of the axial stacks of a study, and remarks.
+    """Bodies, posterior elements, discs, sac, cord and sacrum of the axial stacks of a study, and ``axial_remarks``.
 
     Parameters
     ----------
@@ -73,8 +73,14 @@ def segment_axial(
         )
         for image in images
     ]
-    notes = ((image.series.label, _remark(mask.structures.values())) for image, mask in zip(images, found, strict=True))
-    return tuple(found), tuple(f"series {label}: {note}" for label, note in notes if note)
+    return tuple(found), axial_remarks(images, found)
+
+
+def axial_remarks(images: Sequence[Image], masks: Sequence[Segmentation]) -> tuple[str, ...]:
+    """Why an axial stack is not measured, for those that are not; nothing where there are no masks."""
+    pairs = zip(images, masks, strict=True) if masks else ()
+    notes = ((image.series.label, _remark(mask.structures.values())) for image, mask in pairs)
+    return tuple(f"series {label}: {note}" for label, note in notes if note)
 
 
 class _Guide(NamedTuple):

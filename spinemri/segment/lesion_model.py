@@ -80,6 +80,11 @@ class LesionModel:
         return f"{self.name} {self.version}"
 
     @property
+    def classes(self) -> dict[int, str]:
+        """What each output channel says."""
+        return dict(enumerate(("background", *(kind.value for kind in MarrowChange))))
+
+    @property
     def weights(self) -> Path:
         """The weights file."""
         return self.path / WEIGHTS

@@ -75,8 +75,8 @@ def find_lesions(
     lesions: list[Lesion] = []
     masks, views, spacing = [], [], predictor.model.spacing_mm
     partly: list[Level] = []
-    references, unjudged = _references(spine, images, segmentations)
-    for number, levels in references.items():
+    chosen_in, unjudged = references(spine, images, segmentations)
+    for number, levels in chosen_in.items():
         others = [image for n, image in enumerate(images) if n != number]
         seen = lesion_input((images[number], segmentations[number]), others, alignments, levels, spacing)
         if seen is None:
@@ -95,7 +95,7 @@ def find_lesions(
     )
 
 
-def _references(
+def references(
     spine: Spine, images: Sequence[Image], segmentations: Sequence[Segmentation]
 ) -> tuple[dict[int, list[Level]], dict[Level, str]]:
     """Number of the series in which marrow is looked at -> vertebrae, head to foot; and why others are not judged."""

@@ -83,11 +83,15 @@ def train_lesion_bundle(
     """
     torch.set_num_threads(data.threads)
     write_volumes(data.painted, range(_FIRST_SUBJECT, _FIRST_SUBJECT + data.paint), data.shapes, plain=True)
-    priors = [1 - _CHANGED, *[_CHANGED / len(MarrowChange)] * len(MarrowChange)]
-    network = starting_network(model, start, priors)
+    network = starting_network(model, start, starting_priors())
     samples = MarrowSamples(data.painted, backgrounds(data, anatomy), config.stacks, config.seed)
     loader = DataLoader(samples, batch_size=None, num_workers=data.workers, prefetch_factor=_PREFETCH)
     return train_lesions(config, network, model.lesion_weight, replayed(loader, data.replays, config.seed))
+
+
+def starting_priors() -> list[float]:
+    """How common each output of a lesion network is: no change first, then every kind alike."""
+    return [1 - _CHANGED, *[_CHANGED / len(MarrowChange)] * len(MarrowChange)]
 
 
 def backgrounds(data: MarrowData, anatomy: Predictor) -> list[list[RealScene]]:

@@ -15,6 +15,7 @@ import torch
 
 from spinemri.errors import ModelError, OutputError
 from spinemri.segment.bundle import METADATA, find_bundle
+from spinemri.segment.lesion_model import LesionModel
 from spinemri.training.export import checkpoint_state, export_weights
 
 if TYPE_CHECKING:
@@ -23,10 +24,19 @@ if TYPE_CHECKING:
 
     from spinemri.segment.model import Model
 
+    Trained = Model | LesionModel
+
 _TAKEN_OVER = ("configs", "LICENSE")
 CARD = "docs/README.md"
 DATA_TERMS = "docs/data_license.txt"
 TRAINING = "configs/train.json"
+_ODDS = (
+    "\nProbabilities of lesions, and the points from which one is reported, were fitted to {parent}; no size is stated "
+    "from which lesions are found."
+)
+_FITTED = ("configs/kinds.json",)
+"""Files that hold for the weights that they were fitted to, and for no others."""
+_LIMITS = "detection_limits_mm"
 
 
 @dataclass(frozen=True)
@@ -62,7 +72,7 @@ def check_new(into: Path) -> None:
         raise OutputError(f"{into.name}: the folder that it is to lie in does not exist")
 
 
-def make_bundle(model: Model, checkpoint: Path, into: Path, origin: Origin, version: str) -> Path:
+def make_bundle(model: Trained, checkpoint: Path, into: Path, origin: Origin, version: str) -> Path:
     """A new bundle with the averaged weights of a run, in half precision; whole, or not there.
 
     Parameters
@@ -89,6 +99,8 @@ def make_bundle(model: Model, checkpoint: Path, into: Path, origin: Origin, vers
             copy = shutil.copytree if (parent / name).is_dir() else shutil.copy
             partial.mkdir(exist_ok=True)
             copy(parent / name, partial / name)
+        for name in _FITTED:
+            (partial / name).unlink(missing_ok=True)
         (partial / "docs").mkdir()
         _write(partial / CARD, _card(model, into.name, origin, steps))
         _write(partial / DATA_TERMS, _terms(parent, origin))
@@ -118,7 +130,7 @@ def _steps(checkpoint: Path) -> int:
         raise ModelError(f"checkpoint {checkpoint.name}: cannot be read") from problem
 
 
-def _change(model: Model, origin: Origin, steps: int) -> str:
+def _change(model: Trained, origin: Origin, steps: int) -> str:
     began = "fresh weights in the network of" if origin.fresh else "the weights of"
     return f"{steps} steps from {began} {model.label} on {_sets(origin)}"
 
@@ -132,10 +144,13 @@ def _images(origin: Origin) -> str:
     return "1 image" if origin.images == 1 else f"{origin.images} images"
 
 
-def _metadata(bundle: Path, model: Model, origin: Origin) -> dict[str, object]:
+def _metadata(bundle: Path, model: Trained, origin: Origin) -> dict[str, object]:
     """The metadata of the bundle it came from, without what was said of other weights."""
     content: dict[str, object] = json.loads((bundle / METADATA).read_text(encoding="utf-8"))
     name, source = content.get("name", model.name), content.get("data_source", "")
+    own_part = content.get("spinemri")
+    if isinstance(own_part, dict) and _LIMITS in own_part:
+        content["spinemri"] = {**own_part, _LIMITS: dict.fromkeys(own_part[_LIMITS])}
     own = f"Own: {_sets(origin)}. See docs/README.md."
     return {
         **content,
@@ -155,7 +170,7 @@ def _terms(parent: Path, origin: Origin) -> str:
     return f"{own}\n\nThe weights that training started from:\n\n{earlier.read_text(encoding='utf-8')}"
 
 
-def _card(model: Model, name: str, origin: Origin, steps: int) -> str:
+def _card(model: Trained, name: str, origin: Origin, steps: int) -> str:
     classes = ((value, kind) for value, kind in model.classes.items() if value)
     rows = "\n".join(f"| {value} | {kind} | {origin.taught.get(kind, 0)} |" for value, kind in classes)
     began = "Fresh weights" if origin.fresh else f"The weights of {model.label} (SHA-256 {model.sha256})"
@@ -163,6 +178,7 @@ def _card(model: Model, name: str, origin: Origin, steps: int) -> str:
     schemes, contrasts = ", ".join(origin.schemes), ", ".join(origin.contrasts)
     chosen = "\n".join(f"- {key}: {value}" for key, value in origin.settings.items())
     painted = "" if origin.painted else "not "
+    odds = _ODDS.format(parent=model.label) if isinstance(model, LesionModel) else ""
     return f"""# {name}
 
 The network of {model.label}, trained further with `spinemri train`. This card says what is known without measuring;
@@ -193,5 +209,5 @@ before using it.
 
 ## Limitations
 Not stated. Those of {model.label} are to be expected, and besides: contrasts, scanners, ages and diseases that the
-images above do not hold; and a border convention that is the labels', which measured heights and areas follow.
+images above do not hold; and a border convention that is the labels', which measured heights and areas follow.{odds}
 """

@@ -93,7 +93,7 @@ def tune_bundle(
     if not data.pairs:
         raise InputError("no pair of image and mask to train on")
     record = _record(model, data, start)
-    _check_run(config.out, record)
+    check_run(config.out, record)
     torch.set_num_threads(data.threads)
     network = starting_network(model, start, PRIORS)
     earlier = None if start == FRESH else earlier_view(model, network)
@@ -128,7 +128,7 @@ def _record(model: Model, data: OwnData, start: Path | str | None) -> str:
     return json.dumps({**content, "pairs": pairs}, indent=1) + "\n"
 
 
-def _check_run(out: Path, record: str) -> None:
+def check_run(out: Path, record: str) -> None:
     """Raise InputError when a folder holds a run on something else: its weights would pass for those of this one."""
     try:
         earlier = (out / RECORD).read_text(encoding="utf-8")

@@ -10,6 +10,7 @@ import pytest
 import spinemri
 from spinemri.anatomy import Level
 from spinemri.compare.comparison import Verdict
+from spinemri.compare.curves import curves
 from spinemri.compare.lesions import lesion_changes
 from spinemri.evaluate.follow_up import Acquired, examined
 from spinemri.norms import threshold
@@ -185,3 +186,17 @@ def test_three_dates_give_a_value_per_date_and_days_but_no_dates(three):
     assert loss.values[1] == pytest.approx(loss.values[0], abs=3)
     text = comparison.model_dump_json()
     assert not [day for day in DATES if day.isoformat() in text or day.strftime("%Y%m%d") in text]
+
+
+def test_three_dates_give_curves_with_intervals_and_a_band(three):
+    """The height of L1 falls below its band at the third date, which lies 235 days after the baseline."""
+    drawn = {curve.title: curve for curve in curves(three.comparison)}
+    loss = drawn["L1: loss of body height"]
+    first, second, third = loss.points
+    assert (second.x - first.x) / (third.x - first.x) == pytest.approx(82 / 235, abs=0.01)
+    ys = [float(pair.split(",")[1]) for pair in loss.band.split()]
+    upper, lower = ys[: len(ys) // 2], ys[len(ys) // 2 :][::-1]
+    assert upper[1] < second.y < lower[1]
+    assert third.y < upper[2], "more loss lies higher, outside of the band"
+    assert all(point.high < point.y < point.low for point in loss.points)
+    assert not [title for title in drawn if title.startswith("L3: loss of body height")]

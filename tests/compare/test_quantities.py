@@ -11,7 +11,8 @@ from spinemri.analysis import Analysis, Provenance, SeriesRecord
 from spinemri.anatomy import Level, StructureKind
 from spinemri.compare.comparison import Change, Verdict
 from spinemri.compare.quantities import changes_of_places, compared
-from spinemri.measurement import Measurement, Status
+from spinemri.measurement import NEAR_SAC_END, Measurement, Status
+from spinemri.norms import threshold
 from spinemri.series import Contrast, Series
 from spinemri.spine import Spine
 
@@ -120,6 +121,28 @@ def test_a_loss_is_compared_only_with_one_against_the_same_levels():
     renamed = later.model_copy(update={"level": Level("L3"), "reference_levels": (Level("L2"), Level("L4"))})
     (followed,) = two_days(before, renamed, moved)
     assert followed.verdict is Verdict.INCREASED
+
+
+@pytest.mark.parametrize("when", [0, 1])
+@pytest.mark.parametrize("name", ["dural_sac_area", "dural_sac_compromise_pct"])
+def test_the_sac_is_not_compared_where_it_tapers_to_its_end(name, when):
+    first = measured(name, 100.0, 3.0, "mm2")
+    days = [first, first.model_copy(update={"value": 50.0, "interval": (47.0, 53.0)})]
+    (plain,) = two_days(*days, {Level("L4"): Level("L4")})
+    assert plain.verdict is Verdict.DECREASED
+    days[when] = days[when].model_copy(update={"flags": (NEAR_SAC_END,)})
+    (found,) = two_days(*days, {Level("L4"): Level("L4")})
+    assert found.verdict is Verdict.NOT_COMPARABLE
+    assert found.reason == "within 25 mm of the lower end of the thecal sac, where it tapers"
+
+
+def test_how_masks_repeat_is_in_the_detectable_change_and_named_as_its_source():
+    first, second = measured("retropulsion_mm", 0.0, 0.7), measured("retropulsion_mm", 1.5, 0.7)
+    found = change(first, second)
+    assert found.mdc == pytest.approx(math.hypot(0.7, 0.7, *[1.96 * threshold("repeatability.retropulsion_mm")] * 2))
+    assert found.verdict is Verdict.STABLE
+    assert "how masks of one person repeat" in found.mdc_source
+    assert "repeat" not in change(measured("dural_sac_ap", 12.0, 0.6), measured("dural_sac_ap", 11.0, 0.8)).mdc_source
 
 
 @pytest.mark.parametrize(("lower", "verdict"), [("L5", Verdict.INCREASED), ("S1", Verdict.NOT_COMPARABLE)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -92,10 +93,33 @@ def test_the_baselines_outline_lies_within_the_lesion_that_has_grown(three):
     (mask,) = (m for m in three.cases[2].lesion_masks if m.series_uid == after.series_uid)
     own = mask.voxels == after.label
     assert drawn.series_uid == after.series_uid
-    assert drawn.kind == OTHER_DAY
+    assert drawn.kind == f"{OTHER_DAY} day-0"
     assert drawn.inside.any()
     assert np.count_nonzero(drawn.inside & own) >= 0.9 * np.count_nonzero(drawn.inside)
     assert np.count_nonzero(drawn.inside) < 0.7 * np.count_nonzero(own)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_every_other_date_is_laid_over_each_date(three, number):
+    days = {found.kind.rpartition("-")[2] for found in overlays(three, number)}
+    assert days == {str(n) for n in range(3)} - {str(number)}
+
+
+def test_dates_that_were_not_compared_with_each_other_are_laid_over_by_way_of_the_baseline(three):
+    """Without the step from the second to the third date the outlines lie where they did, but for both errors."""
+    steps = three.comparison.steps
+    against_baseline = [n for n, step in enumerate(steps) if step.earlier == 0]
+    less = replace(
+        three,
+        comparison=three.comparison.model_copy(update={"steps": tuple(steps[n] for n in against_baseline)}),
+        pairs=tuple(three.pairs[n] for n in against_baseline),
+    )
+    direct, led = ({o.name: o.inside for o in overlays(one, 2) if "day-1" in o.kind} for one in (three, less))
+    assert set(direct) == set(led)
+    assert led
+    for name, inside in led.items():
+        both = np.count_nonzero(inside & direct[name])
+        assert 2 * both / (inside.sum() + direct[name].sum()) > 0.6, name
 
 
 def test_every_verdict_has_its_colour_on_both_days(three, document):
@@ -106,7 +130,7 @@ def test_every_verdict_has_its_colour_on_both_days(three, document):
         )
         for name in names:
             assert known[name]["colour"] == words.VERDICT_COLOURS[change.verdict]
-    kinds = {(one["name"], one["kind"] == OTHER_DAY) for one in document["structures"] if "lesion" in one["kind"]}
+    kinds = {(one["name"], OTHER_DAY in one["kind"]) for one in document["structures"] if "lesion" in one["kind"]}
     gone = next(c for c in step_against_baseline(three, 2).lesions if c.verdict is Verdict.GONE)
     assert {(words.outline(gone, 0), own) for own in (True, False)} <= kinds
     assert len(set(words.VERDICT_COLOURS.values())) == len(words.VERDICT_COLOURS)
@@ -225,6 +249,24 @@ def test_the_other_days_outlines_can_be_put_away(tab, page):
     assert not tab.run("document.querySelector('#view-other').checked")
     tab.click("#view-other")
     assert tab.run(DASHED) == shown
+
+
+def test_the_date_that_is_laid_over_can_be_chosen(tab, page, document):
+    """At first each image shows the outlines of the other image's day; then those of the chosen one on both."""
+    tab.open(page, width=1400)
+    tab.click("a.level[data-place='L2']")
+    assert [document["series"][n]["day"] for n in document["first"]] == [0, 2]
+    titles = (
+        "[...document.querySelectorAll('.stage')].map(e =>"
+        " [...e.querySelectorAll('path.other-day')].map(p => p.className.baseVal))"
+    )
+    assert [{name.split()[-1] for name in one} for one in tab.run(titles)] == [{"day-2"}, {"day-0"}]
+    labels = tab.run("[...document.querySelector('#view-day').options].map(o => o.textContent)")
+    assert labels == [words.VIEWER["opposite"], "Baseline", "After 82 days", "After 235 days"]
+    tab.run("document.querySelector('#view-day').value = '1'")
+    tab.run("document.querySelector('#view-day').dispatchEvent(new Event('input'))")
+    assert [{name.split()[-1] for name in one} for one in tab.run(titles)] == [{"day-1"}, {"day-1"}]
+    assert tab.faults() == []
 
 
 def test_without_scripts_the_places_stand_side_by_side(tab, page):

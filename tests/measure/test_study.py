@@ -8,7 +8,7 @@ import pytest
 
 from spinemri.anatomy import Level, Structure, StructureKind
 from spinemri.measure import MEASURES, measure
-from spinemri.measurement import Status
+from spinemri.measurement import NEAR_SAC_END, Status
 from tests.measure.phantom import SAC_MM, lumbar
 
 
@@ -62,8 +62,23 @@ def test_sacrum_says_why_there_is_no_value(fractured):
     assert "endplate" in found["S1.height_loss_pct"].reason
     assert "tapers" in found["S1.dural_sac_ap"].reason
     assert found["L5-S1.dural_sac_ap"].status is Status.MEASURED
-    assert found["L5-S1.dural_sac_compromise_pct"].flags == ("one_sided_reference", "tapering_sac")
+    assert found["L5-S1.dural_sac_compromise_pct"].flags == (*("one_sided_reference", "tapering_sac", NEAR_SAC_END),)
     assert "tapering_sac" not in found["L4-L5.dural_sac_compromise_pct"].flags
+
+
+def test_sizes_of_the_sac_near_its_lower_end_say_so(fractured):
+    """The mask ends 15 mm below the disc L4-L5: what lies within 25 mm of the end is flagged, and nothing above."""
+    phantom, segmentation = fractured
+    canal = segmentation.mask_of_kind(StructureKind.THECAL_SAC, StructureKind.CORD)
+    below = phantom.to_anatomy(segmentation.geometry.to_patient(np.argwhere(canal)))[:, 2]
+    voxels = np.array(segmentation.voxels)
+    end = phantom.disc_place(5)[2] - 15.0
+    voxels[tuple(np.argwhere(canal)[below < end].T)] = 0
+    found = by_id(phantom.spine(), [replace(segmentation, voxels=voxels)])
+    near = {m.place for m in found.values() if m.name == "dural_sac_ap" and NEAR_SAC_END in m.flags}
+    assert near == {"L4-L5"}
+    names = {m.name for m in found.values() if NEAR_SAC_END in m.flags}
+    assert names == {"dural_sac_ap", "dural_sac_area", "dural_sac_compromise_pct", "dural_sac_area_compromise_pct"}
 
 
 def test_bodies_and_sac_from_two_series(fractured):

@@ -50,7 +50,7 @@
 
   /* What is looked at: one point per frame of reference, since frames are not linked with each other. */
 
-  const state = { points: {}, zoom: 1, overlay: true, other: true, opacity: 0.8, lines: "key", contrast: 0, bright: 0, level: "" };
+  const state = { points: {}, zoom: 1, overlay: true, other: true, day: "", opacity: 0.8, lines: "key", contrast: 0, bright: 0, level: "" };
   let panes = [];
 
   const places = data.places;
@@ -232,7 +232,7 @@
     const group = svg("g", { transform: `scale(${tenth[0]} ${tenth[1]})` }, pane.layer);
     for (const [number, path] of slice.outlines) {
       const known = data.structures[number];
-      if (!state.other && known.kind.includes("other-day")) continue;
+      if (known.kind.includes("other-day") && !laidOver(pane, known)) continue;
       const drawn = svg("path", { d: path, class: known.kind, stroke: known.colour, fill: known.colour }, group);
       svg("title", {}, drawn, known.name);
     }
@@ -241,6 +241,14 @@
       const at = { x: x * stack.pixel_mm[0], y: y * stack.pixel_mm[1], dy: "0.35em", fill: known.colour, class: "name" };
       svg("text", { ...at, "font-size": 12.5 * mmPerPixel }, pane.layer, known.place);
     }
+  }
+
+  /** Whether an outline of another day is shown: that of the chosen day, else of a day that another pane shows. */
+  function laidOver(pane, known) {
+    if (!state.other) return false;
+    if (!$("#view-day")) return true;
+    const days = state.day === "" ? panes.filter((one) => one !== pane).map((one) => stacks[one.series].day) : [state.day];
+    return days.some((day) => known.kind.split(" ").includes(`day-${day}`));
   }
 
   function shownLine(line) {
@@ -457,6 +465,7 @@
     const inputs = {
       "#view-overlay": (input) => { state.overlay = input.checked; },
       "#view-other": (input) => { state.other = input.checked; },
+      "#view-day": (input) => { state.day = input.value; },
       "#view-opacity": (input) => { state.opacity = input.value / 100; },
       "#view-lines": (input) => { state.lines = input.value; },
       "#view-window": (input) => { state.contrast = Number(input.value); },
