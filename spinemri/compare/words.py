@@ -97,7 +97,8 @@ CURVES = {
     "title": "Over all dates",
     "about": (
         "Lesions, and what left the band of its baseline at any date. Bars: 95 % intervals; grey: the baseline's value "
-        "with the minimal detectable change of each date; within it nothing is called a change. Below: the drawing's range."
+        "with the minimal detectable change of each date; within it nothing is called a change. "
+        "Below: the drawing's range."
     ),
 }
 _DIGITS = {"mm": 1, "%": 0, "mm2": 0, "deg": 0, "1": 2}
