@@ -22,7 +22,7 @@ from pydicom.sr.coding import Code as DicomCode
 from spinemri.codes import ABNORMAL_STRUCTURE, ANATOMICAL_STRUCTURE, LESION, level_code, structure_code
 from spinemri.correction import BY_PERSON
 from spinemri.plot import structure_colour
-from spinemri.report.dicom_source import UTF8, dated, lenient, read_sources, referred, stand_ins, uid_of
+from spinemri.report.dicom_source import UTF8, dated, lenient, read_sources, referred, settled, stand_ins, uid_of
 from spinemri.report.masks import file_names
 
 if TYPE_CHECKING:
@@ -134,6 +134,7 @@ def write_seg_object(one: SegObject, provenance: Provenance, folder: Path) -> No
         organization = uid_of("dimensions", one.key)
         for item in (*seg.DimensionOrganizationSequence, *seg.DimensionIndexSequence):
             item.DimensionOrganizationUID = organization
+        settled(seg)
         seg.save_as(folder / one.file)
 
 
