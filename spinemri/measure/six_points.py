@@ -37,6 +37,7 @@ _NOISE_VOXELS = 0.35
 _PLATE_BAND = 0.25  # fraction of the height
 _DENT_MM = 1.5
 _MIN_PICK_GAP = 0.08  # fraction of the depth
+_TRIPLES = np.array(list(combinations(range(9), 3)))
 _FACING_BROKEN = 0.45  # an endplate that is dented deeply is steep at its rims
 _STEEPEST_WALL = 0.36  # mm per mm; beyond it, a wall's line follows a fragment
 _FOREMOST = 30  # percent of a wall's points that lie in front of its line where a fragment lies behind it
@@ -170,14 +171,14 @@ def _without_dent(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.
     """
     picks = np.argsort(x)[np.round(np.linspace(0.05, 0.95, 9) * (len(x) - 1)).astype(int)]
     design = np.stack([np.ones_like(x), x, x**2], axis=1)
-    best, cost = np.asarray(y), np.inf
-    for triple in combinations(picks, 3):
-        if min(abs(x[a] - x[b]) for a, b in combinations(triple, 2)) < _MIN_PICK_GAP:
-            continue
-        candidate = np.asarray(design @ np.linalg.solve(design[list(triple)], y[list(triple)]))
-        total = float(np.minimum(np.abs(candidate - y), _DENT_MM).sum())
-        if total < cost:
-            best, cost = candidate, total
+    triples = picks[_TRIPLES]
+    gaps = np.abs(x[triples] - x[np.roll(triples, 1, axis=1)])
+    triples = triples[gaps.min(axis=1) >= _MIN_PICK_GAP]
+    best = np.asarray(y)
+    if len(triples):
+        parabolas = np.linalg.solve(design[triples], y[triples][..., None])[..., 0]
+        costs = np.minimum(np.abs(parabolas @ design.T - y), _DENT_MM).sum(axis=1)
+        best = np.asarray(design @ parabolas[costs.argmin()])
     inlier = np.abs(best - y) < _DENT_MM
     if np.count_nonzero(inlier) < 2 * MIN_POINTS:
         return best

@@ -86,6 +86,17 @@ class Upright:
         values = [value for value, known in self.segmentation.structures.items() if known.kind in kinds]
         return np.asarray(np.isin(self.labels, values) & self.shown[:, None, None])
 
+    @cached_property
+    def spine(self) -> Mask:
+        """Mask of everything labelled that means something, in the slices that hold an image."""
+        return self.of_kind(*StructureKind)
+
+    @cached_property
+    def boxes(self) -> dict[int, tuple[slice, ...]]:
+        """The part of the grid that holds each label value."""
+        found = enumerate(ndimage.find_objects(self.labels), start=1)
+        return {value: box for value, box in found if box is not None}
+
     def inner(self, kind: StructureKind) -> Mask:
         """The same without the outermost two pixels within each slice."""
         mask = self.of_kind(kind)
@@ -123,6 +134,12 @@ class Upright:
         """The signal blurred by 1.5 mm within the sagittal plane."""
         sigma = (0.0, _SMOOTH_MM / self.spacing[1], _SMOOTH_MM / self.spacing[2])
         return np.asarray(ndimage.gaussian_filter(self.signal, sigma))
+
+    @cached_property
+    def range(self) -> tuple[float, float]:
+        """Signal of air and of bright tissue: 2nd and 90th percentile of the blurred signal."""
+        dark, bright = np.percentile(self.smooth[self.shown], (2, 90)).tolist()
+        return dark, bright
 
     @cached_property
     def skin(self) -> NDArray[np.intp]:
