@@ -147,6 +147,11 @@ class Geometry:
         return Geometry(_triple(shape), spacing, _triple(origin), self.direction, self.frame_of_reference_uid)
 
 
+def indices_of(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Indices (n, 3) of the voxels of a mask (k, j, i), in order, as ``np.argwhere`` gives them ten times as slowly."""
+    return np.array(np.unravel_index(np.flatnonzero(mask), mask.shape)).T
+
+
 def plausible(geometry: Geometry) -> Geometry:
     """The grid, if an MR scanner could have made it; asked of every file before its voxels are read.
 

@@ -78,6 +78,15 @@ def upward_directions(centres: Sequence[ArrayLike]) -> list[NDArray[np.float64]]
     return [unit(points[max(n - 1, 0)] - points[min(n + 1, len(points) - 1)]) for n in range(len(points))]
 
 
+def median(values: NDArray[np.float64]) -> float:
+    """The median of a few numbers (n,), none of them NaN; ``np.median`` takes ten times as long over them."""
+    half = len(values) // 2
+    if len(values) % 2:
+        return float(np.partition(values, half)[half])
+    low, high = np.partition(values, (half - 1, half))[half - 1 : half + 1].tolist()
+    return float((low + high) / 2)
+
+
 def robust_line(
     x: NDArray[np.float64], y: NDArray[np.float64], noise_mm: float, at: float = 0.0, stiffness: float = 0.02
 ) -> tuple[float, float]:
@@ -89,7 +98,7 @@ def robust_line(
     stiffness : mm^2; holds the slope back towards zero where the points' summed squared offsets are not larger
     """
     offset = x - at
-    centre = float(np.median(y))
+    centre = median(y)
     weight = np.clip(1.5 - np.abs(y - centre) / (4 * noise_mm + np.ptp(y)), 0.1, 1.0)
     squared, product, half = offset**2, offset * y, len(y) // 2
     height, slope = centre, 0.0

@@ -8,6 +8,7 @@ that was found at the vertebra.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -79,43 +80,82 @@ class MarrowCase:
 
 @dataclass(frozen=True, eq=False)
 class Surroundings:
-    """Masks around one vertebra in a box of a series' grid: unaffected marrow, discs beside it, muscle behind it."""
+    """Masks around one vertebra in a box of a series' grid, each made when it is first asked for.
 
+    Parameters
+    ----------
+    case, level : the study, and the vertebra
+    segmentation : masks of the series
+    box : the part of its grid that is looked at
+    whole : (k, j, i) of that part, the vertebra's body
+    """
+
+    case: MarrowCase
+    level: Level
+    segmentation: Segmentation
     box: Box
-    points: NDArray[np.floating]
-    marrow: Mask
-    discs: Mask
-    muscle: Mask
-    body: Mask
+    whole: Mask
+
+    @cached_property
+    def points(self) -> NDArray[np.floating]:
+        """Where the voxels lie (k, j, i, 3), LPS mm."""
+        indices = np.stack(np.meshgrid(*(np.arange(b.start, b.stop) for b in self.box), indexing="ij"), axis=-1)
+        return self.segmentation.geometry.to_patient(indices)
+
+    @cached_property
+    def marrow(self) -> Mask:
+        """Unaffected marrow of the body and its neighbours, two voxels inside them."""
+        near = _near_levels(self.case.spine, self.level, 1)
+        bodies = _of(self._labels, self.segmentation, StructureKind.VERTEBRAL_BODY, near)
+        return self._unaffected(ndimage.binary_erosion(bodies, self._plane, iterations=2))
+
+    @cached_property
+    def discs(self) -> Mask:
+        """The discs beside it, a voxel inside them."""
+        discs = _discs_beside(self._labels, self.segmentation, self.level)
+        return self._unaffected(ndimage.binary_erosion(discs, self._plane))
+
+    @cached_property
+    def muscle(self) -> Mask:
+        """What lies behind it beside the middle."""
+        return self._unaffected(_muscle(self._labels, self.points, self.whole, self.segmentation))
+
+    @cached_property
+    def body(self) -> Mask:
+        """Its own body, two voxels inside it."""
+        return np.asarray(ndimage.binary_erosion(self.whole, self._plane, iterations=2))
+
+    def values(self, image: Image, where: Mask) -> NDArray[np.float32]:
+        """Intensities (k, j, i) of an image at the voxels of a mask, after the vertebra's motion; NaN elsewhere."""
+        found = np.full(where.shape, np.nan, dtype=np.float32)
+        found[where] = sampled(self.case, image, self.segmentation.series_uid, self.level, self.points[where])
+        return found
+
+    @cached_property
+    def _labels(self) -> NDArray[np.unsignedinteger]:
+        return self.segmentation.voxels[self.box]
+
+    @cached_property
+    def _plane(self) -> Mask:
+        return in_plane(self.segmentation.geometry)
+
+    @cached_property
+    def _affected(self) -> Mask | None:
+        lesions = self.case.lesion_voxels(self.segmentation.series_uid)
+        return None if lesions is None else np.asarray(ndimage.binary_dilation(lesions[self.box], iterations=2))
+
+    def _unaffected(self, mask: Mask) -> Mask:
+        return mask if self._affected is None else mask & ~self._affected
 
 
 def surroundings(case: MarrowCase, series_uid: str, level: Level) -> Surroundings | None:
     """Where to look around a vertebra in one series; None when the series does not show its body."""
-    number = case.number(series_uid)
-    segmentation = case.segmentations[number]
+    segmentation = case.segmentations[case.number(series_uid)]
     body = segmentation.mask(Structure(StructureKind.VERTEBRAL_BODY, level))
     if not body.any():
         return None
     box = _box(body, segmentation)
-    labels = segmentation.voxels[box]
-    indices = np.stack(np.meshgrid(*(np.arange(b.start, b.stop) for b in box), indexing="ij"), axis=-1)
-    points = segmentation.geometry.to_patient(indices)
-    near = _near_levels(case.spine, level, 1)
-    bodies = _of(labels, segmentation, StructureKind.VERTEBRAL_BODY, near)
-    lesions = case.lesion_voxels(series_uid)
-    affected = lesions[box] if lesions is not None else np.zeros(labels.shape, dtype=bool)
-    affected = ndimage.binary_dilation(affected, iterations=2)
-    plane = in_plane(segmentation.geometry)
-    inner = ndimage.binary_erosion(bodies, plane, iterations=2)
-    discs = _discs_beside(labels, segmentation, level)
-    return Surroundings(
-        box=box,
-        points=points,
-        marrow=inner & ~affected,
-        discs=ndimage.binary_erosion(discs, plane) & ~affected,
-        muscle=_muscle(labels, points, body[box], segmentation) & ~affected,
-        body=ndimage.binary_erosion(body[box], plane, iterations=2),
-    )
+    return Surroundings(case, level, segmentation, box, body[box])
 
 
 def sampled(
@@ -197,6 +237,6 @@ def _muscle(
     middle = places.mean(axis=0)
     wall = float(np.quantile(places[:, 1], 0.98))
     behind = points[..., 1] - wall  # LPS: y grows to posterior
-    beside = np.abs((points - middle) @ left)
-    found = (labels == 0) & (behind > _MUSCLE_MM[0]) & (behind < _MUSCLE_MM[1]) & (beside > _BESIDE_MM)
+    found = (labels == 0) & (behind > _MUSCLE_MM[0]) & (behind < _MUSCLE_MM[1])
+    found[found] = np.abs((points[found] - middle) @ left) > _BESIDE_MM
     return np.asarray(found)

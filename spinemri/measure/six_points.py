@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinemri.measure.frame import Frame, robust_line
+from spinemri.measure.frame import Frame, median, robust_line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -133,7 +133,7 @@ def _corner(
     """Where the endplate near one wall meets that wall's line moved inwards (posterior, superior) mm."""
     (front, front_slope), (back, back_slope) = walls
     rest = plate[:, 1] - np.polynomial.polynomial.polyval(plate[:, 0], bow)
-    height = float(np.median(plate[:, 1]))
+    height = median(plate[:, 1])
     position = 0.0
     for _ in range(3):
         ends = front + front_slope * height, back + back_slope * height
@@ -152,13 +152,13 @@ def _corner(
 def _bow(plate: NDArray[np.float64], noise: float) -> NDArray[np.float64]:
     """Coefficients (3,) of a parabola through most of an endplate (Tukey weights)."""
     design = np.vander(plate[:, 0], 3, increasing=True)
-    weight = np.ones(len(plate))
+    weight, stiffness = np.ones(len(plate)), 1e-6 * np.eye(3)
     solution: NDArray[np.float64] = np.zeros(3)
     for _ in range(6):
         weighted = design * weight[:, None]
-        solution = np.asarray(np.linalg.solve(design.T @ weighted + 1e-6 * np.eye(3), weighted.T @ plate[:, 1]))
+        solution = np.asarray(np.linalg.solve(design.T @ weighted + stiffness, weighted.T @ plate[:, 1]))
         residual = np.abs(plate[:, 1] - design @ solution)
-        scale = 4.7 * max(1.48 * float(np.median(residual)), noise)
+        scale = 4.7 * max(1.48 * median(residual), noise)
         weight = np.maximum(1 - (residual / scale) ** 2, 0.0) ** 2 + 1e-6
     return solution
 
