@@ -6,12 +6,14 @@ of Zukić 2014) and on 40 clean phantoms. Where a limit has no source in the lit
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
 from spinemri.anatomy import StructureKind
+from spinemri.measure.medians import median_3x3
 from spinemri.measure.upright import FEW
 from spinemri.quality import QualityCheck
 
@@ -213,17 +215,31 @@ def ghosting(view: Upright) -> QualityCheck:
     slopes = [0.0]
     for axis in (1, 2):
         nearest = int(_NEAREST_GHOST_MM / (view.spacing[axis] * step[axis - 1]))
-        for lag in range(nearest, signal.shape[axis] - nearest + 1):
-            origin = np.roll(signal, lag, axis)[air]
-            origin = origin - origin.mean()
-            spread = float(np.mean(origin**2))
-            slopes.append(float(np.mean(signal[air] * origin)) / spread if spread > least**2 else 0.0)
+        slopes += _slopes(signal, air, axis, (nearest, least))
     value = 100 * max(slopes)
     line = (
         f"series {view.series.label}: ghosts of {value:.0f} % of the signal, above {GHOSTING_LIMIT_PCT:g} %: "
         "the patient moved; signal is unreliable where they cross the spine"
     )
     return _judged(("ghosting", "%"), round(value, 1), GHOSTING_LIMIT_PCT, line)
+
+
+def _slopes(signal: Floats, air: Mask, axis: int, limits: tuple[int, float]) -> Iterator[float]:
+    """Slope of the signal in the air on that of the image displaced along an axis, for every displacement.
+
+    ``limits`` are the least displacement and the least spread of what is displaced.
+    """
+    nearest, least = limits
+    twice = np.concatenate([signal, signal], axis)  # what leaves the field comes back at the other side
+    places = list(np.nonzero(air))
+    places[axis] = places[axis] + signal.shape[axis]
+    there, line = np.ravel_multi_index(places, twice.shape), math.prod(twice.shape[axis + 1 :])
+    ghosts = signal[air]
+    for lag in range(nearest, signal.shape[axis] - nearest + 1):
+        origin = twice.take(there - lag * line)
+        origin = origin - origin.mean()
+        spread = float(np.mean(origin**2))
+        yield float(np.mean(ghosts * origin)) / spread if spread > least**2 else 0.0
 
 
 def wrap(view: Upright) -> QualityCheck:
@@ -272,7 +288,7 @@ def metal(view: Upright) -> QualityCheck:
     a field that metal distorts without a void. In fat-suppressed series fat is as dark, so it is not assessable there.
     """
     unknown = _FAT_IS_DARK if view.suppressed else ""
-    bodies = view.of_kind(StructureKind.VERTEBRAL_BODY)
+    bodies = view.bodies
     noise = view.noise
     if not unknown and (noise is None or np.count_nonzero(bodies) < FEW):
         unknown = "too little of the spine is seen"
@@ -282,7 +298,7 @@ def metal(view: Upright) -> QualityCheck:
     if unknown:
         return _unknown("metal", "mL", METAL_LIMIT_ML, unknown)
     middle, box = view.signal.copy(), view.box_of(view.spine)
-    middle[box] = _median_3x3(view.signal[box])
+    middle[box] = median_3x3(view.signal[box])
     floor = float(np.percentile(middle[view.spine], 2))
     floor = min(floor, float(np.median(view.signal[view.air]))) if view.air.any() else floor
     sizes = {}
@@ -300,28 +316,6 @@ def metal(view: Upright) -> QualityCheck:
 
 
 _FAT_IS_DARK = "in a fat-suppressed series fat is as dark as a void"
-
-
-def _median_3x3(signal: Floats) -> Floats:
-    """Median of every pixel and its eight neighbours in the slice; a border repeats its own pixels.
-
-    Columns of three are sorted; the median of nine is that of the largest of their least, the median of their medians
-    and the least of their largest.
-    """
-    padded = np.pad(signal, ((0, 0), (1, 1), (1, 1)), mode="symmetric")
-    above, here, below = padded[:, :-2], padded[:, 1:-1], padded[:, 2:]
-    ranked = (
-        np.minimum(np.minimum(above, here), below),
-        _middle(above, here, below),
-        np.maximum(np.maximum(above, here), below),
-    )
-    least, middle, most = ([r[:, :, :-2], r[:, :, 1:-1], r[:, :, 2:]] for r in ranked)
-    return _middle(np.maximum.reduce(least), _middle(*middle), np.minimum.reduce(most))
-
-
-def _middle(one: Floats, two: Floats, three: Floats) -> Floats:
-    """The middle one of three, value by value."""
-    return np.asarray(np.maximum(np.minimum(one, two), np.minimum(np.maximum(one, two), three)))
 
 
 def _void_ml(view: Upright, level: Level, signal: Floats, limit: float) -> float:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spinemri.measure.medians import median
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -76,15 +78,6 @@ def upward_directions(centres: Sequence[ArrayLike]) -> list[NDArray[np.float64]]
     if len(points) < 2:
         return [np.array([0.0, 0.0, 1.0]) for _ in points]
     return [unit(points[max(n - 1, 0)] - points[min(n + 1, len(points) - 1)]) for n in range(len(points))]
-
-
-def median(values: NDArray[np.float64]) -> float:
-    """The median of a few numbers (n,), none of them NaN; ``np.median`` takes ten times as long over them."""
-    half = len(values) // 2
-    if len(values) % 2:
-        return float(np.partition(values, half)[half])
-    low, high = np.partition(values, (half - 1, half))[half - 1 : half + 1].tolist()
-    return float((low + high) / 2)
 
 
 def robust_line(

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinemri.measure.frame import Frame, median, robust_line
+from spinemri.measure.frame import Frame, robust_line
+from spinemri.measure.medians import median
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
