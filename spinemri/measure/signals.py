@@ -15,6 +15,7 @@ import numpy as np
 from scipy import ndimage
 
 from spinemri.anatomy import Structure, StructureKind
+from spinemri.geometry import indices_of
 from spinemri.measure.contour import box_around
 from spinemri.measure.frame import left_axis
 from spinemri.register import motion_between, to_moving
@@ -41,6 +42,7 @@ _MUSCLE_MM = (12.0, 45.0)  # behind the posterior wall
 _BESIDE_MM = 10.0  # from the middle: nearer to it lie spinous processes and their ligaments
 _LEAN = 50.0  # percentile of T1w below which soft tissue behind the spine is muscle rather than fat
 _FEW = 20
+_ROUNDING_MM = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,11 +98,9 @@ class Surroundings:
     box: Box
     whole: Mask
 
-    @cached_property
-    def points(self) -> NDArray[np.floating]:
-        """Where the voxels lie (k, j, i, 3), LPS mm."""
-        indices = np.stack(np.meshgrid(*(np.arange(b.start, b.stop) for b in self.box), indexing="ij"), axis=-1)
-        return self.segmentation.geometry.to_patient(indices)
+    def points_in(self, mask: Mask) -> NDArray[np.floating]:
+        """Where the voxels of a mask (k, j, i) of the part lie (n, 3), LPS mm."""
+        return self.segmentation.geometry.to_patient(indices_of(mask) + [side.start for side in self.box])
 
     @cached_property
     def marrow(self) -> Mask:
@@ -117,8 +117,15 @@ class Surroundings:
 
     @cached_property
     def muscle(self) -> Mask:
-        """What lies behind it beside the middle."""
-        return self._unaffected(_muscle(self._labels, self.points, self.whole, self.segmentation))
+        """Unlabelled tissue behind the bodies, away from the mid-plane."""
+        places = self.points_in(self.whole)
+        middle, wall = places.mean(axis=0), float(np.quantile(places[:, 1], 0.98))
+        found = (self._labels == 0) & self._between(*(wall + mm for mm in _MUSCLE_MM))
+        points = self.points_in(found)
+        behind = points[:, 1] - wall  # LPS: y grows to posterior
+        beside = np.abs((points - middle) @ left_axis(self.segmentation.geometry)) > _BESIDE_MM
+        found[found] = (behind > _MUSCLE_MM[0]) & (behind < _MUSCLE_MM[1]) & beside
+        return self._unaffected(found)
 
     @cached_property
     def body(self) -> Mask:
@@ -128,8 +135,15 @@ class Surroundings:
     def values(self, image: Image, where: Mask) -> NDArray[np.float32]:
         """Intensities (k, j, i) of an image at the voxels of a mask, after the vertebra's motion; NaN elsewhere."""
         found = np.full(where.shape, np.nan, dtype=np.float32)
-        found[where] = sampled(self.case, image, self.segmentation.series_uid, self.level, self.points[where])
+        found[where] = sampled(self.case, image, self.segmentation.series_uid, self.level, self.points_in(where))
         return found
+
+    def _between(self, front: float, back: float) -> Mask:
+        """Voxels between two planes to posterior (LPS mm), and those within a thousandth of them."""
+        grid = self.segmentation.geometry
+        steps = np.ix_(*(np.arange(b.start, b.stop) * mm for b, mm in zip(self.box, grid.affine[1, :3], strict=True)))
+        behind = grid.origin[1] + steps[0] + steps[1] + steps[2]
+        return np.asarray((behind > front - _ROUNDING_MM) & (behind < back + _ROUNDING_MM))
 
     @cached_property
     def _labels(self) -> NDArray[np.unsignedinteger]:
@@ -226,17 +240,3 @@ def _discs_beside(labels: NDArray[np.unsignedinteger], segmentation: Segmentatio
         if known.kind is StructureKind.DISC and level in (known.level, known.lower)
     ]
     return np.asarray(np.isin(labels, values))
-
-
-def _muscle(
-    labels: NDArray[np.unsignedinteger], points: NDArray[np.floating], body: Mask, segmentation: Segmentation
-) -> Mask:
-    """Unlabelled tissue behind the bodies, away from the mid-plane."""
-    left = left_axis(segmentation.geometry)
-    places = points[body]
-    middle = places.mean(axis=0)
-    wall = float(np.quantile(places[:, 1], 0.98))
-    behind = points[..., 1] - wall  # LPS: y grows to posterior
-    found = (labels == 0) & (behind > _MUSCLE_MM[0]) & (behind < _MUSCLE_MM[1])
-    found[found] = np.abs((points[found] - middle) @ left) > _BESIDE_MM
-    return np.asarray(found)

@@ -9,6 +9,7 @@ voxel, five times as long for the same motions.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -123,14 +124,18 @@ class _Search:
         x, y, z = self.centre.tolist()
         return x, y, z
 
+    @cached_property
+    def normal(self) -> Floats:
+        """(3,) unit vector across the slices of the fixed series."""
+        return self.grid.axes[:, self.grid.axis_along(0)]
+
     def information(self, shift: Floats, turn_deg: float = 0.0) -> float:
         """Mutual information (nats) for a shift (LPS mm) and a turn (degrees) about the slices' normal.
 
         The moving intensity is interpolated linearly, and shared linearly between the two bins next to it. 0 without
         overlap.
         """
-        normal = self.grid.axes[:, self.grid.axis_along(0)]
-        turn = Rotation.from_rotvec(normal * turn_deg, degrees=True).as_matrix()
+        turn = Rotation.from_rotvec(self.normal * turn_deg, degrees=True).as_matrix()
         corners = self.there.to_index(self.centre + shift + np.vstack([np.zeros(3), turn.T]))  # the motion as indices
         index, values = (corners[1:] - corners[0]).T @ self.offsets + corners[0][:, None], self.values
         last = np.array(self.there.shape) - 1 + _ROUNDING
