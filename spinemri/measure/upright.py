@@ -202,7 +202,7 @@ class Upright:
 
     def rear_of(self, mask: Mask) -> Floats:
         """(s,) last place along a that a mask reaches, carried on above and below it; infinite without any."""
-        labelled: Mask = mask.any(axis=0)
+        labelled = np.asarray(mask.any(axis=0))
         rows = np.flatnonzero(labelled.any(axis=1))
         if rows.size == 0:
             return np.full(labelled.shape[0], np.inf)
