@@ -101,14 +101,15 @@ class Geometry:
 
     def to_patient(self, index: ArrayLike) -> NDArray[np.float64]:
         """Patient points (..., 3) in LPS mm of indices (..., 3) in (k, j, i)."""
-        points: NDArray[np.float64] = np.asarray(index) * np.asarray(self.spacing) @ self.axes.T + self.origin
+        scaled = np.asarray(index) * np.asarray(self.spacing)
+        points: NDArray[np.float64] = (_listed(scaled) @ self.axes.T + self.origin).reshape(scaled.shape)
         return points
 
     def to_index(self, point: ArrayLike) -> NDArray[np.float64]:
         """Fractional indices (..., 3) in (k, j, i) of patient points (..., 3) in LPS mm."""
         offset = np.asarray(point) - np.asarray(self.origin)
-        indices: NDArray[np.float64] = offset @ np.linalg.inv(self.axes).T / self.spacing
-        return indices
+        indices: NDArray[np.float64] = _listed(offset) @ np.linalg.inv(self.axes).T / self.spacing
+        return indices.reshape(offset.shape)
 
     def span(self, world_axis: int) -> tuple[float, float]:
         """Lowest and highest coordinate (LPS mm) along a patient axis of the line through the middle of the field."""
@@ -147,6 +148,11 @@ class Geometry:
         return Geometry(_triple(shape), spacing, _triple(origin), self.direction, self.frame_of_reference_uid)
 
 
+def indices_of(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Indices (n, 3) of the voxels of a mask (k, j, i), in order, as ``np.argwhere`` gives them ten times as slowly."""
+    return np.array(np.unravel_index(np.flatnonzero(mask), mask.shape)).T
+
+
 def plausible(geometry: Geometry) -> Geometry:
     """The grid, if an MR scanner could have made it; asked of every file before its voxels are read.
 
@@ -170,6 +176,11 @@ def plausible(geometry: Geometry) -> Geometry:
     if far > _MAX_ORIGIN_MM:
         raise GeometryError(f"an image {far:.3g} mm off the origin: expected at most {_MAX_ORIGIN_MM:.0f} mm")
     return geometry
+
+
+def _listed(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points (..., 3) as a list (n, 3), which is multiplied in one go; one point (3,) stays as it is."""
+    return points.reshape(-1, 3) if points.ndim > 2 else points
 
 
 def _triple(values: ArrayLike) -> Any:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from spinemri.geometry import Geometry
 
 Interpolation = Literal["linear", "nearest"]
+_EXACT = tuple(np.dtype(kind) for kind in (np.uint8, np.int8, np.uint16, np.int16, np.float32))
 Volume = TypeVar("Volume", Image, Segmentation)
 
 
@@ -84,8 +85,8 @@ def resample_voxels(
     if None not in frames and frames[0] != frames[1]:
         raise GeometryError("cannot resample between different frames of reference: register the series first")
     kind = voxels.dtype if interpolation == "nearest" else np.dtype(np.float32)
-    stored = np.float32 if interpolation == "linear" else np.uint8 if voxels.dtype == np.bool_ else voxels.dtype
-    moving = to_sitk(voxels.astype(stored), source)
+    exact = interpolation == "nearest" or voxels.dtype in _EXACT  # float32 holds every value of these
+    moving = to_sitk(voxels if exact else voxels.astype(np.float32), source)
     filled = SimpleITK.Resample(
         moving,
         target.shape[::-1],
@@ -95,5 +96,6 @@ def resample_voxels(
         target.spacing[::-1],
         target.axes[:, ::-1].ravel().tolist(),
         outside,
+        SimpleITK.sitkFloat32 if interpolation == "linear" else moving.GetPixelID(),
     )
     return np.asarray(SimpleITK.GetArrayFromImage(filled)).astype(kind, copy=False)

@@ -117,3 +117,14 @@ def test_other_frames_of_reference_and_wrong_shapes_are_refused():
         resample(image, elsewhere)
     with pytest.raises(GeometryError, match="grid"):
         resample_voxels(np.zeros((2, 3, 4)), grid, finer, interpolation="linear")
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.uint16, np.int32, np.float64])
+def test_stored_integers_give_what_their_float_values_give(kind):
+    grid = Geometry((4, 9, 7), (4.0, 0.8, 0.9), (3.0, -2.0, 5.0), (0, 1, 0, 0, 0, 1, 1, 0, 0))
+    stored = np.random.default_rng(3).integers(0, 120, grid.shape).astype(kind)
+    target = grid.with_spacing((3.0, 1.1, 0.7))
+    found = resample_voxels(stored, grid, target, interpolation="linear")
+    assert found.dtype == np.float32
+    assert np.array_equal(found, resample_voxels(stored.astype(np.float32), grid, target, interpolation="linear"))
+    assert np.ptp(found) > 50

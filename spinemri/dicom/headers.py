@@ -87,18 +87,20 @@ def read_header(path: Path, *, force: bool = False) -> Dataset:
         return read_dicom(path, force=force, header=KEYWORDS)
 
 
-def frames_of(dataset: Dataset, path: Path) -> list[Frame]:
+def frames_of(dataset: Dataset, path: Path, *, whole: bool = True) -> list[Frame]:
     """Every image plane of a file, in stored order.
 
     Parameters
     ----------
     dataset : header or whole object of one MR file
     path : where it was read from
+    whole : with everything that a frame says; otherwise only how it is stored and where it lies, which loading asks for
     """
+    read = _frame if whole else _stored
     with lenient():
         if text(dataset, "SOPClassUID") not in MULTI_FRAME_MR:
-            return [_frame(dataset, path, None)]
-        return [_frame(flat, path, index) for index, flat in enumerate(flattened(dataset))]
+            return [read(dataset, path, None)]
+        return [read(flat, path, index) for index, flat in enumerate(flattened(dataset))]
 
 
 def flattened(dataset: Dataset) -> Iterator[Dataset]:
@@ -133,8 +135,18 @@ def patient_key_of(dataset: Dataset) -> str:
     return patient_key(text(dataset, "StudyInstanceUID") or text(dataset, "SeriesInstanceUID"))
 
 
+def _stored(dataset: Dataset, path: Path, index: int | None) -> Frame:
+    return Frame(
+        path=path,
+        index=index,
+        transfer_syntax=_syntax(dataset),
+        concatenation=_concatenation(dataset),
+        sequence=SequenceFacts(image_type=_image_type(dataset)),
+        plane=_plane(dataset),
+    )
+
+
 def _frame(dataset: Dataset, path: Path, index: int | None) -> Frame:
-    concatenation = text(dataset, "ConcatenationUID")
     return Frame(
         path=path,
         index=index,
@@ -157,14 +169,20 @@ def _frame(dataset: Dataset, path: Path, index: int | None) -> Frame:
         burned_in=text(dataset, "BurnedInAnnotation").upper() == "YES",
         quadruped=text(dataset, "AnatomicalOrientationType").upper() == "QUADRUPED",
         lossy=text(dataset, "LossyImageCompression") == "01" or _syntax(dataset) in _LOSSY_SYNTAXES,
-        concatenation=(
-            (concatenation, integer(dataset, "InConcatenationNumber"), integer(dataset, "InConcatenationTotalNumber"))
-            if concatenation
-            else None
-        ),
+        concatenation=_concatenation(dataset),
         sequence=_sequence(dataset),
         plane=_plane(dataset),
     )
+
+
+def _concatenation(dataset: Dataset) -> tuple[str, int | None, int | None] | None:
+    uid = text(dataset, "ConcatenationUID")
+    part, parts = integer(dataset, "InConcatenationNumber"), integer(dataset, "InConcatenationTotalNumber")
+    return (uid, part, parts) if uid else None
+
+
+def _image_type(dataset: Dataset) -> tuple[str, ...]:
+    return words(dataset, "FrameType") or words(dataset, "ImageType")
 
 
 def _syntax(dataset: Dataset) -> str:
@@ -182,7 +200,7 @@ def _sequence(dataset: Dataset) -> SequenceFacts:
     options |= {"FS"} if fat_free or text(dataset, "SpectrallySelectedExcitation") == "WATER" else set()
     agent = set(words(dataset, "ContrastBolusAgent")) - _NO_AGENT or value(dataset, "ContrastBolusAgentSequence")
     return SequenceFacts(
-        image_type=words(dataset, "FrameType") or words(dataset, "ImageType"),
+        image_type=_image_type(dataset),
         sequence=frozenset(kinds),
         variant=frozenset(words(dataset, "SequenceVariant")),
         options=frozenset(options),

@@ -107,7 +107,7 @@ def _read_file(file: SeriesFile, label: str, decoder: FrameDecoder, most: int) -
     try:
         with lenient():
             dataset = read_dicom(file.path, force=True)
-            frames, stated = frames_of(dataset, file.path), integer(dataset, "NumberOfFrames")
+            frames, stated = frames_of(dataset, file.path, whole=False), integer(dataset, "NumberOfFrames")
     except READ_ERRORS as error:
         why = str(error) if isinstance(error, OversizedError) else type(error).__name__
         raise SeriesError(f"series {label}: a file cannot be read ({why})") from error
@@ -220,9 +220,10 @@ def _stack(kept: Sequence[_Slice | None], arrangement: Arrangement, label: str) 
         padding[k] = _padding(pixels, plane)
         voxels[k] = _grey(pixels, plane, dtype)
     present = [k for k, _, _ in good]
-    if not np.isfinite(voxels).all():
+    if voxels.dtype.kind == "f" and not np.isfinite(voxels).all():
         raise SeriesError(f"series {label}: Rescale Slope or Intercept makes values that are no numbers")
-    real = voxels[present][~padding[present]]
+    whole = len(present) == len(voxels) and not padding.any()
+    real = voxels if whole else voxels[present][~padding[present]]
     if not real.size or real.min() == real.max():
         raise SeriesError(f"series {label}: all voxels have the same value; expected an image")
     voxels[padding] = real.min()

@@ -143,16 +143,17 @@ def _check_same_plane(planes: Sequence[PlaneFacts], label: str) -> None:
     for plane in planes:
         if fault := missing_geometry(plane):
             raise SeriesError(f"series {label}: no geometry: {fault}; no default is assumed")
-    first = planes[0]
     sizes = sorted({(plane.rows, plane.columns) for plane in planes})
     if len(sizes) > 1:
         listed = ", ".join(f"{rows} x {columns}" for rows, columns in sizes)
         raise SeriesError(f"series {label}: slices have different matrix sizes ({listed}); expected one")
-    if any(not np.allclose(p.pixel_spacing or 0, first.pixel_spacing or 0, rtol=1e-3) for p in planes):
+    spacings = np.array([plane.pixel_spacing for plane in planes], dtype=np.float64)
+    if not np.allclose(spacings, spacings[0], rtol=1e-3):
         raise SeriesError(f"series {label}: slices have different Pixel Spacing; expected one")
     if len({plane.frame_of_reference_uid for plane in planes}) > 1:
         raise SeriesError(f"series {label}: slices belong to different frames of reference; expected one")
-    if any(np.abs(_directions(p) - _directions(first)).max() > 5e-3 for p in planes):
+    directions = np.array([_directions(plane) for plane in planes])
+    if np.abs(directions - directions[0]).max() > 5e-3:
         raise SeriesError(f"series {label}: slices have different orientations; expected one")
 
 

@@ -87,12 +87,9 @@ def items(dataset: Dataset, keyword: str) -> list[Dataset]:
 
 def value(dataset: Dataset, keyword: str) -> object:
     """Value of an attribute, None when absent, empty or unreadable."""
-    tag = _tag(keyword)
-    if tag not in dataset:
-        return None
     try:
-        found = dataset[tag].value
-    except READ_ERRORS:
+        found = dataset[_tag(keyword)].value
+    except READ_ERRORS:  # a KeyError where it is absent
         return None
     return None if found is None or found == "" else found
 
@@ -135,8 +132,12 @@ def number(dataset: Dataset, *keywords: str) -> float | None:
 
 def integer(dataset: Dataset, *keywords: str) -> int | None:
     """First attribute of those named that holds a number, as an integer."""
-    found = number(dataset, *keywords)
-    return None if found is None else int(found)
+    for keyword in keywords:
+        if type(found := value(dataset, keyword)) is int:
+            return found
+        if listed := numbers(dataset, keyword):
+            return int(listed[0])
+    return None
 
 
 def senseless(dataset: Dataset, expected: _Expected) -> str:

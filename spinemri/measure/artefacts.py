@@ -6,12 +6,14 @@ of Zukić 2014) and on 40 clean phantoms. Where a limit has no source in the lit
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
 from spinemri.anatomy import StructureKind
+from spinemri.measure.medians import median_3x3
 from spinemri.measure.upright import FEW
 from spinemri.quality import QualityCheck
 
@@ -99,25 +101,31 @@ def _above_noise(signal: float, noise: float) -> float:
 
 
 def _bright_signal(view: Upright, rows: slice, noise: float) -> float:
-    """Signal of the brighter quarter of spinal tissue between two rows."""
-    tissue = view.of_kind(*StructureKind)[:, rows]
-    return _above_noise(float(np.percentile(view.signal[:, rows][tissue], 75)), noise)
+    """Signal of the brighter quarter of spinal tissue between two rows, noise taken off."""
+    return _above_noise(_bright_tissue(view, rows), noise)
+
+
+def _bright_tissue(view: Upright, rows: slice) -> float:
+    return float(np.percentile(view.signal[:, rows][view.spine[:, rows]], 75))
 
 
 def _levels(view: Upright) -> Iterator[tuple[Level, slice]]:
     """Each whole body's level and the rows around it."""
     margin = round(_AROUND_LEVEL_MM / view.spacing[1])
     for structure in view.segmentation.of_kind(StructureKind.VERTEBRAL_BODY):
-        rows = np.flatnonzero((_mask_of(view, structure.level) & view.shown[:, None, None]).any(axis=(0, 2)))
+        box, body = _body(view, structure.level)
+        rows = np.flatnonzero(body.any(axis=(0, 2))) + box[1].start
         if rows.size and structure.level is not None and structure not in view.segmentation.cut:
             yield structure.level, slice(max(0, int(rows[0]) - margin), int(rows[-1]) + margin + 1)
 
 
-def _mask_of(view: Upright, level: Level | None) -> Mask:
-    """The body of one level."""
+def _body(view: Upright, level: Level | None) -> tuple[tuple[slice, ...], Mask]:
+    """The part of the grid that holds the body of one level, and its voxels there; an empty one of a body not seen."""
     wanted = StructureKind.VERTEBRAL_BODY
     values = [v for v, s in view.segmentation.structures.items() if s.kind is wanted and s.level == level]
-    return np.asarray(np.isin(view.labels, values))
+    boxes = [view.boxes[value] for value in values if value in view.boxes] or [(slice(0, 0),) * 3]
+    box = tuple(slice(min(s.start for s in sides), max(s.stop for s in sides)) for sides in zip(*boxes, strict=True))
+    return box, np.isin(view.labels[box], values) & view.shown[box[0], None, None]
 
 
 def motion(view: Upright) -> QualityCheck:
@@ -133,7 +141,7 @@ def motion(view: Upright) -> QualityCheck:
     """
     if view.spacing[0] < _THIN_MM:
         return _unknown("motion", "mm", MOTION_LIMIT_MM, "slices closer than 2 mm are taken as one 3D acquisition")
-    spine = view.of_kind(*StructureKind)
+    spine = view.spine
     pairs = [k for k in range(len(spine) - 1) if spine[k].any() and spine[k + 1].any()]
     if len(pairs) < _LEAST_PAIRS:
         return _unknown("motion", "mm", MOTION_LIMIT_MM, "the spine is seen in too few neighbouring slices")
@@ -193,7 +201,7 @@ def ghosting(view: Upright) -> QualityCheck:
     Known failure: ghosts of pulsating vessels and CSF that do not reach the air; ghosts displaced up-down behind a
     straight back (a third of simulated ones was missed); air that the scanner masked; mats with a signal of their own.
     """
-    with_air = np.flatnonzero(view.air.any(axis=(1, 2)) & view.of_kind(*StructureKind).any(axis=(1, 2)))
+    with_air = np.flatnonzero(view.air.any(axis=(1, 2)) & view.spine.any(axis=(1, 2)))
     if not with_air.size:
         return _unknown("ghosting", "%", GHOSTING_LIMIT_PCT, "no air behind the back is seen, or not where it begins")
     step = [max(1, round(_STEP_MM / mm)) for mm in view.spacing[1:]]
@@ -207,17 +215,31 @@ def ghosting(view: Upright) -> QualityCheck:
     slopes = [0.0]
     for axis in (1, 2):
         nearest = int(_NEAREST_GHOST_MM / (view.spacing[axis] * step[axis - 1]))
-        for lag in range(nearest, signal.shape[axis] - nearest + 1):
-            origin = np.roll(signal, lag, axis)[air]
-            origin = origin - origin.mean()
-            spread = float(np.mean(origin**2))
-            slopes.append(float(np.mean(signal[air] * origin)) / spread if spread > least**2 else 0.0)
+        slopes += _slopes(signal, air, axis, (nearest, least))
     value = 100 * max(slopes)
     line = (
         f"series {view.series.label}: ghosts of {value:.0f} % of the signal, above {GHOSTING_LIMIT_PCT:g} %: "
         "the patient moved; signal is unreliable where they cross the spine"
     )
     return _judged(("ghosting", "%"), round(value, 1), GHOSTING_LIMIT_PCT, line)
+
+
+def _slopes(signal: Floats, air: Mask, axis: int, limits: tuple[int, float]) -> Iterator[float]:
+    """Slope of the signal in the air on that of the image displaced along an axis, for every displacement.
+
+    ``limits`` are the least displacement and the least spread of what is displaced.
+    """
+    nearest, least = limits
+    twice = np.concatenate([signal, signal], axis)  # what leaves the field comes back at the other side
+    places = list(np.nonzero(air))
+    places[axis] = places[axis] + signal.shape[axis]
+    there, line = np.ravel_multi_index(places, twice.shape), math.prod(twice.shape[axis + 1 :])
+    ghosts = signal[air]
+    for lag in range(nearest, signal.shape[axis] - nearest + 1):
+        origin = twice.take(there - lag * line)
+        origin = origin - origin.mean()
+        spread = float(np.mean(origin**2))
+        yield float(np.mean(ghosts * origin)) / spread if spread > least**2 else 0.0
 
 
 def wrap(view: Upright) -> QualityCheck:
@@ -241,12 +263,12 @@ def wrap(view: Upright) -> QualityCheck:
 def _closure(view: Upright, axis: int) -> float:
     """How well the edges of the field along one axis continue each other, 0 to 1."""
     along = 3 - axis
-    blurred = ndimage.gaussian_filter1d(view.signal[view.shown], _EDGE_BLUR_MM / view.spacing[along], axis=along)
-    lines = np.moveaxis(blurred, axis, 2)
-    edges = lines[:, :, :2].mean(axis=2), lines[:, :, -2:].mean(axis=2)
-    dark = float(np.percentile(view.smooth[view.shown], 2))
-    bright = float(np.percentile(view.smooth[view.shown], 90)) - dark
-    if min(float(np.percentile(edge, 90)) for edge in edges) - dark < _EDGE_SHARE * bright:
+    lines = np.moveaxis(view.signal[view.shown], axis, 2)
+    outer = (lines[:, :, :2], lines[:, :, -2:])
+    blur = _EDGE_BLUR_MM / view.spacing[along]
+    edges = [ndimage.gaussian_filter1d(two, blur, axis=1).mean(axis=2) for two in outer]
+    dark, bright = view.range
+    if min(float(np.percentile(edge, 90)) for edge in edges) - dark < _EDGE_SHARE * (bright - dark):
         return 0.0
     one, two = (e - ndimage.gaussian_filter1d(e, _EDGE_DETAIL_MM / view.spacing[along], axis=1) for e in edges)
     size = float(np.sqrt(np.sum(one**2) * np.sum(two**2)))
@@ -266,7 +288,7 @@ def metal(view: Upright) -> QualityCheck:
     a field that metal distorts without a void. In fat-suppressed series fat is as dark, so it is not assessable there.
     """
     unknown = _FAT_IS_DARK if view.suppressed else ""
-    bodies = view.of_kind(StructureKind.VERTEBRAL_BODY)
+    bodies = view.bodies
     noise = view.noise
     if not unknown and (noise is None or np.count_nonzero(bodies) < FEW):
         unknown = "too little of the spine is seen"
@@ -275,15 +297,14 @@ def metal(view: Upright) -> QualityCheck:
         unknown = "the image is too noisy to tell a void"
     if unknown:
         return _unknown("metal", "mL", METAL_LIMIT_ML, unknown)
-    spine = view.of_kind(*StructureKind)
-    middle, box = view.signal.copy(), view.box_of(spine)
-    middle[box] = ndimage.median_filter(view.signal[box], (1, 3, 3))
-    floor = float(np.percentile(middle[spine], 2))
+    middle, box = view.signal.copy(), view.box_of(view.spine)
+    middle[box] = median_3x3(view.signal[box])
+    floor = float(np.percentile(middle[view.spine], 2))
     floor = min(floor, float(np.median(view.signal[view.air]))) if view.air.any() else floor
     sizes = {}
     for level, rows in _levels(view):
-        bright = min(marrow, float(np.percentile(view.signal[:, rows][spine[:, rows]], 75)))
-        sizes[level] = _void_ml(view, level, middle < floor + _VOID_SHARE * (bright - floor), rows)
+        bright = min(marrow, _bright_tissue(view, rows))
+        sizes[level] = _void_ml(view, level, middle, floor + _VOID_SHARE * (bright - floor))
     value = max(sizes.values(), default=0.0)
     concerned = tuple(level for level, size in sizes.items() if size > METAL_LIMIT_ML)
     line = (
@@ -297,14 +318,12 @@ def metal(view: Upright) -> QualityCheck:
 _FAT_IS_DARK = "in a fat-suppressed series fat is as dark as a void"
 
 
-def _void_ml(view: Upright, level: Level, void: Mask, rows: slice) -> float:
-    """Largest piece of void within a body, mL; slices with less than half of its largest cross-section do not count."""
-    body = (_mask_of(view, level) & view.shown[:, None, None])[:, rows]
-    columns = np.flatnonzero(body.any(axis=(0, 1)))
-    part = slice(max(0, int(columns[0]) - 1), int(columns[-1]) + 2)
-    inside = _closed_inside(body[:, :, part], view.spacing)
+def _void_ml(view: Upright, level: Level, signal: Floats, limit: float) -> float:
+    """Largest piece of a body darker than a limit, mL, but for slices with less than half of its largest section."""
+    box, body = _body(view, level)
+    inside = _closed_inside(body, view.spacing)
     areas = body.sum(axis=(1, 2))
-    pieces, count = ndimage.label(void[:, rows, part] & inside & (areas > 0.5 * areas.max())[:, None, None])
+    pieces, count = ndimage.label((signal[box] < limit) & inside & (areas > 0.5 * areas.max())[:, None, None])
     return float(np.bincount(pieces.ravel())[1:].max() * np.prod(view.spacing) / 1000) if count else 0.0
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from spinemri.anatomy import StructureKind
-from spinemri.measure.sections import longest_run
+from spinemri.measure.sections import longest_runs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,7 +83,8 @@ def _chord(level: Floats, middle: tuple[float, float], mm: tuple[float, float]) 
     ends = []
     for beside in _BESIDE_MM:
         columns = np.full(len(rows), middle[1] + beside / mm[1])
-        ends.append(longest_run(ndimage.map_coordinates(level, np.stack([rows, columns]), order=1), rows))
+        values = ndimage.map_coordinates(level, np.stack([rows, columns]), order=1)
+        ends.append(longest_runs(values[None], rows)[0])
     first, last = np.nanmean(np.array(ends), axis=0)
     return float(first), float(last)
 

@@ -66,8 +66,10 @@ def cord_signals(images: Sequence[Image], sacs: SacMasks) -> tuple[CordSignal | 
     found: list[CordSignal | Gap] = []
     for image in images:
         uid = image.series.series_uid
-        sac, cord = sacs.profile(uid), sacs.cord(uid) if uid in sacs.segmentations else None
-        if image.series.contrast is not Contrast.T2W or isinstance(sac, Gap) or cord is None:
+        if image.series.contrast is not Contrast.T2W or uid not in sacs.segmentations:
+            continue
+        cord = sacs.cord(uid)
+        if cord is None:
             continue
         measured = _along_the_line(image, sacs.segmentations[uid].mask_of_kind(StructureKind.CORD), cord)
         if np.isfinite(measured).sum() * STEP_MM < _LEAST_CORD_MM:

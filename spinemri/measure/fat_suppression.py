@@ -41,7 +41,7 @@ def fat_suppression(view: Upright) -> QualityCheck:
     so a value between 1 and 3 may rest on it; suppression may fail in front of the spine only. Without a bright-fat
     series the place of the skin is a guess.
     """
-    if not np.isfinite(view.rear_of(StructureKind.VERTEBRAL_BODY)).all():
+    if not np.isfinite(view.rear_of(view.bodies)).all():
         return _unknown("no vertebral body is seen")
     fat, muscle = _tissues(view)
     ratios = [_ratio(view, fat, muscle, rows) for rows in _thirds(view)]
@@ -88,14 +88,14 @@ def _brightest(guide: Upright, region: Mask) -> Mask:
 def _band(view: Upright, under_skin_mm: tuple[float, float]) -> Mask:
     """What lies between spine and skin, so far under the skin."""
     depth = (view.skin[..., None] - np.arange(view.signal.shape[2])) * view.spacing[2]
-    behind = np.arange(view.signal.shape[2]) > view.rear_of(*StructureKind)[:, None]
+    behind = np.arange(view.signal.shape[2]) > view.rear_of(view.spine)[:, None]
     inside = (depth >= under_skin_mm[0]) & (depth <= under_skin_mm[1]) & (view.skin >= 0)[..., None]
     return np.asarray(inside & behind & (view.labels == 0))
 
 
 def _thirds(view: Upright) -> list[slice]:
     """Rows of the upper, middle and lower third of the bodies' height."""
-    rows = np.flatnonzero(view.of_kind(StructureKind.VERTEBRAL_BODY).any(axis=(0, 2)))
+    rows = np.flatnonzero(view.bodies.any(axis=(0, 2)))
     cuts = np.linspace(rows[0], rows[-1] + 1, len(_PARTS) + 1).round().astype(int).tolist()
     return [slice(a, b) for a, b in pairwise(cuts)]
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spinemri.anatomy import Level
+    from spinemri.geometry import Geometry
     from spinemri.image import Image
     from spinemri.measure.bodies import Shapes
     from spinemri.measure.catalogue import Place
@@ -212,21 +213,31 @@ def _fat(place: Place, side: str, read: Read | Gap, t1: Mapping[str, Image]) -> 
 
 def _fat_from(place: Place, image: Image, segmentation: Segmentation, slices: Slices) -> float | None:
     """Signal half-way between disc and fat in the slices of a foramen; None where they cannot be told apart."""
-    across = segmentation.geometry.axis_along(0)
+    grid, across = segmentation.geometry, segmentation.geometry.axis_along(0)
     numbers = [s.slice_index for s in slices]
     labels, signal = (np.take(a, numbers, axis=across) for a in (segmentation.voxels, image.voxels))
     values = [v for v, known in segmentation.structures.items() if known == _disc(place)]
     disc = np.isin(labels, values)
-    inner = ndimage.binary_erosion(disc, in_plane(segmentation.geometry))
-    index = np.moveaxis(np.indices(labels.shape), 0, -1).astype(np.float64)
-    index[..., across] = np.asarray(numbers)[index[..., across].astype(int)]
+    inner = ndimage.binary_erosion(disc, in_plane(grid))
     middle = np.concatenate([s.height_ends for s in slices]).mean(axis=0)
-    away = np.linalg.norm(segmentation.geometry.to_patient(index) - middle, axis=-1)
-    dark, around = signal[inner if inner.sum() >= _FEW else disc], signal[(labels == 0) & (away < _NEAR_MM)]
+    box = _near(middle, grid)
+    index = np.moveaxis(np.indices(labels[box].shape), 0, -1).astype(np.float64) + [side.start for side in box]
+    index[..., across] = np.asarray(numbers)[index[..., across].astype(int)]
+    away = np.linalg.norm(grid.to_patient(index) - middle, axis=-1)
+    dark, around = signal[inner if inner.sum() >= _FEW else disc], signal[box][(labels[box] == 0) & (away < _NEAR_MM)]
     if min(len(dark), len(around)) < _FEW:
         return None
     low, high = float(np.median(dark)), float(np.percentile(around, _FAT_PERCENTILE))
     return (low + high) / 2 if low > 0 and high / low >= _LEAST_CONTRAST else None
+
+
+def _near(point: NDArray[np.float64], grid: Geometry) -> tuple[slice, ...]:
+    """All slices, and of each the part that holds what lies within 30 mm of a point (LPS mm)."""
+    reach = _NEAR_MM / np.asarray(grid.spacing) + 1
+    ends = np.clip(grid.to_index(point) + np.outer((-1, 1), reach), 0, grid.shape).astype(int)
+    sides = [slice(low, high + 1) for low, high in ends.T.tolist()]
+    sides[grid.axis_along(0)] = slice(0, None)
+    return tuple(sides)
 
 
 def _disc(place: Place) -> Structure:

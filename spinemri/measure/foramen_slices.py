@@ -9,6 +9,7 @@ to 28 mm beside the middle of the disc.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -70,14 +71,51 @@ class ForamenSlice(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class _View:
-    """Masks of one slice on rows from below and columns from the front, and where they lie (rows, columns, 3), LPS."""
+    """Masks of one slice on rows from below and columns from the front, each drawn when it is first asked for.
+
+    Parameters
+    ----------
+    points : (rows, columns, 3) LPS mm
+    segmentation, levels : the series, and the vertebrae above and below
+    plane, index : labels of the slice, and the fractional indices (rows, columns, 2) of the points in it
+    """
 
     points: Array
-    above: Mask
-    below: Mask
-    disc: Mask
-    upper_arch: Mask
-    lower_arch: Mask
+    segmentation: Segmentation
+    levels: tuple[Level, Level]
+    plane: NDArray[np.unsignedinteger]
+    index: Array
+
+    @cached_property
+    def above(self) -> Mask:
+        """The body above."""
+        return self._body(self.levels[0])
+
+    @cached_property
+    def below(self) -> Mask:
+        """The body below."""
+        return self._body(self.levels[1])
+
+    @cached_property
+    def disc(self) -> Mask:
+        """The disc between them."""
+        return self._drawn(_values(self.segmentation, StructureKind.DISC, *self.levels))
+
+    @cached_property
+    def upper_arch(self) -> Mask:
+        """The posterior elements above."""
+        return self._drawn(arches(self.levels, self.segmentation)[0])
+
+    @cached_property
+    def lower_arch(self) -> Mask:
+        """The posterior elements below."""
+        return self._drawn(arches(self.levels, self.segmentation)[1])
+
+    def _body(self, level: Level) -> Mask:
+        return self._drawn(_values(self.segmentation, StructureKind.VERTEBRAL_BODY, level))
+
+    def _drawn(self, values: list[int]) -> Mask:
+        return _sampled(self.plane, values, self.index)
 
 
 def arches(levels: tuple[Level, Level], segmentation: Segmentation) -> tuple[list[int], list[int]]:
@@ -145,10 +183,7 @@ def _view(frame: Frame, segmentation: Segmentation, levels: tuple[Level, Level],
     points = frame.to_patient(np.stack([left / (frame.left @ normal), posterior, superior], axis=-1))
     index = np.delete(grid.to_index(points), across, axis=-1)
     plane = np.take(segmentation.voxels, slice_index, axis=across)
-    body, disc = StructureKind.VERTEBRAL_BODY, _values(segmentation, StructureKind.DISC, *levels)
-    upper, lower = arches(levels, segmentation)
-    wanted = [_values(segmentation, body, levels[0]), _values(segmentation, body, levels[1]), disc, upper, lower]
-    return _View(points, *(_sampled(plane, values, index) for values in wanted))
+    return _View(points, segmentation, levels, plane, index)
 
 
 def _sampled(plane: NDArray[np.unsignedinteger], values: list[int], index: Array) -> Mask:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spinemri.measure.medians import median
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -89,17 +91,18 @@ def robust_line(
     stiffness : mm^2; holds the slope back towards zero where the points' summed squared offsets are not larger
     """
     offset = x - at
-    centre = float(np.median(y))
+    centre = median(y)
     weight = np.clip(1.5 - np.abs(y - centre) / (4 * noise_mm + np.ptp(y)), 0.1, 1.0)
+    squared, product, half = offset**2, offset * y, len(y) // 2
     height, slope = centre, 0.0
     for _ in range(6):
         total, first = weight.sum() + 1e-9, weight @ offset
-        second = weight @ offset**2 + stiffness
-        value, moment = weight @ y, weight @ (offset * y)
+        second = weight @ squared + stiffness
+        value, moment = weight @ y, weight @ product
         determinant = total * second - first**2
         height = (second * value - first * moment) / determinant
         slope = (total * moment - first * value) / determinant
         residual = np.abs(y - height - slope * offset)
-        scale = 4.7 * max(1.48 * float(np.partition(residual, len(residual) // 2)[len(residual) // 2]), noise_mm)
+        scale = 4.7 * max(1.48 * float(np.partition(residual, half)[half]), noise_mm)
         weight = np.maximum(1 - (residual / scale) ** 2, 0.0) ** 2 + 1e-6
     return float(height), float(slope)

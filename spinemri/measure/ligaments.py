@@ -22,11 +22,12 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError
 
 from spinemri.anatomy import Structure, StructureKind
+from spinemri.geometry import indices_of
 from spinemri.image import SEAM_MARGIN_MM
 from spinemri.measure.catalogue import Gap
 from spinemri.measure.disc import disc_places
 from spinemri.measure.frame import frame_from, left_axis
-from spinemri.measure.signals import FLUID_SENSITIVE, MarrowCase, in_plane, lean, level_of, sampled, surroundings
+from spinemri.measure.signals import FLUID_SENSITIVE, MarrowCase, in_plane, lean, level_of, surroundings
 from spinemri.measurement import Measurement, Status
 from spinemri.norms import threshold
 from spinemri.series import Contrast
@@ -130,7 +131,7 @@ def _muscle(image: Image, study: _Study, level: Level) -> float | None:
     around = surroundings(case, uid, level)
     if around is None:
         return None
-    t1 = next((sampled(case, i, uid, level, around.points) for i in case.beside(uid, Contrast.T1W)), None)
+    t1 = next((around.values(i, around.muscle) for i in case.beside(uid, Contrast.T1W)), None)
     values = np.array(image.voxels[around.box], dtype=np.float32)
     first = around.box[0].start
     values[[n - first for n in image.missing_slices if first <= n < around.box[0].stop]] = np.nan
@@ -148,7 +149,7 @@ def _space(image: Image, masks: Segmentation, levels: tuple[Level, Level]) -> Ma
     if not all(body.any() for body in bodies):
         return Gap(Status.NOT_ASSESSABLE, f"the series does not show both bodies of {levels[0]}-{levels[1]}")
     grid = masks.geometry
-    above, below = (grid.to_patient(np.argwhere(body)).mean(axis=0) for body in bodies)
+    above, below = (grid.to_patient(indices_of(body)).mean(axis=0) for body in bodies)
     frame = frame_from((above + below) / 2, above - below, left_axis(grid))
     across, found = grid.axis_along(0), np.zeros(arches[0].shape, dtype=bool)
     middle = _middle_slices(image, masks, frame)
@@ -165,7 +166,7 @@ def _space(image: Image, masks: Segmentation, levels: tuple[Level, Level]) -> Ma
     if found.sum() < _FEW:
         seen = "too little space is left between the spinous processes" if both else "no middle slice shows both arches"
         return Gap(Status.NOT_ASSESSABLE, seen)
-    if image.near_seam(grid.to_patient(np.argwhere(found)).mean(axis=0)):
+    if image.near_seam(grid.to_patient(indices_of(found)).mean(axis=0)):
         return Gap(Status.EXCLUDED, f"within {SEAM_MARGIN_MM:.0f} mm of a seam of a composed series")
     return found
 

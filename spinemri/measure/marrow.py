@@ -20,7 +20,7 @@ from spinemri.faults import attempt
 from spinemri.measure.bodies import upward_by_level
 from spinemri.measure.catalogue import Gap, Place
 from spinemri.measure.lesion_shape import COMPARTMENTS, lesion_shape
-from spinemri.measure.signals import FLUID_SENSITIVE, MarrowCase, Surroundings, lean, level_of, sampled, surroundings
+from spinemri.measure.signals import FLUID_SENSITIVE, MarrowCase, Surroundings, lean, level_of, surroundings
 from spinemri.measurement import Measurement, Status
 from spinemri.series import Contrast
 
@@ -105,9 +105,14 @@ def _ratio(
     t1: NDArray[np.floating] | None,
 ) -> float | None:
     """Median of a mask over that of a reference tissue, or None where either has too few voxels."""
-    masks = {"marrow": around.marrow, "discs": around.discs, "muscle": lean(around.muscle, t1)}
-    own, other = level_of(values, inside), level_of(values, masks[reference])
+    own, other = level_of(values, inside), level_of(values, _tissue(around, reference, t1))
     return own / other if own is not None and other is not None and other > 0 else None
+
+
+def _tissue(around: Surroundings, name: str, t1: NDArray[np.floating] | None) -> NDArray[np.bool_]:
+    if name == "muscle":
+        return lean(around.muscle, t1)
+    return around.marrow if name == "marrow" else around.discs
 
 
 def _nothing(reference: str) -> Gap:
@@ -181,6 +186,8 @@ class _Signals:
     def __init__(self, case: MarrowCase, lesion: Lesion, around: Surroundings | None, mask: NDArray[np.bool_]) -> None:
         self.case, self.lesion, self.around = case, lesion, around
         self.inside = mask[around.box] if around is not None else None
+        if around is not None and self.inside is not None:
+            self._read = self.inside | around.marrow | around.discs | around.muscle
         self._values: dict[tuple[str, Contrast], NDArray[np.float32]] = {}
 
     def values(self, *contrasts: Contrast) -> NDArray[np.float32] | None:
@@ -194,8 +201,7 @@ class _Signals:
         for image in self.case.beside(self.lesion.series_uid, *contrasts):
             stack = image.series.series_uid, image.series.contrast  # both Dixon phases may be one DICOM series
             if stack not in self._values:
-                place = (self.lesion.series_uid, self.lesion.level)
-                self._values[stack] = sampled(self.case, image, *place, self.around.points)
+                self._values[stack] = self.around.values(image, self._read)
             if np.isfinite(self._values[stack][self.inside]).mean() > 0.5:
                 return self._values[stack]
         return None

@@ -12,6 +12,7 @@ import numpy as np
 
 from spinemri.anatomy import Structure, StructureKind
 from spinemri.faults import attempt
+from spinemri.geometry import indices_of
 from spinemri.measure.artefacts import (
     GHOSTING_LIMIT_PCT,
     METAL_LIMIT_ML,
@@ -170,7 +171,7 @@ def _shares(
     """Share of one body in every series of its frame of reference, 0 to 1."""
     body = Structure(StructureKind.VERTEBRAL_BODY, vertebra.level)
     best = next((s for s in segmentations if s.series_uid == vertebra.series_uid), None)
-    places = np.argwhere(best.mask(body)) if best else np.zeros((0, 3))
+    places = indices_of(best.mask(body)) if best else np.zeros((0, 3))
     if best is None or not len(places):
         return
     points = best.geometry.to_patient(places)

@@ -35,6 +35,7 @@ _SIDEWAYS_MM = 18.0
 _FINE_MM = 0.2
 _DENSE_MM = 2.0  # slices nearer to each other cover an outline without a model of its shape
 _LEAST_CHORDS = 3
+_PAD = 4  # voxels that smoothing needs around a mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,34 +139,48 @@ def _slice_edges(
 ) -> NDArray[np.float64]:
     """Front and back edge (m, 2) in mm from the line, in one slice, at the ``close`` points of the line."""
     lr_axis = geometry.axis_along(0)
-    level = ndimage.gaussian_filter(ndimage.binary_fill_holes(plane).astype(np.float64), SMOOTHING_VOXELS)
+    (box,) = ndimage.find_objects(np.asarray(plane, dtype=np.uint8))
+    box = tuple(slice(max(side.start - _PAD, 0), side.stop + _PAD) for side in box)
+    level = ndimage.gaussian_filter(ndimage.binary_fill_holes(plane[box]).astype(np.float64), SMOOTHING_VOXELS)
     across = np.arange(-_REACH_MM, _REACH_MM + _FINE_MM / 2, _FINE_MM)
     points = line.points[close][:, None] + across[:, None] * line.posterior[close][:, None]
     indices = geometry.to_index(points)
     shift = (index - indices[..., lr_axis]) * geometry.spacing[lr_axis]
     moved = points + shift[..., None] * geometry.axes[:, lr_axis]
-    inplane = np.delete(geometry.to_index(moved), lr_axis, axis=-1)
+    inplane = np.delete(geometry.to_index(moved), lr_axis, axis=-1) - [side.start for side in box]
     values = ndimage.map_coordinates(level, np.moveaxis(inplane, -1, 0), order=1, mode="constant")
-    return np.array([longest_run(row, across) for row in values])
+    return longest_runs(values, across)
 
 
-def longest_run(values: NDArray[np.float64], across: NDArray[np.float64]) -> tuple[float, float]:
-    """Ends of the longest stretch above one half, by linear interpolation; nan when there is none."""
-    inside = np.concatenate([[False], values > 0.5, [False]])
-    change = np.flatnonzero(inside[1:] != inside[:-1])
-    if not len(change):
-        return np.nan, np.nan
-    starts, stops = change[::2], change[1::2]
-    longest = int(np.argmax(stops - starts))
-    first, last = int(starts[longest]), int(stops[longest]) - 1
-    return _crossing(values, across, first, first - 1), _crossing(values, across, last, last + 1)
+def longest_runs(values: NDArray[np.float64], across: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ends (m, 2) of the longest stretch above one half in each row (m, n), by linear interpolation; nan without one.
+
+    Parameters
+    ----------
+    across : (n,) place of the columns; of several stretches that are as long the first counts
+    """
+    ends = np.full((len(values), 2), np.nan)
+    change = np.diff(np.pad(values > 0.5, ((0, 0), (1, 1))), axis=1)
+    rows, at = np.nonzero(change)
+    rows, starts, stops = rows[::2], at[::2], at[1::2]
+    order = np.lexsort((-starts, stops - starts, rows))  # the last of each row is its longest, the first of these
+    chosen = order[np.flatnonzero(np.diff(rows[order], append=-1))]
+    rows, first, last = rows[chosen], starts[chosen], stops[chosen] - 1
+    ends[rows, 0] = _crossings(values[rows], across, first, first - 1)
+    ends[rows, 1] = _crossings(values[rows], across, last, last + 1)
+    return ends
 
 
-def _crossing(values: NDArray[np.float64], across: NDArray[np.float64], inner: int, outer: int) -> float:
-    if not 0 <= outer < len(values):
-        return float(across[inner])
-    fraction = (values[inner] - 0.5) / (values[inner] - values[outer])
-    return float(across[inner] + fraction * (across[outer] - across[inner]))
+def _crossings(
+    values: NDArray[np.float64], across: NDArray[np.float64], inner: NDArray[np.intp], outer: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Place (m,) between two columns of each row where one half is crossed; the inner one at the border."""
+    number = np.arange(len(values))
+    beyond = np.where((outer >= 0) & (outer < len(across)), outer, inner)
+    own = values[number, inner]
+    step = own - values[number, beyond]
+    fraction = np.divide(own - 0.5, step, out=np.zeros(len(values)), where=beyond != inner)
+    return np.asarray(across[inner] + fraction * (across[beyond] - across[inner]))
 
 
 def _at_plane(

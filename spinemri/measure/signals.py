@@ -8,12 +8,14 @@ that was found at the vertebra.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
 from spinemri.anatomy import Structure, StructureKind
+from spinemri.geometry import indices_of
 from spinemri.measure.contour import box_around
 from spinemri.measure.frame import left_axis
 from spinemri.register import motion_between, to_moving
@@ -40,6 +42,7 @@ _MUSCLE_MM = (12.0, 45.0)  # behind the posterior wall
 _BESIDE_MM = 10.0  # from the middle: nearer to it lie spinous processes and their ligaments
 _LEAN = 50.0  # percentile of T1w below which soft tissue behind the spine is muscle rather than fat
 _FEW = 20
+_ROUNDING_MM = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,43 +82,94 @@ class MarrowCase:
 
 @dataclass(frozen=True, eq=False)
 class Surroundings:
-    """Masks around one vertebra in a box of a series' grid: unaffected marrow, discs beside it, muscle behind it."""
+    """Masks around one vertebra in a box of a series' grid, each made when it is first asked for.
 
+    Parameters
+    ----------
+    case, level : the study, and the vertebra
+    segmentation : masks of the series
+    box : the part of its grid that is looked at
+    whole : (k, j, i) of that part, the vertebra's body
+    """
+
+    case: MarrowCase
+    level: Level
+    segmentation: Segmentation
     box: Box
-    points: NDArray[np.floating]
-    marrow: Mask
-    discs: Mask
-    muscle: Mask
-    body: Mask
+    whole: Mask
+
+    def points_in(self, mask: Mask) -> NDArray[np.floating]:
+        """Where the voxels of a mask (k, j, i) of the part lie (n, 3), LPS mm."""
+        return self.segmentation.geometry.to_patient(indices_of(mask) + [side.start for side in self.box])
+
+    @cached_property
+    def marrow(self) -> Mask:
+        """Unaffected marrow of the body and its neighbours, two voxels inside them."""
+        near = _near_levels(self.case.spine, self.level, 1)
+        bodies = _of(self._labels, self.segmentation, StructureKind.VERTEBRAL_BODY, near)
+        return self._unaffected(ndimage.binary_erosion(bodies, self._plane, iterations=2))
+
+    @cached_property
+    def discs(self) -> Mask:
+        """The discs beside it, a voxel inside them."""
+        discs = _discs_beside(self._labels, self.segmentation, self.level)
+        return self._unaffected(ndimage.binary_erosion(discs, self._plane))
+
+    @cached_property
+    def muscle(self) -> Mask:
+        """Unlabelled tissue behind the bodies, away from the mid-plane."""
+        places = self.points_in(self.whole)
+        middle, wall = places.mean(axis=0), float(np.quantile(places[:, 1], 0.98))
+        found = (self._labels == 0) & self._between(*(wall + mm for mm in _MUSCLE_MM))
+        points = self.points_in(found)
+        behind = points[:, 1] - wall  # LPS: y grows to posterior
+        beside = np.abs((points - middle) @ left_axis(self.segmentation.geometry)) > _BESIDE_MM
+        found[found] = (behind > _MUSCLE_MM[0]) & (behind < _MUSCLE_MM[1]) & beside
+        return self._unaffected(found)
+
+    @cached_property
+    def body(self) -> Mask:
+        """Its own body, two voxels inside it."""
+        return np.asarray(ndimage.binary_erosion(self.whole, self._plane, iterations=2))
+
+    def values(self, image: Image, where: Mask) -> NDArray[np.float32]:
+        """Intensities (k, j, i) of an image at the voxels of a mask, after the vertebra's motion; NaN elsewhere."""
+        found = np.full(where.shape, np.nan, dtype=np.float32)
+        found[where] = sampled(self.case, image, self.segmentation.series_uid, self.level, self.points_in(where))
+        return found
+
+    def _between(self, front: float, back: float) -> Mask:
+        """Voxels between two planes to posterior (LPS mm), and those within a thousandth of them."""
+        grid = self.segmentation.geometry
+        steps = np.ix_(*(np.arange(b.start, b.stop) * mm for b, mm in zip(self.box, grid.affine[1, :3], strict=True)))
+        behind = grid.origin[1] + steps[0] + steps[1] + steps[2]
+        return np.asarray((behind > front - _ROUNDING_MM) & (behind < back + _ROUNDING_MM))
+
+    @cached_property
+    def _labels(self) -> NDArray[np.unsignedinteger]:
+        return self.segmentation.voxels[self.box]
+
+    @cached_property
+    def _plane(self) -> Mask:
+        return in_plane(self.segmentation.geometry)
+
+    @cached_property
+    def _affected(self) -> Mask | None:
+        lesions = self.case.lesion_voxels(self.segmentation.series_uid)
+        return None if lesions is None else np.asarray(ndimage.binary_dilation(lesions[self.box], iterations=2))
+
+    def _unaffected(self, mask: Mask) -> Mask:
+        return mask if self._affected is None else mask & ~self._affected
 
 
 def surroundings(case: MarrowCase, series_uid: str, level: Level) -> Surroundings | None:
     """Where to look around a vertebra in one series; None when the series does not show its body."""
-    number = case.number(series_uid)
-    segmentation = case.segmentations[number]
+    segmentation = case.segmentations[case.number(series_uid)]
     body = segmentation.mask(Structure(StructureKind.VERTEBRAL_BODY, level))
     if not body.any():
         return None
     box = _box(body, segmentation)
-    labels = segmentation.voxels[box]
-    indices = np.stack(np.meshgrid(*(np.arange(b.start, b.stop) for b in box), indexing="ij"), axis=-1)
-    points = segmentation.geometry.to_patient(indices)
-    near = _near_levels(case.spine, level, 1)
-    bodies = _of(labels, segmentation, StructureKind.VERTEBRAL_BODY, near)
-    lesions = case.lesion_voxels(series_uid)
-    affected = lesions[box] if lesions is not None else np.zeros(labels.shape, dtype=bool)
-    affected = ndimage.binary_dilation(affected, iterations=2)
-    plane = in_plane(segmentation.geometry)
-    inner = ndimage.binary_erosion(bodies, plane, iterations=2)
-    discs = _discs_beside(labels, segmentation, level)
-    return Surroundings(
-        box=box,
-        points=points,
-        marrow=inner & ~affected,
-        discs=ndimage.binary_erosion(discs, plane) & ~affected,
-        muscle=_muscle(labels, points, body[box], segmentation) & ~affected,
-        body=ndimage.binary_erosion(body[box], plane, iterations=2),
-    )
+    return Surroundings(case, level, segmentation, box, body[box])
 
 
 def sampled(
@@ -186,17 +240,3 @@ def _discs_beside(labels: NDArray[np.unsignedinteger], segmentation: Segmentatio
         if known.kind is StructureKind.DISC and level in (known.level, known.lower)
     ]
     return np.asarray(np.isin(labels, values))
-
-
-def _muscle(
-    labels: NDArray[np.unsignedinteger], points: NDArray[np.floating], body: Mask, segmentation: Segmentation
-) -> Mask:
-    """Unlabelled tissue behind the bodies, away from the mid-plane."""
-    left = left_axis(segmentation.geometry)
-    places = points[body]
-    middle = places.mean(axis=0)
-    wall = float(np.quantile(places[:, 1], 0.98))
-    behind = points[..., 1] - wall  # LPS: y grows to posterior
-    beside = np.abs((points - middle) @ left)
-    found = (labels == 0) & (behind > _MUSCLE_MM[0]) & (behind < _MUSCLE_MM[1]) & (beside > _BESIDE_MM)
-    return np.asarray(found)

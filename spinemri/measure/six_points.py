@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.measure.frame import Frame, robust_line
+from spinemri.measure.medians import median
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +38,7 @@ _NOISE_VOXELS = 0.35
 _PLATE_BAND = 0.25  # fraction of the height
 _DENT_MM = 1.5
 _MIN_PICK_GAP = 0.08  # fraction of the depth
+_TRIPLES = np.array(list(combinations(range(9), 3)))
 _FACING_BROKEN = 0.45  # an endplate that is dented deeply is steep at its rims
 _STEEPEST_WALL = 0.36  # mm per mm; beyond it, a wall's line follows a fragment
 _FOREMOST = 30  # percent of a wall's points that lie in front of its line where a fragment lies behind it
@@ -132,7 +134,7 @@ def _corner(
     """Where the endplate near one wall meets that wall's line moved inwards (posterior, superior) mm."""
     (front, front_slope), (back, back_slope) = walls
     rest = plate[:, 1] - np.polynomial.polynomial.polyval(plate[:, 0], bow)
-    height = float(np.median(plate[:, 1]))
+    height = median(plate[:, 1])
     position = 0.0
     for _ in range(3):
         ends = front + front_slope * height, back + back_slope * height
@@ -151,13 +153,13 @@ def _corner(
 def _bow(plate: NDArray[np.float64], noise: float) -> NDArray[np.float64]:
     """Coefficients (3,) of a parabola through most of an endplate (Tukey weights)."""
     design = np.vander(plate[:, 0], 3, increasing=True)
-    weight = np.ones(len(plate))
+    weight, stiffness = np.ones(len(plate)), 1e-6 * np.eye(3)
     solution: NDArray[np.float64] = np.zeros(3)
     for _ in range(6):
         weighted = design * weight[:, None]
-        solution = np.asarray(np.linalg.solve(design.T @ weighted + 1e-6 * np.eye(3), weighted.T @ plate[:, 1]))
+        solution = np.asarray(np.linalg.solve(design.T @ weighted + stiffness, weighted.T @ plate[:, 1]))
         residual = np.abs(plate[:, 1] - design @ solution)
-        scale = 4.7 * max(1.48 * float(np.median(residual)), noise)
+        scale = 4.7 * max(1.48 * median(residual), noise)
         weight = np.maximum(1 - (residual / scale) ** 2, 0.0) ** 2 + 1e-6
     return solution
 
@@ -170,14 +172,14 @@ def _without_dent(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.
     """
     picks = np.argsort(x)[np.round(np.linspace(0.05, 0.95, 9) * (len(x) - 1)).astype(int)]
     design = np.stack([np.ones_like(x), x, x**2], axis=1)
-    best, cost = np.asarray(y), np.inf
-    for triple in combinations(picks, 3):
-        if min(abs(x[a] - x[b]) for a, b in combinations(triple, 2)) < _MIN_PICK_GAP:
-            continue
-        candidate = np.asarray(design @ np.linalg.solve(design[list(triple)], y[list(triple)]))
-        total = float(np.minimum(np.abs(candidate - y), _DENT_MM).sum())
-        if total < cost:
-            best, cost = candidate, total
+    triples = picks[_TRIPLES]
+    gaps = np.abs(x[triples] - x[np.roll(triples, 1, axis=1)])
+    triples = triples[gaps.min(axis=1) >= _MIN_PICK_GAP]
+    best = np.asarray(y)
+    if len(triples):
+        parabolas = np.linalg.solve(design[triples], y[triples][..., None])[..., 0]
+        costs = np.minimum(np.abs(parabolas @ design.T - y), _DENT_MM).sum(axis=1)
+        best = np.asarray(design @ parabolas[costs.argmin()])
     inlier = np.abs(best - y) < _DENT_MM
     if np.count_nonzero(inlier) < 2 * MIN_POINTS:
         return best

@@ -86,12 +86,28 @@ class Upright:
         values = [value for value, known in self.segmentation.structures.items() if known.kind in kinds]
         return np.asarray(np.isin(self.labels, values) & self.shown[:, None, None])
 
+    @cached_property
+    def bodies(self) -> Mask:
+        """Mask of the vertebral bodies in the slices that hold an image."""
+        return self.of_kind(StructureKind.VERTEBRAL_BODY)
+
+    @cached_property
+    def spine(self) -> Mask:
+        """Mask of everything labelled that means something, in the slices that hold an image."""
+        return self.of_kind(*StructureKind)
+
+    @cached_property
+    def boxes(self) -> dict[int, tuple[slice, ...]]:
+        """The part of the grid that holds each label value."""
+        found = enumerate(ndimage.find_objects(self.labels), start=1)
+        return {value: box for value, box in found if box is not None}
+
     def inner(self, kind: StructureKind) -> Mask:
         """The same without the outermost two pixels within each slice."""
-        mask = self.of_kind(kind)
-        box = self.box_of(mask)
-        mask[box] = ndimage.binary_erosion(mask[box], np.ones((1, 5, 5), dtype=bool))
-        return mask
+        mask = self.bodies if kind is StructureKind.VERTEBRAL_BODY else self.of_kind(kind)
+        box, found = self.box_of(mask), np.zeros_like(mask)
+        found[box] = ndimage.binary_erosion(mask[box], np.ones((1, 5, 5), dtype=bool))
+        return found
 
     @staticmethod
     def box_of(mask: Mask) -> tuple[slice, ...]:
@@ -125,11 +141,17 @@ class Upright:
         return np.asarray(ndimage.gaussian_filter(self.signal, sigma))
 
     @cached_property
+    def range(self) -> tuple[float, float]:
+        """Signal of air and of bright tissue: 2nd and 90th percentile of the blurred signal."""
+        dark, bright = np.percentile(self.smooth[self.shown], (2, 90)).tolist()
+        return dark, bright
+
+    @cached_property
     def skin(self) -> NDArray[np.intp]:
         """(x, s) place along a of the last tissue behind the spine; -1 where the field does not reach the air."""
         rows = self.smooth[:, :, :-_RIM]
         air = np.median(rows[:, :, -3:], axis=(1, 2))
-        start = self.rear_of(*StructureKind) + _BEHIND_SPINE_MM / self.spacing[2]
+        start = self.rear_of(self.spine) + _BEHIND_SPINE_MM / self.spacing[2]
         behind = np.arange(rows.shape[2]) > start[:, None]
         brightest = np.where(behind, rows, -np.inf).max(axis=2)
         known = (air < _MOST_AIR * np.percentile(rows, _BRIGHT, axis=(1, 2)))[:, None] & self.shown[:, None]
@@ -160,11 +182,11 @@ class Upright:
         """
         if self.companion:
             return self.carried(self.companion, self.companion.muscle)
-        bodies = self.of_kind(StructureKind.VERTEBRAL_BODY)
+        bodies = self.bodies
         if not bodies.any():
             return np.zeros_like(bodies)
         columns = np.arange(self.signal.shape[2])
-        behind = (columns - self.rear_of(StructureKind.VERTEBRAL_BODY)[:, None]) * self.spacing[2]
+        behind = (columns - self.rear_of(bodies)[:, None]) * self.spacing[2]
         middle = np.argwhere(bodies.any(axis=(1, 2))).mean()
         beside = np.abs(np.arange(self.signal.shape[0]) - middle) * self.spacing[0] > _BESIDE_MM
         found = ((behind > _MUSCLE_MM[0]) & (behind < _MUSCLE_MM[1])) & (beside & self.shown)[:, None, None]
@@ -178,12 +200,9 @@ class Upright:
         rim[:, _RIM:-_RIM, _RIM:-_RIM] = False
         return rim
 
-    def rear_of(self, *kinds: StructureKind) -> Floats:
-        """(s,) last place along a that structures of the given kinds reach, carried on above and below them.
-
-        Infinite without any.
-        """
-        labelled: Mask = np.max(self.of_kind(*kinds), axis=0)
+    def rear_of(self, mask: Mask) -> Floats:
+        """(s,) last place along a that a mask reaches, carried on above and below it; infinite without any."""
+        labelled = np.asarray(mask.any(axis=0))
         rows = np.flatnonzero(labelled.any(axis=1))
         if rows.size == 0:
             return np.full(labelled.shape[0], np.inf)

@@ -160,8 +160,11 @@ def smooth_outlines(mask: NDArray[np.bool_], pixel_mm: Sequence[float]) -> list[
     """Closed outlines (n, 2), column and row, of a mask (rows, columns); smoothed for display only."""
     padded = np.pad(mask, _PAD).astype(np.float32)
     sigma = [_OUTLINE_SMOOTHING_MM / mm for mm in pixel_mm]
-    smooth = contour_generator(z=ndimage.gaussian_filter(padded, sigma)).lines(0.5)
-    lines = smooth or contour_generator(z=padded).lines(0.5)  # what is as small as a pixel does not bear smoothing
+    rows, columns = np.indices(padded.shape, dtype=np.float64)  # contourpy takes as long to make them as to contour
+    smooth = contour_generator(columns, rows, ndimage.gaussian_filter(padded, sigma)).lines(0.5)
+    lines = smooth or contour_generator(columns, rows, padded).lines(
+        0.5
+    )  # what is as small as a pixel does not bear smoothing
     return [np.asarray(line, dtype=np.float64) - _PAD for line in lines if len(line) >= _FEWEST_POINTS]
 
 

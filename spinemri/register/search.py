@@ -9,12 +9,15 @@ voxel, five times as long for the same motions.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage, optimize
 from scipy.spatial.transform import Rotation
+
+from spinemri.geometry import indices_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,11 +50,11 @@ def fits(
     fixed: Image, body: NDArray[np.bool_], moving: Image, mask_shift: Floats, *, same_frame: bool
 ) -> tuple[Fit, Fit]:
     """Mutual information as the headers say, and the best rigid fit within 5 mm and 3 degrees of a start."""
-    points = fixed.geometry.to_patient(np.argwhere(body))
+    points = fixed.geometry.to_patient(indices_of(body))
     crop = _box(fixed.geometry, points, _AROUND_MM)
     grid = fixed.geometry.part(crop)
     near = ndimage.distance_transform_edt(~body[crop], sampling=grid.spacing) <= _AROUND_MM
-    index = np.argwhere(_thinned(near, grid))
+    index = indices_of(_thinned(near, grid))
     base = np.zeros(3) if same_frame else mask_shift
     there = _box(moving.geometry, points + base, _AROUND_MM + 2 * _BOUND_MM)
     search = _Search(
@@ -121,22 +124,27 @@ class _Search:
         x, y, z = self.centre.tolist()
         return x, y, z
 
+    @cached_property
+    def normal(self) -> Floats:
+        """(3,) unit vector across the slices of the fixed series."""
+        return self.grid.axes[:, self.grid.axis_along(0)]
+
     def information(self, shift: Floats, turn_deg: float = 0.0) -> float:
         """Mutual information (nats) for a shift (LPS mm) and a turn (degrees) about the slices' normal.
 
         The moving intensity is interpolated linearly, and shared linearly between the two bins next to it. 0 without
         overlap.
         """
-        normal = self.grid.axes[:, self.grid.axis_along(0)]
-        turn = Rotation.from_rotvec(normal * turn_deg, degrees=True).as_matrix()
+        turn = Rotation.from_rotvec(self.normal * turn_deg, degrees=True).as_matrix()
         corners = self.there.to_index(self.centre + shift + np.vstack([np.zeros(3), turn.T]))  # the motion as indices
-        index = (corners[1:] - corners[0]).T @ self.offsets + corners[0][:, None]
-        inside = np.ones(index.shape[1], dtype=bool)
-        for places, size in zip(index, self.there.shape, strict=True):
-            inside &= (places >= -_ROUNDING) & (places <= size - 1 + _ROUNDING)
-        found = ndimage.map_coordinates(self.moving, index[:, inside], order=1, mode="nearest")
+        index, values = (corners[1:] - corners[0]).T @ self.offsets + corners[0][:, None], self.values
+        last = np.array(self.there.shape) - 1 + _ROUNDING
+        if not (index.min(axis=1) >= -_ROUNDING).all() or not (index.max(axis=1) <= last).all():
+            inside = ((index >= -_ROUNDING) & (index <= last[:, None])).all(axis=0)
+            index, values = index[:, inside], values[inside]
+        found = ndimage.map_coordinates(self.moving, index, order=1, mode="nearest")
         low = np.minimum(found.astype(np.intp), _BINS - 2)
-        cell, share = self.values[inside] * _BINS + low, found - low
+        cell, share = values * _BINS + low, found - low
         joint = np.bincount(cell, 1 - share, _BINS**2) + np.bincount(cell + 1, share, _BINS**2)
         return _information(np.asarray(joint, dtype=np.float64).reshape(_BINS, _BINS))
 

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from spinemri.anatomy import Structure, StructureKind
+from spinemri.geometry import indices_of
 from spinemri.register.search import fits
 from spinemri.spine import VertebraAlignment
 
@@ -124,7 +125,7 @@ def _overlap(
     masks: tuple[NDArray[np.bool_], NDArray[np.bool_]], grids: tuple[Geometry, Geometry], alignment: VertebraAlignment
 ) -> float:
     """Share of the smaller body's voxels that lie in the other body after the motion, 0 to 1."""
-    points = to_moving(alignment, grids[0].to_patient(np.argwhere(masks[0])))
+    points = to_moving(alignment, grids[0].to_patient(indices_of(masks[0])))
     index = np.rint(grids[1].to_index(points)).astype(int)
     inside = ((index >= 0) & (index < grids[1].shape)).all(axis=1)
     hits = np.count_nonzero(masks[1][tuple(index[inside].T)]) * np.prod(grids[0].spacing)
@@ -186,5 +187,5 @@ def _mask_shift(
     """Shift (LPS mm) between the body's masks: the centroids of their voxels; none for a body that is cut."""
     if cut:
         return np.zeros(3)
-    centres = [grid.to_patient(np.argwhere(mask)).mean(axis=0) for mask, grid in zip(masks, grids, strict=True)]
+    centres = [grid.to_patient(indices_of(mask)).mean(axis=0) for mask, grid in zip(masks, grids, strict=True)]
     return np.asarray(centres[1] - centres[0], dtype=np.float64)

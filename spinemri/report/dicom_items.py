@@ -33,9 +33,8 @@ from spinemri.report.dicom_source import uid_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from highdicom.sr import ContentItem
+    from highdicom.sr import CodedConcept, ContentItem
     from pydicom.dataset import Dataset
-    from pydicom.sr.coding import Code as DicomCode
 
     from spinemri.finding import Finding
     from spinemri.measurement import Measurement as Quantity
@@ -109,7 +108,7 @@ def _properties(finding: Finding) -> Iterator[ContentItem]:
     yield from (_text(word(name), text) for name, text in told.items() if text)
 
 
-def _unit(quantity: Quantity) -> DicomCode:
+def _unit(quantity: Quantity) -> CodedConcept:
     return dicom_code(UNITS.get(quantity.unit) or Code(quantity.unit, "UCUM", quantity.unit))
 
 

@@ -11,18 +11,19 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import highdicom
 import numpy as np
 from highdicom.color import CIELabColor
+from highdicom.sr import CodedConcept
 from pydicom.sr.codedict import codes
-from pydicom.sr.coding import Code as DicomCode
 
 from spinemri.codes import ABNORMAL_STRUCTURE, ANATOMICAL_STRUCTURE, LESION, level_code, structure_code
 from spinemri.correction import BY_PERSON
 from spinemri.plot import structure_colour
-from spinemri.report.dicom_source import UTF8, dated, lenient, read_sources, referred, stand_ins, uid_of
+from spinemri.report.dicom_source import UTF8, dated, lenient, read_sources, referred, settled, stand_ins, uid_of
 from spinemri.report.masks import file_names
 
 if TYPE_CHECKING:
@@ -134,12 +135,14 @@ def write_seg_object(one: SegObject, provenance: Provenance, folder: Path) -> No
         organization = uid_of("dimensions", one.key)
         for item in (*seg.DimensionOrganizationSequence, *seg.DimensionIndexSequence):
             item.DimensionOrganizationUID = organization
+        settled(seg)
         seg.save_as(folder / one.file)
 
 
-def dicom_code(code: Code) -> DicomCode:
-    """A code as pydicom and highdicom take it."""
-    return DicomCode(code.value, code.scheme, code.meaning)
+@cache
+def dicom_code(code: Code) -> CodedConcept:
+    """A code as highdicom takes it: one item for each code, which stands wherever it is named and is never changed."""
+    return CodedConcept(code.value, code.scheme, code.meaning)
 
 
 def tracking_uid(one: SegObject, segment: Segment) -> str:

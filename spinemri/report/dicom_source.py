@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pydicom
+from pydicom.charset import default_encoding
 from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, UID, ExplicitVRLittleEndian, MRImageStorage
@@ -63,6 +64,7 @@ _TAGS = [
     "SharedFunctionalGroupsSequence",
 ]
 _OFF_PLANE_MM = 1.0
+_MADE_HERE = (None, None)
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,17 @@ def all_items(dataset: Dataset) -> Iterator[Dataset]:
             for item in element.value:
                 yield item
                 yield from all_items(item)
+
+
+def settled(dataset: Dataset) -> None:
+    """Say of every item made here that its value representations are known.
+
+    pydicom otherwise looks for undecided ones in everything below an item, and again in everything below each of its
+    items: most of the time of writing a deep tree. An item taken over from a file is left as it was read.
+    """
+    for item in all_items(dataset):
+        if item.original_encoding == _MADE_HERE:
+            item.set_original_encoding(is_implicit_vr=False, is_little_endian=True, character_encoding=default_encoding)
 
 
 def referred(dataset: Dataset, source: Source) -> None:

@@ -53,7 +53,7 @@ from spinemri.report.dicom_seg import (
     tracking_uid,
     write_seg_object,
 )
-from spinemri.report.dicom_source import UTF8, all_items, dated, evidence, lenient, read_sources, uid_of
+from spinemri.report.dicom_source import UTF8, all_items, dated, evidence, lenient, read_sources, settled, uid_of
 from spinemri.report.examination import regions_examined
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = "measurements.dcm"
 SERIES_NUMBER = 9001
+_REFERRING = ("IMAGE", "COMPOSITE")
 _BODY = StructureKind.VERTEBRAL_BODY
 
 
@@ -124,10 +125,8 @@ def write_sr(case: Case, folder: Path) -> None:
     context = _Context(analysis, of_series, objects, content_key(analysis, sources, objects))
     with lenient():
         report = _document(context)
-        for item in all_items(report):
-            if "ContinuityOfContent" in item:
-                item.ContinuityOfContent = "SEPARATE"  # items are entries of their own, no running text
         dated(report, analysis.provenance.created)
+        settled(report)
         report.save_as(folder / FILE_NAME)
 
 
@@ -152,16 +151,20 @@ def _place(m: Measurement) -> Place:
 def _document(context: _Context) -> highdicom.sr.Comprehensive3DSR:
     provenance = context.analysis.provenance
     groups = [_group(place, group, context) for place, group in groups_of(context.analysis).items()]
-    content = MeasurementReport(
+    (content,) = MeasurementReport(
         observation_context=ObservationContext(observer_device_context=observer_of(provenance)),
         procedure_reported=[dicom_code(code) for code in _procedures(context.analysis)],
         imaging_measurements=groups,
         title=codes.DCM.ImagingMeasurementReport,
     )
+    items = list(all_items(content))
+    for item in items:
+        if "ContinuityOfContent" in item:
+            item.ContinuityOfContent = "SEPARATE"  # entries of their own, no running text
     images = {one.SOPInstanceUID: one for source in context.sources.values() for one in evidence(source)}
-    return highdicom.sr.Comprehensive3DSR(
+    report = highdicom.sr.Comprehensive3DSR(
         evidence=[*images.values(), *(_seg_evidence(one) for one in context.objects)],
-        content=content[0],
+        content=_references(content, items),
         series_instance_uid=uid_of("SR series", context.key),
         series_number=SERIES_NUMBER,
         sop_instance_uid=uid_of("SR instance", context.key),
@@ -180,6 +183,20 @@ def _document(context: _Context) -> highdicom.sr.Comprehensive3DSR:
             )
         ],
     )
+    report.ContentSequence = content.ContentSequence
+    return report
+
+
+def _references(content: Dataset, items: Sequence[Dataset]) -> Dataset:
+    """The root of a report with nothing beneath it but what refers to images.
+
+    This is all that the constructor of a report looks at, to see that its evidence is complete; it copies what it is
+    given and walks it twice, which for a whole report takes longer than to make and to write it.
+    """
+    root = Dataset()
+    root.update({element.tag: element for element in content if element.keyword != "ContentSequence"})
+    root.ContentSequence = [item for item in items if item.get("ValueType") in _REFERRING]
+    return root
 
 
 def observer_of(provenance: Provenance) -> ObserverContext:

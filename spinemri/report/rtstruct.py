@@ -76,7 +76,8 @@ def outlines(plane: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
     rows, columns = (np.flatnonzero(plane.any(axis=axis)) for axis in (1, 0))
     first = np.array([rows[0], columns[0]])
     padded = np.pad(plane[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.float64), 1)
-    filled = contour_generator(z=padded, fill_type=FillType.OuterOffset).filled(_BORDER, 2 * _INSIDE)
+    y, x = np.indices(padded.shape, dtype=np.float64)
+    filled = contour_generator(x, y, padded, fill_type=FillType.OuterOffset).filled(_BORDER, 2 * _INSIDE)
     made = []
     for points, offsets in zip(*filled, strict=True):
         rings = [points[a : b - 1, ::-1] - 1 + first for a, b in pairwise(offsets)]

@@ -116,17 +116,26 @@ def write(case: Case, out: Path | str, *, formats: Collection[str] | None = None
 
 
 def _written(name: str, case: Case, folder: Path) -> None:
-    """Write one format whole or, when the program fails in it, nothing of it."""
-    apart = folder / f".{name}"
-    apart.mkdir()
-    for entry in attempt(f"format {name}", (), _entries_of, name, case, apart):
-        entry.rename(folder / entry.name)
-    shutil.rmtree(apart)
+    """Write one format whole or, when the program fails in it, nothing of it.
+
+    A format sees what the former ones wrote: what two of them hold (masks, sheets) is made once.
+    """
+    before = set(folder.iterdir())
+    if not attempt(f"format {name}", "", _wrote, name, case, folder):
+        for entry in set(folder.iterdir()) - before:
+            _remove(entry)
 
 
-def _entries_of(name: str, case: Case, folder: Path) -> tuple[Path, ...]:
+def _wrote(name: str, case: Case, folder: Path) -> str:
     WRITERS[name](case, folder)
-    return tuple(folder.iterdir())
+    return name
+
+
+def _remove(entry: Path) -> None:
+    if entry.is_dir():
+        shutil.rmtree(entry)
+    else:
+        entry.unlink()
 
 
 @contextmanager

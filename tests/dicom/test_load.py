@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEGLSLossless, RLELossless
 
+from spinemri.dicom.headers import frames_of
 from spinemri.dicom.load import load
 from spinemri.dicom.scan import scan
 from spinemri.dicom.values import lenient
@@ -397,3 +398,20 @@ def test_file_that_vanished_is_one_line(tmp_path: Path):
     path.unlink()
     with pytest.raises(SeriesError, match=r"^series 2: a file cannot be read \(FileNotFoundError\)$"):
         load(series)
+
+
+@pytest.mark.parametrize("kind", ["classic", "enhanced"])
+def test_what_loading_asks_of_a_header_is_what_the_whole_of_it_says(tmp_path: Path, kind: str):
+    getattr(SeriesWriter(tmp_path), kind)(GRID, VOXELS)
+    count = 0
+    for path in sorted(tmp_path.iterdir()):
+        dataset = pydicom.dcmread(path)
+        for whole, stored in zip(frames_of(dataset, path), frames_of(dataset, path, whole=False), strict=True):
+            assert stored.plane == whole.plane
+            assert stored.plane.position is not None
+            assert stored.sequence.image_type == whole.sequence.image_type != ()
+            assert (stored.index, stored.transfer_syntax, stored.concatenation) == (
+                *(whole.index, whole.transfer_syntax, whole.concatenation),
+            )
+            count += 1
+    assert count == len(VOXELS)

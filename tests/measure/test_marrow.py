@@ -519,7 +519,7 @@ def test_surroundings_hold_the_same_tissue_however_the_array_lies(order, flips):
     for name in ("marrow", "discs", "muscle", "body"):
         one, two = getattr(before, name), getattr(after, name)
         assert one.sum() == two.sum() > 200
-        assert before.points[one].mean(axis=0) == pytest.approx(after.points[two].mean(axis=0), abs=1e-6)
+        assert before.points_in(one).mean(axis=0) == pytest.approx(after.points_in(two).mean(axis=0), abs=1e-6)
     expected = {name: m.value for name, m in of_lesion(plain).items() if m.value is not None}
     found = of_lesion(other)
     assert {name: found[name].value for name in expected} == pytest.approx(expected, rel=1e-3)
@@ -527,8 +527,9 @@ def test_surroundings_hold_the_same_tissue_however_the_array_lies(order, flips):
 
 def test_surroundings_are_where_their_names_say():
     found = surroundings(case_of(image(T1)), "1.2.T1w", L3)
-    x, u, v = np.moveaxis(in_body(found.points, "L3"), -1, 0)
-    labels = labels_at(found.points)
+    points = found.points_in(np.ones_like(found.whole)).reshape(*found.whole.shape, 3)
+    x, u, v = np.moveaxis(in_body(points, "L3"), -1, 0)
+    labels = labels_at(points)
     assert not labels[found.muscle].any()
     assert u[found.muscle & (np.abs(v) < 12)].min() > BODY.depth / 2 + 8
     assert np.abs(x[found.muscle]).min() > 8
@@ -540,7 +541,7 @@ def test_surroundings_are_where_their_names_say():
     assert touching == {s for s in STRUCTURES.values() if s.kind is StructureKind.DISC and L3 in (s.level, s.lower)}
     assert np.abs(v[found.body]).max() < BODY.height / 2
     near = replace(SPOT, half=tuple(h + 1.0 for h in SPOT.half))
-    assert not near.inside(found.points)[found.marrow].any()
+    assert not near.inside(points)[found.marrow].any()
 
 
 def test_a_series_that_does_not_show_the_body_has_no_surroundings():
