@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from spinemri.anatomy import Level, StructureKind
+from spinemri.language import Phrases
 from spinemri.norms import threshold
 
 if TYPE_CHECKING:
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 
 SERIES_DIFFER = "series_differ"
 """Flag of a value that the other series of the study do not show."""
-BELOW_THE_CORD = "no cord at this level: below its lower end"
-"""Reason for which no value of the cord is expected."""
+_WORDS = Phrases("measurement")
 
 
 class Status(StrEnum):
@@ -27,6 +27,11 @@ class Status(StrEnum):
     NOT_ASSESSABLE = "not_assessable"
     OUT_OF_FIELD = "out_of_field"
     EXCLUDED = "excluded"
+
+
+def below_the_cord() -> str:
+    """Reason for which no value of the cord is expected, in the language that is spoken."""
+    return _WORDS.BELOW_THE_CORD
 
 
 class Measurement(BaseModel):
