@@ -33,6 +33,11 @@ def kind_of(finding: str) -> str:
     return _WORDS["KINDS"].get(finding) or finding.replace("_", " ")
 
 
+def source_text(source: str) -> str:
+    """Where a norm was read, with the words that describe it in the language; a bare reference is the same in all."""
+    return _WORDS["SOURCES"].get(source, source)
+
+
 def score_text(grade: str) -> str:
     """'7-12 of 18, potentially unstable' in words, from the grade of a level's SINS."""
     points, _, rest = grade.removeprefix("interval ").partition(" of ")

@@ -95,7 +95,7 @@ def test_every_phrase_is_used():
     unused = [
         (section, name) for section, entries in catalogue(ENGLISH).items() for name in entries if name not in names
     ]
-    assert unused == [("language", "NAME")]
+    assert not unused
 
 
 def test_no_sentence_is_written_into_the_code():
@@ -137,7 +137,7 @@ def told_in(language):
 
 def by_hand(analysis):
     """An analysis that was not made by rules but written by the tests, without their English statements and reasons."""
-    document = re.sub(r'"(statement|reason|refusal)": "[^"]+"', r'"\1": "1"', to_json(analysis))
+    document = re.sub(r'"(statement|reason|refusal|description)": "[^"]+"', r'"\1": "1"', to_json(analysis))
     return Analysis.model_validate_json(document)
 
 

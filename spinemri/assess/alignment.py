@@ -17,7 +17,7 @@ from spinemri.assess.places import located, why_missing
 from spinemri.finding import Certainty, Finding
 from spinemri.language import Phrases, listed
 from spinemri.norms import NORMS, Norm, norm, source_of, threshold
-from spinemri.terms import name_of, term
+from spinemri.terms import name_of, source_text, term
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -214,7 +214,7 @@ def _curvature_statement(angle: Measurement, healthy: Norm | None, grade: str, c
         return f"{said}; {unjudged})."
     borderline = phrases.BORDERLINE_2 if certainty is Certainty.BORDERLINE else ""
     norm_text = phrases.HEALTHY_ADULTS_LYING_DOWN_DEGREES.format(
-        value=healthy.value, sd=healthy.sd, source=healthy.source
+        value=healthy.value, sd=healthy.sd, source=source_text(healthy.source)
     )
     return phrases.LORDOSIS_2.format(said=said, borderline=borderline, grade=term(grade), norm_text=norm_text)
 
