@@ -98,6 +98,35 @@ def test_every_phrase_is_used():
     assert not unused
 
 
+def test_every_blank_is_filled():
+    """Where the code fills a phrase of its own section with named values, it gives just those that are asked for."""
+    looked_at = 0
+    for path in sorted(PACKAGE.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        phrases = catalogue(ENGLISH).get(own_section(tree), {})
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            name = filled(call)
+            if isinstance(phrases.get(name), str) and not call.args and all(word.arg for word in call.keywords):
+                asked = {blank for blank, *_ in blanks(phrases[name])}
+                assert {word.arg for word in call.keywords} == asked, f"{path.name}:{call.lineno} {name}"
+                looked_at += 1
+    assert looked_at > 400
+
+
+def own_section(tree):
+    """The section of which a module makes its ``phrases``; '' where it has none of its own."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and re.match(r"(phrases|_SAID|_WORDS) = Phrases\(", ast.unparse(node)):
+            return ast.literal_eval(node.value.args[0])
+    return ""
+
+
+def filled(call):
+    """'TITLE' of ``phrases.TITLE.format(…)``, else ''."""
+    found = re.fullmatch(r"(?:phrases|_SAID|_WORDS)\.([A-Z0-9_]+)\.format", ast.unparse(call.func))
+    return found[1] if found else ""
+
+
 def test_no_sentence_is_written_into_the_code():
     codes = set(catalogue(ENGLISH)["terms"]["TERMS"])
     left = [

@@ -173,20 +173,20 @@ def _slip_statement(
     if slip.value is None:
         return _missing(slip, name_of(slip.name))
     percent = "" if share is None else f", {abs(share):.0f} %"
-    size = phrases.MM.format(value=abs(slip.value), percent=percent)
-    limit = phrases.MM_2.format(slip_limit_mm=slip_limit_mm(slip))
+    size = phrases.SIZE.format(value=abs(slip.value), percent=percent)
+    limit = phrases.LIMIT.format(limit=slip_limit_mm(slip))
     if certainty is Certainty.ABSENT:
-        return phrases.NO_SLIP_OR_MORE_MM.format(place=slip.place, limit=limit, value=slip.value, percent=percent)
-    grade = "" if share is None else phrases.MEYERDING_GRADE.format(meyerding_grade=meyerding_grade(share))
+        return phrases.NO_SLIP.format(place=slip.place, limit=limit, value=slip.value, percent=percent)
+    grade = "" if share is None else phrases.GRADE.format(grade=meyerding_grade(share))
     if certainty is Certainty.PRESENT:
-        return phrases.OF.format(place=slip.place, direction=term(_direction(slip.value)), size=size, grade=grade)
+        return phrases.SLIP.format(place=slip.place, direction=term(_direction(slip.value)), size=size, grade=grade)
     why = phrases.ERROR_REACHES_LIMIT.format(limit=limit)
     if slip.lower is not None and slip.lower.region == "S":
-        why = phrases.LIMIT_POSTERIOR_CORNER_HARD_TELL.format(limit=limit, lower=slip.lower)
+        why = phrases.SACRAL_CORNER.format(limit=limit, lower=slip.lower)
     why = phrases.SMALLER_THAN_TWO_VOXELS if _SMALL in slip.flags else why
     if pushed:
-        why = phrases.POSTERIOR_WALL_PUSHED_BACK_CORNERS.format(place=pushed[0].place)
-    return phrases.BORDERLINE.format(
+        why = phrases.WALL_PUSHED_BACK.format(place=pushed[0].place)
+    return phrases.DOUBTFUL_SLIP.format(
         place=slip.place, direction=term(_direction(slip.value)), size=size, grade=grade, why=why
     )
 
@@ -208,15 +208,13 @@ def _curvature_statement(angle: Measurement, healthy: Norm | None, grade: str, c
     if angle.value is None:
         return _missing(angle, name_of(angle.name))
     word = phrases.KYPHOSIS if angle.value > 0 else phrases.LORDOSIS
-    said = phrases.DEGREES_SUPINE.format(place=angle.place, region=term(region), word=word, value=abs(angle.value))
+    said = phrases.CURVATURE.format(place=angle.place, region=term(region), word=word, value=abs(angle.value))
     if healthy is None:
         unjudged = phrases.NOT_JUDGED.format(why=why) if (why := why_not(angle)) else phrases.NO_SUPINE_NORM
         return f"{said}; {unjudged})."
-    borderline = phrases.BORDERLINE_2 if certainty is Certainty.BORDERLINE else ""
-    norm_text = phrases.HEALTHY_ADULTS_LYING_DOWN_DEGREES.format(
-        value=healthy.value, sd=healthy.sd, source=source_text(healthy.source)
-    )
-    return phrases.LORDOSIS_2.format(said=said, borderline=borderline, grade=term(grade), norm_text=norm_text)
+    borderline = phrases.BORDERLINE if certainty is Certainty.BORDERLINE else ""
+    norm_text = phrases.HEALTHY_ADULTS.format(value=healthy.value, sd=healthy.sd, source=source_text(healthy.source))
+    return phrases.JUDGED_LORDOSIS.format(said=said, borderline=borderline, grade=term(grade), norm_text=norm_text)
 
 
 def _scoliosis_certainty(curve: Measurement) -> Certainty:
@@ -236,6 +234,6 @@ def _scoliosis_statement(curve: Measurement, certainty: Certainty) -> str:
     )
     said = phrases.CORONAL_CURVATURE_ABOUT_DEGREES.format(place=curve.place, value=curve.value, between=between)
     if certainty is Certainty.ABSENT:
-        return phrases.BELOW_DEGREES.format(said=said, scoliosis_from_deg=SCOLIOSIS_FROM_DEG)
-    borderline = phrases.BORDERLINE_3 if certainty is Certainty.BORDERLINE else ""
-    return phrases.POSSIBLE_SCOLIOSIS_SUPINE_MR_UNDERESTIMATES.format(said=said, borderline=borderline)
+        return phrases.BELOW_DEGREES.format(said=said, limit=SCOLIOSIS_FROM_DEG)
+    borderline = phrases.BORDERLINE_CURVE if certainty is Certainty.BORDERLINE else ""
+    return phrases.POSSIBLE_SCOLIOSIS.format(said=said, borderline=borderline)

@@ -60,7 +60,7 @@ def _finding(kind: str, measurements: Sequence[Measurement]) -> Finding | None:
         levels=tuple(dict.fromkeys(m.level for m in sac if m.level is not None)),
         certainty=Certainty.NOT_ASSESSABLE,
         statement=phrases.NOT_ASSESSABLE.format(
-            name=phrases["GRADES"][kind], why=why, said=phrases.MOST.format(said=said) if said else ""
+            name=phrases["GRADES"][kind], why=why, said=phrases.AT_MOST.format(said=said) if said else ""
         ),
         evidence=tuple(m.id for m in (worst or _narrowest(sac))),
         rule=RULE,

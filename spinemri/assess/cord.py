@@ -167,7 +167,7 @@ def signal_finding(measurements: Mapping[str, Measurement], ratio: Measurement) 
         certainty, grade = Certainty.PRESENT if sure else Certainty.BORDERLINE, "raised"
         over = phrases.OVER_MM.format(value=length.value) if length is not None and length.value else ""
         text = phrases.T2W_SIGNAL_CORD_RAISED_TIMES.format(
-            place=place, sure="" if sure else phrases.PERHAPS, value=ratio.value, over=over
+            place=place, doubt="" if sure else phrases.PERHAPS, value=ratio.value, over=over
         )
     return Finding(
         **located(ratio, SIGNAL),

@@ -39,8 +39,8 @@ def count_finding(evidence: Evidence) -> Finding:
     sizes = [evidence.value(f"{lesion.id}.lesion_diameter") for lesion in lesions]
     focal = sum(size is not None and size > FOCAL_ABOVE_MM for size in sizes)
     small, unknown = sum(size is not None and size <= FOCAL_ABOVE_MM for size in sizes), sizes.count(None)
-    parts = [phrases.FOCAL_ABOVE_MM.format(focal=focal, focal_above_mm=FOCAL_ABOVE_MM)]
-    parts += [phrases.MM_OR_LESS.format(small=small, focal_above_mm=FOCAL_ABOVE_MM)] if small else []
+    parts = [phrases.FOCAL_ABOVE_MM.format(focal=focal, limit=FOCAL_ABOVE_MM)]
+    parts += [phrases.MM_OR_LESS.format(small=small, limit=FOCAL_ABOVE_MM)] if small else []
     parts += [phrases.UNKNOWN_SIZE.format(unknown=unknown)] if unknown else []
     hidden = any(f.certainty is Certainty.PRESENT for f in evidence.of_kind(DIFFUSE))
     more = phrases.MORE_MAY_HIDDEN_DIFFUSE_CHANGE if hidden else ""

@@ -103,7 +103,7 @@ def bulge_finding(_: Mapping[str, Measurement], bulge: Measurement) -> Finding:
     if bulge.value is None:
         text = phrases.DISC_BULGE_NOT_ASSESSABLE.format(place=bulge.place, reason=bulge.reason)
     elif certainty is Certainty.ABSENT:
-        text = phrases.NO_DISC_BULGE_ABOVE_MM.format(place=bulge.place, bulge_above_mm=BULGE_ABOVE_MM)
+        text = phrases.NO_DISC_BULGE_ABOVE_MM.format(place=bulge.place, limit=BULGE_ABOVE_MM)
     else:
         word = phrases.BORDERLINE if certainty is Certainty.BORDERLINE else ""
         text = phrases.BULGE_DISC_MM_BEYOND_ENDPLATE.format(place=bulge.place, word=word, value=bulge.value)

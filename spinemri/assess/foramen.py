@@ -92,7 +92,7 @@ def foraminal_finding(measurements: Mapping[str, Measurement], height: Measureme
         certainty=certainty,
         statement=phrases.NARROWING_NEURAL_FORAMEN.format(where=where, reason=reason)
         if reason and not narrowed
-        else phrases.SIZES.format(where=where, what=_what(grade, certainty), why=_why(named), reason=reason)
+        else phrases.NARROW_UNMEASURED.format(where=where, what=_what(grade, certainty), why=_why(named), reason=reason)
         if reason
         else f"{where}: {_what(grade, certainty)}; {_seen((height, ap), fat, low)}"
         f"{_limit(grade, fat)}{_why(named) if narrowed else ''}.",
@@ -194,9 +194,7 @@ def _tumour_mm3(measurements: Mapping[str, Measurement], height: Measurement, si
 def _what(grade: str, certainty: Certainty) -> str:
     if grade == "none":
         return phrases.NO_NARROWING_NEURAL_FORAMEN
-    return phrases.NARROWING_NEURAL_FORAMEN_2.format(
-        what=phrases.PERHAPS if certainty is Certainty.BORDERLINE else "", grade=term(grade)
-    )
+    return phrases.GRADED.format(what=phrases.PERHAPS if certainty is Certainty.BORDERLINE else "", grade=term(grade))
 
 
 def _seen(
@@ -210,7 +208,7 @@ def _seen(
         state = lost if _fat(fat).speaks else phrases.PRESERVED
         words = [phrases.PERINEURAL_FAT_AREA.format(state=state, value=100 * fat.value)]
     for name, size in zip((phrases.HEIGHT, phrases.DEPTH), sizes, strict=True):
-        words += [] if size is None or size.value is None else [phrases.MM.format(name=name, value=size.value)]
+        words += [] if size is None or size.value is None else [phrases.SIZE.format(name=name, value=size.value)]
     words += [phrases.POSTERIOR_DISC_HEIGHT_MM.format(value=disc.value) for disc in low_disc]
     return ", ".join(words)
 

@@ -127,11 +127,11 @@ def _statement(loss: Measurement, value: float, column: str) -> str:
         return phrases.NO_RELEVANT_HEIGHT_LOSS.format(place=loss.place, value=max(value, 0.0), where=where)
     if value < FRACTURE_FROM_PCT:
         return phrases.HEIGHT_LOSS_EQUIVOCAL_BELOW_FRACTURE.format(
-            place=loss.place, value=value, where=where, types=term(TYPES[column])
+            place=loss.place, value=value, where=where, shape=term(TYPES[column])
         )
     if CHILD in loss.flags:
         return phrases.HEIGHT_LOSS_POSSIBLE_DEFORMITY_SHAPE.format(
-            place=loss.place, value=value, where=where, types=term(TYPES[column]), why_not=why_not(loss)
+            place=loss.place, value=value, where=where, shape=term(TYPES[column]), why=why_not(loss)
         )
     low, high = grades_within_error(value)
     error = "" if low == high else phrases.WITHIN_READER_ERROR.format(low=low, high=high)
@@ -142,9 +142,9 @@ def _statement(loss: Measurement, value: float, column: str) -> str:
         value=value,
         where=where,
         borderline=borderline,
-        genant_grade=genant_grade(value),
+        grade=genant_grade(value),
         error=error,
-        types=term(TYPES[column]),
+        shape=term(TYPES[column]),
         alone=alone,
     )
 
@@ -159,5 +159,5 @@ def _wedge_note(measurements: Mapping[str, Measurement], loss: Measurement) -> s
     if z > -2:
         return ""
     return phrases.ANTERIOR_POSTERIOR_HEIGHT_RATIO_SD.format(
-        value=ratio.value, value_2=-z, value_3=healthy.value, source=healthy.source
+        value=ratio.value, deviations=-z, mean=healthy.value, source=healthy.source
     )

@@ -46,9 +46,7 @@ def ligament_finding(_: Mapping[str, Measurement], ratio: Measurement) -> Findin
 
 def _statement(ratio: Measurement, certainty: Certainty) -> str:
     if ratio.value is None:
-        return phrases.POSTERIOR_LIGAMENTS.format(
-            place=ratio.place, why_missing=why_missing(ratio), reason=ratio.reason
-        )
+        return phrases.POSTERIOR_LIGAMENTS.format(place=ratio.place, status=why_missing(ratio), reason=ratio.reason)
     size = phrases.TIMES_MUSCLE.format(value=ratio.value)
     if certainty is Certainty.ABSENT:
         return phrases.SIGNAL_BETWEEN_SPINOUS_PROCESSES_NOT.format(place=ratio.place, size=size)

@@ -78,7 +78,7 @@ def diffuse_finding(measurements: Mapping[str, Measurement], screen: MarrowScree
     evidence = tuple(m.id for name in names for m in found[name])
     young = next((why for name in names for m in found[name] if (why := why_not(m))), "")
     if young:
-        text = phrases.DIFFUSE_MARROW_CHANGE_NOT_ASSESSABLE.format(young=young)
+        text = phrases.DIFFUSE_IN_THE_YOUNG.format(young=young)
         return Finding(certainty=Certainty.NOT_ASSESSABLE, statement=text, evidence=evidence, **common)
     discs = [m.value for m in found[names[0]] if m.value is not None]
     muscle = [m.value for m in found[names[1]] if m.value is not None]
@@ -87,7 +87,7 @@ def diffuse_finding(measurements: Mapping[str, Measurement], screen: MarrowScree
         why = few if screen.assessed else phrases.NO_VERTEBRA_LOOKED
         return Finding(
             certainty=Certainty.NOT_ASSESSABLE,
-            statement=phrases.DIFFUSE_MARROW_CHANGE_NOT_ASSESSABLE_2.format(why=why),
+            statement=phrases.DIFFUSE_NOT_ASSESSABLE.format(why=why),
             **common,
         )
     dark = _most_below(discs, BRIGHT_DISC_BELOW), _most_below(muscle, LIKE_MUSCLE_BELOW)
@@ -97,7 +97,7 @@ def diffuse_finding(measurements: Mapping[str, Measurement], screen: MarrowScree
         text = phrases.NO_DIFFUSE_MARROW_CHANGE_T1W.format(said=said)
         return Finding(certainty=Certainty.ABSENT, statement=text, evidence=evidence, **common)
     certainty = Certainty.PRESENT if all(dark) and alike else Certainty.BORDERLINE
-    word = phrases.DIFFUSE_WORD if certainty is Certainty.PRESENT else phrases.POSSIBLE_DIFFUSE
+    word = phrases.DIFFUSE if certainty is Certainty.PRESENT else phrases.POSSIBLE_DIFFUSE
     text = phrases.MARROW_CHANGE_T1W_MARROW_FOCAL.format(word=word, said=said, differential=phrases.DIFFERENTIAL)
     return Finding(certainty=certainty, statement=text, evidence=evidence, **common)
 
@@ -141,7 +141,7 @@ def involvement_finding(
     doubtful = [level for level in screen.assessed if any(level in lesion.levels for lesion in possible)]
     if not involved and doubtful:
         text = phrases.NO_LESION_CALLED_TUMOUR_LIKE.format(
-            count=len(doubtful), count_2=count, items=", ".join(map(str, doubtful)), sequences=sequences, hidden=hidden
+            count=len(doubtful), total=count, items=", ".join(map(str, doubtful)), sequences=sequences, hidden=hidden
         )
         evidence = tuple(f"{lesion.id}.lesion_volume" for lesion in possible)
         return Finding(
@@ -155,7 +155,7 @@ def involvement_finding(
     sure = any(is_sure(lesion) for lesion in suspicious)
     regions = _by_region(involved, looked)
     text = phrases.VERTEBRAE_ASSESSED_HOLD_TUMOUR_LIKE.format(
-        count=len(involved), count_2=count, regions=regions, sequences=sequences, hidden=hidden
+        count=len(involved), total=count, regions=regions, sequences=sequences, hidden=hidden
     )
     return Finding(
         levels=tuple(involved),
@@ -173,7 +173,7 @@ def _by_region(involved: Sequence[Level], assessed: Sequence[Level]) -> str:
         hit = [str(level) for level in involved if level.region == region]
         if whole:
             listed = f": {', '.join(hit)}" if hit else ""
-            parts.append(phrases.OF.format(name=term(name), count=len(hit), count_2=len(whole), listed=listed))
+            parts.append(phrases.REGION.format(name=term(name), count=len(hit), total=len(whole), listed=listed))
     return "; ".join(parts)
 
 
@@ -221,26 +221,22 @@ def _place_and_size(lesion: Lesion, measurements: Mapping[str, Measurement]) -> 
     share = measurements.get(f"{lesion.id}.lesion_body_share_pct")
     place = ", ".join(str(level) for level in lesion.levels)
     side = phrases["SIDES"].get(lesion.side, "")
-    size = phrases.MM.format(value=diameter.value) if diameter is not None and diameter.value is not None else ""
-    of_body = phrases.BODY.format(value=share.value, level=lesion.level) if share is not None and share.value else ""
+    size = phrases.SIZE.format(value=diameter.value) if diameter is not None and diameter.value is not None else ""
+    of_body = phrases.OF_BODY.format(value=share.value, level=lesion.level) if share is not None and share.value else ""
     return phrases.MARROW_CHANGE.format(place=place, size=size, side=side, of_body=of_body)
 
 
 def _signal(signs: Signs) -> str:
     said = [("T1w", signs.t1), ("STIR", signs.stir), ("T2w", signs.t2)]
-    return ", ".join(phrases.MARROW.format(name=name, value=value) for name, value in said if value is not None)
+    return ", ".join(phrases.SIGNAL.format(name=name, value=value) for name, value in said if value is not None)
 
 
 def _extent(signs: Signs) -> str:
-    said = [phrases.POSTERIOR_BORDER_CONVEX_MM.format(bulge_mm=signs.bulge_mm or 0.0)] if signs.convex else []
+    said = [phrases.POSTERIOR_BORDER_CONVEX_MM.format(size=signs.bulge_mm or 0.0)] if signs.convex else []
     said += [phrases.PEDICLE_OR_ARCH_INVOLVED] if signs.pedicle else []
+    said += [phrases.EPIDURAL_EXTENSION_ML.format(size=(signs.epidural_mm3 or 0.0) / 1000)] if signs.epidural else []
     said += (
-        [phrases.EPIDURAL_EXTENSION_ML.format(epidural_mm3=(signs.epidural_mm3 or 0.0) / 1000)]
-        if signs.epidural
-        else []
-    )
-    said += (
-        [phrases.SOFT_TISSUE_EXTENSION_ML.format(soft_tissue_mm3=(signs.soft_tissue_mm3 or 0.0) / 1000)]
+        [phrases.SOFT_TISSUE_EXTENSION_ML.format(size=(signs.soft_tissue_mm3 or 0.0) / 1000)]
         if signs.soft_tissue
         else []
     )

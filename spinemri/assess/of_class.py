@@ -62,7 +62,7 @@ def of_class_finding(measurements: Mapping[str, Measurement], wall: Measurement)
         return None
     loss = measurements.get(f"{wall.place}.height_loss_pct")
     if CHILD in wall.flags:
-        text = phrases.NO_CLASS_MADE_OSTEOPOROTIC_FRACTURES.format(place=wall.place, why_not=why_not(wall))
+        text = phrases.NO_CLASS_MADE_OSTEOPOROTIC_FRACTURES.format(place=wall.place, why=why_not(wall))
         return _made(wall, Certainty.NOT_ASSESSABLE, text)
     if loss is None or loss.value is None:
         return _made(wall, Certainty.NOT_ASSESSABLE, phrases.CLASS_NOT_ASSESSABLE_NO_HEIGHT.format(place=wall.place))

@@ -95,13 +95,13 @@ def bone_lesion(clinical: Clinical, level: Level) -> Component:
         elsewhere = (
             ""
             if clinical.bone_quality is None
-            else phrases.WAS.format(bone_quality=term(clinical.bone_quality), scope=scope)
+            else phrases.ELSEWHERE.format(quality=term(clinical.bone_quality), scope=scope)
         )
         return Component(
             "bone lesion", 0, _points("bone_lytic"), Source.UNKNOWN, phrases.NEEDS_CT.format(elsewhere=elsewhere)
         )
     return _exact(
-        "bone lesion", _points(f"bone_{quality}"), Source.USER, phrases.CT.format(quality=term(quality), scope=scope)
+        "bone lesion", _points(f"bone_{quality}"), Source.USER, phrases.ON_CT.format(quality=term(quality), scope=scope)
     )
 
 
@@ -115,14 +115,14 @@ def alignment(evidence: Evidence, level: Level) -> Component:
         return Component(name, most, most, Source.MEASURED, phrases.SLIP.format(slipped=slipped), ids)
     clinical = evidence.clinical
     new, scope = clinical.deformity_at(level), clinical.scope_of("de_novo_deformity")
-    least, stated = (deformity, phrases.NEW_DEFORMITY.format(scope=scope)) if new is Answer.YES else (0, "")
+    least, stated = (deformity, phrases.STATED_DEFORMITY.format(scope=scope)) if new is Answer.YES else (0, "")
     if clinical.translation_at(level) is Answer.YES:
         still = beside and all(slip_certainty(m) is Certainty.ABSENT for m in beside)
         if still and not clinical.new_translation_levels:
             why = phrases.NEW_TRANSLATION_STATED_WITHOUT_LEVEL.format(stated=stated)
             return Component(name, least, most, Source.UNKNOWN, why, ids)
         return _exact(
-            name, most, Source.USER, phrases.NEW_TRANSLATION.format(scope_of=clinical.scope_of("new_translation"))
+            name, most, Source.USER, phrases.NEW_TRANSLATION.format(scope=clinical.scope_of("new_translation"))
         )
     if any(slip_certainty(m) is Certainty.BORDERLINE for m in beside):
         return Component(name, least, most, Source.UNKNOWN, phrases.SLIP_BORDERLINE.format(stated=stated), ids)
@@ -134,7 +134,7 @@ def alignment(evidence: Evidence, level: Level) -> Component:
         elsewhere = phrases.ANOTHER_LEVEL.format(scope=scope) if clinical.de_novo_deformity_levels else ""
         why = phrases.NO_SLIP_WHETHER_DEFORMITY_NEW.format(elsewhere=elsewhere)
         return Component(name, 0, deformity, Source.UNKNOWN, why, ids)
-    deformed = phrases.NEW_DEFORMITY_2 if new is Answer.YES else phrases.NO_SLIP_NO_NEW_DEFORMITY
+    deformed = phrases.DEFORMED if new is Answer.YES else phrases.NO_SLIP_NO_NEW_DEFORMITY
     why = f"{deformed}, {scope}"
     return Component(name, least, least, Source.USER, why, ids)
 
@@ -150,7 +150,7 @@ def collapse(evidence: Evidence, level: Level, own: tuple[Lesion, ...]) -> Compo
         return Component("collapse", least, above, Source.UNKNOWN, phrases.HEIGHT_LOSS_NOT_MEASURED, shares)
     said = phrases.HEIGHT_LOSS.format(loss=max(loss, 0.0))
     if abs(loss - HALF_COLLAPSED_FROM_PCT) <= BORDERLINE_WITHIN:
-        said += phrases.WITHIN_READER_ERROR.format(half_collapsed_from_pct=HALF_COLLAPSED_FROM_PCT)
+        said += phrases.WITHIN_READER_ERROR.format(limit=HALF_COLLAPSED_FROM_PCT)
     if loss >= FRACTURE_FROM_PCT:
         points = above if loss >= HALF_COLLAPSED_FROM_PCT else below
         return Component("collapse", points, points, Source.MEASURED, said, (id_,))

@@ -128,7 +128,7 @@ def _finding(score: Sins) -> Finding:
     advice = (
         ""
         if score.high < POTENTIALLY_UNSTABLE_FROM
-        else (phrases.FROM_SCORE_S_AUTHORS_ADVISE.format(potentially_unstable_from=POTENTIALLY_UNSTABLE_FROM))
+        else (phrases.FROM_SCORE_S_AUTHORS_ADVISE.format(limit=POTENTIALLY_UNSTABLE_FROM))
     )
     caution = "" if score.tumour_like else phrases.NO_TUMOUR_LIKE_LESION_THERE
     parts = "; ".join(c.text for c in score.components)
@@ -139,7 +139,9 @@ def _finding(score: Sins) -> Finding:
         cause=TUMOUR if score.tumour_like else FRACTURE,
         grade=score.grade,
         certainty=certainty,
-        statement=phrases.SINS.format(level=score.level, grade=score.said, parts=parts, advice=advice, caution=caution),
+        statement=phrases.SCORE.format(
+            level=score.level, grade=score.said, parts=parts, advice=advice, caution=caution
+        ),
         evidence=tuple(dict.fromkeys(id_ for c in score.components for id_ in c.evidence)),
         rule=RULE,
         source=SOURCE,
@@ -153,5 +155,5 @@ def _nothing(evidence: Evidence) -> Finding:
     text = phrases.NO_LEVEL_WITH_TUMOUR_LIKE if looked else phrases.NOT_ASSESSABLE.format(why=why)
     certainty = Certainty.ABSENT if looked else Certainty.NOT_ASSESSABLE
     return Finding(
-        id=KIND, kind=KIND, certainty=certainty, statement=phrases.SINS_2.format(text=text), rule=RULE, source=SOURCE
+        id=KIND, kind=KIND, certainty=certainty, statement=phrases.NO_SCORE.format(text=text), rule=RULE, source=SOURCE
     )

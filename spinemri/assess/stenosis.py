@@ -146,7 +146,7 @@ def _statement(
     if graded.value is None:
         known = f" ({width})" if width else ""
         return phrases.NARROWING_THECAL_SAC.format(
-            place=place, why_missing=why_missing(graded), known=known, reason=graded.reason
+            place=place, status=why_missing(graded), known=known, reason=graded.reason
         )
     if _of_region(graded):
         narrower = phrases.LESS_THAN.format(value=graded.value, reference=_reference(graded))

@@ -137,7 +137,7 @@ def cauda_flag(evidence: Evidence) -> Finding:
     seen = {m.place for m in on_axial if m.value is not None}
     areas = [*(m for m in on_axial if m.place in seen), *(m for m in on_sagittal if m.place not in seen)]
     if not areas and not diameters:
-        return _open(CAUDA, phrases.NARROWING_SAC_BELOW_NOT_MEASURED.format(lowest_conus=LOWEST_CONUS))
+        return _open(CAUDA, phrases.NARROWING_SAC_BELOW_NOT_MEASURED.format(level=LOWEST_CONUS))
     by_area = [m for m in areas if _range(m)[0] > CAUDA_ABOVE_PCT]
     if by_area:
         return _measured(CAUDA, phrases.AREA_SAC_REDUCED, by_area)
@@ -159,7 +159,7 @@ def unstable_flag(evidence: Evidence) -> Finding:
     unstable = [s for s in scores if s.low >= UNSTABLE_FROM]
     if unstable:
         text = "; ".join(
-            phrases.SINS.format(level=s.level, grade=s.said, tumour_like="" if s.tumour_like else phrases.ONLY_IF)
+            phrases.SINS.format(level=s.level, grade=s.said, caution="" if s.tumour_like else phrases.ONLY_IF)
             for s in unstable
         )
         sure, levels = any(s.tumour_like for s in unstable), tuple(s.level for s in unstable)
@@ -210,10 +210,12 @@ def fracture_flag(evidence: Evidence) -> Finding:
         return _open(FRACTURE, phrases.NO_HEIGHT_LOSS_MEASURED)
     unseen = [str(cause.level) for cause in broken if not cause.searched]
     if unseen:
-        return _open(FRACTURE, phrases.MARROW_NOT_SEARCHED_2.format(items=", ".join(unseen)))
+        return _open(FRACTURE, phrases.MARROW_OF_NOT_SEARCHED.format(items=", ".join(unseen)))
     untold = [cause for cause in broken if len(cause.malignant) + len(cause.unknown) >= MALIGNANT_FROM]
     if untold:
-        text = "; ".join(phrases.OF.format(items=", ".join(cause.unknown), level=cause.level) for cause in untold)
+        text = "; ".join(
+            phrases.FEATURES_OF.format(items=", ".join(cause.unknown), level=cause.level) for cause in untold
+        )
         return _open(FRACTURE, phrases.NOT_MEASURED.format(text=text))
     return _calm(FRACTURE, phrases.FRACTURE_LEVEL_BODIES.format(count=len(broken)))
 

@@ -71,7 +71,7 @@ class Match(BaseModel):
         """'L3', or 'L3 (named L4 later)' where the names differ."""
         if self.level is None or self.later_level in (None, self.level):
             return str(self.level or self.later_level)
-        return phrases.NAMED_LATER.format(level=self.level, later_level=self.later_level)
+        return phrases.NAMED_LATER.format(level=self.level, later=self.later_level)
 
 
 class Naming(BaseModel):

@@ -149,9 +149,9 @@ def _free(usable: Mapping[int, dict[Level, Pair]]) -> Naming:
     scores = {shift: round(_absolute(found), 3) for shift, found in usable.items()}
     ranked = sorted(scores, key=lambda shift: -scores[shift])
     if ranked and (len(ranked) == 1 or scores[ranked[0]] - scores[ranked[1]] > _RENAMED):
-        told = phrases.LEVELS_ARE_RELATIVE_NAMES_LEAST
+        told = phrases.RELATIVE_MATCHED
         return Naming(shift=ranked[0], sure=True, scores=scores, statement=told)
-    told = phrases.LEVELS_ARE_RELATIVE_NAMES_LEAST_2
+    told = phrases.RELATIVE_UNMATCHED
     return Naming(shift=None, sure=False, scores=scores, statement=told)
 
 

@@ -101,7 +101,7 @@ def _cells(change: Change) -> tuple[str, ...]:
         f"{words.quantity(value, unit)} ({words.interval(limits, unit)})" if limits else words.quantity(value, unit)
         for value, limits in ((change.baseline, change.baseline_interval), (change.later, change.later_interval))
     ]
-    place = phrases.LESION_2.format(place=change.place, lesion=change.lesion) if change.lesion else change.place
+    place = phrases.PLACE_AND_LESION.format(place=change.place, lesion=change.lesion) if change.lesion else change.place
     verdict = (
         phrases.BECAUSE.format(verdict=term(change.verdict.value), reason=change.reason)
         if change.reason

@@ -56,13 +56,13 @@ def _persons(everyone: Sequence[Who], *, forced: bool) -> Iterator[str]:
             yield phrases.EXAMINATION_NOT_KNOWN_SAME_PERSON.format(number=number, why=why)
     for number, (one, other) in enumerate(pairwise(everyone), start=1):
         if other.study == one.study:
-            yield phrases.EXAMINATIONS_ARE_SAME_STUDY.format(number=number - 1, number_2=number)
+            yield phrases.EXAMINATIONS_ARE_SAME_STUDY.format(number=number - 1, other=number)
 
 
 def _dates(everyone: Sequence[Who]) -> Iterator[str]:
     for number, (one, other) in enumerate(pairwise(everyone), start=1):
         if one.date is None or other.date is None:
-            yield phrases.ORDER_EXAMINATIONS_USER_S_WORD.format(number=number - 1, number_2=number)
+            yield phrases.ORDER_EXAMINATIONS_USER_S_WORD.format(number=number - 1, other=number)
         elif other.date < one.date:
             days = (one.date - other.date).days
             raise InputError(
@@ -70,4 +70,4 @@ def _dates(everyone: Sequence[Who]) -> Iterator[str]:
                 "order of their dates, the baseline first"
             )
         elif other.date == one.date:
-            yield phrases.EXAMINATIONS_WERE_MADE_SAME_DAY.format(number=number - 1, number_2=number)
+            yield phrases.EXAMINATIONS_WERE_MADE_SAME_DAY.format(number=number - 1, other=number)

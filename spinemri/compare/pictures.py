@@ -110,7 +110,7 @@ def _picture(case: Case, series_uid: str, middle: Point, name: str) -> DatePictu
     caption = phrases.SLICE.format(name=name, contrast=image.series.contrast.value, number=number + 1, count=count)
     return DatePicture(
         caption=caption,
-        alternative=phrases.SAGITTAL_SQUARE_MM_AROUND.format(side_mm=_SIDE_MM, caption=caption),
+        alternative=phrases.SAGITTAL_SQUARE_MM_AROUND.format(size=_SIDE_MM, caption=caption),
         image=_small(view),
         image_box=box_of(view),
         box=(round(x - _SIDE_MM / 2, 1), round(y - _SIDE_MM / 2, 1), _SIDE_MM, _SIDE_MM),

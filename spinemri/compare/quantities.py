@@ -109,7 +109,7 @@ def _unlike(one: Measurement, other: Measurement, names: Mapping[Level, Level]) 
         return phrases.POSTERIOR_CORNER_S1_HARD_TELL
     if one.name.endswith(_REFERRED) and [names.get(v, v) for v in one.reference_levels] != [*other.reference_levels]:
         levels = [", ".join(map(str, m.reference_levels)) or phrases.NONE for m in (one, other)]
-        return phrases.COMPARED_WITH_OTHER_LEVELS_EARLIER.format(levels=levels[0], levels_2=levels[1])
+        return phrases.COMPARED_WITH_OTHER_LEVELS_EARLIER.format(earlier=levels[0], later=levels[1])
     return ""
 
 
@@ -147,7 +147,7 @@ def _acquired_differently(one: Measurement, other: Measurement, analyses: tuple[
         if any(not v for v in values):
             return phrases.IMAGES_DO_NOT_STATE_THEIR.format(scanned=phrases["SCANNED"][name])
         if abs(values[0] - values[1]) > _ALIKE * max(values):
-            return phrases.DIFFERS.format(scanned=phrases["SCANNED"][name], values=values[0], values_2=values[1])
+            return phrases.DIFFERS.format(scanned=phrases["SCANNED"][name], earlier=values[0], later=values[1])
     return ""
 
 
@@ -187,7 +187,7 @@ def _source(one: Measurement, mdc: float | None) -> str:
     unit = _norm_unit(floor)
     what = phrases.POINTS if unit == one.unit == "%" else phrases.LARGER_VALUE if unit == "%" else unit
     return phrases.LEAST.format(
-        own_intervals=phrases.OWN_INTERVALS, threshold=threshold(floor), what=what, source_of=source_of(floor)
+        own_intervals=phrases.OWN_INTERVALS, limit=threshold(floor), what=what, source=source_of(floor)
     )
 
 

@@ -73,7 +73,7 @@ def _lesion(step: Step, lesion: LesionChange) -> Sentence:
     many = ""
     if len(lesion.baseline_ids) > 1 or len(lesion.later_ids) > 1:
         many = phrases.EARLIER_LATER_LESIONS_ARE_COMPARED.format(
-            count=len(lesion.baseline_ids), count_2=len(lesion.later_ids)
+            count=len(lesion.baseline_ids), later=len(lesion.later_ids)
         )
     return Sentence(f"{head}{why}. {_capital(said)}.{many}", tuple(change.id for change in changes))
 
@@ -94,7 +94,7 @@ def _fractures(step: Step) -> Iterator[Sentence]:
         change = step.change(found.change)
         if change is None:
             continue
-        why = phrases.BECAUSE_2.format(reason=found.reason) if found.reason else ""
+        why = phrases.FRACTURE_BECAUSE.format(reason=found.reason) if found.reason else ""
         text = f"{found.place}: {words.phrases['FRACTURE'][found.verdict.value]}{why}, {words.from_to(change)}."
         yield Sentence(text, (found.change,))
     known = [c for c in step.changes if c.name == LOSS and c.mdc is not None]

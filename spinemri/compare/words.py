@@ -90,7 +90,7 @@ def short(one: Examined) -> str:
     if one.number == 0:
         return phrases.BASELINE_TITLE
     return (
-        phrases.EXAMINATION_2.format(number=one.number)
+        phrases.EXAMINATION_TITLE.format(number=one.number)
         if one.days is None
         else phrases.AFTER_DAYS.format(days=one.days)
     )
@@ -98,5 +98,5 @@ def short(one: Examined) -> str:
 
 def outline(change: LesionChange, number: int) -> str:
     """'lesion B, grown (baseline)', 'lesion B, grown (examination 1)': what an outline is of, and from which day."""
-    day = phrases.BASELINE if number == 0 else phrases.EXAMINATION_3.format(number=number)
+    day = phrases.BASELINE if number == 0 else phrases.EXAMINATION_NUMBER.format(number=number)
     return phrases.LESION.format(id=change.id, verdict=term(change.verdict.value), day=day)

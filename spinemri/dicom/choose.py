@@ -93,7 +93,7 @@ def choose_study(inventory: Inventory, patient: str | None = None) -> tuple[Stud
         return study, ()
     which = phrases.NEWEST if study is newest_first[0] else phrases.NEWEST_WITH_SAGITTAL_SERIES_CAN
     listed = ", ".join(_distance(study, other) for other in newest_first if other is not study)
-    return study, (phrases.STUDIES_THIS_PATIENT_READ_NOT.format(others=others + 1, which=which, listed=listed),)
+    return study, (phrases.STUDIES_THIS_PATIENT_READ_NOT.format(count=others + 1, which=which, listed=listed),)
 
 
 def _unusable(series: Series) -> str | None:
@@ -103,16 +103,16 @@ def _unusable(series: Series) -> str | None:
         return (
             None
             if series.contrast in AXIAL
-            else phrases.AXIAL_SERIES_ARE_NOT_MEASURED.format(value=series.contrast.value)
+            else phrases.AXIAL_SERIES_ARE_NOT_MEASURED.format(contrast=series.contrast.value)
         )
     if series.plane is not Plane.SAGITTAL:
         return phrases.SERIES_ARE_NOT_MEASURED.format(plane=term(series.plane.value))
     if series.contrast not in USABLE:
         return phrases.CONTRAST_NOT_MEASURED.format(
-            value=series.contrast.value, reason=series.contrast_reason or phrases.UNKNOWN
+            contrast=series.contrast.value, reason=series.contrast_reason or phrases.UNKNOWN
         )
     if series.shape is None or series.shape[0] < _MIN_SLICES:
-        return phrases.FEWER_THAN_SLICES.format(min_slices=_MIN_SLICES)
+        return phrases.FEWER_THAN_SLICES.format(count=_MIN_SLICES)
     return None
 
 
@@ -158,14 +158,14 @@ def _no_series(study: Study) -> str:
     sagittal = [s for s in study.series if s.plane is Plane.SAGITTAL]
     found = phrases.NO_SAGITTAL_SERIES_CAN_MEASURED if sagittal else phrases.NO_SAGITTAL_SERIES
     listed = "; ".join(
-        phrases.SERIES_2.format(label=label, reason=reason) for label, reason in list(reasons.items())[:_SHOWN]
+        phrases.SERIES_REFUSED.format(label=label, reason=reason) for label, reason in list(reasons.items())[:_SHOWN]
     )
     return f"{found}: {listed}{'; …' if len(reasons) > _SHOWN else ''}"
 
 
 def _distance(study: Study, other: Study) -> str:
     """How far another study lies from the one that is read, without naming a date."""
-    count = phrases.SERIES_3.format(count=len(other.series))
+    count = phrases.SERIES_COUNT.format(count=len(other.series))
     try:
         here, there = (datetime.strptime(s.study_date, "%Y%m%d").replace(tzinfo=UTC) for s in (study, other))
     except ValueError:

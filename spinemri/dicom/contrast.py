@@ -256,7 +256,7 @@ def contradiction(facts: SequenceFacts, contrast: Contrast) -> str | None:
         return None
     if _FAMILY.get(said, said) is _FAMILY.get(contrast, contrast):
         return None
-    return phrases.NAME_SAYS_HEADER_SAYS_HEADER.format(value=said.value, value_2=contrast.value, timing=timing(facts))
+    return phrases.NAME_SAYS_HEADER_SAYS_HEADER.format(name=said.value, header=contrast.value, timing=timing(facts))
 
 
 def timing(facts: SequenceFacts) -> str:

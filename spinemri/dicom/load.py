@@ -180,10 +180,10 @@ def _one_per_position(
         if damage:
             warnings.append(
                 phrases.SLICE.format(
-                    k=k + 1,
+                    number=k + 1,
                     count=len(arrangement.positions),
                     damage=damage,
-                    good=phrases.COPY_USED if good else phrases.LEFT_EMPTY,
+                    instead=phrases.COPY_USED if good else phrases.LEFT_EMPTY,
                 )
             )
     if copies:

@@ -133,7 +133,7 @@ def _read(path: Path, root: Path, contrast: Contrast | None) -> list[Frame] | Se
         with path.open("rb") as stream:
             head = stream.read(_PREAMBLE + len(_MAGIC))
     except OSError as error:
-        return phrases.CANNOT_READ.format(strerror=error.strerror)
+        return phrases.CANNOT_READ.format(error=error.strerror)
     if head[_PREAMBLE:] == _MAGIC or head[:2] in BARE_STARTS:
         return _read_dicom(path, force=head[_PREAMBLE:] != _MAGIC)
     return phrases.NOT_DICOM if head else phrases.EMPTY_FILE
@@ -148,7 +148,7 @@ def _read_dicom(path: Path, *, force: bool) -> list[Frame] | str:
     except READ_ERRORS as error:
         return phrases.DAMAGED_DICOM_HEADER.format(name=type(error).__name__)
     if len(frames) > _MAX_FRAMES:
-        return phrases.MORE_THAN_FRAMES_ONE_FILE.format(max_frames=_MAX_FRAMES)
+        return phrases.MORE_THAN_FRAMES_ONE_FILE.format(count=_MAX_FRAMES)
     if fault is None and any(not frame.plane.rows or not frame.plane.columns for frame in frames):
         fault = phrases.MR_HEADER_WITHOUT_IMAGE_NO
     return fault or frames or phrases.ENHANCED_MR_IMAGE_WITHOUT_FUNCTIONAL
@@ -162,7 +162,7 @@ def _no_mr_image(dataset: Dataset, *, force: bool) -> str | None:
     if force and (not kind or value(dataset, "Rows") is None):
         return phrases.NOT_DICOM_NO_PREAMBLE_NO
     if kind not in MR_IMAGES:
-        return phrases.NO_MR_IMAGE.format(kind_name=_kind_name(kind))
+        return phrases.NO_MR_IMAGE.format(kind=_kind_name(kind))
     if (modality := text(dataset, "Modality").upper()) not in {"", "MR"}:
         said = modality if _CODE.fullmatch(modality) else phrases.UNKNOWN_KIND
         return phrases.NO_MR_IMAGE_MODALITY_CONTRADICTS.format(said=said)

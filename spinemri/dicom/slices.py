@@ -149,7 +149,7 @@ def _check_same_plane(planes: Sequence[PlaneFacts], label: str) -> None:
     first = planes[0]
     sizes = sorted({(plane.rows, plane.columns) for plane in planes})
     if len(sizes) > 1:
-        listed = ", ".join(phrases.X.format(rows=rows, columns=columns) for rows, columns in sizes)
+        listed = ", ".join(phrases.SIZE.format(rows=rows, columns=columns) for rows, columns in sizes)
         raise SeriesError(f"series {label}: slices have different matrix sizes ({listed}); expected one")
     if any(not np.allclose(p.pixel_spacing or 0, first.pixel_spacing or 0, rtol=1e-3) for p in planes):
         raise SeriesError(f"series {label}: slices have different Pixel Spacing; expected one")

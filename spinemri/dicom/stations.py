@@ -121,5 +121,5 @@ def _repeat(series: Series, chosen: Series) -> str:
     )
     for word, mine, theirs in zip(words, _rank(series), _rank(chosen), strict=False):
         if mine != theirs:
-            return phrases.SERIES_SHOWS_SAME_CONTRAST.format(label=chosen.label, word=word)
-    return phrases.SERIES_SHOWS_SAME_CONTRAST_2.format(label=chosen.label)
+            return phrases.SAME_CONTRAST_BETTER.format(label=chosen.label, word=word)
+    return phrases.SAME_CONTRAST.format(label=chosen.label)

@@ -82,11 +82,11 @@ def snr(view: Upright) -> QualityCheck:
         return _unknown("snr", "1", SNR_LIMIT, phrases.NO_NOISE_LEFT_IMAGE_MASKED)
     value = _above_noise(float(np.median(view.signal[tissue])), noise) / noise
     faint = tuple(level for level, rows in _levels(view) if _bright_signal(view, rows, noise) < SNR_LIMIT * noise)
-    where = "" if value < SNR_LIMIT else phrases.AT.format(level_names=level_names(faint))
+    where = "" if value < SNR_LIMIT else phrases.WHERE.format(levels=level_names(faint))
     number = (
-        phrases.BELOW.format(value=value, snr_limit=SNR_LIMIT)
+        phrases.TOO_LOW.format(value=value, limit=SNR_LIMIT)
         if value < SNR_LIMIT
-        else phrases.BELOW_2.format(snr_limit=SNR_LIMIT)
+        else phrases.LIMIT.format(limit=SNR_LIMIT)
     )
     line = phrases.SERIES_SIGNAL_NOISE_RATIO_SMALL.format(label=view.series.label, number=number, where=where)
     passed = value >= SNR_LIMIT and not faint
@@ -149,9 +149,7 @@ def motion(view: Upright) -> QualityCheck:
     shape = view.smooth[0][box].shape
     found = [_shift((seen[k], seen[k + 1]), shape, view.spacing[1:]) * (-1) ** k for k in pairs]
     value = float(np.linalg.norm(np.median(found, axis=0)))
-    line = phrases.SERIES_EVERY_OTHER_SLICE_SHIFTED.format(
-        label=view.series.label, value=value, motion_limit_mm=MOTION_LIMIT_MM
-    )
+    line = phrases.SERIES_EVERY_OTHER_SLICE_SHIFTED.format(label=view.series.label, value=value, limit=MOTION_LIMIT_MM)
     return _judged(("motion", "mm"), round(value, 2), MOTION_LIMIT_MM, line)
 
 
@@ -220,7 +218,7 @@ def ghosting(view: Upright) -> QualityCheck:
             slopes.append(float(np.mean(signal[air] * origin)) / spread if spread > least**2 else 0.0)
     value = 100 * max(slopes)
     line = phrases.SERIES_GHOSTS_SIGNAL_ABOVE_PATIENT.format(
-        label=view.series.label, value=value, ghosting_limit_pct=GHOSTING_LIMIT_PCT
+        label=view.series.label, value=value, limit=GHOSTING_LIMIT_PCT
     )
     return _judged(("ghosting", "%"), round(value, 1), GHOSTING_LIMIT_PCT, line)
 
@@ -236,9 +234,7 @@ def wrap(view: Upright) -> QualityCheck:
     wrap across the slices of 3D series is not looked for.
     """
     value = max(0.0, *(_closure(view, axis) for axis in (1, 2)))
-    line = phrases.SERIES_OPPOSITE_EDGES_IMAGE_CONTINUE.format(
-        label=view.series.label, value=value, wrap_limit=WRAP_LIMIT
-    )
+    line = phrases.SERIES_OPPOSITE_EDGES_IMAGE_CONTINUE.format(label=view.series.label, value=value, limit=WRAP_LIMIT)
     return _judged(("wrap", "1"), round(value, 2), WRAP_LIMIT, line)
 
 
@@ -291,7 +287,7 @@ def metal(view: Upright) -> QualityCheck:
     value = max(sizes.values(), default=0.0)
     concerned = tuple(level for level, size in sizes.items() if size > METAL_LIMIT_ML)
     line = phrases.SERIES_SIGNAL_VOID_ML_METAL.format(
-        label=view.series.label, value=value, level_names=level_names(concerned)
+        label=view.series.label, value=value, levels=level_names(concerned)
     )
     check = _judged(("metal", "mL"), round(value, 2), METAL_LIMIT_ML, line)
     return check.model_copy(update={"levels": concerned})

@@ -50,7 +50,7 @@ def body_shapes(spine: Spine, segmentations: Mapping[str, Segmentation], missing
     upward = upward_by_level(spine)
     return {
         v.level: attempt(
-            phrases.BODY.format(level=v.level), _failed(), shape_of, v, segmentations, upward[v.level], missing
+            phrases.BODY_OF.format(level=v.level), _failed(), shape_of, v, segmentations, upward[v.level], missing
         )
         for v in spine.vertebrae
     }

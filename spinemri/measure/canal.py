@@ -168,7 +168,7 @@ def _sac_in(spine: Spine, place: Place, plane: CanalPlane | Gap, sacs: SacMasks,
     if len({frame for s in shown if (frame := s.geometry.frame_of_reference_uid)}) > 1:
         return Gap(Status.NOT_ASSESSABLE, phrases.BODIES_THECAL_SAC_COME_FROM)
     if sacs.near_seam(uid, plane.point):
-        return Gap(Status.EXCLUDED, phrases.WITHIN_MM_SEAM_COMPOSED_SERIES.format(seam_margin_mm=SEAM_MARGIN_MM))
+        return Gap(Status.EXCLUDED, phrases.WITHIN_MM_SEAM_COMPOSED_SERIES.format(margin=SEAM_MARGIN_MM))
     found = diameter_at(profile, plane.point, plane.normal)
     if isinstance(found, Diameter):
         return found

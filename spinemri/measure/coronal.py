@@ -60,7 +60,7 @@ def coronal_curvature(spine: Spine, shapes: Shapes, segmentations: Mapping[str, 
     place = Place(StructureKind.VERTEBRAL_BODY, levels[0], levels[-1] if len(levels) > 1 else None)
     centres = _centres(spine, shapes, segmentations)
     if centres is None:
-        why = phrases.FEWER_THAN_BODIES_ARE_SHOWN.format(least_bodies=_LEAST_BODIES)
+        why = phrases.FEWER_THAN_BODIES_ARE_SHOWN.format(count=_LEAST_BODIES)
         return place.absent(NAME, Gap(Status.NOT_ASSESSABLE, why))
     up = centres.points[0] - centres.points[-1]
     up = unit(up - (up @ centres.left) * centres.left)

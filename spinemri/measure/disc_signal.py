@@ -92,7 +92,7 @@ def _signal(place: Place, up: NDArray[np.float64], image: Image, segmentation: S
     segmentation = replace(segmentation, voxels=segmentation.voxels[box], geometry=grid)
     places = grid.to_patient(np.argwhere(disc))
     if image.near_seam(places.mean(axis=0)):
-        return Gap(Status.EXCLUDED, phrases.WITHIN_MM_SEAM_COMPOSED_SERIES.format(seam_margin_mm=SEAM_MARGIN_MM))
+        return Gap(Status.EXCLUDED, phrases.WITHIN_MM_SEAM_COMPOSED_SERIES.format(margin=SEAM_MARGIN_MM))
     frame = frame_from(places.mean(axis=0), up, left_axis(grid))
     middle = _middle(disc & allowed, segmentation, frame, frame.to_local(places))
     fluid = _fluid(middle, segmentation, frame)

@@ -58,7 +58,7 @@ def fat_suppression(view: Upright) -> QualityCheck:
         else phrases.THIRD.format(items=phrases.AND.join([*phrases["PARTS"].values()][n] for n in bright))
     )
     line = phrases.SERIES_FAT_TIMES_AS_BRIGHT.format(
-        label=view.series.label, known=max(known), where=where, fat_limit=FAT_LIMIT
+        label=view.series.label, value=max(known), where=where, limit=FAT_LIMIT
     )
     return QualityCheck(
         name="fat_suppression",

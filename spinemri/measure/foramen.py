@@ -136,7 +136,7 @@ def _read(
     if tilt > _TILT_DEG:
         return Gap(Status.NOT_ASSESSABLE, phrases.DISC_TILTED_DEGREES_OUT_SAGITTAL.format(tilt=tilt))
     if any(image.series.series_uid == uid and image.near_seam(frame.origin) for image in images):
-        return Gap(Status.EXCLUDED, phrases.WITHIN_MM_SEAM_COMPOSED_SERIES.format(seam_margin_mm=SEAM_MARGIN_MM))
+        return Gap(Status.EXCLUDED, phrases.WITHIN_MM_SEAM_COMPOSED_SERIES.format(margin=SEAM_MARGIN_MM))
     return segmentation, foramen_slices(frame, segmentation, levels, masks.missing.get(uid, frozenset()))
 
 

@@ -148,9 +148,7 @@ def _space(image: Image, masks: Segmentation, levels: tuple[Level, Level]) -> Ma
             return Gap(Status.NOT_ASSESSABLE, phrases.NO_MASK_POSTERIOR_ELEMENTS.format(level=level))
     bodies = [masks.mask(Structure(StructureKind.VERTEBRAL_BODY, level)) for level in levels]
     if not all(body.any() for body in bodies):
-        return Gap(
-            Status.NOT_ASSESSABLE, phrases.SERIES_DOES_NOT_SHOW_BOTH.format(levels=levels[0], levels_2=levels[1])
-        )
+        return Gap(Status.NOT_ASSESSABLE, phrases.SERIES_DOES_NOT_SHOW_BOTH.format(upper=levels[0], lower=levels[1]))
     grid = masks.geometry
     above, below = (grid.to_patient(np.argwhere(body)).mean(axis=0) for body in bodies)
     frame = frame_from((above + below) / 2, above - below, left_axis(grid))
@@ -170,7 +168,7 @@ def _space(image: Image, masks: Segmentation, levels: tuple[Level, Level]) -> Ma
         seen = phrases.TOO_LITTLE_SPACE_LEFT_BETWEEN if both else phrases.NO_MIDDLE_SLICE_SHOWS_BOTH
         return Gap(Status.NOT_ASSESSABLE, seen)
     if image.near_seam(grid.to_patient(np.argwhere(found)).mean(axis=0)):
-        return Gap(Status.EXCLUDED, phrases.WITHIN_MM_SEAM_COMPOSED_SERIES.format(seam_margin_mm=SEAM_MARGIN_MM))
+        return Gap(Status.EXCLUDED, phrases.WITHIN_MM_SEAM_COMPOSED_SERIES.format(margin=SEAM_MARGIN_MM))
     return found
 
 

@@ -55,7 +55,7 @@ def measure_marrow(case: MarrowCase) -> tuple[Measurement, ...]:
     """Marrow ratios of every vertebra, head to foot, then every lesion's measurements, in the order of the lesions."""
     found: list[Measurement] = []
     for vertebra in case.spine.vertebrae:
-        found += attempt(phrases.MARROW.format(level=vertebra.level), (), _marrow_ratios, case, vertebra)
+        found += attempt(phrases.MARROW_OF.format(level=vertebra.level), (), _marrow_ratios, case, vertebra)
     upward = upward_by_level(case.spine)
     for lesion in case.lesions:
         found += attempt(

@@ -231,7 +231,7 @@ def _covered(image: Image, shares: Mapping[Level, float]) -> QualityCheck:
     short = tuple(level for level, share in shares.items() if 100 * share < COVERAGE_LIMIT_PCT)
     value = 100 * min(shares.values())
     line = phrases.SERIES_NOT_WHOLLY_SHOWN_BODY.format(
-        label=image.series.label, level_names=level_names(short), value=value, coverage_limit_pct=COVERAGE_LIMIT_PCT
+        label=image.series.label, levels=level_names(short), value=value, limit=COVERAGE_LIMIT_PCT
     )
     return QualityCheck(
         name="coverage",
@@ -259,7 +259,7 @@ def slice_gap(image: Image) -> QualityCheck:
     value = round(100 * (image.geometry.spacing[0] - thickness) / thickness, 1)
     then = phrases.NO_VOLUMES_CAN_MEASURED if value > GAP_NO_VOLUME_PCT else phrases.SMALL_LESIONS_MAY_LIE_BETWEEN
     line = phrases.SERIES_GAP_SLICE_THICKNESS_ABOVE.format(
-        label=image.series.label, value=value, gap_limit_pct=GAP_LIMIT_PCT, then=then
+        label=image.series.label, value=value, limit=GAP_LIMIT_PCT, then=then
     )
     passed = value <= GAP_LIMIT_PCT
     return QualityCheck(
@@ -291,10 +291,8 @@ def motion_between_series(
     value = max(shifts, default=None)
     reason = ""
     if levels:
-        parts = (
-            [phrases.MOVED_UP_MM_AGAINST_ANOTHER.format(level_names=level_names(moved), value=value)] if moved else []
-        )
-        parts += [phrases.CANNOT_PAIRED_WITH_ANOTHER_SERIES.format(level_names=level_names(lost))] if lost else []
+        parts = [phrases.MOVED_UP_MM_AGAINST_ANOTHER.format(levels=level_names(moved), value=value)] if moved else []
+        parts += [phrases.CANNOT_PAIRED_WITH_ANOTHER_SERIES.format(levels=level_names(lost))] if lost else []
         reason = phrases.SERIES.format(label=image.series.label, items=phrases.AND.join(parts))
     elif value is None:
         reason = phrases.NO_OTHER_SERIES_COMPARE_WITH

@@ -55,7 +55,7 @@ def exclusion(body: Seen, image: Image) -> str:
     """Why a body is not measured although it is whole; empty when it may be."""
     if not body.near_seam:
         return ""
-    return phrases.WITHIN_MM_SEAM_COMPOSED_SERIES.format(seam_margin_mm=SEAM_MARGIN_MM, label=image.series.label)
+    return phrases.WITHIN_MM_SEAM_COMPOSED_SERIES.format(margin=SEAM_MARGIN_MM, label=image.series.label)
 
 
 def _worth(body: Seen, image: Image, usual_mm3: float) -> tuple[float, ...]:
@@ -77,14 +77,14 @@ def _reason(
 ) -> str:
     """The first criterion that decided against ``bodies[0]`` and for ``bodies[1]``."""
     body, best = bodies
-    edges = phrases.NEARER_EDGE_FIELD_VIEW_MM.format(edge_mm=body.edge_mm, edge_mm_2=best.edge_mm)
+    edges = phrases.NEARER_EDGE_FIELD_VIEW_MM.format(own=body.edge_mm, best=best.edge_mm)
     contrasts = [images[b.series].series.contrast.value for b in bodies]
     words = (
         phrases.FIELD_VIEW_CUTS,
-        phrases.WITHIN_MM_SEAM.format(seam_margin_mm=SEAM_MARGIN_MM),
+        phrases.WITHIN_MM_SEAM.format(margin=SEAM_MARGIN_MM),
         phrases.COMPOSED_FROM_STATIONS,
         phrases.LESS_SEGMENTED,
-        phrases.SHOWS_BONE_BETTER_THAN.format(contrasts=contrasts[1], contrasts_2=contrasts[0]),
+        phrases.SHOWS_BONE_BETTER_THAN.format(better=contrasts[1], worse=contrasts[0]),
         edges,
         phrases.COARSER_PIXELS,
         edges,

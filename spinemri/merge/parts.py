@@ -32,7 +32,7 @@ def parts(spine: Spine, images: Sequence[Image]) -> tuple[str, ...]:
         body = [v.level for v in spine.vertebrae if v.series_uid == series.series_uid and not v.cut and not v.excluded]
         sac = [v.level for v in spine.vertebrae if v.sac_series_uid == series.series_uid]
         measured = [
-            phrases.OF.format(what=what, ranges=_ranges(levels, spine))
+            phrases.STRUCTURES_OF.format(what=what, ranges=_ranges(levels, spine))
             for what, levels in ((phrases.BODIES, body), (phrases.THECAL_SAC, sac))
             if levels
         ]
@@ -51,4 +51,6 @@ def _ranges(levels: Sequence[Level], spine: Spine) -> str:
             runs[-1].append(level)
         else:
             runs.append([level])
-    return ", ".join(str(run[0]) if len(run) == 1 else phrases.TO.format(run=run[0], run_2=run[-1]) for run in runs)
+    return ", ".join(
+        str(run[0]) if len(run) == 1 else phrases.FROM_TO.format(first=run[0], last=run[-1]) for run in runs
+    )

@@ -91,7 +91,7 @@ def _frames(groups: list[list[Seen]], images: Sequence[Image], frames: list[str 
     if len({frames[n] for n in used}) < 2:
         return []
     sets = {frame: ", ".join(images[n].series.label for n in used if frames[n] == frame) for frame in frames}
-    listed = phrases.AND.join(phrases.SERIES_2.format(labels=labels) for labels in sets.values() if labels)
+    listed = phrases.AND.join(phrases.SERIES_LISTED.format(labels=labels) for labels in sets.values() if labels)
     how = phrases.THEIR_VERTEBRAE_ARE_MATCHED_LEVEL
     return [phrases.HAVE_DIFFERENT_FRAMES_REFERENCE.format(listed=listed, how=how)]
 

@@ -118,7 +118,7 @@ def _said(measurement: Measurement, band: Band) -> str:
     unit = _UNITS.get(measurement.unit, f" {measurement.unit}")
     low, high = measurement.interval or (measurement.value, measurement.value)
     beyond = phrases.BEYOND_BAND if _beyond(measurement, band) else ""
-    return phrases.TO.format(
+    return phrases.VALUE.format(
         place=measurement.place, value=measurement.value, unit=unit, low=low, high=high, beyond=beyond
     )
 

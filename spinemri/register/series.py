@@ -49,7 +49,7 @@ def align_series(
             part = spine.model_copy(update={"vertebrae": tuple(v for v in spine.vertebrae if v.level in levels)})
             two = (images[fixed], segmentations[fixed], images[moving], segmentations[moving])
             what = phrases.ALIGNMENT_SERIES_WITH.format(
-                label=images[moving].series.label, label_2=images[fixed].series.label
+                label=images[moving].series.label, fixed=images[fixed].series.label
             )
             pairs = attempt(what, (), align_vertebrae, part, *two)
             found += pairs
@@ -85,7 +85,7 @@ def _motion_note(pairs: Sequence[VertebraAlignment], fixed: str, moving: str) ->
     if not moved:
         return []
     shifts = ", ".join(
-        phrases.MM.format(level=p.level, residual_mm=p.residual_mm) for p in moved if p.residual_mm is not None
+        phrases.SHIFT.format(level=p.level, shift=p.residual_mm) for p in moved if p.residual_mm is not None
     )
     unread = ", ".join(f"{p.level} ({p.reason})" for p in moved if p.residual_mm is None)
     what = "; ".join(

@@ -35,7 +35,7 @@ def mask_files(
     files = []
     for path in paths:
         stored = load_labels(path, stand_in)
-        shown = path.name if keep_names else phrases.SHA256.format(file_sha256=file_sha256(path)[:12])
+        shown = path.name if keep_names else phrases.SHA256.format(checksum=file_sha256(path)[:12])
         files.append(LabelFile(stored.image, path.name, shown, stored.segments, stored.said))
     return files
 

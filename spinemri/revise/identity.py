@@ -51,7 +51,7 @@ def _check(read: ReviewedAnalysis, found: str, study: str) -> None:
     if read.input_sha256:
         if read.input_sha256 != found:
             what = phrases.OTHER_SERIES_OR_FILES_THIS if known else phrases.ANOTHER_STUDY_OR_OTHER_SERIES
-            sums = phrases.CHECKSUM_THESE_IMAGES.format(input_sha256=read.input_sha256[:_SHOWN], found=found[:_SHOWN])
+            sums = phrases.CHECKSUM_THESE_IMAGES.format(stated=read.input_sha256[:_SHOWN], found=found[:_SHOWN])
             raise InputError(f"review: it was made on {what} ({sums})")
     elif not known:
         raise InputError(
@@ -80,7 +80,7 @@ def remarks(applied: AppliedReview | None, made: Provenance) -> tuple[str, ...]:
     lost = [o for o in applied.outcomes if o.reason]
     told = [
         phrases.REVIEW_NOT_APPLIED.format(
-            value=o.decision.target.value, id=o.decision.id, value_2=o.decision.verdict.value, reason=o.reason
+            target=o.decision.target.value, id=o.decision.id, verdict=o.decision.verdict.value, reason=o.reason
         )
         for o in lost
     ]

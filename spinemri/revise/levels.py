@@ -90,7 +90,7 @@ def _counted(levels: Sequence[Level], words: Mapping[Level, Level], rejected: Se
     if share > 0:
         return whole
     said = ", ".join(
-        phrases.ACCEPTED.format(was=was) if was == now else phrases.IS.format(was=was, now=now)
+        phrases.ACCEPTED.format(was=was) if was == now else phrases.RENAMED.format(was=was, now=now)
         for was, now in words.items()
     )
     if len(words) == 1:

@@ -49,9 +49,9 @@ def _marked(file: LabelFile, images: Sequence[Image], stem: str) -> Image:
     named = _named(file, images, stem)
     fitting = [image for image in named or images if _lies_on(file, image)]
     if not fitting:
-        found = phrases.X.join(map(str, file.image.geometry.shape))
+        found = phrases.TIMES.join(map(str, file.image.geometry.shape))
         grids = ", ".join(
-            phrases.SERIES.format(items=phrases.X.join(map(str, i.geometry.shape)), label=i.series.label)
+            phrases.SERIES.format(items=phrases.TIMES.join(map(str, i.geometry.shape)), label=i.series.label)
             for i in named or images
         )
         raise InputError(

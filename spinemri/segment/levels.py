@@ -161,7 +161,7 @@ def _why_relative(landmarks: Landmarks, decoding: Decoding | None) -> str:
     if not seen:
         return phrases.NEITHER_SACRUM_NOR_C2_SEEN.format(relative_names=phrases.RELATIVE_NAMES)
     best = phrases.WOULD_SURE.format(
-        levels=decoding.levels[0], levels_2=decoding.levels[-1], expected_share=100 * decoding.expected_share
+        first=decoding.levels[0], last=decoding.levels[-1], share=100 * decoding.expected_share
     )
     return phrases.WHAT_BODIES_LOOK_LIKE_DO.format(
         items=phrases.AND.join(seen), best=best, relative_names=phrases.RELATIVE_NAMES
@@ -175,7 +175,7 @@ def _variants(slots: Sequence[int], decoding: Decoding) -> list[str]:
     for gone, above, below in (("T12", "T11", "L1"), ("L5", "L4", "S1")):
         places = {level.name: slot for level, slot in zip(decoding.levels, slots, strict=True)}
         if above in places and below in places and places[below] - places[above] == 1:
-            found.append(phrases.NO.format(gone=gone))
+            found.append(phrases.MISSING.format(gone=gone))
     return [phrases.NUMBERING_VARIANT_OR_MISCOUNT_VERTEBRAE.format(items=", ".join(found))] if found else []
 
 

@@ -221,5 +221,5 @@ def _follow(
             basis = LevelBasis.USER if user else LevelBasis.OTHER_STATION
             named.append(LevelAssignment(level=level, basis=basis, confidence=_SECOND_HAND * sure))
     pairs = [(old.level, new.level) for old, new in zip(bodies.names, named, strict=True) if new is not None]
-    told = ", ".join(phrases.IS.format(old=old, new=new) for old, new in pairs if old != new)
+    told = ", ".join(phrases.RENAMED.format(old=old, new=new) for old, new in pairs if old != new)
     return named, [phrases.LEVEL_NAMES_OVERRULED_WHAT_OTHER.format(told=told)] if told else []
