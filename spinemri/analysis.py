@@ -12,6 +12,7 @@ from spinemri.clinical import Clinical
 from spinemri.correction import CorrectedMask
 from spinemri.faults import Fault
 from spinemri.finding import Finding
+from spinemri.language import ENGLISH
 from spinemri.lesion import Lesion, MarrowScreen
 from spinemri.measurement import Measurement
 from spinemri.quality import SeriesQuality
@@ -80,6 +81,7 @@ class Analysis(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     schema_version: str = SCHEMA_VERSION
+    language: str = Field(default=ENGLISH, description="of statements, reasons and warnings: a code of ISO 639-1")
     patient: str = Field(description="salted token, or the identifier when identifiers are kept")
     study: str = Field(description="salted token, or the Study Instance UID")
     patient_age_years: float | None = None

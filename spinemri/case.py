@@ -30,6 +30,11 @@ class Case:
     segmentations: tuple[Segmentation, ...]
     lesion_masks: tuple[Segmentation, ...] = ()
 
+    @property
+    def language(self) -> str:
+        """Code of the language of its text."""
+        return self.analysis.language
+
     def sagittal(self) -> tuple[tuple[Series, Image, Segmentation], ...]:
         """The used sagittal series with their images and masks."""
         every = zip(self.analysis.used_series(), self.images, self.segmentations, strict=True)

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from spinemri.anatomy import Level
 from spinemri.errors import InputError
 from spinemri.given_text import given_text
+from spinemri.language import Phrases
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +31,7 @@ _EXAMPLE = '{"pain": "mechanical", "primary": "breast"}'
 NO_PRIMARY = ("none", "unknown", "no", "n/a", "-", "?")
 WITH_LEVELS = ("bone_quality", "de_novo_deformity", "new_translation")
 """Keys whose answer may name its levels, under the same key with '_levels'."""
-_WHOLE = "given by the user without a level, for the whole spine"
+_WORDS = Phrases("clinical")
 
 
 class Answer(StrEnum):
@@ -126,7 +127,7 @@ class Clinical(BaseModel):
     def scope_of(self, key: str) -> str:
         """'given by the user for L1, L2', or that it was given without a level."""
         levels = ", ".join(map(str, self.levels_of(key)))
-        return f"given by the user for {levels}" if levels else _WHOLE
+        return _WORDS.FOR_LEVELS.format(levels=levels) if levels else _WORDS.WHOLE
 
     def _holds(self, key: str, level: Level) -> bool:
         return not self.levels_of(key) or level in self.levels_of(key)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from spinemri.errors import GeometryError, SeriesError, SpineMRIError
+from spinemri.language import Phrases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 P = ParamSpec("P")
 
+_WORDS = Phrases("faults")
 _LOG = logging.getLogger("spinemri.faults")
 _PACKAGE = Path(__file__).parent
 
@@ -43,7 +45,7 @@ class Fault(BaseModel):
     @property
     def told(self) -> str:
         """One line for the reader of a report."""
-        return f"{self.part}: not assessable, because the program failed in it ({self.cause})"
+        return _WORDS.TOLD.format(part=self.part, cause=self.cause)
 
 
 _COLLECTED: ContextVar[list[Fault] | None] = ContextVar("faults", default=None)
@@ -98,12 +100,13 @@ def cause_of(error: BaseException) -> str:
     if isinstance(error, SpineMRIError):
         return " ".join(str(error).split())
     if isinstance(error, MemoryError):
-        return "not enough memory for this study"
+        return _WORDS.NO_MEMORY
     if isinstance(error, OSError):
-        return f"a file cannot be read or written ({error.strerror or type(error).__name__})"
+        return _WORDS.NO_FILE.format(error=error.strerror or type(error).__name__)
     places = traceback.extract_tb(error.__traceback__)
-    where = f" in {Path(places[-1].filename).name}, line {places[-1].lineno}" if places else ""
-    return f"unexpected {type(error).__name__}{where}; please report this"
+    line = {"file": Path(places[-1].filename).name, "line": places[-1].lineno} if places else {}
+    where = _WORDS.WHERE.format(**line) if line else ""
+    return _WORDS.UNEXPECTED.format(error=type(error).__name__, where=where)
 
 
 def trace_of(error: BaseException) -> tuple[str, ...]:

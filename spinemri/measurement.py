@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from spinemri.anatomy import Level, StructureKind
+from spinemri.language import Phrases
 from spinemri.norms import NORMS, threshold
 
 if TYPE_CHECKING:
@@ -18,8 +19,7 @@ SERIES_DIFFER = "series_differ"
 """Flag of a value that the other series of the study do not show."""
 NEAR_SAC_END = "near_sac_end"
 """Flag of a size or loss of the thecal sac near its lower end, where it tapers to nothing."""
-BELOW_THE_CORD = "no cord at this level: below its lower end"
-"""Reason for which no value of the cord is expected."""
+_WORDS = Phrases("measurement")
 
 
 _Z95 = 1.96
@@ -32,6 +32,11 @@ class Status(StrEnum):
     NOT_ASSESSABLE = "not_assessable"
     OUT_OF_FIELD = "out_of_field"
     EXCLUDED = "excluded"
+
+
+def below_the_cord() -> str:
+    """Reason for which no value of the cord is expected, in the language that is spoken."""
+    return _WORDS.BELOW_THE_CORD
 
 
 class Measurement(BaseModel):

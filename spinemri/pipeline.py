@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from spinemri.analysis import Analysis, token
+from spinemri.analysis import Analysis
 from spinemri.assess.adult import age_of, by_age
 from spinemri.assess.adult import remarks as young
 from spinemri.assess.case import Facts, assess_case
@@ -21,17 +21,19 @@ from spinemri.dicom.study import load_study
 from spinemri.dicom.tokens import with_identifiers, with_tokens
 from spinemri.errors import InputError
 from spinemri.faults import attempt, collecting
-from spinemri.labels.study import check_files, label_study
+from spinemri.labels.study import label_study
+from spinemri.language import Phrases, speaking
 from spinemri.lesion import MarrowScreen
 from spinemri.measure.marrow import MarrowCase, measure_marrow
 from spinemri.measure.quality import measure_quality
 from spinemri.measure.study import measure
 from spinemri.merge import merge, parts
 from spinemri.networks import Networks, default_predictor, load_networks
+from spinemri.options import Options
 from spinemri.provenance import provenance_of
 from spinemri.register import align_series
 from spinemri.revise.axial_masks import correct_axial
-from spinemri.revise.given import check_corrected, mask_files
+from spinemri.revise.given import mask_files
 from spinemri.revise.identity import check_review, remarks
 from spinemri.revise.lesion_masks import correct_lesions
 from spinemri.revise.masks import correct
@@ -46,83 +48,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from spinemri.clinical import Clinical
     from spinemri.correction import CorrectedMask
     from spinemri.dicom.study import LoadedStudy
     from spinemri.faults import Fault
     from spinemri.image import Image
     from spinemri.labels.study import StudyLabels
-    from spinemri.review import Review
     from spinemri.segment.lesion_predictor import LesionPredictor
     from spinemri.segment.lesions import MarrowView
     from spinemri.segment.predictor import Predictor
     from spinemri.segmentation import Segmentation
-    from spinemri.series import Contrast
     from spinemri.spine import LevelAssignment, Spine, VertebraAlignment
 
     Progress = Callable[[str, int, int], None]
 
-LESIONS_FAILED = "marrow was not assessed: the program failed in looking for lesions"
-NO_LESION_MODEL = "marrow was not assessed: no lesion model was loaded"
+__all__ = ["Options", "Reading", "analyze", "finish", "infer", "read_study", "segment"]
 
-
-@dataclass(frozen=True)
-class Options:
-    """What a user may choose about one analysis.
-
-    Parameters
-    ----------
-    patient : which patient, when a folder holds several
-    contrast : contrast of NIfTI, NRRD and MetaImage files whose name does not say it
-    anchor : the user's word on the level of one body, such as 'L5=2', counted from the bottom of the series that reach
-        lowest; stations above take their names from those
-    keep_identifiers : write UIDs, patient ID and series descriptions instead of salted tokens
-    token_key : salt of the tokens; the same key gives the same tokens. None draws a new one.
-    clinical : what the user says of the patient (``read_clinical``)
-    labels, labels_from : masks by others that stand in for the network's, and the scheme of their numbers
-    review : a person's verdicts on an earlier analysis of the same images (``read_review``), applied to this one
-    corrected : masks that spinemri wrote of these images and a person changed; they are measured in place of its own
-
-    Raises
-    ------
-    LevelError
-        If the anchor is no 'LEVEL=N'.
-    InputError
-        Label files without a known and usable scheme, a scheme without files, no such file, or one given twice.
-    """
-
-    patient: str | None = None
-    contrast: Contrast | None = None
-    anchor: str | None = None
-    keep_identifiers: bool = False
-    token_key: bytes | None = None
-    clinical: Clinical | None = None
-    labels: tuple[Path, ...] = ()
-    labels_from: str | None = None
-    review: Review | None = None
-    corrected: tuple[Path, ...] = ()
-
-    def __post_init__(self) -> None:
-        _ = self.named  # a typing error is told before the work begins
-        check_files(self.labels, self.labels_from)
-        check_corrected(self.corrected)
-
-    @property
-    def named(self) -> Anchor | None:
-        """The anchor, parsed."""
-        return Anchor.parse(self.anchor) if self.anchor is not None else None
-
-    @property
-    def parameters(self) -> dict[str, str]:
-        """What was chosen of that on which names and numbers hang."""
-        chosen = {"anchor": self.anchor, "contrast": self.contrast}
-        return {name: str(value) for name, value in chosen.items() if value is not None}
-
-    def stand_in(self, uid: str | None) -> str | None:
-        """What a UID of a file became when the study was read; None when that cannot be told."""
-        if uid is None or self.keep_identifiers:
-            return uid
-        return token(uid, self.token_key) if self.token_key else None
+_SAID = Phrases("pipeline")
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +122,7 @@ def read_study(folder: Path, options: Options | None = None, progress: Progress 
         No usable series can be loaded.
     """
     options = options or Options()
-    with collecting() as failures:
+    with speaking(options.language), collecting() as failures:
         loaded = load_study(folder, options.patient, options.contrast, progress or _silent)
     loaded = replace(loaded, failures=tuple(failures))
     kept = options.keep_identifiers
@@ -202,8 +143,9 @@ def infer(
     InputError
         If no series shows a vertebral column.
     """
-    with collecting() as failures:
-        seen = _inferred(loaded, networks, options or Options(), progress or _silent)
+    options = options or Options()
+    with speaking(options.language), collecting() as failures:
+        seen = _inferred(loaded, networks, options, progress or _silent)
     return replace(seen, failures=tuple(failures))
 
 
@@ -250,8 +192,9 @@ def finish(
     InputError
         The review's level names contradict each other.
     """
-    with collecting() as failures:
-        case = _finished(loaded, reading, networks, options or Options(), progress or _silent)
+    options = options or Options()
+    with speaking(options.language), collecting() as failures:
+        case = _finished(loaded, reading, networks, options, progress or _silent)
     told = (*loaded.failures, *reading.failures, *failures)
     return replace(case, analysis=case.analysis.model_copy(update={"failures": told}))
 
@@ -266,18 +209,20 @@ def _finished(loaded: LoadedStudy, reading: Reading, networks: Networks, options
     measurements = measure(spine, loaded.images, segmentations, quality, axial)
     years = age_of(loaded.study.patient_age_years, options.clinical)
     lesions, masks = (marrow.lesions, marrow.masks) if marrow else ((), ())
-    screen = screened(marrow.screen, quality, marrow.series) if marrow else MarrowScreen(warnings=(NO_LESION_MODEL,))
+    unread = MarrowScreen(warnings=(_SAID.NO_LESION_MODEL,))
+    screen = screened(marrow.screen, quality, marrow.series) if marrow else unread
     measurements += measure_marrow(MarrowCase(spine, loaded.images, segmentations, seen.alignments, lesions, masks))
     measurements = by_age(measurements, years)
     images = (*loaded.images, *(image for image, _ in axial))
     facts = Facts(spine, [image.series for image in images], [s for s, _ in loaded.refused], options.clinical)
-    told = judged(seen, measurements, lambda known: attempt("findings", (), assess_case, known, lesions, screen, facts))
+    told = judged(seen, measurements, lambda m: attempt(_SAID.FINDINGS, (), assess_case, m, lesions, screen, facts))
     report("measuring", 1, 1)
     seconds = {**loaded.seconds, **reading.seconds, "measure": time.perf_counter() - start}
     used = Networks(networks.anatomy, networks.lesions, networks.axial if axial else None)
     chosen = {**options.parameters, **reading.labels}
     made = provenance_of(used, loaded.every_image, chosen, seconds)
     analysis = Analysis(
+        language=options.language,
         patient=loaded.patient,
         study=loaded.study.study_uid,
         patient_age_years=years,
@@ -319,9 +264,9 @@ def _marrow(
 
     report("looking for lesions", 0, 1)
     spine, segmentations, alignments = seen
-    nothing = MarrowView((), (), MarrowScreen(warnings=(LESIONS_FAILED,)))
+    nothing = MarrowView((), (), MarrowScreen(warnings=(_SAID.LESIONS_FAILED,)))
     view = attempt(
-        "lesions of the marrow", nothing, find_lesions, spine, loaded.images, segmentations, alignments, predictor
+        _SAID.LESIONS_MARROW, nothing, find_lesions, spine, loaded.images, segmentations, alignments, predictor
     )
     report("looking for lesions", 1, 1)
     return view

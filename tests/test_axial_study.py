@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from spinemri.anatomy import StructureKind
-from spinemri.dicom.study import IN_SECTION, NO_AXIAL_MODEL
+from spinemri.dicom.study import phrases
 from spinemri.pipeline import Options, analyze
 from spinemri.report.text import to_text
 from spinemri.report.viewer import viewer_document
@@ -45,7 +45,9 @@ def case(folder, networks):
 def test_axial_blocks_are_used_beside_the_sagittal_series(case):
     used = case.analysis.used_series()
     assert [series.plane for series in used] == [Plane.SAGITTAL, *[Plane.AXIAL] * 3]
-    assert {record.reason for record in case.analysis.series if record.series.plane is Plane.AXIAL} == {IN_SECTION}
+    assert {record.reason for record in case.analysis.series if record.series.plane is Plane.AXIAL} == {
+        phrases.IN_SECTION
+    }
     for series, image, mask in zip(used, case.images, case.segmentations, strict=True):
         assert series.series_uid == image.series.series_uid == mask.series_uid
     assert len(case.sagittal()) == 1
@@ -98,7 +100,7 @@ def test_the_report_tells_of_them_and_shows_them(case, tmp_path):
 def test_without_a_model_of_axial_slices_they_are_named_and_left_out(folder, networks):
     case = analyze(folder, replace(networks, axial=None), OPTIONS)
     left_out = [record for record in case.analysis.series if not record.used]
-    assert [record.reason for record in left_out] == [NO_AXIAL_MODEL] * 3
+    assert [record.reason for record in left_out] == [phrases.NO_AXIAL_MODEL] * 3
     assert len(case.images) == len(case.segmentations) == 1
     assert not any(m.name.startswith("axial_") for m in case.analysis.measurements)
     assert case.analysis.provenance.model("axial") is None

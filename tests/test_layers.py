@@ -24,6 +24,7 @@ ROWS = (
     ("cli", "__main__"),
     ("batch", "training", "evaluate", "compare"),
     ("pipeline",),
+    ("options",),
     ("provenance", "revise"),
     ("networks",),
     ("dicom", "segment", "measure", "assess", "report", "labels", "synthesis"),
@@ -46,8 +47,9 @@ ROWS = (
     ),
     ("orientation",),
     ("series",),
-    ("codes", "norms"),
+    ("codes", "norms", "terms"),
     ("geometry", "anatomy", "faults", "together", "given_text"),
+    ("language",),
     ("errors",),
 )
 ROW_OF = {part: n for n, row in enumerate(reversed(ROWS)) for part in row}

@@ -15,7 +15,7 @@ from PIL import Image as Picture
 from spinemri import plot
 from spinemri.anatomy import StructureKind
 from spinemri.errors import InputError
-from spinemri.measurement import BELOW_THE_CORD, Measurement, Status
+from spinemri.measurement import Measurement, Status, below_the_cord
 from spinemri.norms import NORMS
 from spinemri.plot.bands import band_of
 from spinemri.report.html_page import to_html
@@ -127,7 +127,7 @@ def test_the_cord_ends_where_it_ends(analysis):
 
     first, second, third, *rest = analysis.spine.levels
     made = (
-        cord(first, 7.0), cord(second, 6.0), cord(third, None, BELOW_THE_CORD),
+        cord(first, 7.0), cord(second, 6.0), cord(third, None, below_the_cord()),
         *(cord(level, None, "the sac tapers") for level in rest),
     )  # fmt: skip
     figure = plot.profile(analysis.model_copy(update={"measurements": made}), "cord_ap")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spinemri.language import Phrases
 from spinemri.measurement import SAC_LOSSES, Status
 from spinemri.norms import threshold
 
@@ -18,14 +19,11 @@ if TYPE_CHECKING:
     from spinemri.clinical import Clinical
     from spinemri.measurement import Measurement
 
+phrases = Phrases("assess.adult")
+
 ADULT_FROM_YEARS = threshold("age.adult_from")
 CHILD, AGE_UNKNOWN = "not_an_adult", "age_unknown"
 """Flags of a measurement that must not be judged by what is usual in adults."""
-_WHY = {
-    CHILD: f"the patient is younger than {ADULT_FROM_YEARS:g} years",
-    AGE_UNKNOWN: "the patient's age is not known",
-}
-_HINT = {CHILD: "", AGE_UNKNOWN: " (--clinical with age_years states it)"}
 _NORMED = frozenset({"wedge_ratio_z"})
 _JUDGED = frozenset(
     {
@@ -56,13 +54,14 @@ def by_age(measurements: Iterable[Measurement], years: float | None) -> tuple[Me
 
 def why_not(measurement: Measurement) -> str:
     """Why a measurement is not judged by adult norms; '' when it is."""
-    return next((why for flag, why in _WHY.items() if flag in measurement.flags), "")
+    return next((_why(flag) for flag in (CHILD, AGE_UNKNOWN) if flag in measurement.flags), "")
 
 
 def remarks(years: float | None) -> tuple[str, ...]:
     """What a report says once about the age; nothing for adults."""
     flag = _flag(years)
-    return (f"norms of adults are not applied: {_WHY[flag]}{_HINT[flag]}",) if flag else ()
+    hint = phrases.HINT if flag == AGE_UNKNOWN else ""
+    return (phrases.NORMS_ADULTS_ARE_NOT_APPLIED.format(why=_why(flag), hint=hint),) if flag else ()
 
 
 def _flag(years: float | None) -> str:
@@ -71,9 +70,13 @@ def _flag(years: float | None) -> str:
     return CHILD if years < ADULT_FROM_YEARS else ""
 
 
+def _why(flag: str) -> str:
+    return phrases.CHILD.format(years=ADULT_FROM_YEARS) if flag == CHILD else phrases.AGE_UNKNOWN
+
+
 def _unjudged(measurement: Measurement, flag: str) -> Measurement:
     if measurement.name in _NORMED and measurement.value is not None:
-        gone = {"value": None, "interval": None, "points": (), "status": Status.NOT_ASSESSABLE, "reason": _WHY[flag]}
+        gone = {"value": None, "interval": None, "points": (), "status": Status.NOT_ASSESSABLE, "reason": _why(flag)}
         return measurement.model_copy(update=gone)
     if measurement.name in _JUDGED:
         return measurement.model_copy(update={"flags": (*measurement.flags, flag)})

@@ -15,12 +15,16 @@ from typing import TYPE_CHECKING
 from spinemri.assess.adult import why_not
 from spinemri.assess.places import located, why_missing
 from spinemri.finding import Certainty, Finding
+from spinemri.language import Phrases, listed
 from spinemri.norms import NORMS, Norm, norm, source_of, threshold
+from spinemri.terms import name_of, source_text, term
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from spinemri.measurement import Measurement
+
+phrases = Phrases("assess.alignment")
 
 SLIP_KIND, CURVATURE_KIND, SCOLIOSIS_KIND = "spondylolisthesis", "sagittal_curvature", "coronal_curvature"
 MEYERDING = ("I", "II", "III", "IV", "V")
@@ -160,29 +164,31 @@ def _direction(value: float) -> str:
 
 def _missing(measurement: Measurement, what: str) -> str:
     why = why_missing(measurement)
-    return f"{measurement.place}: {what} {why}: {measurement.reason}."
+    return phrases.MISSING.format(place=measurement.place, what=what, why=why, reason=measurement.reason)
 
 
 def _slip_statement(
     slip: Measurement, share: float | None, certainty: Certainty, pushed: tuple[Measurement, ...]
 ) -> str:
     if slip.value is None:
-        return _missing(slip, "slip")
+        return _missing(slip, name_of(slip.name))
     percent = "" if share is None else f", {abs(share):.0f} %"
-    size = f"{abs(slip.value):.1f} mm{percent}"
-    limit = f"{slip_limit_mm(slip):g} mm"
+    size = phrases.SIZE.format(value=abs(slip.value), percent=percent)
+    limit = phrases.LIMIT.format(limit=slip_limit_mm(slip))
     if certainty is Certainty.ABSENT:
-        return f"{slip.place}: no slip of {limit} or more ({slip.value:.1f} mm{percent})."
-    grade = "" if share is None else f", Meyerding grade {meyerding_grade(share)}"
+        return phrases.NO_SLIP.format(place=slip.place, limit=limit, value=slip.value, percent=percent)
+    grade = "" if share is None else phrases.GRADE.format(grade=meyerding_grade(share))
     if certainty is Certainty.PRESENT:
-        return f"{slip.place}: {_direction(slip.value)} of {size}{grade}."
-    why = f"its error reaches the limit of {limit}"
+        return phrases.SLIP.format(place=slip.place, direction=term(_direction(slip.value)), size=size, grade=grade)
+    why = phrases.ERROR_REACHES_LIMIT.format(limit=limit)
     if slip.lower is not None and slip.lower.region == "S":
-        why = f"limit {limit}; the posterior corner of {slip.lower} is hard to tell"
-    why = "smaller than two voxels" if _SMALL in slip.flags else why
+        why = phrases.SACRAL_CORNER.format(limit=limit, lower=slip.lower)
+    why = phrases.SMALLER_THAN_TWO_VOXELS if _SMALL in slip.flags else why
     if pushed:
-        why = f"the posterior wall of {pushed[0].place} is pushed back, and its corners with it"
-    return f"{slip.place}: borderline {_direction(slip.value)} of {size}{grade}; {why}."
+        why = phrases.WALL_PUSHED_BACK.format(place=pushed[0].place)
+    return phrases.DOUBTFUL_SLIP.format(
+        place=slip.place, direction=term(_direction(slip.value)), size=size, grade=grade, why=why
+    )
 
 
 def _against(healthy: Norm, angle: Measurement) -> tuple[Certainty, str]:
@@ -200,15 +206,15 @@ def _against(healthy: Norm, angle: Measurement) -> tuple[Certainty, str]:
 def _curvature_statement(angle: Measurement, healthy: Norm | None, grade: str, certainty: Certainty) -> str:
     region = angle.name.split("_", maxsplit=1)[0]
     if angle.value is None:
-        return _missing(angle, f"{region} {angle.name.rsplit('_', maxsplit=1)[-1]}")
-    word = "kyphosis" if angle.value > 0 else "lordosis"
-    said = f"{angle.place}: {region} {word} {abs(angle.value):.0f} degrees (supine"
+        return _missing(angle, name_of(angle.name))
+    word = phrases.KYPHOSIS if angle.value > 0 else phrases.LORDOSIS
+    said = phrases.CURVATURE.format(place=angle.place, region=term(region), word=word, value=abs(angle.value))
     if healthy is None:
-        unjudged = f"not judged: {why}" if (why := why_not(angle)) else "no supine norm"
+        unjudged = phrases.NOT_JUDGED.format(why=why) if (why := why_not(angle)) else phrases.NO_SUPINE_NORM
         return f"{said}; {unjudged})."
-    borderline = "borderline " if certainty is Certainty.BORDERLINE else ""
-    norm_text = f"healthy adults lying down {healthy.value:g} +- {healthy.sd:g} degrees of lordosis; {healthy.source}"
-    return f"{said}), {borderline}{grade} lordosis ({norm_text})."
+    borderline = phrases.BORDERLINE if certainty is Certainty.BORDERLINE else ""
+    norm_text = phrases.HEALTHY_ADULTS.format(value=healthy.value, sd=healthy.sd, source=source_text(healthy.source))
+    return phrases.JUDGED_LORDOSIS.format(said=said, borderline=borderline, grade=term(grade), norm_text=norm_text)
 
 
 def _scoliosis_certainty(curve: Measurement) -> Certainty:
@@ -222,13 +228,12 @@ def _scoliosis_certainty(curve: Measurement) -> Certainty:
 
 def _scoliosis_statement(curve: Measurement, certainty: Certainty) -> str:
     if curve.value is None:
-        return _missing(curve, "coronal curvature")
-    between = f" between {' and '.join(str(v) for v in curve.reference_levels)}" if curve.reference_levels else ""
-    said = f"{curve.place}: coronal curvature about {curve.value:.0f} degrees{between}"
-    if certainty is Certainty.ABSENT:
-        return f"{said}, below {SCOLIOSIS_FROM_DEG:g} degrees."
-    borderline = "borderline; " if certainty is Certainty.BORDERLINE else ""
-    return (
-        f"{said}, {borderline}possible scoliosis (supine MR underestimates); mid-sagittal measures may lie off the "
-        "midline."
+        return _missing(curve, name_of(curve.name))
+    between = (
+        phrases.BETWEEN.format(items=listed([str(v) for v in curve.reference_levels])) if curve.reference_levels else ""
     )
+    said = phrases.CORONAL_CURVATURE_ABOUT_DEGREES.format(place=curve.place, value=curve.value, between=between)
+    if certainty is Certainty.ABSENT:
+        return phrases.BELOW_DEGREES.format(said=said, limit=SCOLIOSIS_FROM_DEG)
+    borderline = phrases.BORDERLINE_CURVE if certainty is Certainty.BORDERLINE else ""
+    return phrases.POSSIBLE_SCOLIOSIS.format(said=said, borderline=borderline)

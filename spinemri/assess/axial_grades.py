@@ -13,13 +13,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from spinemri.assess.cord import EQUIVOCAL_FROM_PCT, RAISED_FROM
 from spinemri.finding import Certainty, Finding
+from spinemri.language import Phrases
 from spinemri.norms import source_of, threshold
+from spinemri.terms import term
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from spinemri.measurement import Measurement
 
+phrases = Phrases("assess.axial_grades")
+
+AT_LEAST = "at least "  # before a grade that something that is not known could raise
 SCHIZAS, KANG = "schizas_grade", "kang_grade"
 FLUID, SPACE = "axial_csf_fraction", "axial_sas_obliteration"
 FLUID_SEEN, FLUID_GONE, OBLITERATED = map(threshold, ("schizas.fluid_seen", "schizas.fluid_gone", "kang.obliterated"))
@@ -31,9 +36,7 @@ KANG_RULE = (
     "at the worst disc on axial T2w slices: 3 when the cord's T2w signal is raised, 2 when it lost 10 % of its depth, "
     "1 when more than half of the space around it is lost, else 0"
 )
-_READER = "A and B, C and D are told apart by a reader"
 _INPUTS = ((3, "cord_t2_ratio", RAISED_FROM), (2, "cord_compression_pct", EQUIVOCAL_FROM_PCT), (1, SPACE, OBLITERATED))
-_MISSING = {"cord_t2_ratio": "T2w signal", "cord_compression_pct": "depth"}
 
 
 class _Kang(NamedTuple):
@@ -53,10 +56,12 @@ def schizas_from_axial(measurements: Sequence[Measurement]) -> Finding | None:
     worst = min(known, key=lambda m: m.value or 0.0)
     share, (low, high) = worst.value or 0.0, worst.interval or (worst.value or 0.0, worst.value or 0.0)
     seen, gone = share >= FLUID_SEEN and low > FLUID_GONE, share <= FLUID_GONE and high < FLUID_SEEN
-    said = f"{100 * share:.0f} % of the sac at {worst.place} as bright as fluid on axial T2w slices"
-    text = f"Schizas grade of the lumbar canal: {'A or B' if seen else 'C or D'}, {said}; {_READER}."
+    said = phrases.SAC_AS_BRIGHT_AS_FLUID.format(share=100 * share, place=worst.place)
+    text = phrases.SCHIZAS_GRADE_LUMBAR_CANAL.format(
+        seen=term("A or B" if seen else "C or D"), said=said, reader=phrases.READER
+    )
     if not (seen or gone):
-        text = f"Schizas grade of the lumbar canal not assessable: {said}, which does not tell A or B from C or D."
+        text = phrases.SCHIZAS_GRADE_LUMBAR_CANAL_NOT.format(said=said)
     return Finding(
         id=SCHIZAS,
         kind=SCHIZAS,
@@ -78,18 +83,20 @@ def kang_from_axial(measurements: Sequence[Measurement]) -> Finding | None:
         return None
     graded = [(_kang(by_id, space), space) for space in places]
     worst, space = max(graded, key=lambda one: (one[0].grade, len(one[0].missing)))
-    lost = f"{100 * max(space.value or 0.0, 0.0):.0f} % of the space around the cord lost"
-    least = "at least " if worst.missing else ""
-    unknown = f"; not known: {', '.join(worst.missing)} of the cord" if worst.missing else ""
+    lost = phrases.SPACE_AROUND_CORD_LOST.format(value=100 * max(space.value or 0.0, 0.0))
+    least = phrases.LEAST if worst.missing else ""
+    unknown = phrases.NOT_KNOWN_CORD.format(items=", ".join(worst.missing)) if worst.missing else ""
     unsure = worst.doubtful or bool(worst.missing)
     present = Certainty.BORDERLINE if unsure else Certainty.PRESENT
     return Finding(
         id=KANG,
         kind=KANG,
         levels=space.levels,
-        grade=f"{least}{worst.grade}",
+        grade=f"{AT_LEAST if worst.missing else ''}{worst.grade}",
         certainty=present if worst.grade else Certainty.NOT_ASSESSABLE if worst.missing else Certainty.ABSENT,
-        statement=f"Kang grade of the cervical canal: {least}{worst.grade} at {space.place}, {lost}{unknown}.",
+        statement=phrases.KANG_GRADE_CERVICAL_CANAL.format(
+            least=least, grade=worst.grade, place=space.place, lost=lost, unknown=unknown
+        ),
         evidence=tuple(m.id for m in worst.evidence),
         rule=KANG_RULE,
         source=source_of("kang.obliterated"),
@@ -102,7 +109,9 @@ def _kang(by_id: Mapping[str, Measurement], space: Measurement) -> _Kang:
     known = [(grade, m, m.value, limit) for grade, _, m, limit in found if m is not None and m.value is not None]
     reached = [(grade, m, limit) for grade, m, value, limit in known if value >= limit]
     top, deciding, limit = reached[0] if reached else (0, space, OBLITERATED)
-    missing = [_MISSING[name] for grade, name, m, _ in found if grade > top and (m is None or m.value is None)]
+    missing = [
+        phrases["MISSING"][name] for grade, name, m, _ in found if grade > top and (m is None or m.value is None)
+    ]
     low = deciding.interval[0] if deciding.interval else limit
     return _Kang(top, tuple(m for _, m, _, _ in known), tuple(missing), top > 0 and low < limit)
 

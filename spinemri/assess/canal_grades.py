@@ -12,25 +12,27 @@ from typing import TYPE_CHECKING
 
 from spinemri.assess.axial_grades import KANG, SCHIZAS, kang_from_axial, schizas_from_axial
 from spinemri.finding import Certainty, Finding
+from spinemri.language import Phrases
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from spinemri.measurement import Measurement
 
+phrases = Phrases("assess.canal_grades")
+
 LEE = "lee_grade"
-NO_AXIAL_T2 = "no axial T2w images were read"
-NO_ROOTS = "how far roots can be told apart is not measured"
 _SAC, _SPACE, _SECTION = "dural_sac_area", "sas_obliteration", "axial_sac_area"
 _KANG_PARTS = {
-    _SPACE: ("space around the cord {value:.0f} % lost at {place}", 100.0),
-    "cord_compression_pct": ("cord {value:.0f} % thinner at {place}", 1.0),
-    "cord_t2_ratio": ("T2w signal of the cord {value:.1f} times the patient's own at {place}", 1.0),
+    _SPACE: 100.0,
+    "cord_compression_pct": 1.0,
+    "cord_t2_ratio": 1.0,
 }
+"""What Kang's grade rests on, and by what it is multiplied where it is told."""
 _OF = {
-    SCHIZAS: ("L", "Schizas grade of the lumbar canal", "Schizas et al., Spine 2010;35:1919"),
-    LEE: ("L", "Lee grade of the lumbar canal", "Lee et al., Skeletal Radiol 2011;40:1033"),
-    KANG: ("C", "Kang grade of the cervical canal", "Kang et al., AJR 2011;197:W134"),
+    SCHIZAS: ("L", "Schizas et al., Spine 2010;35:1919"),
+    LEE: ("L", "Lee et al., Skeletal Radiol 2011;40:1033"),
+    KANG: ("C", "Kang et al., AJR 2011;197:W134"),
 }
 RULE = "read on axial T2w images: without them not assessable, never a grade from sagittal ones"
 
@@ -44,20 +46,22 @@ def canal_grade_findings(measurements: Mapping[str, Measurement]) -> tuple[Findi
 
 
 def _finding(kind: str, measurements: Sequence[Measurement]) -> Finding | None:
-    region, name, source = _OF[kind]
+    region, source = _OF[kind]
     here = [m for m in measurements if m.level is not None and m.level.region == region]
     sac = [m for m in here if m.name == _SAC]
     if not sac:
         return None
     worst = [m for part in _KANG_PARTS if (m := _most(here, part)) is not None] if kind == KANG else []
     said = "; ".join(_part(m) for m in worst)
-    why = NO_ROOTS if kind == LEE and any(m.name == _SECTION for m in here) else NO_AXIAL_T2
+    why = phrases.NO_ROOTS if kind == LEE and any(m.name == _SECTION for m in here) else phrases.NO_AXIAL_T2
     return Finding(
         id=kind,
         kind=kind,
         levels=tuple(dict.fromkeys(m.level for m in sac if m.level is not None)),
         certainty=Certainty.NOT_ASSESSABLE,
-        statement=f"{name} not assessable: {why}{f'; at most: {said}' if said else ''}.",
+        statement=phrases.NOT_ASSESSABLE.format(
+            name=phrases["GRADES"][kind], why=why, said=phrases.AT_MOST.format(said=said) if said else ""
+        ),
         evidence=tuple(m.id for m in (worst or _narrowest(sac))),
         rule=RULE,
         source=source,
@@ -70,8 +74,8 @@ def _most(measurements: Sequence[Measurement], name: str) -> Measurement | None:
 
 
 def _part(measurement: Measurement) -> str:
-    text, factor = _KANG_PARTS[measurement.name]
-    return text.format(value=max((measurement.value or 0.0) * factor, 0.0), place=measurement.place)
+    value = max((measurement.value or 0.0) * _KANG_PARTS[measurement.name], 0.0)
+    return phrases["KANG_PARTS"][measurement.name].format(value=value, place=measurement.place)
 
 
 def _narrowest(sac: Sequence[Measurement]) -> list[Measurement]:

@@ -23,6 +23,7 @@ from spinemri.assess.urgency import urgent_flags
 from spinemri.clinical import Clinical
 from spinemri.faults import attempt
 from spinemri.finding import Finding
+from spinemri.language import Phrases
 from spinemri.lesion import MarrowChange
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from spinemri.spine import Spine
 
     Judged = tuple[Lesion, Signs, tuple[Entity, ...]]
+
+phrases = Phrases("assess.case")
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def assess_case(
     judged = judge(lesions, {m.id: m for m in measurements})
     told = with_kinds(measurements, judged)
     bodies = without_other_changes(assess(told, _suspected(judged)), _no_fracture(judged))
-    first = (*bodies, *attempt("findings of the marrow", (), assess_marrow, measurements, lesions, screen))
+    first = (*bodies, *attempt(phrases.FINDINGS_MARROW, (), assess_marrow, measurements, lesions, screen))
     evidence = Evidence(
         measurements={m.id: m for m in measurements},
         lesions=tuple(lesions),
@@ -105,12 +108,12 @@ def assess_oncology(evidence: Evidence) -> tuple[Finding, ...]:
 
 
 _ONCOLOGIC: tuple[tuple[str, Callable[[Evidence], Iterable[Finding] | Finding]], ...] = (
-    ("urgent flags", urgent_flags),
-    ("spinal instability (SINS)", sins_findings),
-    ("cause of fractures", fracture_cause_findings),
-    ("tumour, infection or osteoporosis", cause_finding),
-    ("number of lesions", count_finding),
-    ("what the study lacks", protocol_findings),
+    ("flags", urgent_flags),
+    ("sins", sins_findings),
+    ("fractures", fracture_cause_findings),
+    ("cause", cause_finding),
+    ("count", count_finding),
+    ("protocol", protocol_findings),
 )
 
 
@@ -123,4 +126,4 @@ def _tried(
         found = rule(evidence)
         return (found,) if isinstance(found, Finding) else tuple(found)
 
-    return attempt(part, (), made)
+    return attempt(phrases["PARTS"][part], (), made)

@@ -15,11 +15,15 @@ from spinemri.assess.cause import EPIDURAL_TUMOUR, lies_in_canal, narrowing_caus
 from spinemri.assess.certainty import reached
 from spinemri.assess.places import located, references, where, why_missing
 from spinemri.finding import Certainty, Finding
-from spinemri.measurement import BELOW_THE_CORD, Measurement
+from spinemri.language import Phrases
+from spinemri.measurement import Measurement, below_the_cord
 from spinemri.norms import source_of, threshold
+from spinemri.terms import term
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+phrases = Phrases("assess.cord")
 
 
 COMPRESSION, DISPLACEMENT, SIGNAL, ESCC = "cord_compression", "cord_displacement", "cord_signal", "escc_screen"
@@ -117,15 +121,20 @@ def displacement_finding(measurements: Mapping[str, Measurement], shift: Measure
     place, away = where(shift), abs(shift.value or 0.0)
     causes: tuple[tuple[str, str], ...] = ()
     if shift.value is None:
-        certainty, text = Certainty.NOT_ASSESSABLE, f"{place}: displacement of the cord not assessable: {shift.reason}."
+        certainty, text = (
+            Certainty.NOT_ASSESSABLE,
+            phrases.DISPLACEMENT_CORD_NOT_ASSESSABLE.format(place=place, reason=shift.reason),
+        )
     elif away < DISPLACED_FROM_MM:
-        certainty, text = Certainty.ABSENT, f"{place}: cord not displaced ({away:.1f} mm)."
+        certainty, text = Certainty.ABSENT, phrases.CORD_NOT_DISPLACED_MM.format(place=place, away=away)
     else:
         half = (shift.interval[1] - shift.interval[0]) / 2 if shift.interval else 0.0
         certainty = Certainty.PRESENT if away - half >= DISPLACED_FROM_MM else Certainty.BORDERLINE
         causes = narrowing_causes(measurements, shift)
-        doubt = "perhaps " if certainty is Certainty.BORDERLINE else ""
-        text = f"{place}: cord {doubt}displaced {away:.1f} mm {'posteriorly' if shift.value > 0 else 'anteriorly'}."
+        doubt = phrases.PERHAPS if certainty is Certainty.BORDERLINE else ""
+        text = phrases.CORD_DISPLACED_MM.format(
+            place=place, doubt=doubt, away=away, what=phrases.POSTERIORLY if shift.value > 0 else phrases.ANTERIORLY
+        )
     return Finding(
         **located(shift, DISPLACEMENT),
         cause=", ".join(dict.fromkeys(cause for cause, _ in causes)),
@@ -149,15 +158,17 @@ def signal_finding(measurements: Mapping[str, Measurement], ratio: Measurement) 
     place = where(ratio)
     if ratio.value is None:
         certainty, grade = Certainty.NOT_ASSESSABLE, ""
-        text = f"{place}: signal of the cord not assessable: {ratio.reason}."
+        text = phrases.SIGNAL_CORD_NOT_ASSESSABLE.format(place=place, reason=ratio.reason)
     elif ratio.value < RAISED_FROM:
         certainty, grade = Certainty.ABSENT, "normal"
-        text = f"{place}: T2w signal of the cord normal ({ratio.value:.2f} times the patient's own)."
+        text = phrases.T2W_SIGNAL_CORD_NORMAL_TIMES.format(place=place, value=ratio.value)
     else:
         sure = ratio.value >= SURELY_RAISED_FROM
         certainty, grade = Certainty.PRESENT if sure else Certainty.BORDERLINE, "raised"
-        over = f", over {length.value:.0f} mm" if length is not None and length.value else ""
-        text = f"{place}: T2w signal of the cord {'' if sure else 'perhaps '}raised, {ratio.value:.2f} times{over}."
+        over = phrases.OVER_MM.format(value=length.value) if length is not None and length.value else ""
+        text = phrases.T2W_SIGNAL_CORD_RAISED_TIMES.format(
+            place=place, doubt="" if sure else phrases.PERHAPS, value=ratio.value, over=over
+        )
     return Finding(
         **located(ratio, SIGNAL),
         grade=grade,
@@ -180,7 +191,7 @@ def escc_screen(measurements: Mapping[str, Measurement], compression: Measuremen
     tumours = [id_ for cause, id_ in narrowing_causes(measurements, compression) if cause == EPIDURAL_TUMOUR]
     size = measurements.get(f"{compression.place}.cord_ap")
     graded = measurements.get(f"{compression.place}.axial_cord_contact")
-    if not tumours or graded is not None or (size is not None and size.reason == BELOW_THE_CORD):
+    if not tumours or graded is not None or (size is not None and size.reason == below_the_cord()):
         return None
     ring = measurements.get(f"{compression.place}.csf_ring_fraction")
     grade = _screen(compression, ring)
@@ -190,10 +201,7 @@ def escc_screen(measurements: Mapping[str, Measurement], compression: Measuremen
         cause=EPIDURAL_TUMOUR,
         grade=grade,
         certainty=certainty,
-        statement=(
-            f"{where(compression)}: tumour in the canal; screen for epidural cord compression: {grade} grade. "
-            "The grade itself (ESCC) is not assessed: no axial T2w slice shows a cord here."
-        ),
+        statement=phrases.TUMOUR_CANAL_SCREEN_EPIDURAL_CORD.format(where=where(compression), grade=term(grade)),
         evidence=(compression.id, *((ring.id,) if ring is not None else ()), *tumours),
         rule=ESCC_RULE,
         source=ESCC_SOURCE,
@@ -220,21 +228,23 @@ def _compression_statement(compression: Measurement, certainty: Certainty, ring:
     place = where(compression)
     if compression.value is None:
         why = why_missing(compression)
-        return f"{place}: compression of the cord {why}: {compression.reason}."
+        return phrases.COMPRESSION_CORD.format(place=place, why=why, reason=compression.reason)
     grade = _grade(compression, certainty)
-    words = {"compressed": "cord compressed", "equivocal": "compression of the cord equivocal"}
+    words = {"compressed": phrases.CORD_COMPRESSED, "equivocal": phrases.COMPRESSION_CORD_EQUIVOCAL}
     doubt = grade == "compressed" and certainty is Certainty.BORDERLINE
     thin = grade == "none" and compression.value >= EQUIVOCAL_FROM_PCT
-    what = f"{'perhaps ' if doubt else ''}{words.get(grade, 'cord not compressed')}"
-    loss = f"{max(compression.value, 0.0):.0f} % {'thinner' if thin else 'of its diameter lost'}"
-    free = "; but nothing presses on it" if thin else ""
+    what = (phrases.PERHAPS if doubt else "") + words.get(grade, phrases.CORD_NOT_COMPRESSED)
+    loss = (phrases.THINNER if thin else phrases.DIAMETER_LOST).format(value=max(compression.value, 0.0))
+    free = phrases.BUT_NOTHING_PRESSES if thin else ""
     fluid = _fluid(None if ring is None else ring.value)
-    return f"{place}: {what}, {loss} (reference {references(compression)}){free}{fluid}."
+    return phrases.REFERENCE.format(
+        place=place, what=what, loss=loss, references=references(compression), free=free, fluid=fluid
+    )
 
 
 def _fluid(share: float | None) -> str:
     if share is None:
         return ""
     if share <= VISIBLE_ABOVE:
-        return "; no fluid seen in front of it or behind it"
-    return f"; fluid along {100 * share:.0f} % of its front and back edge"
+        return phrases.NO_FLUID_SEEN_FRONT_OR
+    return phrases.FLUID_ALONG_FRONT_BACK_EDGE.format(share=100 * share)

@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING
 
 from spinemri.assess.marrow import DIFFUSE, is_sure
 from spinemri.finding import Certainty, Finding
+from spinemri.language import Phrases
 from spinemri.norms import source_of, threshold
+from spinemri.terms import term
 
 if TYPE_CHECKING:
     from spinemri.assess.evidence import Evidence
+
+phrases = Phrases("assess.counting")
 
 KIND = "lesion_count"
 FOCAL_ABOVE_MM = threshold("count.focal_above")
@@ -28,21 +32,20 @@ def count_finding(evidence: Evidence) -> Finding:
     common = {"id": KIND, "kind": KIND, "rule": RULE, "source": SOURCE}
     lesions = evidence.tumour_like
     if not evidence.searched:
-        text = "Number of lesions: not assessable, the marrow was not searched."
+        text = phrases.NUMBER_LESIONS_NOT_ASSESSABLE_MARROW
         return Finding(certainty=Certainty.NOT_ASSESSABLE, statement=text, **common)
     if not lesions:
-        return Finding(certainty=Certainty.ABSENT, statement="No tumour-like lesion to count.", **common)
+        return Finding(certainty=Certainty.ABSENT, statement=phrases.NO_TUMOUR_LIKE_LESION_COUNT, **common)
     sizes = [evidence.value(f"{lesion.id}.lesion_diameter") for lesion in lesions]
     focal = sum(size is not None and size > FOCAL_ABOVE_MM for size in sizes)
     small, unknown = sum(size is not None and size <= FOCAL_ABOVE_MM for size in sizes), sizes.count(None)
-    parts = [f"{focal} focal, above {FOCAL_ABOVE_MM:g} mm"]
-    parts += [f"{small} of {FOCAL_ABOVE_MM:g} mm or less"] if small else []
-    parts += [f"{unknown} of unknown size"] if unknown else []
+    parts = [phrases.FOCAL_ABOVE_MM.format(focal=focal, limit=FOCAL_ABOVE_MM)]
+    parts += [phrases.MM_OR_LESS.format(small=small, limit=FOCAL_ABOVE_MM)] if small else []
+    parts += [phrases.UNKNOWN_SIZE.format(unknown=unknown)] if unknown else []
     hidden = any(f.certainty is Certainty.PRESENT for f in evidence.of_kind(DIFFUSE))
-    more = "; more may be hidden in the diffuse change, which cannot be counted" if hidden else ""
-    text = (
-        f"Tumour-like lesions: {len(lesions)} ({', '.join(parts)}); {_by_region(evidence)}{more}. A count and no "
-        "prognosis; a study of the spine without diffusion gives no response category (MY-RADS, MET-RADS)."
+    more = phrases.MORE_MAY_HIDDEN_DIFFUSE_CHANGE if hidden else ""
+    text = phrases.TUMOUR_LIKE_LESIONS_COUNT_NO.format(
+        count=len(lesions), items=", ".join(parts), by_region=_by_region(evidence), more=more
     )
     sure = any(is_sure(lesion) for lesion in lesions)
     return Finding(
@@ -60,4 +63,4 @@ def _by_region(evidence: Evidence) -> str:
     homes = [lesion.level.region for lesion in evidence.tumour_like]
     counts = {name: sum(home in regions for home in homes) for name, regions in _REGIONS.items()}
     seen = {name for name, regions in _REGIONS.items() if {v.region for v in evidence.screen.assessed} & {*regions}}
-    return ", ".join(f"{name} {count}" for name, count in counts.items() if count or name in seen)
+    return ", ".join(f"{term(name)} {count}" for name, count in counts.items() if count or name in seen)

@@ -17,12 +17,16 @@ from typing import TYPE_CHECKING
 from spinemri.assess.certainty import reached
 from spinemri.assess.places import located
 from spinemri.finding import Certainty, Finding
+from spinemri.language import Phrases
 from spinemri.norms import source_of, threshold
+from spinemri.terms import term
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from spinemri.measurement import Measurement
+
+phrases = Phrases("assess.disc")
 
 DEGENERATION, BULGE = "disc_degeneration", "disc_bulge"
 HEALTHY_FROM = threshold("disc.signal_healthy_from")
@@ -47,7 +51,6 @@ BULGE_RULE = (
 BULGE_SOURCE = source_of("disc.bulge_above")
 THIN = "thin_disc"
 """Flag of a signal that endplates and annulus are part of."""
-LIMITS = "from signal and height alone, not Pfirrmann's reading by eye"
 
 
 def pfirrmann_like(signal: float, index: float | None) -> str:
@@ -76,14 +79,14 @@ def degeneration_finding(measurements: Mapping[str, Measurement], signal: Measur
     index = measurements.get(f"{signal.place}.disc_height_index")
     known = index if index is not None and index.value is not None else None
     if signal.value is None:
-        text = f"{signal.place}: disc degeneration not assessable: {signal.reason}."
+        text = phrases.DISC_DEGENERATION_NOT_ASSESSABLE.format(place=signal.place, reason=signal.reason)
         return _degeneration(signal, Certainty.NOT_ASSESSABLE, text, evidence=(signal.id,))
     grade = pfirrmann_like(signal.value, known.value if known else None)
-    height = f", height index {known.value:.2f}" if known and known.value is not None else ""
+    height = phrases.HEIGHT_INDEX.format(value=known.value) if known and known.value is not None else ""
     certainty = _degeneration_certainty(grade, signal, known)
-    word = "borderline " if certainty is Certainty.BORDERLINE else ""
-    text = (
-        f"{signal.place}: {word}Pfirrmann-like grade {grade} (T2w signal {signal.value:.2f} × CSF{height}), {LIMITS}."
+    word = phrases.BORDERLINE if certainty is Certainty.BORDERLINE else ""
+    text = phrases.PFIRRMANN_LIKE_GRADE_T2W_SIGNAL.format(
+        place=signal.place, word=word, grade=term(grade), value=signal.value, height=height, limits=phrases.LIMITS
     )
     evidence = (signal.id, *((known.id,) if known else ()))
     return _degeneration(signal, certainty, text, grade=grade, evidence=evidence)
@@ -98,12 +101,12 @@ def bulge_finding(_: Mapping[str, Measurement], bulge: Measurement) -> Finding:
     """
     certainty = reached(bulge, BULGE_ABOVE_MM, above=True)
     if bulge.value is None:
-        text = f"{bulge.place}: disc bulge not assessable: {bulge.reason}."
+        text = phrases.DISC_BULGE_NOT_ASSESSABLE.format(place=bulge.place, reason=bulge.reason)
     elif certainty is Certainty.ABSENT:
-        text = f"{bulge.place}: no disc bulge above {BULGE_ABOVE_MM:g} mm beyond the endplate line."
+        text = phrases.NO_DISC_BULGE_ABOVE_MM.format(place=bulge.place, limit=BULGE_ABOVE_MM)
     else:
-        word = "borderline " if certainty is Certainty.BORDERLINE else ""
-        text = f"{bulge.place}: {word}bulge of the disc, {bulge.value:.1f} mm beyond the endplate line."
+        word = phrases.BORDERLINE if certainty is Certainty.BORDERLINE else ""
+        text = phrases.BULGE_DISC_MM_BEYOND_ENDPLATE.format(place=bulge.place, word=word, value=bulge.value)
     return Finding(
         **located(bulge, BULGE),
         certainty=certainty,

@@ -18,6 +18,7 @@ from spinemri.assess.cause import EPIDURAL_TUMOUR, narrowing_causes
 from spinemri.assess.cord import COMPRESSED_FROM_PCT, VISIBLE_ABOVE, compression_certainty
 from spinemri.assess.places import located, where
 from spinemri.finding import Certainty, Finding
+from spinemri.language import Phrases
 from spinemri.norms import source_of, threshold
 
 if TYPE_CHECKING:
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
 
     from spinemri.measurement import Measurement
 
+phrases = Phrases("assess.escc")
+
 ESCC_GRADE = "escc"
-AT_LEAST = "at least "
+AT_LEAST = "at least "  # before a grade that something that is not known could raise
 DEFORMED_FROM_MM, CONTACT_FROM_MM = threshold("escc.deformed_from"), threshold("escc.contact_from")
 RULE = (
     f"tumour in the canal, on axial T2w slices: 1a sac pressed in by less than {DEFORMED_FROM_MM:g} mm, 1b by more, 1c "
@@ -70,15 +73,20 @@ def escc_finding(measurements: Mapping[str, Measurement], contact: Measurement) 
     parts = _reaches(indent, DEFORMED_FROM_MM), _reaches(contact, CONTACT_FROM_MM), _compressed(lost), _no_fluid(ring)
     said, mildest, worst = (_grade(_Signs(*signs)) for signs in zip(*parts, strict=True))
     unknown = lost is None or lost.value is None
-    least = AT_LEAST if unknown and worst in ("2", "3") else ""
+    least = phrases.AT_LEAST if unknown and worst in ("2", "3") else ""
     return Finding(
         **located(contact, ESCC_GRADE),
         cause=EPIDURAL_TUMOUR,
-        grade=f"{least}{said}",
+        grade=f"{AT_LEAST if least else ''}{said}",
         certainty=Certainty.PRESENT if mildest == worst else Certainty.BORDERLINE,
         statement=(
-            f"{where(contact)}: tumour in the canal; epidural spinal cord compression (ESCC) {least}grade {said} on "
-            f"axial T2w slices{_range(mildest, worst)}: {_seen(indent, contact, ring, lost)}."
+            phrases.TUMOUR_CANAL_EPIDURAL_SPINAL_CORD.format(
+                where=where(contact),
+                least=least,
+                said=said,
+                range=_range(mildest, worst),
+                seen=_seen(indent, contact, ring, lost),
+            )
         ),
         evidence=(contact.id, indent.id, ring.id, *([] if lost is None or unknown else [lost.id]), *tumours),
         rule=RULE,
@@ -116,16 +124,18 @@ def _compressed(lost: Measurement | None) -> _Ends:
 
 
 def _range(mildest: str, worst: str) -> str:
-    return "" if mildest == worst else f", {mildest} to {worst} within the error of measurement"
+    return "" if mildest == worst else phrases.WITHIN_ERROR_MEASUREMENT.format(mildest=mildest, worst=worst)
 
 
 def _seen(indent: Measurement, contact: Measurement, ring: Measurement, lost: Measurement | None) -> str:
     """'sac pressed in by 2.1 mm, cord touched over 4.0 mm, fluid along 60 % of its outline, 4 % thinner'."""
-    fluid = f"fluid along {100 * (ring.value or 0.0):.0f} % of its outline"
+    fluid = phrases.FLUID_ALONG_OUTLINE.format(value=100 * (ring.value or 0.0))
     thinner = (
-        "its loss of diameter not known"
+        phrases.LOSS_DIAMETER_NOT_KNOWN
         if lost is None or lost.value is None
-        else f"{max(lost.value, 0.0):.0f} % thinner"
+        else phrases.THINNER.format(value=max(lost.value, 0.0))
     )
-    touched = f"cord touched over {contact.value or 0.0:.1f} mm"
-    return f"sac pressed in by {max(indent.value or 0.0, 0.0):.1f} mm, {touched}, {fluid}, {thinner}"
+    touched = phrases.CORD_TOUCHED_OVER_MM.format(value=contact.value or 0.0)
+    return phrases.SAC_PRESSED_MM.format(
+        value=max(indent.value or 0.0, 0.0), touched=touched, fluid=fluid, thinner=thinner
+    )

@@ -17,12 +17,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from spinemri.assess.cause import FORAMINAL_TUMOUR, LIGAMENT, LOW_DISC_MM, foraminal_causes
 from spinemri.assess.places import why_missing
 from spinemri.finding import Certainty, Finding
+from spinemri.language import Phrases
 from spinemri.norms import source_of, threshold
+from spinemri.terms import term
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from spinemri.measurement import Measurement
+
+phrases = Phrases("assess.foramen")
 
 KIND = "foraminal_narrowing"
 HEIGHT_UP_TO_MM, AP_BELOW_MM = threshold("foramen.height_up_to"), threshold("foramen.ap_below")
@@ -42,7 +46,6 @@ SOURCE = (
     f"fat: {source_of('foramen.fat_lost_below')}; disc: {source_of('foramen.posterior_disc_up_to')}; categories: "
     "Andreisek et al. 2014"
 )
-_UNDETERMINED = "cause not determined"
 
 
 class _Criterion(NamedTuple):
@@ -77,7 +80,7 @@ def foraminal_finding(measurements: Mapping[str, Measurement], height: Measureme
     low = [m for m in (_low_disc(measurements, height),) if m is not None and narrowed]
     causes = _causes(measurements, (height, ap), side) if narrowed else ()
     named = tuple(dict.fromkeys(cause for cause, _ in causes))
-    where = f"{height.place} {side}"
+    where = f"{height.place} {term(side)}"
     return Finding(
         id=f"{height.place}.{KIND}_{side}",
         kind=KIND,
@@ -87,9 +90,9 @@ def foraminal_finding(measurements: Mapping[str, Measurement], height: Measureme
         grade=grade,
         cause=", ".join(named),
         certainty=certainty,
-        statement=f"{where}: narrowing of the neural foramen {reason}."
+        statement=phrases.NARROWING_NEURAL_FORAMEN.format(where=where, reason=reason)
         if reason and not narrowed
-        else f"{where}: {_what(grade, certainty)}{_why(named)}; sizes {reason}."
+        else phrases.NARROW_UNMEASURED.format(where=where, what=_what(grade, certainty), why=_why(named), reason=reason)
         if reason
         else f"{where}: {_what(grade, certainty)}; {_seen((height, ap), fat, low)}"
         f"{_limit(grade, fat)}{_why(named) if narrowed else ''}.",
@@ -164,11 +167,11 @@ def _highest(measurement: Measurement) -> float:
 def _not_assessable(height: Measurement, known: int) -> str:
     """Why a foramen is not graded, as the end of a sentence; '' where it is."""
     if "thoracic_foramen" in height.flags:
-        return "not assessable: no accepted limits for thoracic foramina"
+        return phrases.NOT_ASSESSABLE_NO_ACCEPTED_LIMITS
     if known >= 2:
         return ""
     why = why_missing(height)
-    return f"{why}: {height.reason or 'fewer than two of height, AP and perineural fat were measured'}"
+    return f"{why}: {height.reason or phrases.FEWER_THAN_TWO_HEIGHT_AP}"
 
 
 def _causes(
@@ -190,8 +193,8 @@ def _tumour_mm3(measurements: Mapping[str, Measurement], height: Measurement, si
 
 def _what(grade: str, certainty: Certainty) -> str:
     if grade == "none":
-        return "no narrowing of the neural foramen"
-    return f"{'perhaps ' if certainty is Certainty.BORDERLINE else ''}{grade} narrowing of the neural foramen"
+        return phrases.NO_NARROWING_NEURAL_FORAMEN
+    return phrases.GRADED.format(what=phrases.PERHAPS if certainty is Certainty.BORDERLINE else "", grade=term(grade))
 
 
 def _seen(
@@ -199,19 +202,20 @@ def _seen(
 ) -> str:
     """'perineural fat lost (4 % of its area), height 13.2 mm, antero-posterior 2.1 mm, disc behind 3.1 mm high'."""
     if fat is None or fat.value is None:
-        words = ["perineural fat not assessed"]
+        words = [phrases.PERINEURAL_FAT_NOT_ASSESSED]
     else:
-        lost = "lost" if fat.value < LOST_BELOW else "partly lost"
-        words = [f"perineural fat {lost if _fat(fat).speaks else 'preserved'} ({100 * fat.value:.0f} % of its area)"]
-    for name, size in zip(("height", "antero-posterior"), sizes, strict=True):
-        words += [] if size is None or size.value is None else [f"{name} {size.value:.1f} mm"]
-    words += [f"posterior disc height {disc.value:.1f} mm" for disc in low_disc]
+        lost = phrases.LOST if fat.value < LOST_BELOW else phrases.PARTLY_LOST
+        state = lost if _fat(fat).speaks else phrases.PRESERVED
+        words = [phrases.PERINEURAL_FAT_AREA.format(state=state, value=100 * fat.value)]
+    for name, size in zip((phrases.HEIGHT, phrases.DEPTH), sizes, strict=True):
+        words += [] if size is None or size.value is None else [phrases.SIZE.format(name=name, value=size.value)]
+    words += [phrases.POSTERIOR_DISC_HEIGHT_MM.format(value=disc.value) for disc in low_disc]
     return ", ".join(words)
 
 
 def _limit(grade: str, fat: Measurement | None) -> str:
-    return "" if grade == "none" or _fat_seen(fat) else "; no more than possible, for the perineural fat was not seen"
+    return "" if grade == "none" or _fat_seen(fat) else phrases.NO_MORE_THAN_POSSIBLE_PERINEURAL
 
 
 def _why(causes: tuple[str, ...]) -> str:
-    return f"; narrowed by {', '.join(causes)}" if causes else f"; {_UNDETERMINED}"
+    return phrases.NARROWED.format(items=", ".join(map(term, causes))) if causes else phrases.UNDETERMINED

@@ -15,13 +15,17 @@ from spinemri.assess.adult import CHILD, why_not
 from spinemri.assess.certainty import reached
 from spinemri.assess.places import why_missing
 from spinemri.finding import Certainty, Finding
+from spinemri.language import Phrases
 from spinemri.measurement import SERIES_DIFFER
 from spinemri.norms import norm, source_of, threshold
+from spinemri.terms import term
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from spinemri.measurement import Measurement
+
+phrases = Phrases("assess.fracture")
 
 KIND = "vertebral_height_loss"
 EQUIVOCAL_FROM_PCT = threshold("height_loss.equivocal_from")
@@ -84,7 +88,7 @@ def height_loss_finding(measurements: Mapping[str, Measurement], loss: Measureme
     levels = (loss.level,) if loss.level else ()
     if loss.value is None:
         why = why_missing(loss)
-        text = f"{loss.place}: height loss {why}: {loss.reason}."
+        text = phrases.HEIGHT_LOSS.format(place=loss.place, why=why, reason=loss.reason)
         return Finding(
             id=f"{loss.place}.{KIND}",
             levels=levels,
@@ -118,26 +122,30 @@ def _certainty(loss: Measurement, *, child: bool) -> Certainty:
 
 
 def _statement(loss: Measurement, value: float, column: str) -> str:
-    where = f"{column}; reference {', '.join(str(v) for v in loss.reference_levels)}"
+    where = phrases.REFERENCE.format(column=term(column), items=", ".join(str(v) for v in loss.reference_levels))
     if value < EQUIVOCAL_FROM_PCT:
-        return f"{loss.place}: no relevant height loss ({max(value, 0.0):.0f} %, {where})."
+        return phrases.NO_RELEVANT_HEIGHT_LOSS.format(place=loss.place, value=max(value, 0.0), where=where)
     if value < FRACTURE_FROM_PCT:
-        return (
-            f"{loss.place}: height loss {value:.0f} % ({where}), equivocal, below fracture level; "
-            f"{TYPES[column]} shape."
+        return phrases.HEIGHT_LOSS_EQUIVOCAL_BELOW_FRACTURE.format(
+            place=loss.place, value=value, where=where, shape=term(TYPES[column])
         )
     if CHILD in loss.flags:
-        return (
-            f"{loss.place}: height loss {value:.0f} % ({where}), possible deformity, {TYPES[column]} shape; no grade: "
-            f"{why_not(loss)}."
+        return phrases.HEIGHT_LOSS_POSSIBLE_DEFORMITY_SHAPE.format(
+            place=loss.place, value=value, where=where, shape=term(TYPES[column]), why=why_not(loss)
         )
     low, high = grades_within_error(value)
-    error = "" if low == high else f" ({low} to {high} within reader error)"
-    borderline = "borderline " if height_loss_certainty(loss) is Certainty.BORDERLINE else ""
-    alone = "; the other series do not show it" if SERIES_DIFFER in loss.flags else ""
-    return (
-        f"{loss.place}: height loss {value:.0f} % ({where}), {borderline}fracture-level deformity, "
-        f"Genant-equivalent grade {genant_grade(value)}{error}, {TYPES[column]} type{alone}."
+    error = "" if low == high else phrases.WITHIN_READER_ERROR.format(low=low, high=high)
+    borderline = phrases.BORDERLINE if height_loss_certainty(loss) is Certainty.BORDERLINE else ""
+    alone = phrases.OTHER_SERIES_DO_NOT_SHOW if SERIES_DIFFER in loss.flags else ""
+    return phrases.HEIGHT_LOSS_FRACTURE_LEVEL_DEFORMITY.format(
+        place=loss.place,
+        value=value,
+        where=where,
+        borderline=borderline,
+        grade=genant_grade(value),
+        error=error,
+        shape=term(TYPES[column]),
+        alone=alone,
     )
 
 
@@ -150,7 +158,6 @@ def _wedge_note(measurements: Mapping[str, Measurement], loss: Measurement) -> s
     z = (ratio.value - healthy.value) / healthy.sd
     if z > -2:
         return ""
-    return (
-        f" Anterior/posterior height ratio {ratio.value:.2f}, {-z:.1f} SD below the mean of {healthy.value:.2f} "
-        f"in asymptomatic adults ({healthy.source})."
+    return phrases.ANTERIOR_POSTERIOR_HEIGHT_RATIO_SD.format(
+        value=ratio.value, deviations=-z, mean=healthy.value, source=healthy.source
     )

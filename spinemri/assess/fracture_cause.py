@@ -17,8 +17,10 @@ from spinemri.assess.fracture import EQUIVOCAL_FROM_PCT, FRACTURE_FROM_PCT, heig
 from spinemri.assess.lesion import may_be_tumour
 from spinemri.assess.marrow import DIFFUSE
 from spinemri.finding import Certainty, Finding
+from spinemri.language import Phrases
 from spinemri.lesion import MarrowChange as Kind
 from spinemri.norms import threshold
+from spinemri.terms import term
 
 if TYPE_CHECKING:
     from spinemri.anatomy import Level
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from spinemri.assess.lesion import Signs
     from spinemri.lesion import Lesion
     from spinemri.measurement import Measurement
+
+phrases = Phrases("assess.fracture_cause")
 
 KIND = "fracture_cause"
 MALIGNANT, BENIGN = "malignant features predominate", "benign features predominate"
@@ -35,7 +39,6 @@ STIR_BRIGHT_FROM = threshold("fracture.stir_bright_from")
 REPLACED_FROM_PCT = threshold("fracture.replaced_from")
 RETROPULSION_FROM_MM = threshold("cause.retropulsion")
 MALIGNANT_FROM = int(threshold("fracture.malignant_from"))
-CAVEAT = "Myeloma may look benign and an acute benign fracture malignant."
 RULE = (
     f"malignant features predominate from {MALIGNANT_FROM} on when they outnumber the benign ones, benign ones when "
     "there is no malignant one and each was measured, else indeterminate; recent or active when a lesion's STIR signal "
@@ -78,10 +81,10 @@ class FractureCause:
     def age(self) -> str:
         """'recent or active', that there is no sign of it, or that it is not assessable."""
         if self.oedema is None:
-            return f"whether it is recent is not assessable ({self.why})"
+            return phrases.WHETHER_RECENT_NOT_ASSESSABLE.format(why=self.why)
         if self.oedema:
-            return f"{RECENT} (marrow bright on STIR)"
-        return f"{NOT_RECENT} (no marrow bright on STIR detected)"
+            return phrases.MARROW_BRIGHT_STIR.format(recent=term(RECENT))
+        return phrases.NO_MARROW_BRIGHT_STIR_DETECTED.format(not_recent=term(NOT_RECENT))
 
 
 def fracture_causes(evidence: Evidence) -> tuple[FractureCause, ...]:
@@ -125,17 +128,17 @@ def fracture_cause_findings(evidence: Evidence) -> tuple[Finding, ...]:
 def _oedema(evidence: Evidence, level: Level, here: list[tuple[Lesion, Signs]]) -> tuple[bool | None, str]:
     """Whether marrow is bright on STIR, or None and why nobody can say."""
     if _FLUID_SENSITIVE not in evidence.screen.contrasts:
-        return None, "no STIR or fat-suppressed T2w series was read"
+        return None, phrases.NO_STIR_OR_FAT_SUPPRESSED
     if any(signs.stir is not None and signs.stir >= STIR_BRIGHT_FROM for _, signs in here):
         return True, ""
     if level not in evidence.screen.assessed:
-        return None, "its marrow was not assessed"
+        return None, phrases.MARROW_NOT_ASSESSED
     if any(signs.stir is None for _, signs in here):
-        return None, "the STIR signal of a lesion there was not measured"
+        return None, phrases.STIR_SIGNAL_LESION_THERE_NOT
     if _diffuse(evidence):
-        return None, "the marrow is changed as a whole"
+        return None, phrases.MARROW_CHANGED_AS_WHOLE
     if any(v.level == level and s.stir is not None and s.stir >= STIR_BRIGHT_FROM for v, s, _ in evidence.judged):
-        return None, "a change of another kind there is bright on STIR"
+        return None, phrases.CHANGE_ANOTHER_KIND_THERE_BRIGHT
     return False, ""
 
 
@@ -150,11 +153,11 @@ def _malignant(
     """Malignant features that are there, and those that nobody can say of."""
     signs = [own for _, own in here]
     rows: tuple[tuple[str, list[bool | None]], ...] = (
-        ("convex posterior border", [s.convex for s in signs]),
-        ("pedicle or arch involved", [s.pedicle for s in signs]),
-        ("epidural mass", [s.epidural for s in signs]),
-        ("paraspinal mass", [s.soft_tissue for s in signs]),
-        ("further tumour-like lesions", [level not in lesion.levels for lesion in evidence.tumour_like]),
+        (phrases.CONVEX_POSTERIOR_BORDER, [s.convex for s in signs]),
+        (phrases.PEDICLE_OR_ARCH_INVOLVED, [s.pedicle for s in signs]),
+        (phrases.EPIDURAL_MASS, [s.epidural for s in signs]),
+        (phrases.PARASPINAL_MASS, [s.soft_tissue for s in signs]),
+        (phrases.FURTHER_TUMOUR_LIKE_LESIONS, [level not in lesion.levels for lesion in evidence.tumour_like]),
     )
     unknown = tuple(words for words, seen in rows if not any(seen) and None in seen)
     return tuple(words for words, seen in rows if any(seen)), unknown
@@ -168,8 +171,8 @@ def _benign(evidence: Evidence, level: Level, here: list[tuple[Lesion, Signs]]) 
     replaced = None if None in shares else sum(share for share in shares if share is not None)
     looked = level in evidence.screen.assessed and not _diffuse(evidence)
     rows = (
-        ("retropulsed fragment", flat and retropulsion is not None and retropulsion >= RETROPULSION_FROM_MM),
-        ("spared normal marrow", looked and replaced is not None and replaced < REPLACED_FROM_PCT),
+        (phrases.RETROPULSED_FRAGMENT, flat and retropulsion is not None and retropulsion >= RETROPULSION_FROM_MM),
+        (phrases.SPARED_NORMAL_MARROW, looked and replaced is not None and replaced < REPLACED_FROM_PCT),
     )
     return tuple(words for words, present in rows if present)
 
@@ -192,11 +195,11 @@ def _finding(cause: FractureCause) -> Finding:
 
 
 def _statement(cause: FractureCause) -> str:
-    what = "deformity" if cause.loss_pct >= FRACTURE_FROM_PCT else "equivocal deformity"
-    start = f"{cause.level}: {what} with {cause.loss_pct:.0f} % height loss, {cause.age}"
+    what = phrases.DEFORMITY if cause.loss_pct >= FRACTURE_FROM_PCT else phrases.EQUIVOCAL_DEFORMITY
+    start = phrases.WITH_HEIGHT_LOSS.format(level=cause.level, what=what, loss_pct=cause.loss_pct, age=cause.age)
     if not cause.searched:
-        return f"{start}; benign or malignant: not assessable, its marrow was not searched."
-    malignant, benign = (", ".join(features) or "none" for features in (cause.malignant, cause.benign))
-    gaps = f"; not measured: {', '.join(cause.unknown)}" if cause.unknown else ""
-    said = f"malignant: {malignant}; benign: {benign}{gaps}; not looked for: low-signal band, fluid sign"
-    return f"{start}; {cause.category} ({said}). {CAVEAT}"
+        return phrases.BENIGN_OR_MALIGNANT_NOT_ASSESSABLE.format(start=start)
+    malignant, benign = (", ".join(features) or phrases.NO_FEATURE for features in (cause.malignant, cause.benign))
+    gaps = phrases.NOT_MEASURED.format(items=", ".join(cause.unknown)) if cause.unknown else ""
+    said = phrases.MALIGNANT_BENIGN_NOT_LOOKED_LOW.format(malignant=malignant, benign=benign, gaps=gaps)
+    return phrases.STATEMENT.format(start=start, category=term(cause.category), said=said, caveat=phrases.CAVEAT)

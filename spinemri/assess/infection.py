@@ -19,7 +19,9 @@ from spinemri.assess.fracture_cause import BENIGN, MALIGNANT, fracture_causes
 from spinemri.assess.places import head_to_foot
 from spinemri.clinical import Answer
 from spinemri.finding import Certainty, Finding
+from spinemri.language import Phrases
 from spinemri.lesion import MarrowChange as Kind
+from spinemri.terms import term
 
 if TYPE_CHECKING:
     from spinemri.anatomy import Level
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from spinemri.lesion import Lesion
 
     Judged = tuple[Lesion, Signs, tuple[Entity, ...]]
+
+phrases = Phrases("assess.infection")
 
 KIND = "tumour_infection_osteoporosis"
 TUMOUR, INFECTION, OSTEOPOROSIS = "tumour", "infection", "osteoporotic fracture"
@@ -52,9 +56,9 @@ class Cause:
     @property
     def text(self) -> str:
         """'infection: for: disc bright; against: one vertebra only; not measured: epidural mass'."""
-        favours, against = (", ".join(words) or "nothing" for words in (self.speaks_for, self.speaks_against))
-        gaps = f"; not measured: {', '.join(self.not_measured)}" if self.not_measured else ""
-        return f"{self.name}: for: {favours}; against: {against}{gaps}"
+        favours, against = (", ".join(words) or phrases.NOTHING for words in (self.speaks_for, self.speaks_against))
+        gaps = phrases.NOT_MEASURED.format(items=", ".join(self.not_measured)) if self.not_measured else ""
+        return phrases.AGAINST.format(name=term(self.name), favours=favours, against=against, gaps=gaps)
 
 
 def causes(evidence: Evidence) -> tuple[Cause, Cause, Cause]:
@@ -82,14 +86,14 @@ def cause_finding(evidence: Evidence) -> Finding:
     broken = evidence.bodies_from(FRACTURE_FROM_PCT)
     concerned = _concerned(evidence)
     if not evidence.searched:
-        text = "Tumour, infection or osteoporosis: not assessable, the marrow was not searched."
+        text = phrases.TUMOUR_INFECTION_OR_OSTEOPOROSIS_NOT
         return Finding(certainty=Certainty.NOT_ASSESSABLE, statement=text, **common)
     if not concerned and not broken and (untold := _levels(_untold(evidence))):
         where = ", ".join(map(str, untold))
-        text = f"Infection at {where} cannot be told from degenerative change: the signal of the disc was not measured."
+        text = phrases.INFECTION_CANNOT_TOLD_FROM_DEGENERATIVE.format(where=where)
         return Finding(levels=untold, certainty=Certainty.NOT_ASSESSABLE, statement=text, **common)
     if not concerned and not broken:
-        text = "No marrow change or deformity that calls for telling tumour, infection and osteoporosis apart."
+        text = phrases.NO_MARROW_CHANGE_OR_DEFORMITY
         return Finding(certainty=Certainty.ABSENT, statement=text, **common)
     found = causes(evidence)
     named = ", ".join(cause.name for cause in found if cause.speaks_for) or "none of the three favoured"
@@ -97,7 +101,9 @@ def cause_finding(evidence: Evidence) -> Finding:
         levels=_levels(concerned, *(level for level, _ in broken)),
         grade=named,
         certainty=Certainty.BORDERLINE,
-        statement=f"To be considered: {named}. {'. '.join(c.text[0].upper() + c.text[1:] for c in found)}.",
+        statement=phrases.CONSIDERED.format(
+            named=term(named), items=". ".join(c.text[0].upper() + c.text[1:] for c in found)
+        ),
         evidence=tuple(
             chain((f"{v.id}.lesion_volume" for v, _, _ in concerned), (f"{v}.height_loss_pct" for v, _ in broken))
         ),
@@ -136,12 +142,12 @@ def _signs_of_infection(evidence: Evidence) -> tuple[str, ...]:
     own = [one[1] for one in _concerned(evidence) if discitis_features(*one)]
     infected = [signs for signs in own if signs.infection]
     return _listed(
-        ("two neighbouring vertebrae at one disc", any(s.mirror for s in own)),
-        ("disc bright", any(s.disc_involved for s in infected)),
-        ("endplate-based", any(s.endplate_based for s in own)),
-        ("soft tissue beside an involved disc", any(s.disc_involved and s.soft_tissue for s in infected)),
-        ("soft tissue beside a disc that is not bright", any(not s.disc_involved for s in infected)),
-        ("signal of discitis", any(v.kind is e[0].kind is Kind.DISCITIS for v, _, e in _concerned(evidence))),
+        (phrases.TWO_NEIGHBOURING_VERTEBRAE_ONE_DISC, any(s.mirror for s in own)),
+        (phrases.DISC_BRIGHT, any(s.disc_involved for s in infected)),
+        (phrases.ENDPLATE_BASED, any(s.endplate_based for s in own)),
+        (phrases.SOFT_TISSUE_BESIDE_INVOLVED_DISC, any(s.disc_involved and s.soft_tissue for s in infected)),
+        (phrases.SOFT_TISSUE_BESIDE_DISC_NOT, any(not s.disc_involved for s in infected)),
+        (phrases.SIGNAL_DISCITIS, any(v.kind is e[0].kind is Kind.DISCITIS for v, _, e in _concerned(evidence))),
     )
 
 
@@ -150,17 +156,17 @@ def _infection(evidence: Evidence) -> Cause:
     fever = evidence.clinical.fever_or_infection_signs
     discs = [s for _, s, _ in near if s.disc_ratio is not None or s.disc_unknown]
     dark = bool(discs) and not any(s.disc_involved or s.disc_unknown for s in discs)
-    favours = (*_signs_of_infection(evidence), *_listed(("fever or signs of infection", fever is Answer.YES)))
+    favours = (*_signs_of_infection(evidence), *_listed((phrases.FEVER_OR_SIGNS_INFECTION, fever is Answer.YES)))
     against = _listed(
-        ("no marrow change that suggests it", not near),
-        ("no two neighbouring vertebrae at one disc", bool(near) and all(s.mirror is False for _, s, _ in near)),
-        ("discs beside lesions not bright", dark),
-        ("no fever or signs of infection", fever is Answer.NO),
+        (phrases.NO_MARROW_CHANGE_SUGGESTS, not near),
+        (phrases.NO_TWO_NEIGHBOURING_VERTEBRAE_ONE, bool(near) and all(s.mirror is False for _, s, _ in near)),
+        (phrases.DISCS_BESIDE_LESIONS_NOT_BRIGHT, dark),
+        (phrases.NO_FEVER_OR_SIGNS_INFECTION, fever is Answer.NO),
     )
     untold = ", ".join(map(str, _levels(_untold(evidence))))
     unknown = _listed(
-        (f"signal of the disc at {untold}, so that infection there cannot be told", bool(untold)),
-        ("whether two neighbouring vertebrae face one disc", any(s.mirror is None for _, s, _ in near)),
+        (phrases.SIGNAL_DISC_SO_INFECTION_THERE.format(untold=untold), bool(untold)),
+        (phrases.WHETHER_TWO_NEIGHBOURING_VERTEBRAE_FACE, any(s.mirror is None for _, s, _ in near)),
     )
     return Cause(INFECTION, favours, against, unknown)
 
@@ -172,23 +178,23 @@ def _tumour(evidence: Evidence) -> Cause:
     likely = bool(evidence.tumour_like)
     cancer = evidence.clinical.known_cancer
     extents: tuple[tuple[str, list[bool | None]], ...] = (
-        ("pedicle or arch involved", [s.pedicle for s in signs]),
-        ("convex posterior border", [s.convex for s in signs]),
-        ("epidural mass", [s.epidural for s in signs]),
+        (phrases.PEDICLE_OR_ARCH_INVOLVED, [s.pedicle for s in signs]),
+        (phrases.CONVEX_POSTERIOR_BORDER, [s.convex for s in signs]),
+        (phrases.EPIDURAL_MASS, [s.epidural for s in signs]),
     )
     favours = _listed(
-        ("tumour-like lesion", likely),
-        ("lesion that may be a tumour", bool(own) and not likely),
-        ("several vertebrae", len({lesion.level for lesion, _ in own}) > 1),
+        (term("tumour-like lesion"), likely),
+        (phrases.LESION_MAY_TUMOUR, bool(own) and not likely),
+        (phrases.SEVERAL_VERTEBRAE, len({lesion.level for lesion, _ in own}) > 1),
         *((words, any(seen)) for words, seen in extents),
-        ("disc beside a lesion spared", any(s.disc_ratio is not None and not s.disc_involved for s in signs)),
-        ("fracture with mainly malignant features", _any_fracture(evidence, MALIGNANT)),
-        ("known cancer", cancer is Answer.YES),
+        (phrases.DISC_BESIDE_LESION_SPARED, any(s.disc_ratio is not None and not s.disc_involved for s in signs)),
+        (phrases.FRACTURE_WITH_MAINLY_MALIGNANT_FEATURES, _any_fracture(evidence, MALIGNANT)),
+        (phrases.KNOWN_CANCER, cancer is Answer.YES),
     )
     against = _listed(
-        ("no lesion that may be a tumour", not own),
-        ("lesions mirror each other at a disc", any(s.mirror for s in signs)),
-        ("no cancer known", cancer is Answer.NO),
+        (phrases.NO_LESION_MAY_TUMOUR, not own),
+        (phrases.LESIONS_MIRROR_EACH_OTHER_DISC, any(s.mirror for s in signs)),
+        (phrases.NO_CANCER_KNOWN, cancer is Answer.NO),
     )
     unknown = _listed(*((words, not any(seen) and None in seen) for words, seen in extents))
     return Cause(TUMOUR, favours, against, unknown)
@@ -200,16 +206,16 @@ def _osteoporosis(evidence: Evidence) -> Cause:
     whole = {m.level for m in evidence.named("height_loss_pct")} - broken
     weak = evidence.clinical.osteoporosis
     favours = _listed(
-        ("fracture-level deformity without a tumour-like lesion", bool(broken & set(evidence.screen.assessed) - held)),
-        ("fracture with mainly benign features", _any_fracture(evidence, BENIGN)),
-        ("signal of a benign fracture", any(e[0].kind is Kind.FRACTURE_OEDEMA for _, _, e in evidence.judged)),
-        ("known osteoporosis", weak is Answer.YES and bool(broken)),
+        (phrases.FRACTURE_LEVEL_DEFORMITY_WITHOUT_TUMOUR, bool(broken & set(evidence.screen.assessed) - held)),
+        (phrases.FRACTURE_WITH_MAINLY_BENIGN_FEATURES, _any_fracture(evidence, BENIGN)),
+        (phrases.SIGNAL_BENIGN_FRACTURE, any(e[0].kind is Kind.FRACTURE_OEDEMA for _, _, e in evidence.judged)),
+        (phrases.KNOWN_OSTEOPOROSIS, weak is Answer.YES and bool(broken)),
     )
     against = _listed(
-        ("no fracture-level deformity", not broken and bool(evidence.named("height_loss_pct"))),
-        ("fracture with mainly malignant features", _any_fracture(evidence, MALIGNANT)),
-        ("tumour-like lesion in a body without deformity", bool(held & whole)),
-        ("no osteoporosis known", weak is Answer.NO),
+        (phrases.NO_FRACTURE_LEVEL_DEFORMITY, not broken and bool(evidence.named("height_loss_pct"))),
+        (phrases.FRACTURE_WITH_MAINLY_MALIGNANT_FEATURES, _any_fracture(evidence, MALIGNANT)),
+        (phrases.TUMOUR_LIKE_LESION_BODY_WITHOUT, bool(held & whole)),
+        (phrases.NO_OSTEOPOROSIS_KNOWN, weak is Answer.NO),
     )
     return Cause(OSTEOPOROSIS, favours, against)
 

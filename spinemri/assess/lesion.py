@@ -13,14 +13,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from spinemri.language import Phrases
 from spinemri.lesion import MarrowChange as Kind
 from spinemri.lesion import same_signal
+from spinemri.terms import term
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from spinemri.lesion import Lesion
     from spinemri.measurement import Measurement
+
+phrases = Phrases("assess.lesion")
 
 SUSPICIOUS = (Kind.TUMOUR, Kind.SCLEROTIC)
 DEGENERATIVE = (Kind.MODIC_1, Kind.MODIC_2, Kind.MODIC_3)
@@ -139,14 +143,14 @@ class Signs:
     @property
     def not_measured(self) -> tuple[str, ...]:
         """Extents that nobody knows, in a reader's words."""
-        untold = ", so that infection cannot be told" if self.mirror and self.infection is None else ""
+        untold = phrases.SO_INFECTION_CANNOT_TOLD if self.mirror and self.infection is None else ""
         rows = (
-            ("posterior border", self.bulge_mm is None),
-            ("pedicles and arch", self.pedicle is None),
-            ("part in the canal", self.epidural_mm3 is None),
-            ("soft tissue beside the spine", self.soft_tissue_mm3 is None),
-            ("endplate contact", self.contact_pct is None),
-            (f"signal of the disc{untold}", self.disc_unknown),
+            (phrases.POSTERIOR_BORDER, self.bulge_mm is None),
+            (phrases.PEDICLES_ARCH, self.pedicle is None),
+            (phrases.PART_CANAL, self.epidural_mm3 is None),
+            (phrases.SOFT_TISSUE_BESIDE_SPINE, self.soft_tissue_mm3 is None),
+            (phrases.ENDPLATE_CONTACT, self.contact_pct is None),
+            (phrases.SIGNAL_DISC.format(untold=untold), self.disc_unknown),
         )
         return tuple(words for words, missing in rows if missing)
 
@@ -293,8 +297,10 @@ def _signal_words(kind: Kind, signs: Signs) -> tuple[list[str], list[str]]:
     """Signal that speaks for and against a kind; what one sequence contradicts, the other does not support."""
     found = (_grade(signs.t1, T1_DARK, T1_BRIGHT), _grade(signs.stir, STIR_DARK, STIR_BRIGHT))
     rows = list(zip(("T1w", "STIR"), found, _SIGNAL.get(kind, ("", "")), strict=True))
-    against = [f"{name} {seen}" for name, seen, usual in rows if seen and usual and seen != usual]
-    return ([] if against else [f"{name} {seen}" for name, seen, usual in rows if seen and seen == usual]), against
+    against = [f"{name} {term(seen)}" for name, seen, usual in rows if seen and usual and seen != usual]
+    return (
+        [] if against else [f"{name} {term(seen)}" for name, seen, usual in rows if seen and seen == usual]
+    ), against
 
 
 def _grade(ratio: float | None, dark: float, bright: float) -> str:
@@ -306,18 +312,18 @@ def _grade(ratio: float | None, dark: float, bright: float) -> str:
 
 def _fracture_evidence(signs: Signs) -> tuple[list[str], list[str]]:
     loss = signs.height_loss_pct
-    favours = ["height loss"] if loss is not None and loss >= LOSS_PCT else []
-    against = ["no height loss"] if loss is not None and loss < WHOLE_PCT else []
+    favours = [phrases.HEIGHT_LOSS] if loss is not None and loss >= LOSS_PCT else []
+    against = [phrases.NO_HEIGHT_LOSS] if loss is not None and loss < WHOLE_PCT else []
     return favours, against + _beyond_bone(signs)
 
 
 def _tumour_evidence(signs: Signs) -> tuple[list[str], list[str]]:
     beyond = _beyond_bone(signs)
-    favours = [*(["further lesions"] if signs.others else []), *beyond]
-    against = ["mirror pair across a disc"] if signs.mirror else []
-    against += ["bright disc (raises infection, does not exclude tumour)"] if signs.disc_involved else []
+    favours = [*([phrases.FURTHER_LESIONS] if signs.others else []), *beyond]
+    against = [phrases.MIRROR_PAIR_ACROSS_DISC] if signs.mirror else []
+    against += [phrases.BRIGHT_DISC_RAISES_INFECTION_DOES] if signs.disc_involved else []
     confined = all(seen is False for seen in (signs.convex, signs.pedicle, signs.epidural, signs.soft_tissue))
-    return favours, against + (["no convex border, pedicle or soft-tissue involvement"] if confined else [])
+    return favours, against + ([phrases.NO_CONVEX_BORDER_PEDICLE_OR] if confined else [])
 
 
 def _endplate_evidence(kind: Kind, signs: Signs) -> tuple[list[str], list[str]]:
@@ -327,19 +333,19 @@ def _endplate_evidence(kind: Kind, signs: Signs) -> tuple[list[str], list[str]]:
     """
     infection = kind is Kind.DISCITIS
     dark = signs.disc_ratio is not None and not signs.disc_involved
-    favours = ["mirror pair across a disc"] if signs.mirror and (signs.infection or not infection) else []
-    favours += ["endplate-based"] if signs.endplate_based else []
-    against = ["one side of the disc only"] if signs.mirror is False else []
+    favours = [phrases.MIRROR_PAIR_ACROSS_DISC] if signs.mirror and (signs.infection or not infection) else []
+    favours += [phrases.ENDPLATE_BASED] if signs.endplate_based else []
+    against = [phrases.ONE_SIDE_DISC_ONLY] if signs.mirror is False else []
     if infection:
-        bright = ["disc bright"] if signs.disc_involved else []
-        return favours + bright, against + (["disc not bright"] if dark else [])
-    favours += ["disc not bright"] if signs.mirror and dark else []
-    against += ["disc bright"] if signs.disc_involved else []
+        bright = [phrases.DISC_BRIGHT] if signs.disc_involved else []
+        return favours + bright, against + ([phrases.DISC_NOT_BRIGHT] if dark else [])
+    favours += [phrases.DISC_NOT_BRIGHT] if signs.mirror and dark else []
+    against += [phrases.DISC_BRIGHT] if signs.disc_involved else []
     return favours, against + _beyond_bone(signs)
 
 
 def _beyond_bone(signs: Signs) -> list[str]:
-    found = ["convex posterior border"] if signs.convex else []
-    found += ["pedicle or arch involved"] if signs.pedicle else []
-    found += ["epidural extension"] if signs.epidural else []
-    return found + (["soft-tissue extension"] if signs.soft_tissue else [])
+    found = [phrases.CONVEX_POSTERIOR_BORDER] if signs.convex else []
+    found += [phrases.PEDICLE_OR_ARCH_INVOLVED] if signs.pedicle else []
+    found += [phrases.EPIDURAL_EXTENSION] if signs.epidural else []
+    return found + ([phrases.SOFT_TISSUE_EXTENSION] if signs.soft_tissue else [])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from spinemri.assess.certainty import reached
 from spinemri.assess.places import located, why_missing
 from spinemri.finding import Certainty, Finding
+from spinemri.language import Phrases
 from spinemri.norms import source_of, threshold
 
 if TYPE_CHECKING:
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
 
     from spinemri.measurement import Measurement
 
+phrases = Phrases("assess.ligament")
+
 KIND = "posterior_ligament_signal"
 RAISED_FROM = threshold("ligament.raised_from")
 RULE = (
     f"signal between the spinous processes on STIR or fat-suppressed T2w from {RAISED_FROM:g} times that of muscle "
     "raised; borderline while its 95 % interval reaches below"
 )
-UNPROVED = "oedema or degeneration; an injury of the complex is not proved"
 
 
 def ligament_finding(_: Mapping[str, Measurement], ratio: Measurement) -> Finding:
@@ -44,9 +46,11 @@ def ligament_finding(_: Mapping[str, Measurement], ratio: Measurement) -> Findin
 
 def _statement(ratio: Measurement, certainty: Certainty) -> str:
     if ratio.value is None:
-        return f"{ratio.place}: posterior ligaments {why_missing(ratio)}: {ratio.reason}."
-    size = f"{ratio.value:.1f} times muscle"
+        return phrases.POSTERIOR_LIGAMENTS.format(place=ratio.place, status=why_missing(ratio), reason=ratio.reason)
+    size = phrases.TIMES_MUSCLE.format(value=ratio.value)
     if certainty is Certainty.ABSENT:
-        return f"{ratio.place}: signal between the spinous processes not raised ({size})."
-    perhaps = "perhaps " if certainty is Certainty.BORDERLINE else ""
-    return f"{ratio.place}: signal between the spinous processes {perhaps}raised, {size}: {UNPROVED}."
+        return phrases.SIGNAL_BETWEEN_SPINOUS_PROCESSES_NOT.format(place=ratio.place, size=size)
+    perhaps = phrases.PERHAPS if certainty is Certainty.BORDERLINE else ""
+    return phrases.SIGNAL_BETWEEN_SPINOUS_PROCESSES_RAISED.format(
+        place=ratio.place, perhaps=perhaps, size=size, unproved=phrases.UNPROVED
+    )

@@ -15,6 +15,8 @@ import numpy as np
 from spinemri.assess.adult import why_not
 from spinemri.assess.lesion import RULE, SOURCE, judge, may_be_tumour
 from spinemri.finding import Certainty, Finding
+from spinemri.language import Phrases, listed
+from spinemri.terms import term
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from spinemri.assess.lesion import Entity, Signs
     from spinemri.lesion import Lesion, MarrowScreen
     from spinemri.measurement import Measurement
+
+phrases = Phrases("assess.marrow")
 
 LESION, INVOLVEMENT, DIFFUSE = "marrow_lesion", "marrow_involvement", "diffuse_marrow"
 SURE_FROM = 0.8  # calibrated probability from which a lesion is called present rather than possible
@@ -34,7 +38,6 @@ DIFFUSE_RULE = (
     "alike from level to level; borderline from half of them"
 )
 DIFFUSE_SOURCE = "bright disc sign: AJNR 1990;11:23; myeloma patterns: Stabler, AJR 1996;167:1029"
-_DIFFERENTIAL = "infiltration, reconversion (anaemia, smoking, G-CSF) or myelofibrosis"
 _REGIONS = {"C": "cervical", "T": "thoracic", "L": "lumbar", "S": "sacral", "V": "unnamed"}
 
 
@@ -75,25 +78,27 @@ def diffuse_finding(measurements: Mapping[str, Measurement], screen: MarrowScree
     evidence = tuple(m.id for name in names for m in found[name])
     young = next((why for name in names for m in found[name] if (why := why_not(m))), "")
     if young:
-        text = f"Diffuse marrow change: not assessable, {young}, and red marrow of the young is as dark."
+        text = phrases.DIFFUSE_IN_THE_YOUNG.format(young=young)
         return Finding(certainty=Certainty.NOT_ASSESSABLE, statement=text, evidence=evidence, **common)
     discs = [m.value for m in found[names[0]] if m.value is not None]
     muscle = [m.value for m in found[names[1]] if m.value is not None]
     if max(len(discs), len(muscle)) < LEAST_LEVELS:
-        few = "fewer than 4 vertebrae could be compared" if "T1w" in screen.contrasts else "no T1w series"
-        why = few if screen.assessed else "no vertebra was looked at"
+        few = phrases.FEWER_THAN_VERTEBRAE_COULD_COMPARED if "T1w" in screen.contrasts else phrases.NO_T1W_SERIES
+        why = few if screen.assessed else phrases.NO_VERTEBRA_LOOKED
         return Finding(
-            certainty=Certainty.NOT_ASSESSABLE, statement=f"Diffuse marrow change: not assessable, {why}.", **common
+            certainty=Certainty.NOT_ASSESSABLE,
+            statement=phrases.DIFFUSE_NOT_ASSESSABLE.format(why=why),
+            **common,
         )
     dark = _most_below(discs, BRIGHT_DISC_BELOW), _most_below(muscle, LIKE_MUSCLE_BELOW)
     alike = min((_spread(v) for v, d in zip((discs, muscle), dark, strict=True) if d), default=1.0) < SPREAD_ABOVE
     said = _ratios_said(discs, muscle)
     if not (_half_below(discs, BRIGHT_DISC_BELOW) or _half_below(muscle, LIKE_MUSCLE_BELOW)):
-        text = f"No diffuse marrow change: T1w marrow is brighter than {said}."
+        text = phrases.NO_DIFFUSE_MARROW_CHANGE_T1W.format(said=said)
         return Finding(certainty=Certainty.ABSENT, statement=text, evidence=evidence, **common)
     certainty = Certainty.PRESENT if all(dark) and alike else Certainty.BORDERLINE
-    word = "Diffuse" if certainty is Certainty.PRESENT else "Possible diffuse"
-    text = f"{word} marrow change: T1w marrow / {said}; {_DIFFERENTIAL}; focal lesions may be hidden in it."
+    word = phrases.DIFFUSE if certainty is Certainty.PRESENT else phrases.POSSIBLE_DIFFUSE
+    text = phrases.MARROW_CHANGE_T1W_MARROW_FOCAL.format(word=word, said=said, differential=phrases.DIFFERENTIAL)
     return Finding(certainty=certainty, statement=text, evidence=evidence, **common)
 
 
@@ -110,8 +115,8 @@ def _spread(values: Sequence[float]) -> float:
 
 
 def _ratios_said(discs: Sequence[float], muscle: Sequence[float]) -> str:
-    pairs = [(name, v) for name, v in (("disc", discs), ("muscle", muscle)) if len(v) >= LEAST_LEVELS]
-    return ", ".join(f"{name} (ratio {np.median(v):.2f}, {len(v)} levels)" for name, v in pairs)
+    pairs = [(name, v) for name, v in ((phrases.DISC, discs), (phrases.MUSCLE, muscle)) if len(v) >= LEAST_LEVELS]
+    return ", ".join(phrases.RATIO_LEVELS.format(name=name, median=np.median(v), count=len(v)) for name, v in pairs)
 
 
 def involvement_finding(
@@ -122,19 +127,21 @@ def involvement_finding(
     looked = tuple(dict.fromkeys((*screen.assessed, *(level for lesion in suspicious for level in lesion.levels))))
     count = len(looked)
     if not count:
-        why = "; ".join(screen.warnings) or "no vertebra was looked at"
-        return Finding(certainty=Certainty.NOT_ASSESSABLE, statement=f"Marrow lesions: not assessed ({why}).", **common)
-    *most, last = screen.contrasts or ("no sequence",)
-    sequences = f"{', '.join(most)} and {last}" if most else last
+        why = "; ".join(screen.warnings) or phrases.NO_VERTEBRA_LOOKED
+        return Finding(
+            certainty=Certainty.NOT_ASSESSABLE, statement=phrases.MARROW_LESIONS_NOT_ASSESSED.format(why=why), **common
+        )
+    sequences = listed(screen.contrasts or (phrases.NO_SEQUENCE,))
     hidden = (
-        " Diffuse change may hide lesions." if diffuse.certainty in (Certainty.PRESENT, Certainty.BORDERLINE) else ""
+        phrases.DIFFUSE_CHANGE_MAY_HIDE_LESIONS
+        if diffuse.certainty in (Certainty.PRESENT, Certainty.BORDERLINE)
+        else ""
     )
     involved = [level for level in looked if any(level in lesion.levels for lesion in suspicious)]
     doubtful = [level for level in screen.assessed if any(level in lesion.levels for lesion in possible)]
     if not involved and doubtful:
-        text = (
-            f"No lesion is called tumour-like first, but {len(doubtful)} of {count} vertebrae "
-            f"({', '.join(map(str, doubtful))}) may hold tumour, on {sequences}.{hidden}"
+        text = phrases.NO_LESION_CALLED_TUMOUR_LIKE.format(
+            count=len(doubtful), total=count, items=", ".join(map(str, doubtful)), sequences=sequences, hidden=hidden
         )
         evidence = tuple(f"{lesion.id}.lesion_volume" for lesion in possible)
         return Finding(
@@ -142,15 +149,13 @@ def involvement_finding(
         )
     if not involved:
         limit = screen.detection_limit_mm
-        size = (
-            f"above {limit:.0f} mm" if limit is not None else "(smallest detectable size not known for these sequences)"
-        )
-        text = f"No tumour-like lesion detected {size} in {count} vertebrae on {sequences}.{hidden}"
+        size = phrases.ABOVE_MM.format(limit=limit) if limit is not None else phrases.SMALLEST_DETECTABLE_SIZE_NOT_KNOWN
+        text = phrases.NO_TUMOUR_LIKE_LESION_DETECTED.format(size=size, count=count, sequences=sequences, hidden=hidden)
         return Finding(certainty=Certainty.ABSENT, statement=text, evidence=(), **common)
     sure = any(is_sure(lesion) for lesion in suspicious)
     regions = _by_region(involved, looked)
-    text = (
-        f"{len(involved)} of {count} vertebrae assessed hold tumour-like lesions ({regions}), on {sequences}.{hidden}"
+    text = phrases.VERTEBRAE_ASSESSED_HOLD_TUMOUR_LIKE.format(
+        count=len(involved), total=count, regions=regions, sequences=sequences, hidden=hidden
     )
     return Finding(
         levels=tuple(involved),
@@ -168,7 +173,7 @@ def _by_region(involved: Sequence[Level], assessed: Sequence[Level]) -> str:
         hit = [str(level) for level in involved if level.region == region]
         if whole:
             listed = f": {', '.join(hit)}" if hit else ""
-            parts.append(f"{name} {len(hit)} of {len(whole)}{listed}")
+            parts.append(phrases.REGION.format(name=term(name), count=len(hit), total=len(whole), listed=listed))
     return "; ".join(parts)
 
 
@@ -197,17 +202,17 @@ def _statement(
     parts = [_place_and_size(lesion, measurements), _signal(signs), _extent(signs)]
     first, *others = entities
     why = f" ({', '.join(first.speaks_for)})" if first.speaks_for else ""
-    verdict = f"Favours {first.kind.value}{why}"
+    verdict = phrases.FAVOURS.format(kind=term(first.kind.value), why=why)
     if first.speaks_against:
-        verdict += f"; against: {', '.join(first.speaks_against)}"
+        verdict += phrases.AGAINST.format(items=", ".join(first.speaks_against))
     more = list(
         dict.fromkeys([e.kind.value for e in others] + [k.value for e in entities for k in e.not_distinguishable_from])
     )
     more = [name for name in more if name != first.kind.value]
-    also = f"; not distinguishable here or to be considered: {', '.join(more)}" if more else ""
-    gaps = f" Not measured: {', '.join(signs.not_measured)}." if signs.not_measured else ""
-    single = " Seen on one sequence only, not confirmed on a second." if len(signs.contrasts) < 2 else ""
-    confirmed = " Confirmed by a person." if lesion.confirmed else ""
+    also = phrases.NOT_DISTINGUISHABLE_HERE_OR_CONSIDERED.format(items=", ".join(map(term, more))) if more else ""
+    gaps = phrases.NOT_MEASURED.format(items=", ".join(signs.not_measured)) if signs.not_measured else ""
+    single = phrases.SEEN_ONE_SEQUENCE_ONLY_NOT if len(signs.contrasts) < 2 else ""
+    confirmed = phrases.CONFIRMED_PERSON if lesion.confirmed else ""
     return f"{', '.join(part for part in parts if part)}. {verdict}{also}.{gaps}{single}{confirmed}"
 
 
@@ -215,22 +220,24 @@ def _place_and_size(lesion: Lesion, measurements: Mapping[str, Measurement]) -> 
     diameter = measurements.get(f"{lesion.id}.lesion_diameter")
     share = measurements.get(f"{lesion.id}.lesion_body_share_pct")
     place = ", ".join(str(level) for level in lesion.levels)
-    side = {"midline": " in the midline", "both sides": " on both sides", "": ""}.get(
-        lesion.side, f" on the {lesion.side}"
-    )
-    size = f"{diameter.value:.0f} mm " if diameter is not None and diameter.value is not None else ""
-    of_body = f", {share.value:.0f} % of the body of {lesion.level}" if share is not None and share.value else ""
-    return f"{place}: {size}marrow change{side}{of_body}"
+    side = phrases["SIDES"].get(lesion.side, "")
+    size = phrases.SIZE.format(value=diameter.value) if diameter is not None and diameter.value is not None else ""
+    of_body = phrases.OF_BODY.format(value=share.value, level=lesion.level) if share is not None and share.value else ""
+    return phrases.MARROW_CHANGE.format(place=place, size=size, side=side, of_body=of_body)
 
 
 def _signal(signs: Signs) -> str:
     said = [("T1w", signs.t1), ("STIR", signs.stir), ("T2w", signs.t2)]
-    return ", ".join(f"{name} {value:.1f} × marrow" for name, value in said if value is not None)
+    return ", ".join(phrases.SIGNAL.format(name=name, value=value) for name, value in said if value is not None)
 
 
 def _extent(signs: Signs) -> str:
-    said = [f"posterior border convex by {signs.bulge_mm or 0.0:.0f} mm"] if signs.convex else []
-    said += ["pedicle or arch involved"] if signs.pedicle else []
-    said += [f"epidural extension {(signs.epidural_mm3 or 0.0) / 1000:.1f} ml"] if signs.epidural else []
-    said += [f"soft-tissue extension {(signs.soft_tissue_mm3 or 0.0) / 1000:.1f} ml"] if signs.soft_tissue else []
+    said = [phrases.POSTERIOR_BORDER_CONVEX_MM.format(size=signs.bulge_mm or 0.0)] if signs.convex else []
+    said += [phrases.PEDICLE_OR_ARCH_INVOLVED] if signs.pedicle else []
+    said += [phrases.EPIDURAL_EXTENSION_ML.format(size=(signs.epidural_mm3 or 0.0) / 1000)] if signs.epidural else []
+    said += (
+        [phrases.SOFT_TISSUE_EXTENSION_ML.format(size=(signs.soft_tissue_mm3 or 0.0) / 1000)]
+        if signs.soft_tissue
+        else []
+    )
     return ", ".join(said)

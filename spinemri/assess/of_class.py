@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from spinemri.assess.adult import CHILD, why_not
 from spinemri.assess.fracture import EQUIVOCAL_FROM_PCT, FRACTURE_FROM_PCT, height_loss_certainty
 from spinemri.finding import Certainty, Finding
+from spinemri.language import Phrases
 from spinemri.norms import source_of, threshold
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from spinemri.anatomy import Level
     from spinemri.measurement import Measurement
 
+phrases = Phrases("assess.of_class")
+
 KIND = "of_class"
+SEVERE = "OF >= 4"
 OEDEMA_FROM = threshold("of.oedema_from")
 DEPRESSED_FROM_MM = threshold("of.endplate_depressed_from")
 DEPRESSED_FROM_PCT = threshold("of.endplate_depressed_from_pct")
@@ -41,11 +45,9 @@ RULE = (
     f"from STIR signal of {OEDEMA_FROM:g} times marrow on; T1 to L5 only; not where a lesion may be tumour"
 )
 SOURCE = f"{source_of('of.wall_involved_from')}; limits of depth, collapse and signal: own choice"
-NO_STIR = "OF1 not assessable without STIR oedema"
 _SIDES = ("superior", "inferior")
 _SIGNAL = "lesion_stir_to_marrow"
 _COLUMNS = ("anterior", "middle", "posterior")
-SEVERE = "OF >= 4"
 
 
 def of_class_finding(measurements: Mapping[str, Measurement], wall: Measurement) -> Finding | None:
@@ -60,17 +62,17 @@ def of_class_finding(measurements: Mapping[str, Measurement], wall: Measurement)
         return None
     loss = measurements.get(f"{wall.place}.height_loss_pct")
     if CHILD in wall.flags:
-        text = f"{wall.place}: no OF class: {why_not(wall)}; it is made for osteoporotic fractures."
+        text = phrases.NO_CLASS_MADE_OSTEOPOROTIC_FRACTURES.format(place=wall.place, why=why_not(wall))
         return _made(wall, Certainty.NOT_ASSESSABLE, text)
     if loss is None or loss.value is None:
-        return _made(wall, Certainty.NOT_ASSESSABLE, f"{wall.place}: OF class not assessable: no height loss.")
+        return _made(wall, Certainty.NOT_ASSESSABLE, phrases.CLASS_NOT_ASSESSABLE_NO_HEIGHT.format(place=wall.place))
     if loss.value < EQUIVOCAL_FROM_PCT:
         return _without_deformity(measurements, wall)
     if loss.value < FRACTURE_FROM_PCT:
-        text = f"{wall.place}: no OF class: a height loss of {loss.value:.0f} % is equivocal."
+        text = phrases.NO_CLASS_HEIGHT_LOSS_EQUIVOCAL.format(place=wall.place, value=loss.value)
         return _made(wall, Certainty.NOT_ASSESSABLE, text, evidence=(loss.id,))
     if wall.value is None:
-        text = f"{wall.place}: OF class not assessable: {wall.reason}."
+        text = phrases.CLASS_NOT_ASSESSABLE.format(place=wall.place, reason=wall.reason)
         return _made(wall, Certainty.NOT_ASSESSABLE, text, evidence=(loss.id,))
     depths = [measurements.get(f"{wall.place}.endplate_depression_{side}_mm") for side in _SIDES]
     limit = depression_limit(measurements, wall.place)
@@ -81,7 +83,7 @@ def of_class_finding(measurements: Mapping[str, Measurement], wall: Measurement)
     near = height_loss_certainty(loss) is not Certainty.PRESENT
     near = near or _unsure(grade, wall, known, limit, collapsed=collapsed)
     why = _why(wall.value, involved, collapsed=collapsed)
-    text = f"{wall.place}: {_said(grade)} ({why}); {_limit_of(grade)}."
+    text = phrases.CLASS.format(place=wall.place, said=_said(grade), why=why, limit=_limit_of(grade))
     evidence = (loss.id, *(d.id for d in known))
     return _made(wall, Certainty.BORDERLINE if near else Certainty.PRESENT, text, grade=grade, evidence=evidence)
 
@@ -121,13 +123,13 @@ def _by_signal(finding: Finding) -> bool:
 
 def _explained(finding: Finding) -> Finding:
     place = ", ".join(str(level) for level in finding.levels)
-    text = f"{place}: no deformity, and the change that is bright on STIR is not called a fracture first: no OF class."
+    text = phrases.NO_DEFORMITY_CHANGE_BRIGHT_STIR.format(place=place)
     return finding.model_copy(update={"certainty": Certainty.ABSENT, "grade": "", "statement": text})
 
 
 def _barred(finding: Finding) -> Finding:
     place = ", ".join(str(level) for level in finding.levels)
-    text = f"{place}: OF class not assessable: a lesion here may be tumour, for which the classification is not made."
+    text = phrases.CLASS_NOT_ASSESSABLE_LESION_HERE.format(place=place)
     return finding.model_copy(update={"certainty": Certainty.NOT_ASSESSABLE, "grade": "", "statement": text})
 
 
@@ -136,15 +138,24 @@ def _without_deformity(measurements: Mapping[str, Measurement], wall: Measuremen
     signals = [m for m in measurements.values() if m.name == _SIGNAL and m.level == wall.level and m.value is not None]
     brightest = max(signals, key=lambda m: m.value or 0.0, default=None)
     if brightest is None or brightest.value is None:
-        return _made(wall, Certainty.NOT_ASSESSABLE, f"{wall.place}: no deformity; {NO_STIR}.")
-    said = f"no deformity, STIR signal {brightest.value:.1f} × marrow"
+        return _made(
+            wall, Certainty.NOT_ASSESSABLE, phrases.NO_DEFORMITY.format(place=wall.place, no_stir=phrases.NO_STIR)
+        )
+    said = phrases.NO_DEFORMITY_STIR_SIGNAL_MARROW.format(value=brightest.value)
     if brightest.value < OEDEMA_FROM:
-        return _made(wall, Certainty.ABSENT, f"{wall.place}: {said}: no OF class.", evidence=(brightest.id,))
+        return _made(
+            wall, Certainty.ABSENT, phrases.NO_CLASS.format(place=wall.place, said=said), evidence=(brightest.id,)
+        )
     depths = [measurements.get(f"{wall.place}.endplate_depression_{side}_mm") for side in _SIDES]
     limit = depression_limit(measurements, wall.place)
     deep = [d for d in depths if d is not None and d.value is not None and d.value > limit]
     grade = "OF2" if deep else "OF1"
-    text = f"{wall.place}: {_said(grade)} ({said}{', deep endplate' if deep else ''}); {_limit_of(grade)}."
+    text = phrases.CLASS.format(
+        place=wall.place,
+        said=_said(grade),
+        why=said + (phrases.DEEP_ENDPLATE if deep else ""),
+        limit=_limit_of(grade),
+    )
     evidence = (brightest.id, *(d.id for d in deep))
     return _made(wall, Certainty.BORDERLINE, text, grade=grade, evidence=evidence)
 
@@ -171,16 +182,18 @@ def _reaches(measurement: Measurement, limit: float) -> bool:
 
 def _why(share: float, involved: list[bool], *, collapsed: bool) -> str:
     named = [side for side, deep in zip(_SIDES, involved, strict=True) if deep]
-    plates = f"{' and '.join(named)} endplate{'s' if len(named) > 1 else ''}" if named else "one endplate"
-    return f"{'collapse, ' if collapsed else ''}{plates}, {100 * share:.0f} % of the posterior wall"
+    plates = phrases["ENDPLATES"][" and ".join(named) or "one"]
+    return phrases.POSTERIOR_WALL.format(
+        collapsed=phrases.COLLAPSE if collapsed else "", plates=plates, share=100 * share
+    )
 
 
 def _said(grade: str) -> str:
-    return f"AO Spine-DGOU class candidate {grade}"
+    return phrases.AO_SPINE_DGOU_CLASS_CANDIDATE.format(grade=grade)
 
 
 def _limit_of(grade: str) -> str:
-    return "OF5 not excluded" if grade == SEVERE else "OF5 (distraction, rotation, translation) is not assessed"
+    return phrases.OF5_NOT_EXCLUDED if grade == SEVERE else phrases.OF5_DISTRACTION_ROTATION_TRANSLATION_NOT
 
 
 def _made(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from spinemri.language import Phrases
 from spinemri.measurement import Status
 
 if TYPE_CHECKING:
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
     from spinemri.anatomy import Level
     from spinemri.measurement import Measurement
+
+phrases = Phrases("assess.places")
 
 
 def located(measurement: Measurement, kind: str) -> dict[str, Any]:
@@ -30,7 +33,7 @@ def head_to_foot(levels: Iterable[Level]) -> tuple[Level, ...]:
 
 def where(measurement: Measurement) -> str:
     """'L4-L5' at a disc, 'L4 mid-body' beside a body."""
-    return measurement.place if measurement.lower is not None else f"{measurement.place} mid-body"
+    return measurement.place if measurement.lower is not None else phrases.MID_BODY.format(place=measurement.place)
 
 
 def references(measurement: Measurement) -> str:
@@ -43,4 +46,4 @@ def references(measurement: Measurement) -> str:
 
 def why_missing(measurement: Measurement) -> str:
     """'out of the field of view' or 'not assessable'."""
-    return "out of the field of view" if measurement.status is Status.OUT_OF_FIELD else "not assessable"
+    return phrases.OUT_FIELD_VIEW if measurement.status is Status.OUT_OF_FIELD else phrases.NOT_ASSESSABLE

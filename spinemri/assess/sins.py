@@ -19,13 +19,17 @@ from spinemri.assess.fracture import BORDERLINE_WITHIN, EQUIVOCAL_FROM_PCT, FRAC
 from spinemri.assess.lesion import SPREAD_MM3
 from spinemri.clinical import Answer
 from spinemri.finding import Certainty
+from spinemri.language import Phrases, listed
 from spinemri.norms import NORMS, norm, threshold
+from spinemri.terms import term
 
 if TYPE_CHECKING:
     from spinemri.anatomy import Level
     from spinemri.assess.evidence import Evidence
     from spinemri.clinical import Clinical
     from spinemri.lesion import Lesion
+
+phrases = Phrases("assess.sins")
 
 HALF_COLLAPSED_FROM_PCT = threshold("sins.collapse_half")
 HALF_INVOLVED_ABOVE_PCT = threshold("sins.body_half")
@@ -56,7 +60,12 @@ class Component:
     @property
     def text(self) -> str:
         """'location 2 (measured: mobile spine)'."""
-        return f"{self.name} {points_range(self.low, self.high)} ({self.source.value}: {self.reason})"
+        return phrases.COMPONENT.format(
+            name=phrases["COMPONENTS"][self.name],
+            points=points_range(self.low, self.high),
+            source=phrases["SOURCES"][self.source.value],
+            reason=self.reason,
+        )
 
 
 def location(level: Level) -> Component:
@@ -64,26 +73,36 @@ def location(level: Level) -> Component:
     row = None if str(level) in _TRANSITIONAL else norm("sins.location", str(level))
     if row is None:
         most = int(max(row.value for row in NORMS.values() if row.name == "sins.location"))
-        why = "the name is relative" if level.is_relative else "a transitional vertebra has no row in the table"
+        why = phrases.NAME_RELATIVE if level.is_relative else phrases.TRANSITIONAL_VERTEBRA_HAS_NO_ROW
         return Component("location", 0, most, Source.UNKNOWN, why)
-    return _exact("location", int(row.value), Source.MEASURED, row.meaning.removeprefix("points: "))
+    return _exact(
+        "location", int(row.value), Source.MEASURED, phrases["LOCATIONS"][row.meaning.removeprefix("points: ")]
+    )
 
 
 def pain(clinical: Clinical) -> Component:
     """Points of the pain that the clinician states."""
     rows = {"mechanical": "pain_mechanical", "occasional_not_mechanical": "pain_occasional", "pain_free": "pain_free"}
     if clinical.pain is None:
-        return Component("pain", 0, _points("pain_mechanical"), Source.UNKNOWN, "not stated")
-    return _exact("pain", _points(rows[clinical.pain]), Source.USER, clinical.pain.replace("_", " "))
+        return Component("pain", 0, _points("pain_mechanical"), Source.UNKNOWN, phrases.NOT_STATED)
+    return _exact("pain", _points(rows[clinical.pain]), Source.USER, phrases["PAIN"][clinical.pain])
 
 
 def bone_lesion(clinical: Clinical, level: Level) -> Component:
     """Points of the lesion on CT that the clinician states for a level; MR only hints at them."""
     quality, scope = clinical.bone_quality_at(level), clinical.scope_of("bone_quality")
     if quality is None:
-        elsewhere = "" if clinical.bone_quality is None else f"; {clinical.bone_quality} was {scope}"
-        return Component("bone lesion", 0, _points("bone_lytic"), Source.UNKNOWN, f"needs CT{elsewhere}")
-    return _exact("bone lesion", _points(f"bone_{quality}"), Source.USER, f"{quality} on CT, {scope}")
+        elsewhere = (
+            ""
+            if clinical.bone_quality is None
+            else phrases.ELSEWHERE.format(quality=term(clinical.bone_quality), scope=scope)
+        )
+        return Component(
+            "bone lesion", 0, _points("bone_lytic"), Source.UNKNOWN, phrases.NEEDS_CT.format(elsewhere=elsewhere)
+        )
+    return _exact(
+        "bone lesion", _points(f"bone_{quality}"), Source.USER, phrases.ON_CT.format(quality=term(quality), scope=scope)
+    )
 
 
 def alignment(evidence: Evidence, level: Level) -> Component:
@@ -93,25 +112,30 @@ def alignment(evidence: Evidence, level: Level) -> Component:
     ids = tuple(m.id for m in beside)
     slipped = ", ".join(m.place for m in beside if slip_certainty(m) is Certainty.PRESENT)
     if slipped:
-        return Component(name, most, most, Source.MEASURED, f"slip at {slipped}", ids)
+        return Component(name, most, most, Source.MEASURED, phrases.SLIP.format(slipped=slipped), ids)
     clinical = evidence.clinical
     new, scope = clinical.deformity_at(level), clinical.scope_of("de_novo_deformity")
-    least, stated = (deformity, f"; new deformity, {scope}") if new is Answer.YES else (0, "")
+    least, stated = (deformity, phrases.STATED_DEFORMITY.format(scope=scope)) if new is Answer.YES else (0, "")
     if clinical.translation_at(level) is Answer.YES:
         still = beside and all(slip_certainty(m) is Certainty.ABSENT for m in beside)
         if still and not clinical.new_translation_levels:
-            why = f"new translation stated without its level; no slip measured here{stated}"
+            why = phrases.NEW_TRANSLATION_STATED_WITHOUT_LEVEL.format(stated=stated)
             return Component(name, least, most, Source.UNKNOWN, why, ids)
-        return _exact(name, most, Source.USER, f"new translation, {clinical.scope_of('new_translation')}")
+        return _exact(
+            name, most, Source.USER, phrases.NEW_TRANSLATION.format(scope=clinical.scope_of("new_translation"))
+        )
     if any(slip_certainty(m) is Certainty.BORDERLINE for m in beside):
-        return Component(name, least, most, Source.UNKNOWN, f"slip borderline{stated}", ids)
+        return Component(name, least, most, Source.UNKNOWN, phrases.SLIP_BORDERLINE.format(stated=stated), ids)
     if len(beside) < (1 if str(level) in _ONE_DISC else 2):
-        return Component(name, least, most, Source.UNKNOWN, f"slip was not measured on both sides{stated}", ids)
+        return Component(
+            name, least, most, Source.UNKNOWN, phrases.SLIP_NOT_MEASURED_BOTH_SIDES.format(stated=stated), ids
+        )
     if new is Answer.UNKNOWN:
-        elsewhere = f"; that of another level was {scope}" if clinical.de_novo_deformity_levels else ""
-        why = f"no slip; whether a deformity is new needs an earlier study{elsewhere}"
+        elsewhere = phrases.ANOTHER_LEVEL.format(scope=scope) if clinical.de_novo_deformity_levels else ""
+        why = phrases.NO_SLIP_WHETHER_DEFORMITY_NEW.format(elsewhere=elsewhere)
         return Component(name, 0, deformity, Source.UNKNOWN, why, ids)
-    why = f"{'new deformity' if new is Answer.YES else 'no slip, no new deformity'}, {scope}"
+    deformed = phrases.DEFORMED if new is Answer.YES else phrases.NO_SLIP_NO_NEW_DEFORMITY
+    why = f"{deformed}, {scope}"
     return Component(name, least, least, Source.USER, why, ids)
 
 
@@ -123,19 +147,19 @@ def collapse(evidence: Evidence, level: Level, own: tuple[Lesion, ...]) -> Compo
     least, most = _whole(evidence, level, own)
     shares = tuple(f"{lesion.id}.lesion_body_share_pct" for lesion in own if lesion.level == level)
     if loss is None:
-        return Component("collapse", least, above, Source.UNKNOWN, "height loss not measured", shares)
-    said = f"height loss {max(loss, 0.0):.0f} %"
+        return Component("collapse", least, above, Source.UNKNOWN, phrases.HEIGHT_LOSS_NOT_MEASURED, shares)
+    said = phrases.HEIGHT_LOSS.format(loss=max(loss, 0.0))
     if abs(loss - HALF_COLLAPSED_FROM_PCT) <= BORDERLINE_WITHIN:
-        said += f", within reader error of {HALF_COLLAPSED_FROM_PCT:g} %"
+        said += phrases.WITHIN_READER_ERROR.format(limit=HALF_COLLAPSED_FROM_PCT)
     if loss >= FRACTURE_FROM_PCT:
         points = above if loss >= HALF_COLLAPSED_FROM_PCT else below
         return Component("collapse", points, points, Source.MEASURED, said, (id_,))
     if loss >= EQUIVOCAL_FROM_PCT:
-        return Component("collapse", least, below, Source.UNKNOWN, f"{said}, equivocal", (id_, *shares))
+        return Component("collapse", least, below, Source.UNKNOWN, phrases.EQUIVOCAL.format(said=said), (id_, *shares))
     if least != most:
-        why = f"{said}; share of the body not measured"
+        why = phrases.SHARE_BODY_NOT_MEASURED.format(said=said)
         return Component("collapse", least, most, Source.UNKNOWN, why, (id_, *shares))
-    half = f"{'more' if most else 'not more'} than half of the body involved"
+    half = phrases.MORE_THAN_HALF if most else phrases.NOT_MORE_THAN_HALF
     return Component("collapse", most, most, Source.MEASURED, f"{said}, {half}", (id_, *shares))
 
 
@@ -144,19 +168,21 @@ def posterolateral(evidence: Evidence, level: Level, own: tuple[Lesion, ...]) ->
     name, most = "posterolateral", _points("posterolateral_bilateral")
     if not own:
         if level in evidence.screen.assessed:
-            return _exact(name, _points("posterolateral_none"), Source.MEASURED, "no tumour-like lesion there")
-        return Component(name, 0, most, Source.UNKNOWN, "marrow not assessed there")
+            return _exact(name, _points("posterolateral_none"), Source.MEASURED, phrases.NO_TUMOUR_LIKE_LESION_THERE)
+        return Component(name, 0, most, Source.UNKNOWN, phrases.MARROW_NOT_ASSESSED_THERE)
     ids = tuple(f"{lesion.id}.lesion_pedicle_{side}" for lesion in own for side in _SIDES)
     here = [lesion for lesion in own if lesion.level == level]
     volumes = {side: [evidence.value(f"{lesion.id}.lesion_pedicle_{side}") for lesion in here] for side in _SIDES}
     sides = [side for side in _SIDES if any(v is not None and v >= SPREAD_MM3 for v in volumes[side])]
     row = {0: "posterolateral_none", 1: "posterolateral_unilateral", 2: "posterolateral_bilateral"}[len(sides)]
     if any(lesion.level != level for lesion in own) and _points(row) < most:
-        return Component(name, _points(row), most, Source.UNKNOWN, "a lesion reaches in from a neighbour", ids)
+        return Component(name, _points(row), most, Source.UNKNOWN, phrases.LESION_REACHES_FROM_NEIGHBOUR, ids)
     if len(sides) < len(_SIDES) and any(v is None for side in _SIDES for v in volumes[side]):
-        return Component(name, _points(row), most, Source.UNKNOWN, "extent not measured on every side", ids)
-    said = " and ".join(sides) or "neither side"
-    return Component(name, _points(row), _points(row), Source.MEASURED, f"{said}; sagittal slices show it weakly", ids)
+        return Component(name, _points(row), most, Source.UNKNOWN, phrases.EXTENT_NOT_MEASURED_EVERY_SIDE, ids)
+    said = listed([term(side) for side in sides]) or phrases.NEITHER_SIDE
+    return Component(
+        name, _points(row), _points(row), Source.MEASURED, phrases.SAGITTAL_SLICES_SHOW_WEAKLY.format(said=said), ids
+    )
 
 
 def _whole(evidence: Evidence, level: Level, own: tuple[Lesion, ...]) -> tuple[int, int]:

@@ -24,11 +24,15 @@ from spinemri.assess.sins import (
 )
 from spinemri.clinical import Answer
 from spinemri.finding import Certainty, Finding
+from spinemri.language import Phrases
 from spinemri.norms import source_of, threshold
+from spinemri.terms import score_text
 
 if TYPE_CHECKING:
     from spinemri.anatomy import Level
     from spinemri.assess.evidence import Evidence
+
+phrases = Phrases("assess.stability")
 
 KIND = "sins"
 TUMOUR, FRACTURE = "tumour-like lesion", "height loss without a tumour-like lesion; counts only if neoplastic"
@@ -69,10 +73,15 @@ class Sins:
 
     @property
     def grade(self) -> str:
-        """'7-12 of 18, potentially unstable', or that the category is not determined."""
+        """'7-12 of 18, potentially unstable', or that the category is not determined: a code, whatever the language."""
         if not self.category:
             return f"interval {points_range(self.low, self.high)}: category not determined"
         return f"{points_range(self.low, self.high)} of {MOST}, {self.category}"
+
+    @property
+    def said(self) -> str:
+        """The same in the words of the language."""
+        return score_text(self.grade)
 
 
 def sins_category(points: int) -> str:
@@ -119,9 +128,9 @@ def _finding(score: Sins) -> Finding:
     advice = (
         ""
         if score.high < POTENTIALLY_UNSTABLE_FROM
-        else (f" From {POTENTIALLY_UNSTABLE_FROM} on the score's authors advise surgical consultation.")
+        else (phrases.FROM_SCORE_S_AUTHORS_ADVISE.format(limit=POTENTIALLY_UNSTABLE_FROM))
     )
-    caution = "" if score.tumour_like else " No tumour-like lesion there: it holds only if the fracture is neoplastic."
+    caution = "" if score.tumour_like else phrases.NO_TUMOUR_LIKE_LESION_THERE
     parts = "; ".join(c.text for c in score.components)
     return Finding(
         id=f"{score.level}.{KIND}",
@@ -130,7 +139,9 @@ def _finding(score: Sins) -> Finding:
         cause=TUMOUR if score.tumour_like else FRACTURE,
         grade=score.grade,
         certainty=certainty,
-        statement=f"{score.level}: SINS {score.grade}: {parts}.{advice}{caution}",
+        statement=phrases.SCORE.format(
+            level=score.level, grade=score.said, parts=parts, advice=advice, caution=caution
+        ),
         evidence=tuple(dict.fromkeys(id_ for c in score.components for id_ in c.evidence)),
         rule=RULE,
         source=SOURCE,
@@ -140,7 +151,9 @@ def _finding(score: Sins) -> Finding:
 def _nothing(evidence: Evidence) -> Finding:
     """That no level is scored: there is none to score, or nobody could have seen one."""
     looked = evidence.searched and bool(evidence.named("height_loss_pct"))
-    why = "marrow was not searched" if not evidence.searched else "no height loss was measured"
-    text = "no level with a tumour-like lesion or a fracture-level height loss" if looked else f"not assessable, {why}"
+    why = phrases.MARROW_NOT_SEARCHED if not evidence.searched else phrases.NO_HEIGHT_LOSS_MEASURED
+    text = phrases.NO_LEVEL_WITH_TUMOUR_LIKE if looked else phrases.NOT_ASSESSABLE.format(why=why)
     certainty = Certainty.ABSENT if looked else Certainty.NOT_ASSESSABLE
-    return Finding(id=KIND, kind=KIND, certainty=certainty, statement=f"SINS: {text}.", rule=RULE, source=SOURCE)
+    return Finding(
+        id=KIND, kind=KIND, certainty=certainty, statement=phrases.NO_SCORE.format(text=text), rule=RULE, source=SOURCE
+    )

@@ -23,13 +23,17 @@ from spinemri.assess.cause import narrowing_causes
 from spinemri.assess.certainty import reached
 from spinemri.assess.places import located, references, where, why_missing
 from spinemri.finding import Certainty, Finding
+from spinemri.language import Phrases
 from spinemri.measurement import SAC_LOSSES, deciding_loss
 from spinemri.norms import NORMS, source_of, threshold
+from spinemri.terms import term
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from spinemri.measurement import Measurement
+
+phrases = Phrases("assess.stenosis")
 
 KIND = "thecal_sac_narrowing"
 _TAPER = "perhaps the normal taper of the sac"
@@ -45,9 +49,6 @@ RULE = (
     "a loss above 15 % reaches 15 %, when mild where the sac tapers (L5-S1), or when of sagittal area and diameter "
     "only one is lost; not assessable in the thoracic spine against one side only"
 )
-ONE_SIDED = "where the healthy sac is wider than in the thoracic spine"
-_ONLY_WIDTH = "its diameter is not less, and sagittal slices show its width coarsely"
-_ONLY_DEPTH = "its area is not less, which sagittal slices show coarsely"
 TAPERING = "tapering_sac"
 """Flag of a measurement where the healthy sac is narrower than at its reference."""
 SOURCE = (
@@ -85,8 +86,8 @@ def _only(graded: Measurement, by_diameter: Measurement | None, by_area: Measure
     if (graded.value or 0.0) <= NORMAL_UP_TO_PCT:
         return ""
     if graded.name == _AREA and _kept(by_diameter):
-        return _ONLY_WIDTH
-    return _ONLY_DEPTH if graded.name == _DEPTH and _kept(by_area) else ""
+        return phrases.ONLY_WIDTH
+    return phrases.ONLY_DEPTH if graded.name == _DEPTH and _kept(by_area) else ""
 
 
 def _of_region(graded: Measurement) -> bool:
@@ -139,40 +140,52 @@ def _statement(
     named: tuple[str, ...],
 ) -> str:
     place, (diameter, section), (by_diameter, by_area) = where(graded), sizes, losses
-    width = "" if diameter is None or diameter.value is None else f"antero-posterior {diameter.value:.1f} mm"
+    width = (
+        "" if diameter is None or diameter.value is None else phrases.ANTERO_POSTERIOR_MM.format(value=diameter.value)
+    )
     if graded.value is None:
         known = f" ({width})" if width else ""
-        return f"{place}: narrowing of the thecal sac {why_missing(graded)}{known}: {graded.reason}."
+        return phrases.NARROWING_THECAL_SAC.format(
+            place=place, status=why_missing(graded), known=known, reason=graded.reason
+        )
     if _of_region(graded):
-        narrower = f"{graded.value:.0f} % less than at {_reference(graded)}"
-        return f"{place}: narrowing of the thecal sac not assessable: {narrower}, {ONE_SIDED}."
+        narrower = phrases.LESS_THAN.format(value=graded.value, reference=_reference(graded))
+        return phrases.NARROWING_THECAL_SAC_NOT_ASSESSABLE.format(
+            place=place, narrower=narrower, one_sided=phrases.ONE_SIDED
+        )
     grade = thirds_grade(graded.value)
-    borderline = "borderline " if narrowing_certainty(graded, *losses) is Certainty.BORDERLINE else ""
-    what = f"{'no' if grade == 'none' else borderline + grade} narrowing of the thecal sac"
-    lost = f"{max(graded.value, 0.0):.0f} % of its {_graded(graded, by_area)} (reference {_reference(graded)})"
+    borderline = phrases.BORDERLINE if narrowing_certainty(graded, *losses) is Certainty.BORDERLINE else ""
+    what = phrases.NO_NARROWING if grade == "none" else phrases.GRADED.format(borderline=borderline, grade=term(grade))
+    lost = phrases.REFERENCE.format(
+        value=max(graded.value, 0.0), graded=_graded(graded, by_area), reference=_reference(graded)
+    )
     parts = [f"{place}: {what}, {lost}"]
     healthy = "" if grade == "none" or why_not(graded) else _healthy(graded)
     parts += [f"{width}{healthy}{_thinner(graded, by_diameter)}"] if width else []
-    parts += [f"{section.value:.0f} mm² on axial slices"] if section is not None and section.value is not None else []
+    parts += (
+        [phrases.MM_AXIAL_SLICES.format(value=section.value)]
+        if section is not None and section.value is not None
+        else []
+    )
     causes = [cause for cause in named if cause != _TAPER]
-    parts += [f"narrowed by {', '.join(causes)}"] if causes else []
-    parts += [_TAPER] if _TAPER in named else []
+    parts += [phrases.NARROWED.format(items=", ".join(map(term, causes)))] if causes else []
+    parts += [term(_TAPER)] if _TAPER in named else []
     parts += [only] if (only := _only(graded, *losses)) else []
     return f"{'; '.join(parts)}."
 
 
 def _graded(graded: Measurement, by_area: Measurement | None) -> str:
     if graded.name == _AREA:
-        return "area lost"
+        return phrases.AREA_LOST
     if graded.name == _ON_AXIAL:
-        return "area on axial slices lost"
+        return phrases.AREA_AXIAL_SLICES_LOST
     if by_area is not None and by_area.value is not None:
-        return "antero-posterior diameter lost"
-    return "antero-posterior diameter lost, its area could not be compared"
+        return phrases.ANTERO_POSTERIOR_DIAMETER_LOST
+    return phrases.ANTERO_POSTERIOR_DIAMETER_LOST_AREA
 
 
 def _reference(graded: Measurement) -> str:
-    return references(graded) + (", one side only" if "one_sided_reference" in graded.flags else "")
+    return references(graded) + (phrases.ONE_SIDE_ONLY if "one_sided_reference" in graded.flags else "")
 
 
 def _thinner(graded: Measurement, by_diameter: Measurement) -> str:
@@ -180,13 +193,18 @@ def _thinner(graded: Measurement, by_diameter: Measurement) -> str:
     lost = by_diameter.value
     if graded is by_diameter or lost is None or lost <= NORMAL_UP_TO_PCT:
         return ""
-    return f", {lost:.0f} % less than its reference"
+    return phrases.LESS_THAN_REFERENCE.format(lost=lost)
 
 
 def _healthy(compromise: Measurement) -> str:
     region = compromise.level.region if compromise.level else ""
     rows = [row for row in NORMS.values() if row.name == "canal_ap" and row.place.startswith(region)]
     if not region or not rows:
-        return " (no accepted healthy range for this region)"
-    sizes = [f"{row.place} {row.value:g}{f' +- {row.sd:g}' if row.sd else ''}" for row in rows]
-    return f" (healthy canal: {', '.join(sizes)} mm; {rows[0].source})"
+        return phrases.NO_ACCEPTED_HEALTHY_RANGE_THIS
+    sizes = [
+        phrases.SIZE_SD.format(place=r.place, size=r.value, sd=r.sd)
+        if r.sd
+        else phrases.SIZE.format(place=r.place, size=r.value)
+        for r in rows
+    ]
+    return phrases.HEALTHY_CANAL_MM.format(items=", ".join(sizes), source=rows[0].source)

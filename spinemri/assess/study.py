@@ -36,6 +36,7 @@ from spinemri.assess.of_class import of_class_finding, without_tumour
 from spinemri.assess.stenosis import KIND as NARROWING
 from spinemri.assess.stenosis import narrowing_finding
 from spinemri.faults import attempt
+from spinemri.language import Phrases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from spinemri.measurement import Measurement
 
     Rule = Callable[[Mapping[str, Measurement], Measurement], Finding | None]
+
+phrases = Phrases("assess.study")
 
 RULES: tuple[tuple[str, str, Rule], ...] = (
     ("height_loss_pct", HEIGHT_LOSS, height_loss_finding),
@@ -85,4 +88,4 @@ def assess(measurements: Iterable[Measurement], suspected: Collection[Level] = (
         if name == m.name
     )
     own = without_tumour((finding for finding in made if finding is not None), suspected)
-    return (*own, *attempt("grades of the canal", (), canal_grade_findings, by_id))
+    return (*own, *attempt(phrases.GRADES_CANAL, (), canal_grade_findings, by_id))

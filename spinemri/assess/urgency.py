@@ -20,8 +20,10 @@ from spinemri.assess.places import head_to_foot
 from spinemri.assess.stability import UNSTABLE_FROM, sins_scores
 from spinemri.clinical import Answer
 from spinemri.finding import Certainty, Finding, Urgency
+from spinemri.language import Phrases
 from spinemri.measurement import SAC_LOSSES
 from spinemri.norms import threshold
+from spinemri.terms import term
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
     from spinemri.lesion import Lesion
     from spinemri.measurement import Measurement
 
-NO_CLEARANCE = "automated screen, no substitute for a reader; that no flag is raised is no clearance"
+phrases = Phrases("assess.urgency")
+
 CORD, CAUDA, UNSTABLE = "flag_cord_compression", "flag_cauda_equina", "flag_unstable_spine"
 FRACTURE, METASTASES, COLLECTION = (
     "flag_fracture_with_tumour_features",
@@ -48,8 +51,6 @@ COLLECTION_FROM_MM3 = threshold("urgency.collection_from")
 ENHANCING_ABOVE_PCT = threshold("urgency.collection_enhancement_above")
 LOWEST_CONUS = Level("L2")  # Saifuddin et al., Spine 1998;23:1452: T12 to L3, seldom below L2
 SOURCE = "flags and triggers: own choice of this project; categories: ACR actionable findings"
-_ONLY_IF = ", only if the fracture is neoplastic"
-_LIMIT = f"a loss of area above {CAUDA_ABOVE_PCT:g} % cannot be excluded"
 _WORDS = {
     CORD: "cord compression",
     CAUDA: "compression of the cauda equina",
@@ -98,32 +99,36 @@ def cord_flag(evidence: Evidence) -> Finding:
         levels, worst = _levels_of(graded), max(f.grade for f in graded)
         sure = any(f.certainty is Certainty.PRESENT for f in graded)
         return _raised(
-            CORD, f"ESCC {worst} at {', '.join(map(str, levels))}", [f.id for f in graded], levels, sure=sure
+            CORD,
+            phrases.ESCC.format(worst=worst, items=", ".join(map(str, levels))),
+            [f.id for f in graded],
+            levels,
+            sure=sure,
         )
     measured = evidence.named("cord_compression_pct")
     if not measured:
-        return _open(CORD, "compression of the cord was not measured")
+        return _open(CORD, phrases.COMPRESSION_CORD_NOT_MEASURED)
     narrow = [m for m in measured if (m.value or 0.0) >= COMPRESSION_FROM_PCT]
     rings = {m.place: evidence.value(f"{m.place}.csf_ring_fraction") for m in narrow}
     bare = [m for m in narrow if (ring := rings[m.place]) is not None and ring <= RING_UP_TO]
     if bare:
         sure = any(compression_certainty(m) is Certainty.PRESENT for m in bare)
-        return _measured(CORD, "cord {value:.0f} % narrower and hardly any CSF beside it at {place}", bare, sure=sure)
+        return _measured(CORD, phrases.CORD_NARROWER_HARDLY_ANY_CSF, bare, sure=sure)
     unknown = [m for m in narrow if rings[m.place] is None]
     if unknown:
-        text = "cord {value:.0f} % narrower at {place}, the CSF beside it was not measured"
+        text = phrases.CORD_NARROWER_CSF_BESIDE_NOT
         return _measured(CORD, text, unknown, sure=False)
     screened = [f for f in evidence.of_kind("escc_screen") if f.certainty is Certainty.PRESENT]
     if screened:
         levels = _levels_of(screened)
-        text = f"tumour in the canal and a compressed cord at {', '.join(map(str, levels))}"
+        text = phrases.TUMOUR_CANAL_COMPRESSED_CORD.format(items=", ".join(map(str, levels)))
         return _raised(CORD, text, [f.id for f in screened], levels, sure=False)
     hidden = [f for f in evidence.of_kind("escc_screen") if f.certainty is Certainty.BORDERLINE]
     hidden += [f for f in evidence.of_kind(ESCC_GRADE) if f.grade.startswith(AT_LEAST)]
     if hidden:
         where = ", ".join(map(str, _levels_of(hidden)))
-        return _open(CORD, f"whether the cord beside a tumour in the canal at {where} is compressed is indeterminate")
-    return _calm(CORD, f"{len(measured)} places measured")
+        return _open(CORD, phrases.WHETHER_CORD_BESIDE_TUMOUR_CANAL.format(where=where))
+    return _calm(CORD, phrases.PLACES_MEASURED.format(count=len(measured)))
 
 
 def cauda_flag(evidence: Evidence) -> Finding:
@@ -132,20 +137,20 @@ def cauda_flag(evidence: Evidence) -> Finding:
     seen = {m.place for m in on_axial if m.value is not None}
     areas = [*(m for m in on_axial if m.place in seen), *(m for m in on_sagittal if m.place not in seen)]
     if not areas and not diameters:
-        return _open(CAUDA, f"narrowing of the sac below {LOWEST_CONUS} was not measured")
+        return _open(CAUDA, phrases.NARROWING_SAC_BELOW_NOT_MEASURED.format(level=LOWEST_CONUS))
     by_area = [m for m in areas if _range(m)[0] > CAUDA_ABOVE_PCT]
     if by_area:
-        return _measured(CAUDA, "area of the sac reduced by {value:.0f} % at {place}", by_area)
+        return _measured(CAUDA, phrases.AREA_SAC_REDUCED, by_area)
     known = {m.place for m in areas}
     perhaps = [m for m in areas if _range(m)[1] > CAUDA_ABOVE_PCT]
     if perhaps:
-        text = "area of the sac reduced by {value:.0f} % at {place}, within its error " + _LIMIT
+        text = phrases.AREA_SAC_REDUCED_WITHIN_ERROR
         return _measured(CAUDA, text, perhaps, sure=False)
     thin = [m for m in diameters if _range(m)[1] > CAUDA_ABOVE_PCT and m.place not in known]
     if thin:
-        text = "diameter of the sac reduced by {value:.0f} % at {place}, its area was not compared: " + _LIMIT
+        text = phrases.DIAMETER_SAC_REDUCED_AREA_NOT
         return _measured(CAUDA, text, thin, sure=False)
-    return _calm(CAUDA, f"{len({m.place for m in (*areas, *diameters)})} places measured")
+    return _calm(CAUDA, phrases.PLACES_MEASURED.format(count=len({m.place for m in (*areas, *diameters)})))
 
 
 def unstable_flag(evidence: Evidence) -> Finding:
@@ -153,25 +158,34 @@ def unstable_flag(evidence: Evidence) -> Finding:
     scores = sins_scores(evidence)
     unstable = [s for s in scores if s.low >= UNSTABLE_FROM]
     if unstable:
-        text = "; ".join(f"{s.level}: SINS {s.grade}{'' if s.tumour_like else _ONLY_IF}" for s in unstable)
+        text = "; ".join(
+            phrases.SINS.format(level=s.level, grade=s.said, caution="" if s.tumour_like else phrases.ONLY_IF)
+            for s in unstable
+        )
         sure, levels = any(s.tumour_like for s in unstable), tuple(s.level for s in unstable)
         return _raised(UNSTABLE, text, [f"{s.level}.sins" for s in unstable], levels, sure=sure)
     broken = {level for level, _ in evidence.bodies_from(FRACTURE_FROM_PCT)}
     slips = [m for m in evidence.named("slip_pct") if abs(m.value or 0.0) > MEYERDING_2_ABOVE_PCT]
     beside = [m for m in slips if {m.level, m.lower} & broken]
     if beside:
-        return _measured(UNSTABLE, "slip of {value:.0f} % at {place}, beside a fracture-level body", beside)
+        return _measured(UNSTABLE, phrases.SLIP_BESIDE_FRACTURE_LEVEL_BODY, beside)
     cervical = [m for m in evidence.named("slip_mm") if m.level is not None and m.level.region == "C"]
     far = [(m, _new(evidence, m)) for m in cervical if abs(m.value or 0.0) >= TRANSLATION_FROM_MM]
-    text = "translation of {value:.1f} mm at {place}"
+    text = phrases.TRANSLATION_MM
     if surely := [m for m, new in far if new is Answer.YES]:
         return _measured(UNSTABLE, text, surely)
     if perhaps := [m for m, new in far if new is Answer.UNKNOWN]:
-        return _measured(UNSTABLE, f"{text}, not known whether it is new", perhaps, sure=False)
-    gaps = [f"SINS of {s.level} is not determined ({s.low}-{s.high})" for s in scores if s.high >= UNSTABLE_FROM]
-    gaps += [] if evidence.named("slip_mm") else ["slip was not measured"]
-    gaps += [] if evidence.searched else ["marrow was not searched"]
-    return _open(UNSTABLE, "; ".join(gaps)) if gaps else _calm(UNSTABLE, f"{len(scores)} levels scored")
+        return _measured(UNSTABLE, phrases.TRANSLATION_PERHAPS_NEW, perhaps, sure=False)
+    gaps = [
+        phrases.SINS_NOT_DETERMINED.format(level=s.level, low=s.low, high=s.high)
+        for s in scores
+        if s.high >= UNSTABLE_FROM
+    ]
+    gaps += [] if evidence.named("slip_mm") else [phrases.SLIP_NOT_MEASURED]
+    gaps += [] if evidence.searched else [phrases.MARROW_NOT_SEARCHED]
+    return (
+        _open(UNSTABLE, "; ".join(gaps)) if gaps else _calm(UNSTABLE, phrases.LEVELS_SCORED.format(count=len(scores)))
+    )
 
 
 def _new(evidence: Evidence, slip: Measurement) -> Answer:
@@ -185,31 +199,36 @@ def fracture_flag(evidence: Evidence) -> Finding:
     broken = [cause for cause in fracture_causes(evidence) if cause.loss_pct >= FRACTURE_FROM_PCT]
     worry = [cause for cause in broken if len(cause.malignant) >= MALIGNANT_FROM]
     if worry:
-        text = "; ".join(f"{c.level}: height loss {c.loss_pct:.0f} % with {', '.join(c.malignant)}" for c in worry)
+        text = "; ".join(
+            phrases.HEIGHT_LOSS_WITH.format(level=c.level, loss_pct=c.loss_pct, items=", ".join(c.malignant))
+            for c in worry
+        )
         sure = any(cause.sure for cause in worry)
         ids = [id_ for cause in worry for id_ in cause.evidence]
         return _raised(FRACTURE, text, ids, tuple(c.level for c in worry), sure=sure)
     if not evidence.named("height_loss_pct"):
-        return _open(FRACTURE, "no height loss was measured")
+        return _open(FRACTURE, phrases.NO_HEIGHT_LOSS_MEASURED)
     unseen = [str(cause.level) for cause in broken if not cause.searched]
     if unseen:
-        return _open(FRACTURE, f"marrow of {', '.join(unseen)} was not searched")
+        return _open(FRACTURE, phrases.MARROW_OF_NOT_SEARCHED.format(items=", ".join(unseen)))
     untold = [cause for cause in broken if len(cause.malignant) + len(cause.unknown) >= MALIGNANT_FROM]
     if untold:
-        text = "; ".join(f"{', '.join(cause.unknown)} of {cause.level}" for cause in untold)
-        return _open(FRACTURE, f"not measured: {text}")
-    return _calm(FRACTURE, f"{len(broken)} fracture-level bodies")
+        text = "; ".join(
+            phrases.FEATURES_OF.format(items=", ".join(cause.unknown), level=cause.level) for cause in untold
+        )
+        return _open(FRACTURE, phrases.NOT_MEASURED.format(text=text))
+    return _calm(FRACTURE, phrases.FRACTURE_LEVEL_BODIES.format(count=len(broken)))
 
 
 def metastases_flag(evidence: Evidence) -> Finding:
     """Tumour-like lesions in a patient of whom no cancer is known."""
     if not evidence.searched:
-        return _open(METASTASES, "marrow was not searched")
+        return _open(METASTASES, phrases.MARROW_NOT_SEARCHED)
     lesions, known = evidence.tumour_like, evidence.clinical.known_cancer
     if not lesions or known is Answer.YES:
-        return _calm(METASTASES, "a cancer is known" if lesions else "no lesion is called tumour-like first")
+        return _calm(METASTASES, phrases.CANCER_KNOWN if lesions else phrases.NO_LESION_CALLED_TUMOUR_LIKE)
     levels = _levels_of(lesions)
-    told = "no cancer is known" if known is Answer.NO else "no cancer history is given"
+    told = phrases.NO_CANCER_KNOWN if known is Answer.NO else phrases.NO_CANCER_HISTORY_GIVEN
     text = f"{', '.join(map(str, levels))}; {told}"
     sure = any(is_sure(lesion) for lesion in lesions)
     return _raised(METASTASES, text, [f"{v.id}.lesion_volume" for v in lesions], levels, sure=sure)
@@ -222,7 +241,7 @@ def collection_flag(evidence: Evidence) -> Finding:
     may still have a thin rim, and nobody can say.
     """
     if not evidence.searched:
-        return _open(COLLECTION, "marrow was not searched")
+        return _open(COLLECTION, phrases.MARROW_NOT_SEARCHED)
     masses = [
         (lesion, features)
         for lesion, signs, entities in evidence.judged
@@ -232,22 +251,22 @@ def collection_flag(evidence: Evidence) -> Finding:
     sizes = {v.id: evidence.value(f"{v.id}.lesion_epidural_volume") for v, _ in masses}
     infected = [v for v, features in masses if features and sizes[v.id] is not None]
     bright = [v for v in infected if (evidence.value(f"{v.id}.lesion_enhancement_pct") or 0.0) > ENHANCING_ABOVE_PCT]
-    untold = "whether it is fluid or enhances at its rim only is not measured"
+    untold = phrases.WHETHER_FLUID_OR_ENHANCES_RIM
     if bright:
         levels = _levels_of(bright)
-        text = f"epidural mass beside features of discitis at {', '.join(map(str, levels))} takes up contrast agent"
+        text = phrases.EPIDURAL_MASS_BESIDE_FEATURES_DISCITIS.format(items=", ".join(map(str, levels)))
         ids = [f"{v.id}.lesion_{name}" for v in bright for name in ("epidural_volume", "enhancement_pct")]
         return _raised(COLLECTION, f"{text}; {untold}", ids, levels, sure=False)
     where = ", ".join(map(str, _levels_of(infected)))
-    seen = f"; an epidural mass lies beside features of discitis at {where}, {untold}" if infected else ""
+    seen = phrases.EPIDURAL_MASS_LIES_BESIDE_FEATURES.format(where=where, untold=untold) if infected else ""
     if not any(series.contrast_agent == "given" for series in evidence.used):
-        return _open(COLLECTION, f"no series after contrast agent was read{seen}")
+        return _open(COLLECTION, phrases.NO_SERIES_AFTER_CONTRAST_AGENT.format(seen=seen))
     if infected:
-        return _open(COLLECTION, f"no clear uptake of contrast agent was measured{seen}")
+        return _open(COLLECTION, phrases.NO_CLEAR_UPTAKE_CONTRAST_AGENT.format(seen=seen))
     if masses:
         where = ", ".join(map(str, _levels_of([v for v, _ in masses])))
-        return _open(COLLECTION, f"whether an epidural mass or features of discitis lie at {where} was not measured")
-    return _calm(COLLECTION, "no epidural mass beside features of discitis")
+        return _open(COLLECTION, phrases.WHETHER_EPIDURAL_MASS_OR_FEATURES.format(where=where))
+    return _calm(COLLECTION, phrases.NO_EPIDURAL_MASS_BESIDE_FEATURES)
 
 
 def _range(measurement: Measurement) -> tuple[float, float]:
@@ -271,16 +290,16 @@ def _levels_of(found: Sequence[Finding | Lesion]) -> tuple[Level, ...]:
 def _measured(kind: str, text: str, found: Sequence[Measurement], *, sure: bool = True) -> Finding:
     """A flag raised by measurements, the largest first; ``text`` takes value and place of each."""
     ranked = sorted(found, key=lambda m: -abs(m.value or 0.0))
-    said = "; ".join(text.format(value=abs(m.value or 0.0), place=m.place) for m in ranked)
+    said = "; ".join(text.format(value=abs(m.value or 0.0), place=m.place, limit=CAUDA_ABOVE_PCT) for m in ranked)
     levels = tuple(dict.fromkeys(v for m in ranked for v in (m.level, m.lower) if v is not None))
     return _raised(kind, said, [m.id for m in ranked], levels, sure=sure)
 
 
 def _raised(kind: str, text: str, ids: Sequence[str], levels: tuple[Level, ...], *, sure: bool = True) -> Finding:
-    word = _WORDS[kind] if sure else f"possible {_WORDS[kind]}"
+    word = (phrases["RAISED"] if sure else phrases["POSSIBLE"])[kind]
     return _flag(
         kind,
-        f"{word[0].upper()}{word[1:]}: {text}.",
+        phrases.RAISED_FLAG.format(flag=word, text=text),
         Certainty.PRESENT if sure else Certainty.BORDERLINE,
         evidence=tuple(dict.fromkeys(ids)),
         levels=levels,
@@ -289,11 +308,15 @@ def _raised(kind: str, text: str, ids: Sequence[str], levels: tuple[Level, ...],
 
 
 def _calm(kind: str, looked: str) -> Finding:
-    return _flag(kind, f"No flag for {_WORDS[kind]} ({looked}): {NO_CLEARANCE}.", Certainty.ABSENT)
+    return _flag(
+        kind,
+        phrases.NO_FLAG.format(flag=term(_WORDS[kind]), looked=looked, no_clearance=phrases.NO_CLEARANCE),
+        Certainty.ABSENT,
+    )
 
 
 def _open(kind: str, why: str) -> Finding:
-    return _flag(kind, f"Flag for {_WORDS[kind]} not assessable: {why}.", Certainty.NOT_ASSESSABLE)
+    return _flag(kind, phrases.FLAG_NOT_ASSESSABLE.format(flag=term(_WORDS[kind]), why=why), Certainty.NOT_ASSESSABLE)
 
 
 def _flag(kind: str, statement: str, certainty: Certainty, **more: object) -> Finding:

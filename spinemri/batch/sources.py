@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from spinemri.analysis import token
 from spinemri.batch.manifest import LISTS, listed
-from spinemri.dicom.scan import BESIDE_DICOM, relative_name, scan
+from spinemri.dicom.scan import no_dicom, relative_name, scan
 from spinemri.errors import InputError
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _of_study(study: Study, base: Path, root: Path, options: Options, owners: Ma
 
 def _volumes_apart(inventory: Inventory, of_dicom: set[Path]) -> tuple[Path, ...]:
     """Folders of volume files that the scan left for DICOM which lies elsewhere in the tree, none below another."""
-    beside = {(inventory.root / s.path).parent for s in inventory.skipped if s.reason == BESIDE_DICOM}
+    beside = {(inventory.root / s.path).parent for s in inventory.skipped if s.reason == no_dicom()[-1]}
     apart = [f for f in beside if not any(d.is_relative_to(f) or f.is_relative_to(d) for d in of_dicom)]
     return tuple(sorted(f for f in apart if not any(f != g and f.is_relative_to(g) for g in apart)))
 

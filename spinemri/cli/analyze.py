@@ -65,6 +65,7 @@ def command(
             "carry the patient's identity."
         ),
     ] = None,
+    language: Annotated[str, typer.Option(help="Language of everything that is said: en, de.")] = "en",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier result in the output folder.")
     ] = False,
@@ -105,7 +106,7 @@ def command(
     if labels_only and not masks:
         raise InputError("--labels-only without --labels: nothing would be measured")
     chosen = (patient, contrast_named(contrast), anchor, keep_identifiers, key, said, masks, labels_from)
-    options = Options(*chosen, review=verdicts, corrected=tuple(corrected or ()))
+    options = Options(*chosen, review=verdicts, corrected=tuple(corrected or ()), language=language)
     said_of_run = {"formats": wanted, "device": device, "threads": threads, "quality": quality, **options.parameters}
     said_of_run |= {
         "labels": len(masks),

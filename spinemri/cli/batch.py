@@ -63,6 +63,7 @@ def command(
     formats: Annotated[
         str | None, typer.Option(help="What to write of each study, as analyze: json,html,txt,csv,nifti; all …")
     ] = None,
+    language: Annotated[str, typer.Option(help="Language of the reports, as analyze: en, de.")] = "en",
     include: Annotated[
         list[str] | None,
         typer.Option(
@@ -108,7 +109,9 @@ def command(
     studies = _studies(root, server, since, until)
     wanted = formats_named(formats)
     key = None if keep_identifiers else read_key(token_key, out)
-    options = Options(contrast=contrast_named(contrast), keep_identifiers=keep_identifiers, token_key=key)
+    options = Options(
+        contrast=contrast_named(contrast), keep_identifiers=keep_identifiers, token_key=key, language=language
+    )
     sources = chosen(_found(studies, options), include or (), exclude or ())[:limit]
     if not sources:
         raise InputError("no study fits --include and --exclude")

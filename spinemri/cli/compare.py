@@ -20,6 +20,7 @@ def command(
         bool, typer.Option("--force", help="Compare even what is not known to be of one person (NIfTI, another ID).")
     ] = False,
     contrast: Annotated[str | None, typer.Option(help="Contrast of volume files whose name does not say it.")] = None,
+    language: Annotated[str, typer.Option(help="Language of everything that is said: en, de.")] = "en",
     no_lesions: Annotated[bool, typer.Option("--no-lesions", help="Do not look for marrow lesions.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 …")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
@@ -43,7 +44,9 @@ def command(
 
     check_writable(out)
     key = None if keep_identifiers else read_key(token_key, out)
-    options = Options(contrast=contrast_named(contrast), keep_identifiers=keep_identifiers, token_key=key)
+    options = Options(
+        contrast=contrast_named(contrast), keep_identifiers=keep_identifiers, token_key=key, language=language
+    )
 
     def networks() -> Networks:
         lesions = None if no_lesions else lesion_predictor(None, device)

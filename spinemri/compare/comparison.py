@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from spinemri.analysis import Provenance
 from spinemri.anatomy import Level
+from spinemri.language import ENGLISH, Phrases
+
+phrases = Phrases("compare.comparison")
 
 SCHEMA_VERSION = "1.0"
 
@@ -68,7 +71,7 @@ class Match(BaseModel):
         """'L3', or 'L3 (named L4 later)' where the names differ."""
         if self.level is None or self.later_level in (None, self.level):
             return str(self.level or self.later_level)
-        return f"{self.level} (named {self.later_level} later)"
+        return phrases.NAMED_LATER.format(level=self.level, later=self.later_level)
 
 
 class Naming(BaseModel):
@@ -191,6 +194,7 @@ class Comparison(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     schema_version: str = SCHEMA_VERSION
+    language: str = Field(default=ENGLISH, description="of statements, reasons and warnings: a code of ISO 639-1")
     patient: str = Field(description="as the baseline's analysis names it: a salted token unless identifiers are kept")
     examinations: tuple[Examined, ...]
     steps: tuple[Step, ...] = Field(description="the baseline with each later one; then each with the one before it")

@@ -88,7 +88,7 @@ def _curve(trend: Trend, at: Sequence[float], names: Sequence[str]) -> Curve:
         points.append(Point(round(x, 1), up(value), up(ends_here[0]), up(ends_here[1]), said))
     edge = [(round(x, 1), m) for x, m in zip(at, around, strict=True)]
     outline = [*((x, up(first + m)) for x, m in edge), *((x, up(first - m)) for x, m in reversed(edge))]
-    what = f"{trend.place}{f', {trend.lesion}' if trend.lesion else ''}: {words.NAMES[trend.name]}"
+    what = f"{trend.place}{f', {trend.lesion}' if trend.lesion else ''}: {words.phrases['NAMES'][trend.name]}"
     return Curve(
         title=what,
         least=words.quantity(low, trend.unit),

@@ -15,12 +15,15 @@ from spinemri.compare.curves import NAMES
 from spinemri.compare.page import to_page
 from spinemri.compare.sentences import sections
 from spinemri.errors import OutputError
+from spinemri.language import Phrases, in_its_language
 from spinemri.report.json_file import dumped
 from spinemri.report.tables import csv_text, number
 
 if TYPE_CHECKING:
     from spinemri.compare.comparison import Step
     from spinemri.compare.study import Compared
+
+phrases = Phrases("compare.files")
 
 WIDTH = 100
 COLUMNS = (
@@ -61,29 +64,30 @@ def json_schema() -> str:
     return dumped(Comparison.model_json_schema(mode="serialization"))
 
 
+@in_its_language
 def to_text(comparison: Comparison) -> str:
     """The comparison as sentences, 100 columns wide. Deterministic."""
-    lines = [words.TITLE.upper(), words.RESEARCH_USE, ""]
+    lines = [words.phrases.TITLE.upper(), words.phrases.RESEARCH_USE, ""]
     dates = [f"{words.when(one)}: {', '.join(one.contrasts)}" for one in comparison.examinations]
     lines += [text[:1].upper() + text[1:] for text in dates]
-    lines += [line for text in comparison.warnings for line in _wrapped(f"Note: {text}.")]
+    lines += [line for text in comparison.warnings for line in _wrapped(phrases.NOTE.format(text=text))]
     for step in comparison.steps:
-        lines += ["", f"EXAMINATION {step.later} AGAINST {_named(step.earlier)}"]
+        lines += ["", phrases.EXAMINATION_AGAINST.format(later=step.later, named=_named(step.earlier))]
         for section in sections(step):
             lines += ["", section.title]
             lines += [line for sentence in section.sentences for line in _wrapped(sentence.text, "  ")]
     trends = [trend for trend in comparison.trends if trend.name in NAMES]
     if trends:
-        lines += ["", "VALUE PER EXAMINATION", ""]
+        lines += ["", phrases.VALUE_PER_EXAMINATION, ""]
         for trend in trends:
             values = ", ".join(words.quantity(value, trend.unit) for value in trend.values)
-            what = f"{trend.place} {f'{trend.lesion} ' if trend.lesion else ''}{words.NAMES[trend.name]}"
+            what = f"{trend.place} {f'{trend.lesion} ' if trend.lesion else ''}{words.phrases['NAMES'][trend.name]}"
             lines += _wrapped(f"{what}: {values}", "  ")
-    return "\n".join([*lines, "", *_wrapped(words.RULE)]) + "\n"
+    return "\n".join([*lines, "", *_wrapped(words.phrases.RULE)]) + "\n"
 
 
 def _named(earlier: int) -> str:
-    return "BASELINE" if earlier == 0 else f"EXAMINATION {earlier}"
+    return phrases.BASELINE if earlier == 0 else phrases.EXAMINATION.format(earlier=earlier)
 
 
 def _wrapped(text: str, indent: str = "") -> list[str]:

@@ -9,18 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spinemri.compare.comparison import Change, FractureChange, Verdict
+from spinemri.language import Phrases
 from spinemri.norms import threshold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+phrases = Phrases("compare.fractures")
+
 LOSS = "height_loss_pct"
 _HEIGHTS = ("anterior_height", "middle_height", "posterior_height")
 _OWN_SHARE = 0.5  # of the change in points that the body's own height must have lost, own choice
-_UNFOUNDED = (
-    "the loss rose by {change:.0f} points, but the body's own height fell by {fell:.0f} % only: "
-    "the bodies that it is compared with are measured differently"
-)
 
 
 def fracture_changes(changes: Iterable[Change]) -> tuple[FractureChange, ...]:
@@ -38,7 +37,7 @@ def _judged(by_id: dict[str, Change]) -> Iterator[FractureChange]:
         if change.verdict is Verdict.INCREASED:
             fell = _fell(change.place, by_id)
             if fell is not None and change.change is not None and fell < _OWN_SHARE * change.change:
-                reason = _UNFOUNDED.format(change=change.change, fell=fell)
+                reason = phrases.UNFOUNDED.format(change=change.change, fell=fell)
                 yield FractureChange(place=change.place, verdict=Verdict.STABLE, change=change.id, reason=reason)
                 continue
             verdict = Verdict.NEW if is_now and not was else Verdict.PROGRESSED

@@ -19,6 +19,7 @@ from scipy.spatial import KDTree
 
 from spinemri.compare.comparison import Change, LesionChange, Verdict
 from spinemri.compare.quantities import LESION_SIGNALS, LESION_SIZES, compared
+from spinemri.language import Phrases
 from spinemri.register import motion_between, to_moving
 
 if TYPE_CHECKING:
@@ -36,13 +37,14 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Found = tuple[LesionChange, tuple[Change, ...]]
 
+phrases = Phrases("compare.lesions")
+
 _NEAR_MM = 3.0  # between the outlines of one lesion at two dates; half a slice distance where that is more
 _SAME = 0.3  # share of the smaller one's voxels that lie so near to the other
 _SHOWN = 0.9  # share of a lesion that lies within the slices of the other examination
 _VOLUME, _DIAMETER = "lesion_volume", "lesion_diameter"
 _SEEN_SOURCE = "smallest lesion that is found 9 times in 10 at the examination that does not show it"
 _CALLED = {Verdict.INCREASED: Verdict.GROWN, Verdict.DECREASED: Verdict.SHRUNK}
-_WHEN = ("earlier", "later")
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,19 +147,19 @@ def _judged(name: str, group: Sequence[_Spot], cases: tuple[Case, Case], pairs: 
 def _why_not(group: Sequence[_Spot], cases: tuple[Case, Case], pairs: Mapping[Level, Pair]) -> str:
     """Why the other examination cannot speak of a lesion; '' where it can."""
     for spot in group:
-        other, when = cases[1 - spot.side], _WHEN[1 - spot.side]
+        other, when = cases[1 - spot.side], _when(1 - spot.side)
         if spot.there is None or spot.level is None:
-            return f"its vertebra is not shown, or not registered, at the {when} examination"
+            return phrases.VERTEBRA_NOT_SHOWN_OR_NOT.format(when=when)
         vertebra = (pairs[spot.level].earlier, pairs[spot.level].later)[1 - spot.side]
         screen = other.analysis.marrow
         if vertebra.level not in screen.assessed:
-            why = dict(screen.not_assessed).get(vertebra.level) or "; ".join(screen.warnings) or "marrow was not read"
-            return f"at the {when} examination: {why.rstrip('.')}"
+            why = dict(screen.not_assessed).get(vertebra.level) or "; ".join(screen.warnings) or phrases.MARROW_NOT_READ
+            return phrases.EXAMINATION.format(when=when, reason=why.rstrip("."))
         if vertebra.level in screen.partly:
-            return f"the field of view cuts {vertebra.level} at the {when} examination"
+            return phrases.FIELD_VIEW_CUTS_EXAMINATION.format(level=vertebra.level, when=when)
         image = next(i for _, i, _ in other.sagittal() if i.series.series_uid == vertebra.series_uid)
         if _share_within(spot.there, image.geometry) < _SHOWN:
-            return f"the slices of the {when} examination do not reach it"
+            return phrases.SLICES_EXAMINATION_DO_NOT_REACH.format(when=when)
     return ""
 
 
@@ -213,12 +215,9 @@ def _alone(name: str, group: Sequence[_Spot], cases: tuple[Case, Case], reason: 
     limit = cases[1 - spot.side].analysis.marrow.detection_limit_mm
     value, interval = (None, None) if size is None else (size.value, size.interval)
     if not reason and limit is None:
-        reason = (
-            f"only the {_WHEN[spot.side]} examination shows it, and the lesion model states no size from which it "
-            "finds 9 lesions in 10: it may have been missed at the other one"
-        )
+        reason = phrases.ONLY_EXAMINATION_SHOWS_LESION_MODEL.format(when=_when(spot.side))
     if not reason and limit is not None and (value is None or value < limit):
-        reason = f"the {_WHEN[1 - spot.side]} examination may not show a lesion below {limit:.0f} mm"
+        reason = phrases.EXAMINATION_MAY_NOT_SHOW_LESION.format(when=_when(1 - spot.side), limit=limit)
     verdict = Verdict.NOT_COMPARABLE if reason else (Verdict.GONE, Verdict.NEW)[spot.side]
     earlier = spot.side == 0
     return Change(
@@ -237,3 +236,7 @@ def _alone(name: str, group: Sequence[_Spot], cases: tuple[Case, Case], reason: 
         reason=reason,
         evidence=(f"{spot.lesion.id}.{_DIAMETER}",),
     )
+
+
+def _when(side: int) -> str:
+    return phrases.LATER if side else phrases.EARLIER

@@ -19,6 +19,7 @@ import numpy as np
 from spinemri.anatomy import STANDARD_LEVELS
 from spinemri.compare.comparison import Match, Naming
 from spinemri.compare.placed import Shown, lay_over
+from spinemri.language import Phrases, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,11 +29,12 @@ if TYPE_CHECKING:
     from spinemri.compare.placed import Laid
     from spinemri.spine import Vertebra
 
+phrases = Phrases("compare.matching")
+
 _WEIGHT = 10.0
 _SURE, _RENAMED = 0.4, 0.8  # margins of the score: equal names against the next best, another renaming against equal
 _FEWEST = 3
 _LEAST_OVERLAP = 0.5
-_UNKNOWN = "the bodies overlap by {0:.0%} after registration, less than half: they may be two vertebrae"
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +99,7 @@ def _laid_over(names: Mapping[Level, Level], earlier: Case, later: Case) -> dict
         if shown is not None:
             laid = lay_over(shown[0], level, shown[1], other)
             contrasts = [one.image.series.contrast.value for one in shown]
-            found[level] = Pair(ends[0], ends[1], laid, " and ".join(dict.fromkeys(contrasts)))
+            found[level] = Pair(ends[0], ends[1], laid, listed([*dict.fromkeys(contrasts)]))
     return found
 
 
@@ -121,27 +123,25 @@ def _naming(pairs: Mapping[int, dict[Level, Pair]], *, relative: bool) -> Naming
     if relative or base is None:
         return _free(usable)
     if 0 not in usable:
-        told = "vertebrae were matched by their names: fewer than three in common, registration says nothing of names"
+        told = phrases.VERTEBRAE_WERE_MATCHED_THEIR_NAMES
         return Naming(shift=0, sure=False, statement=told)
     scores = {shift: round(_margin(pairs[0], other), 3) for shift, other in usable.items() if shift}
     best = max(scores, key=lambda shift: scores[shift], default=0)
     record = {0: 0.0, **scores}
     ahead = scores.get(best, -np.inf)
     if ahead > _RENAMED:
-        told = f"the names of the examinations differ by one: every vertebra of the later one is named {_by(best)}"
-        return Naming(shift=best, sure=True, scores=record, statement=f"{told}; it is compared with itself")
+        told = phrases.NAMES_EXAMINATIONS_DIFFER_ONE_EVERY.format(by=_by(best))
+        return Naming(shift=best, sure=True, scores=record, statement=phrases.COMPARED_WITH_ITSELF.format(told=told))
     if ahead > 0:
-        told = "names and registration disagree on which vertebra is which, and neither is sure: nothing is compared"
+        told = phrases.NAMES_REGISTRATION_DISAGREE_WHICH_VERTEBRA
         return Naming(shift=None, sure=False, scores=record, statement=told)
     sure = ahead < -_SURE
-    told = "vertebrae were matched by their names, which registration " + (
-        "confirms" if sure else "does not contradict; it would hardly tell a vertebra from its neighbour here"
-    )
+    told = phrases.CONFIRMED if sure else phrases.NOT_CONTRADICTED
     return Naming(shift=0, sure=sure, scores=record, statement=told)
 
 
 def _by(shift: int) -> str:
-    return "one place lower" if shift > 0 else "one place higher"
+    return phrases.ONE_PLACE_LOWER if shift > 0 else phrases.ONE_PLACE_HIGHER
 
 
 def _free(usable: Mapping[int, dict[Level, Pair]]) -> Naming:
@@ -149,9 +149,9 @@ def _free(usable: Mapping[int, dict[Level, Pair]]) -> Naming:
     scores = {shift: round(_absolute(found), 3) for shift, found in usable.items()}
     ranked = sorted(scores, key=lambda shift: -scores[shift])
     if ranked and (len(ranked) == 1 or scores[ranked[0]] - scores[ranked[1]] > _RENAMED):
-        told = "levels are relative names at least once; vertebrae were matched by registration"
+        told = phrases.RELATIVE_MATCHED
         return Naming(shift=ranked[0], sure=True, scores=scores, statement=told)
-    told = "levels are relative names at least once and registration cannot tell which vertebra is which: not compared"
+    told = phrases.RELATIVE_UNMATCHED
     return Naming(shift=None, sure=False, scores=scores, statement=told)
 
 
@@ -187,9 +187,9 @@ def _records(
         if naming.shift is None:
             yield Match(level=level, later_level=None, comparable=False, reason=naming.statement)
         elif level not in names:
-            yield Match(level=level, later_level=None, comparable=False, reason="out of field at the later examination")
+            yield Match(level=level, later_level=None, comparable=False, reason=phrases.OUT_FIELD_LATER_EXAMINATION)
         elif pair is None or pair.laid is None:
-            why = "too little of the body is shown to register it"
+            why = phrases.TOO_LITTLE_BODY_SHOWN_REGISTER
             yield Match(level=level, later_level=names[level], comparable=False, reason=why)
         else:
             alike = pair.laid.overlap >= _LEAST_OVERLAP
@@ -197,7 +197,7 @@ def _records(
                 level=level,
                 later_level=names[level],
                 comparable=alike,
-                reason="" if alike else _UNKNOWN.format(pair.laid.overlap),
+                reason="" if alike else phrases.UNKNOWN.format(overlap=100 * pair.laid.overlap),
                 contrast=pair.contrast,
                 overlap=round(pair.laid.overlap, 3),
                 information=round(pair.laid.information, 3),
@@ -205,5 +205,5 @@ def _records(
             )
     for level in levels[1]:
         if level not in names.values() and naming.shift is not None:
-            why = "out of field at the earlier examination"
+            why = phrases.OUT_FIELD_EARLIER_EXAMINATION
             yield Match(level=None, later_level=level, comparable=False, reason=why)

@@ -14,18 +14,23 @@ from spinemri.compare.overlays import step_of
 from spinemri.compare.pictures import rows
 from spinemri.compare.sentences import sections
 from spinemri.compare.viewer import linked_viewer
-from spinemri.report import page_phrases
+from spinemri.language import Phrases, in_its_language, number, spoken
 from spinemri.report.page_parts import POLICY, checksum, embedded, environment_of, source
+from spinemri.report.phrases import page_phrases
+from spinemri.terms import term
 
 if TYPE_CHECKING:
     from spinemri.compare.comparison import Change, Comparison
     from spinemri.compare.study import Compared
+
+phrases = Phrases("compare.page")
 
 
 _OWN, _REPORT = "spinemri.compare", "spinemri.report"
 _STYLES = ("report.css", "spine.css", "viewer.css")
 
 
+@in_its_language
 def to_page(compared: Compared) -> str:
     """The page as text."""
     comparison = compared.comparison
@@ -36,7 +41,12 @@ def to_page(compared: Compared) -> str:
         .get_template("comparison.html")
         .render(
             comparison=comparison,
-            words=words,
+            words=words.phrases,
+            quantity=words.quantity,
+            number=number,
+            head=phrases["HEAD"],
+            page=phrases["PAGE"],
+            language=spoken(),
             dates=[words.when(one) for one in comparison.examinations],
             policy=POLICY.format(script=checksum(script), style=checksum(style)),
             style=style,
@@ -45,7 +55,7 @@ def to_page(compared: Compared) -> str:
             viewer=_viewer(comparison),
             curves=curves(comparison),
             places=places(compared),
-            key={verdict.value: colour for verdict, colour in words.VERDICT_COLOURS.items()},
+            key={term(verdict.value): colour for verdict, colour in words.VERDICT_COLOURS.items()},
             steps=[_step(compared, number) for number in range(len(comparison.steps))],
         )
     )
@@ -53,7 +63,7 @@ def to_page(compared: Compared) -> str:
 
 def _viewer(comparison: Comparison) -> str:
     """The report's viewer with the words of this page."""
-    said = SimpleNamespace(VIEWER=words.viewer(comparison.examinations), LINE_MODES=page_phrases.LINE_MODES)
+    said = SimpleNamespace(VIEWER=words.viewer(comparison.examinations), LINE_MODES=page_phrases["LINE_MODES"])
     return environment_of(_REPORT).get_template("viewer.html").render(page_words=said)
 
 
@@ -63,10 +73,10 @@ def places(compared: Compared) -> list[tuple[str, list[tuple[str, str]]]]:
     step = compared.comparison.steps[at] if at is not None else None
     found: dict[str, list[tuple[str, str]]] = {str(v): [] for v in compared.cases[0].analysis.spine.levels}
     for lesion in step.lesions if step else ():
-        told = f"lesion {lesion.id} {lesion.verdict.value}"
+        told = phrases.LESION.format(id=lesion.id, verdict=term(lesion.verdict.value))
         found.setdefault(lesion.place, []).append(("lesion", told))
     for fracture in step.fractures if step else ():
-        found.setdefault(fracture.place, []).append(("fracture", words.FRACTURE[fracture.verdict]))
+        found.setdefault(fracture.place, []).append(("fracture", words.phrases["FRACTURE"][fracture.verdict.value]))
     return list(found.items())
 
 
@@ -74,7 +84,9 @@ def _step(compared: Compared, number: int) -> dict[str, object]:
     comparison = compared.comparison
     step = comparison.steps[number]
     return {
-        "title": f"Examination {step.later} against {words.when(comparison.examinations[step.earlier])}",
+        "title": phrases.EXAMINATION_AGAINST.format(
+            later=step.later, when=words.when(comparison.examinations[step.earlier])
+        ),
         "sections": sections(step),
         "lesions": [change for lesion in step.lesions for change in step.of_lesion(lesion.id)],
         "changes": [change for change in step.changes if not change.lesion],
@@ -91,7 +103,11 @@ def _cells(change: Change) -> tuple[str, ...]:
         f"{words.quantity(value, unit)} ({words.interval(limits, unit)})" if limits else words.quantity(value, unit)
         for value, limits in ((change.baseline, change.baseline_interval), (change.later, change.later_interval))
     ]
-    place = f"{change.place}, lesion {change.lesion}" if change.lesion else change.place
-    verdict = f"{change.verdict.value}, because {change.reason}" if change.reason else change.verdict.value
+    place = phrases.PLACE_AND_LESION.format(place=change.place, lesion=change.lesion) if change.lesion else change.place
+    verdict = (
+        phrases.BECAUSE.format(verdict=term(change.verdict.value), reason=change.reason)
+        if change.reason
+        else term(change.verdict.value)
+    )
     moved = words.quantity(change.change, unit, change=True)
-    return place, words.NAMES[change.name], *values, moved, words.detectable(change), verdict
+    return place, words.phrases["NAMES"][change.name], *values, moved, words.detectable(change), verdict

@@ -9,16 +9,18 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from spinemri.errors import InputError
+from spinemri.language import Phrases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
 
+phrases = Phrases("compare.person")
+
 _NOT_ONE = (
     "examination {number} is not known to be of the same person as the baseline ({why}); "
     "to compare them all the same, say so (--force, or forced=True)"
 )
-_TOKENS = "their tokens differ: another Patient ID, files without one, or tokens made with another key"
 
 
 class Who(NamedTuple):
@@ -47,20 +49,20 @@ def _persons(everyone: Sequence[Who], *, forced: bool) -> Iterator[str]:
     first = everyone[0]
     for number, one in enumerate(everyone[1:], start=1):
         sexes = {first.sex, one.sex} & {"M", "F"}
-        why = "their sex differs" if len(sexes) > 1 else _TOKENS if one.patient != first.patient else ""
+        why = phrases.THEIR_SEX_DIFFERS if len(sexes) > 1 else phrases.TOKENS if one.patient != first.patient else ""
         if why and not forced:
             raise InputError(_NOT_ONE.format(number=number, why=why))
         if why:
-            yield f"examination {number} is not known to be of the same person ({why}); compared as the user said"
+            yield phrases.EXAMINATION_NOT_KNOWN_SAME_PERSON.format(number=number, why=why)
     for number, (one, other) in enumerate(pairwise(everyone), start=1):
         if other.study == one.study:
-            yield f"examinations {number - 1} and {number} are the same study"
+            yield phrases.EXAMINATIONS_ARE_SAME_STUDY.format(number=number - 1, other=number)
 
 
 def _dates(everyone: Sequence[Who]) -> Iterator[str]:
     for number, (one, other) in enumerate(pairwise(everyone), start=1):
         if one.date is None or other.date is None:
-            yield f"the order of examinations {number - 1} and {number} is the user's word: a date is not known"
+            yield phrases.ORDER_EXAMINATIONS_USER_S_WORD.format(number=number - 1, other=number)
         elif other.date < one.date:
             days = (one.date - other.date).days
             raise InputError(
@@ -68,4 +70,4 @@ def _dates(everyone: Sequence[Who]) -> Iterator[str]:
                 "order of their dates, the baseline first"
             )
         elif other.date == one.date:
-            yield f"examinations {number - 1} and {number} were made on the same day"
+            yield phrases.EXAMINATIONS_WERE_MADE_SAME_DAY.format(number=number - 1, other=number)

@@ -14,8 +14,10 @@ from PIL import Image as Picture
 
 from spinemri import plot
 from spinemri.compare import words
+from spinemri.language import Phrases
 from spinemri.report.drawing import Shape, box_of, data_uri
 from spinemri.report.lesion_figure import lesion_shapes
+from spinemri.terms import term
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from spinemri.plot import SagittalView
 
     Point = NDArray[np.float64]
+
+phrases = Phrases("compare.pictures")
 
 _SIDE_MM, _PIXELS, _QUALITY = 80.0, 400, 80
 
@@ -69,8 +73,10 @@ def rows(compared: Compared, number: int) -> tuple[Row, ...]:
 
 def _row(comparison: Comparison, step: Step, cases: Sequence[Case], pair: Pair) -> Row:
     place = str(pair.earlier.level)
-    lesions = [f"lesion {one.id} {one.verdict.value}" for one in step.lesions if one.place == place]
-    fractures = [words.FRACTURE[one.verdict] for one in step.fractures if one.place == place]
+    lesions = [
+        phrases.LESION.format(id=one.id, verdict=term(one.verdict.value)) for one in step.lesions if one.place == place
+    ]
+    fractures = [words.phrases["FRACTURE"][one.verdict.value] for one in step.fractures if one.place == place]
     point, there = _middles(cases, pair)
     names = [words.when(comparison.examinations[n]) for n in (step.earlier, step.later)]
     ends = zip(cases, (pair.earlier, pair.later), (point, there), names, strict=True)
@@ -101,10 +107,10 @@ def _picture(case: Case, series_uid: str, middle: Point, name: str) -> DatePictu
     x, y = whole.to_picture(middle).tolist()
     view = whole.around((x, y), _SIDE_MM)
     x, y = view.to_picture(middle).tolist()
-    caption = f"{name}: {image.series.contrast.value}, slice {number + 1} of {count}"
+    caption = phrases.SLICE.format(name=name, contrast=image.series.contrast.value, number=number + 1, count=count)
     return DatePicture(
         caption=caption,
-        alternative=f"Sagittal square of {_SIDE_MM:.0f} mm around {caption}",
+        alternative=phrases.SAGITTAL_SQUARE_MM_AROUND.format(size=_SIDE_MM, caption=caption),
         image=_small(view),
         image_box=box_of(view),
         box=(round(x - _SIDE_MM / 2, 1), round(y - _SIDE_MM / 2, 1), _SIDE_MM, _SIDE_MM),

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spinemri.compare.comparison import Change, Verdict
+from spinemri.language import Phrases
 from spinemri.measurement import NEAR_SAC_END, Status, minimal_detectable_change
 from spinemri.norms import NORMS, source_of, threshold
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from spinemri.anatomy import Level
     from spinemri.measurement import Measurement
     from spinemri.series import Series
+
+phrases = Phrases("compare.quantities")
 
 SIZES = (
     *("height_loss_pct", "anterior_height", "middle_height", "posterior_height", "volume_loss_pct", "retropulsion_mm"),
@@ -39,8 +42,6 @@ LESION_SIZES = ("lesion_volume", "lesion_diameter", "lesion_epidural_volume", "l
 LESION_SIGNALS = ("lesion_t1_to_marrow", "lesion_stir_to_marrow", "lesion_t2_to_marrow", "lesion_adc")
 """What is compared of a lesion; the first of the sizes decides whether it has grown."""
 
-OWN_INTERVALS = "95 % intervals of both measurements"
-REPEATED = ", and how masks of one person repeat"
 _FLOORS = {
     "height_loss_pct": "height_loss.detectable_change",
     "anterior_height": "body_height.detectable_change",
@@ -58,11 +59,6 @@ _FLOORS = {
 _REFERRED = ("compromise_pct", "cord_compression_pct")
 _ALIKE = 0.1
 _HEADERS = ("field_strength_t", "repetition_time_ms", "echo_time_ms")
-_SCANNED = {
-    "field_strength_t": "field strength (T)",
-    "repetition_time_ms": "repetition time (ms)",
-    "echo_time_ms": "echo time (ms)",
-}
 
 
 def changes_of_places(earlier: Analysis, later: Analysis, names: Mapping[Level, Level]) -> Iterator[Change]:
@@ -112,12 +108,12 @@ def compared(
 def _unlike(one: Measurement, other: Measurement, names: Mapping[Level, Level]) -> str:
     """Why two sizes are no measures of the same; '' where they are."""
     if one.name == "slip_mm" and any(level.region == "S" for level in (*one.levels, *other.levels)):
-        return "the posterior corner of S1 is hard to tell"
+        return phrases.POSTERIOR_CORNER_S1_HARD_TELL
     if NEAR_SAC_END in (*one.flags, *other.flags):
-        return f"within {threshold('sac.taper'):.0f} mm of the lower end of the thecal sac, where it tapers"
+        return phrases.NEAR_SAC_END.format(limit=threshold("sac.taper"))
     if one.name.endswith(_REFERRED) and [names.get(v, v) for v in one.reference_levels] != [*other.reference_levels]:
-        levels = [", ".join(map(str, m.reference_levels)) or "none" for m in (one, other)]
-        return f"compared with other levels: {levels[0]} at the earlier, {levels[1]} at the later examination"
+        levels = [", ".join(map(str, m.reference_levels)) or phrases.NONE for m in (one, other)]
+        return phrases.COMPARED_WITH_OTHER_LEVELS_EARLIER.format(earlier=levels[0], later=levels[1])
     return ""
 
 
@@ -132,13 +128,13 @@ def _never(measurement: Measurement) -> bool:
 
 def _gap(one: Measurement, other: Measurement) -> str:
     said = [
-        f"at the {when} examination: {m.reason.rstrip('.')}"
-        for when, m in (("earlier", one), ("later", other))
+        phrases.EXAMINATION.format(when=when, reason=m.reason.rstrip("."))
+        for when, m in ((phrases.EARLIER, one), (phrases.LATER, other))
         if m.value is None
     ]
     if said:
         return "; ".join(said)
-    return "" if one.interval and other.interval else "a measurement has no interval"
+    return "" if one.interval and other.interval else phrases.MEASUREMENT_HAS_NO_INTERVAL
 
 
 def _acquired_differently(one: Measurement, other: Measurement, analyses: tuple[Analysis, Analysis]) -> str:
@@ -147,15 +143,15 @@ def _acquired_differently(one: Measurement, other: Measurement, analyses: tuple[
         return ""
     series = [_series(analysis, m.series_uid) for analysis, m in zip(analyses, (one, other), strict=True)]
     if series[0] is None or series[1] is None:
-        return "it is not known in which series the signals were measured"
+        return phrases.NOT_KNOWN_WHICH_SERIES_SIGNALS
     if series[0].contrast is not series[1].contrast:
-        return f"the signals are of {series[0].contrast.value} and {series[1].contrast.value}"
+        return phrases.SIGNALS_ARE.format(earlier=series[0].contrast.value, later=series[1].contrast.value)
     for name in _HEADERS:
         values = [getattr(s, name) for s in series]
         if any(not v for v in values):
-            return f"the images do not state their {_SCANNED[name]}, on which signal depends"
+            return phrases.IMAGES_DO_NOT_STATE_THEIR.format(scanned=phrases["SCANNED"][name])
         if abs(values[0] - values[1]) > _ALIKE * max(values):
-            return f"{_SCANNED[name]} differs: {values[0]:g} and {values[1]:g}"
+            return phrases.DIFFERS.format(scanned=phrases["SCANNED"][name], earlier=values[0], later=values[1])
     return ""
 
 
@@ -190,12 +186,12 @@ def _source(one: Measurement, mdc: float | None) -> str:
     if mdc is None:
         return ""
     floor = _floor(one.name)
-    own = OWN_INTERVALS + (REPEATED if (f"repeatability.{one.name}", "") in NORMS else "")
+    own = phrases.OWN_INTERVALS + (phrases.REPEATED if (f"repeatability.{one.name}", "") in NORMS else "")
     if floor is None:
         return own
     unit = _norm_unit(floor)
-    what = "points" if unit == one.unit == "%" else "% of the larger value" if unit == "%" else unit
-    return f"{own}, at least {threshold(floor):g} {what} ({source_of(floor)})"
+    what = phrases.POINTS if unit == one.unit == "%" else phrases.LARGER_VALUE if unit == "%" else unit
+    return phrases.LEAST.format(own_intervals=own, limit=threshold(floor), what=what, source=source_of(floor))
 
 
 def _verdict(change: float | None, mdc: float | None) -> Verdict:

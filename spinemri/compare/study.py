@@ -17,6 +17,7 @@ from spinemri.compare.person import Who, check_one_person
 from spinemri.compare.quantities import changes_of_places
 from spinemri.compare.trends import trends
 from spinemri.errors import InputError
+from spinemri.language import ENGLISH, Phrases, speaking
 from spinemri.networks import Networks, load_networks
 from spinemri.pipeline import Options, finish, infer, read_study
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from spinemri.dicom.study import LoadedStudy
 
     Progress = Callable[[str, int, int], None]
+
+phrases = Phrases("compare.study")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +49,11 @@ class Compared:
     cases: tuple[Case, ...]
     pairs: tuple[Mapping[Level, Pair], ...]
 
+    @property
+    def language(self) -> str:
+        """Code of the language of its text."""
+        return self.comparison.language
+
 
 def compare(
     baseline: Path | str | Case,
@@ -57,6 +65,8 @@ def compare(
 ) -> Comparison:
     """What has changed between two or more examinations of one person, beyond what measurements vary by.
 
+    It is told in the language of the cases, of folders alone in English (``How`` takes another one).
+
     Parameters
     ----------
     baseline, followup, later : in the order of their dates; folders of images, or cases from ``analyze``
@@ -67,12 +77,16 @@ def compare(
     Raises
     ------
     InputError
-        Different patients (unless ``forced``), dates in another order, or a number of dates other than examinations.
+        Different patients (unless ``forced``), dates in another order, a number of dates other than examinations, or
+        cases in another language.
     SpineMRIError
         A folder that cannot be analysed.
     """
-    how = How(Options(token_key=secrets.token_bytes(32)), networks, tuple(dates), forced=forced)
-    return compare_examinations(examine((baseline, followup, *later), how), forced=forced).comparison
+    given = (baseline, followup, *later)
+    known = [one.language for one in given if isinstance(one, Case)]
+    options = Options(token_key=secrets.token_bytes(32), language=next(iter(known), ENGLISH))
+    how = How(options, networks, tuple(dates), forced=forced)
+    return compare_examinations(examine(given, how), forced=forced).comparison
 
 
 @dataclass(frozen=True)
@@ -142,6 +156,21 @@ def _day(text: str) -> date | None:
 
 def compare_examinations(examinations: Sequence[Examination], *, forced: bool = False) -> Compared:
     """Compare analysed examinations, in the order of their dates; errors as for ``compare``."""
+    language = _language(examinations)
+    with speaking(language):
+        return _compared(examinations, language, forced=forced)
+
+
+def _language(examinations: Sequence[Examination]) -> str:
+    """The language of all examinations: their reasons are quoted in the comparison."""
+    spoken = [one.case.language for one in examinations]
+    for number, language in enumerate(spoken):
+        if language != spoken[0]:
+            raise InputError(f"examination {number} is told in {language!r}: expected {spoken[0]!r}, as the baseline")
+    return spoken[0] if spoken else ENGLISH
+
+
+def _compared(examinations: Sequence[Examination], language: str, *, forced: bool) -> Compared:
     everyone = [_who(one.case, one.date) for one in examinations]
     warnings = [*check_one_person(everyone, forced=forced), *_made_alike(examinations)]
     count = len(examinations)
@@ -152,6 +181,7 @@ def compare_examinations(examinations: Sequence[Examination], *, forced: bool = 
     pairs = tuple(one.pairs for one in matched)
     warnings += [_told(step) for step in made if step.naming.shift != 0 or not step.naming.sure]
     comparison = Comparison(
+        language=language,
         patient=examinations[0].case.analysis.patient,
         examinations=tuple(_examined(n, one, examinations[0]) for n, one in enumerate(examinations)),
         steps=made,
@@ -181,11 +211,11 @@ def _made_alike(examinations: Sequence[Examination]) -> Iterator[str]:
     first = examinations[0].case.analysis.provenance.made_with
     for number, one in enumerate(examinations[1:], start=1):
         if one.case.analysis.provenance.made_with != first:
-            yield f"examination {number} was analysed with other software, models or options than the baseline"
+            yield phrases.EXAMINATION_ANALYSED_WITH_OTHER_SOFTWARE.format(number=number)
 
 
 def _told(step: Step) -> str:
-    return f"examinations {step.earlier} and {step.later}: {step.naming.statement}"
+    return phrases.EXAMINATIONS.format(earlier=step.earlier, later=step.later, statement=step.naming.statement)
 
 
 def _examined(number: int, one: Examination, first: Examination) -> Examined:

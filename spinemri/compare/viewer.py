@@ -13,7 +13,7 @@ import numpy as np
 
 from spinemri.compare import words
 from spinemri.compare.overlays import change_of, overlays, step_of
-from spinemri.report import page_phrases
+from spinemri.report.phrases import page_phrases
 from spinemri.report.viewer import viewer_document
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def linked_viewer(compared: Compared) -> Document:
         "links": list(_links(compared, frames)),
         "first": _first(compared),
         "start": start(compared),
-        "words": {"viewer": words.VIEWER, "sort": page_phrases.SORT},
+        "words": {"viewer": words.viewer(compared.comparison.examinations), "sort": page_phrases.SORT},
     }
 
 

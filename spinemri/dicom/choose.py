@@ -11,12 +11,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from spinemri.dicom.refusal import is_localizer
+from spinemri.dicom.scan import no_dicom
 from spinemri.dicom.stations import stations
 from spinemri.errors import InputError
+from spinemri.language import Phrases, of_count
 from spinemri.series import Contrast, Plane, patient_key
+from spinemri.terms import term
 
 if TYPE_CHECKING:
     from spinemri.series import Inventory, Series, Study
+
+phrases = Phrases("dicom.choose")
 
 USABLE = frozenset(
     {
@@ -35,8 +41,6 @@ AXIAL = frozenset({Contrast.T2W})
 """Contrasts of which axial slices are read."""
 _MIN_SLICES = 3
 _SHOWN = 6
-_ONE_ID = " (one Patient ID with two issuers, birth dates or sexes is two patients)"
-_ALONE = "axial slices are measured beside a sagittal series only"
 
 Refused = tuple["Series", str]
 
@@ -55,7 +59,7 @@ def choose(study: Study) -> tuple[tuple[Series, ...], tuple[Refused, ...]]:
     reasons = {id(series): _unusable(series) for series in study.series}
     usable = [series for series in study.series if reasons[id(series)] is None and series.plane is Plane.SAGITTAL]
     if not usable:
-        reasons |= {id(series): reasons[id(series)] or _ALONE for series in study.series}
+        reasons |= {id(series): reasons[id(series)] or phrases.ALONE for series in study.series}
     for contrast in dict.fromkeys(series.contrast for series in usable):
         _, repeats = stations([series for series in usable if series.contrast is contrast])
         reasons |= {id(series): reason for series, reason in repeats}
@@ -87,37 +91,38 @@ def choose_study(inventory: Inventory, patient: str | None = None) -> tuple[Stud
     others = len(newest_first) - 1
     if not others:
         return study, ()
-    which = "the newest" if study is newest_first[0] else "the newest with a sagittal series that can be measured"
+    which = phrases.NEWEST if study is newest_first[0] else phrases.NEWEST_WITH_SAGITTAL_SERIES_CAN
     listed = ", ".join(_distance(study, other) for other in newest_first if other is not study)
-    return study, (f"{others + 1} studies of this patient: {which} is read; not read: {listed}",)
+    return study, (phrases.STUDIES_THIS_PATIENT_READ_NOT.format(count=others + 1, which=which, listed=listed),)
 
 
 def _unusable(series: Series) -> str | None:
     if series.refusal is not None:
         return series.refusal
     if series.plane is Plane.AXIAL:
-        return None if series.contrast in AXIAL else f"axial {series.contrast.value} series are not measured"
+        return (
+            None
+            if series.contrast in AXIAL
+            else phrases.AXIAL_SERIES_ARE_NOT_MEASURED.format(contrast=series.contrast.value)
+        )
     if series.plane is not Plane.SAGITTAL:
-        return f"{series.plane.value} series are not measured"
+        return phrases.SERIES_ARE_NOT_MEASURED.format(plane=term(series.plane.value))
     if series.contrast not in USABLE:
-        return f"contrast {series.contrast.value} is not measured ({series.contrast_reason or 'unknown'})"
+        return phrases.CONTRAST_NOT_MEASURED.format(
+            contrast=series.contrast.value, reason=series.contrast_reason or phrases.UNKNOWN
+        )
     if series.shape is None or series.shape[0] < _MIN_SLICES:
-        return f"fewer than {_MIN_SLICES} slices"
+        return phrases.FEWER_THAN_SLICES.format(count=_MIN_SLICES)
     return None
 
 
 def _nothing(inventory: Inventory) -> str:
-    looked = f"{inventory.files_seen} file{'' if inventory.files_seen == 1 else 's'} looked at"
-    other = sorted(
-        {
-            s.reason
-            for s in inventory.skipped
-            if s.reason.startswith(("no MR image", "MR ", "damaged", "enhanced", "cannot be read"))
-        }
-    )
+    looked = of_count(inventory.files_seen, phrases.ONE_FILE_LOOKED_AT, phrases.FILES_LOOKED_AT)
+    looked = looked.format(count=inventory.files_seen)
+    other = sorted({s.reason for s in inventory.skipped if s.reason not in no_dicom()})
     if not other:
-        return f"no DICOM found in the folder ({looked})"
-    return f"no MR image found in the folder ({looked}): {'; '.join(other[:_SHOWN])}"
+        return phrases.NO_DICOM_FOUND_FILES_LOOKED.format(looked=looked)
+    return phrases.NO_MR_IMAGE_FOUND_FILES.format(looked=looked, items="; ".join(other[:_SHOWN]))
 
 
 def _of_one_patient(inventory: Inventory, patient: str | None) -> list[Study]:
@@ -132,7 +137,7 @@ def _of_one_patient(inventory: Inventory, patient: str | None) -> list[Study]:
     if len(keys) > 1:
         listed = ", ".join(f"{n}: {_place(inventory, key)}" for n, key in enumerate(keys[:_SHOWN], 1))
         more = "" if len(keys) <= _SHOWN else ", …"
-        alike = _ONE_ID if len({key.split("-")[0] for key in keys}) < len(keys) else ""
+        alike = phrases.ONE_ID if len({key.split("-")[0] for key in keys}) < len(keys) else ""
         raise InputError(
             f"{len(keys)} patients in one folder ({listed}{more}); name one with --patient, they are never mixed{alike}"
         )
@@ -142,29 +147,33 @@ def _of_one_patient(inventory: Inventory, patient: str | None) -> list[Study]:
 def _place(inventory: Inventory, key: str) -> str:
     """How many series a patient has and of which contrasts; not where, for folders are named after patients."""
     series = [one for study in inventory.studies if study.patient_key == key for one in study.series]
-    return f"{len(series)} series {', '.join(dict.fromkeys(one.contrast.value for one in series))}"
+    return phrases.SERIES.format(
+        count=len(series), items=", ".join(dict.fromkeys(one.contrast.value for one in series))
+    )
 
 
 def _no_series(study: Study) -> str:
     reasons = {series.label: reason for series, reason in choose(study)[1]}
-    if all(reason.startswith("a localizer") for reason in reasons.values()):
-        return "localizer only: numbering possible, no measurement"
+    if all(is_localizer(reason) for reason in reasons.values()):
+        return phrases.LOCALIZER_ONLY_NUMBERING_POSSIBLE_NO
     sagittal = [s for s in study.series if s.plane is Plane.SAGITTAL]
-    found = "no sagittal series that can be measured" if sagittal else "no sagittal series"
-    listed = "; ".join(f"series {label}: {reason}" for label, reason in list(reasons.items())[:_SHOWN])
+    found = phrases.NO_SAGITTAL_SERIES_CAN_MEASURED if sagittal else phrases.NO_SAGITTAL_SERIES
+    listed = "; ".join(
+        phrases.SERIES_REFUSED.format(label=label, reason=reason) for label, reason in list(reasons.items())[:_SHOWN]
+    )
     return f"{found}: {listed}{'; …' if len(reasons) > _SHOWN else ''}"
 
 
 def _distance(study: Study, other: Study) -> str:
     """How far another study lies from the one that is read, without naming a date."""
-    count = f"{len(other.series)} series"
+    count = phrases.SERIES_COUNT.format(count=len(other.series))
     try:
         here, there = (datetime.strptime(s.study_date, "%Y%m%d").replace(tzinfo=UTC) for s in (study, other))
     except ValueError:
-        return f"one of unknown date ({count})"
+        return phrases.ONE_UNKNOWN_DATE.format(count=count)
     days = (there - here).days
     return (
-        f"one on the same day ({count})"
+        phrases.ONE_SAME_DAY.format(count=count)
         if not days
-        else f"one {abs(days)} days {'later' if days > 0 else 'earlier'} ({count})"
+        else (phrases.DAYS_LATER if days > 0 else phrases.DAYS_EARLIER).format(days=abs(days), count=count)
     )

@@ -12,12 +12,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from spinemri.language import Phrases, number
 from spinemri.series import Contrast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from spinemri.dicom.facts import SequenceFacts
+
+phrases = Phrases("dicom.contrast")
 
 _FAT_SUPPRESSION = frozenset({"FS", "FATSAT", "FAT_SAT", "FATSAT_GEMS", "SPIR", "SPAIR", "SFS", "WE"})
 _WATER, _FAT = frozenset({"W", "WATER"}), frozenset({"F", "FAT"})
@@ -228,14 +231,14 @@ def classify(facts: SequenceFacts, *, after_plain: bool = False) -> tuple[Contra
         plain series, leaves it T1w and 'uncertain'.
     """
     rule = next(rule for rule in RULES if rule.applies(facts))
-    reason = f"{rule.because} ({timing(facts)})"
+    reason = f"{phrases['BECAUSE'][rule.because]} ({timing(facts)})"
     agent = agent_state(facts, after_plain=after_plain)
     if rule.contrast is not Contrast.T1W:
         return rule.contrast, reason, agent
     if agent == "given" or (agent == "uncertain" and _named_post(facts)):
-        return Contrast.T1W_POST, f"{reason}; contrast agent {agent}", agent
+        return Contrast.T1W_POST, phrases.CONTRAST_AGENT.format(reason=reason, agent=phrases["AGENTS"][agent]), agent
     if _fat_suppressed(facts):
-        return Contrast.OTHER, f"T1 timing but fat suppressed, without contrast agent ({timing(facts)})", agent
+        return Contrast.OTHER, phrases.T1_TIMING_BUT_FAT_SUPPRESSED.format(timing=timing(facts)), agent
     return Contrast.T1W, reason, agent
 
 
@@ -253,16 +256,16 @@ def contradiction(facts: SequenceFacts, contrast: Contrast) -> str | None:
         return None
     if _FAMILY.get(said, said) is _FAMILY.get(contrast, contrast):
         return None
-    return f"the name says {said.value}, the header says {contrast.value} ({timing(facts)}); the header is used"
+    return phrases.NAME_SAYS_HEADER_SAYS_HEADER.format(name=said.value, header=contrast.value, timing=timing(facts))
 
 
 def timing(facts: SequenceFacts) -> str:
     """TR, TE and TI for a reader: 'TR 560, TE 10 ms'."""
     known = [("TR", facts.repetition_time), ("TE", facts.echo_time), ("TI", facts.inversion_time or None)]
     return (
-        ", ".join(f"{name} {value:g}" for name, value in known if value is not None) + " ms"
+        ", ".join(f"{name} {number(value, 'g')}" for name, value in known if value is not None) + phrases.MS
         if any(value is not None for _, value in known)
-        else "no times"
+        else phrases.NO_TIMES
     )
 
 

@@ -14,12 +14,15 @@ from spinemri.dicom.refusal import Stack, is_composed, refusal
 from spinemri.dicom.slices import Arrangement, arrange, missing_geometry, normal_of
 from spinemri.dicom.stacks import missing_parts
 from spinemri.errors import SeriesError
+from spinemri.language import Phrases
 from spinemri.series import Contrast, Plane, Series, SeriesFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from spinemri.dicom.facts import Frame, PlaneFacts, SequenceFacts
+
+phrases = Phrases("dicom.describe")
 
 _PLANES = (Plane.SAGITTAL, Plane.CORONAL, Plane.AXIAL)
 _OBLIQUE_DEG = 20.0
@@ -140,18 +143,18 @@ def _warnings(
 ) -> list[str]:
     remarks = [contradiction(facts, contrast)]
     if agent == "uncertain":
-        remarks.append("contrast agent uncertain: the attribute, the time and the name do not agree")
+        remarks.append(phrases.CONTRAST_AGENT_UNCERTAIN_ATTRIBUTE_TIME)
     if facts.repetition_time is None or facts.echo_time is None:
-        remarks.append("contrast taken without TR and TE")
+        remarks.append(phrases.CONTRAST_TAKEN_WITHOUT_TR_TE)
     if any(frame.lossy for frame in frames):
-        remarks.append("compressed with loss: small signal differences are not reliable")
+        remarks.append(phrases.COMPRESSED_WITH_LOSS_SMALL_SIGNAL)
     if is_composed(frames[0]):
-        remarks.append("composed from several stations: distances near the seams are not reliable")
+        remarks.append(phrases.COMPOSED_FROM_SEVERAL_STATIONS_DISTANCES)
     if arrangement:
         remarks.extend(arrangement.warnings)
         if arrangement.repeats > 1:
-            remarks.append(f"up to {arrangement.repeats} images at one position")
+            remarks.append(phrases.UP_IMAGES_ONE_POSITION.format(repeats=arrangement.repeats))
     obliquity = plane_of(frames[0].plane)[1]
     if obliquity is not None and obliquity >= _OBLIQUE_DEG:
-        remarks.append(f"oblique: {obliquity:.0f} degrees off its plane")
+        remarks.append(phrases.OBLIQUE_DEGREES_OFF_PLANE.format(obliquity=obliquity))
     return [remark for remark in remarks if remark]

@@ -23,6 +23,7 @@ from spinemri.dicom.values import READ_ERRORS, integer, lenient
 from spinemri.errors import SeriesError
 from spinemri.geometry import MAX_VOXELS
 from spinemri.image import Image
+from spinemri.language import Phrases, of_count
 from spinemri.read import read_volume
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from spinemri.dicom.slices import Arrangement
     from spinemri.geometry import Geometry
     from spinemri.series import Series, SeriesFile
+
+phrases = Phrases("dicom.load")
 
 _LOST_SLICES = 1  # at most one slice may be absent or damaged
 
@@ -88,9 +91,9 @@ def _seams(voxels: NDArray[np.generic], geometry: Geometry) -> tuple[tuple[float
     """Seams of a composed image, and a line about them."""
     seams = find_seams(voxels, geometry)
     if not seams:
-        return (), ("composed from several stations: the pixels show no seam, so distances may cross one",)
+        return (), (phrases.COMPOSED_FROM_SEVERAL_STATIONS_PIXELS,)
     heights = ", ".join(f"{seam * geometry.spacing[geometry.axis_along(2)]:.0f}" for seam in seams)
-    return seams, (f"composed from several stations: seams seen {heights} mm from the first row",)
+    return seams, (phrases.COMPOSED_FROM_SEVERAL_STATIONS_SEAMS.format(heights=heights),)
 
 
 def _slices(series: Series, progress: Callable[[int, int], None] | None) -> Iterator[_Slice]:
@@ -159,7 +162,7 @@ def _check_photometric(slices: Sequence[_Slice], label: str) -> None:
 def _check_damage(slices: Sequence[_Slice], label: str) -> None:
     """Refuse a series without a single good slice, in the words of the first damage."""
     if all(s.pixels is None for s in slices):
-        many = f"all {len(slices)} slices" if len(slices) > 1 else "the only slice"
+        many = phrases.ALL_SLICES.format(count=len(slices)) if len(slices) > 1 else phrases.ONLY_SLICE
         raise SeriesError(f"series {label}: {slices[0].damage} ({many})")
 
 
@@ -181,13 +184,18 @@ def _one_per_position(
         damage = next((slices[n].damage for n in indices if slices[n].damage), None)
         if damage:
             warnings.append(
-                f"slice {k + 1} of {len(arrangement.positions)}: {damage}; {'a copy is used' if good else 'left empty'}"
+                phrases.SLICE.format(
+                    number=k + 1,
+                    count=len(arrangement.positions),
+                    damage=damage,
+                    instead=phrases.COPY_USED if good else phrases.LEFT_EMPTY,
+                )
             )
     if copies:
-        warnings.append(f"{copies} exact {'copy' if copies == 1 else 'copies'} of slices dropped")
+        warnings.append(of_count(copies, phrases.COPY_DROPPED, phrases.COPIES_DROPPED).format(copies=copies))
     for k in _blank(kept):
         kept[k] = None
-        warnings.append(f"slice {k + 1} of {len(kept)}: all its pixels have the same value; left empty")
+        warnings.append(phrases.ONE_VALUE.format(number=k + 1, count=len(kept)))
     lost = [k + 1 for k, one in enumerate(kept) if one is None]
     if len(lost) > _LOST_SLICES:
         detail = next((s.damage for s in slices if s.damage), "")

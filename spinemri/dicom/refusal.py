@@ -10,11 +10,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from spinemri.language import Phrases
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from spinemri.dicom.facts import Frame
     from spinemri.geometry import Geometry
+
+phrases = Phrases("dicom.refusal")
 
 _COMPOSED = frozenset({"COMPOSED", "COMP", "COMP_SP", "COMP_SPINE", "COMPOSE", "MOBIVIEW"})
 _COMPOSED_NAME = re.compile(r"(?<![A-Z])(?:COMP|COMPOSED?|MOBI ?VIEW)(?![A-Z])")
@@ -115,7 +119,12 @@ def is_composed(frame: Frame) -> bool:
 
 def refusal(stack: Stack) -> str | None:
     """Why a stack is not measured; None when it may be."""
-    return next((reason for reason, applies in REFUSALS if applies(stack)), None)
+    return next((phrases["REASONS"][reason] for reason, applies in REFUSALS if applies(stack)), None)
+
+
+def is_localizer(refused: str) -> bool:
+    """Whether a stack was refused for being a localizer."""
+    return refused in [words for reason, words in phrases["REASONS"].items() if reason.startswith("a localizer")]
 
 
 def _derived(stack: Stack) -> bool:

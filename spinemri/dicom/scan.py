@@ -21,6 +21,7 @@ from spinemri.dicom.headers import MR_IMAGES, frames_of, read_header
 from spinemri.dicom.stacks import split
 from spinemri.dicom.values import READ_ERRORS, lenient, text, value
 from spinemri.errors import InputError
+from spinemri.language import Phrases
 from spinemri.read import VOLUME_SUFFIXES, is_label_file, volume_series, volume_study
 from spinemri.series import Contrast, Inventory, Series, Skipped, Study
 
@@ -31,13 +32,13 @@ if TYPE_CHECKING:
 
     from spinemri.dicom.facts import Frame
 
+phrases = Phrases("dicom.scan")
+
 _PREAMBLE, _MAGIC = 128, b"DICM"
 BARE_STARTS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")  # group 2 or 8, as a file without preamble begins
 _MAX_FRAMES = 10_000  # of a multi-frame file; an MR series has hundreds
 _DIRECTORY = "1.2.840.10008.1.3.10"
 _CODE = re.compile("[A-Z]{2}")
-_INDEX = "DICOMDIR (an index, not an image)"
-BESIDE_DICOM = "volume file beside DICOM; the DICOM is read"
 
 
 def scan(
@@ -76,7 +77,7 @@ def scan(
         if progress is not None:
             progress(done, len(paths))
     if frames:  # most likely the same images, converted
-        skipped.extend(Skipped(path=relative_name(v.files[0].path, base), reason=BESIDE_DICOM) for v in volumes)
+        skipped.extend(Skipped(path=relative_name(v.files[0].path, base), reason=phrases.BESIDE_DICOM) for v in volumes)
     studies = _studies(frames) or _volume_studies(volumes, base)
     return Inventory(root=base, studies=studies, skipped=tuple(skipped), files_seen=len(paths))
 
@@ -104,6 +105,19 @@ def walk(root: Path) -> Iterator[Path]:
                 yield path
 
 
+def no_dicom() -> tuple[str, ...]:
+    """Reasons for which a file is skipped that say no more than that it is no DICOM image."""
+    return (
+        phrases.INDEX,
+        phrases.NOT_READABLE_FILE,
+        phrases.LABEL_MAP_NOT_IMAGE,
+        phrases.NOT_DICOM,
+        phrases.EMPTY_FILE,
+        phrases.NOT_DICOM_NO_PREAMBLE_NO,
+        phrases.BESIDE_DICOM,
+    )
+
+
 def relative_name(path: Path, root: Path) -> str:
     """Path below the scanned folder, made printable where the file system holds bytes that are no text."""
     return os.fsencode(path.relative_to(root).as_posix()).decode(errors="replace")
@@ -113,16 +127,16 @@ def _read(path: Path, root: Path, contrast: Contrast | None) -> list[Frame] | Se
     """Frames of an MR file, the series of a volume file, or why the file is skipped."""
     try:
         if path.name.upper() == "DICOMDIR" or not path.is_file():
-            return _INDEX if path.is_file() else "not a readable file"
+            return phrases.INDEX if path.is_file() else phrases.NOT_READABLE_FILE
         if path.name.lower().endswith(VOLUME_SUFFIXES):
-            return "a label map, not an image" if is_label_file(path) else volume_series(path, root, contrast)
+            return phrases.LABEL_MAP_NOT_IMAGE if is_label_file(path) else volume_series(path, root, contrast)
         with path.open("rb") as stream:
             head = stream.read(_PREAMBLE + len(_MAGIC))
     except OSError as error:
-        return f"cannot be read ({error.strerror})"
+        return phrases.CANNOT_READ.format(error=error.strerror)
     if head[_PREAMBLE:] == _MAGIC or head[:2] in BARE_STARTS:
         return _read_dicom(path, force=head[_PREAMBLE:] != _MAGIC)
-    return "not DICOM" if head else "empty file"
+    return phrases.NOT_DICOM if head else phrases.EMPTY_FILE
 
 
 def _read_dicom(path: Path, *, force: bool) -> list[Frame] | str:
@@ -132,32 +146,32 @@ def _read_dicom(path: Path, *, force: bool) -> list[Frame] | str:
             fault = _no_mr_image(dataset, force=force)
         frames = [] if fault else frames_of(dataset, path)
     except READ_ERRORS as error:
-        return f"damaged DICOM header ({type(error).__name__})"
+        return phrases.DAMAGED_DICOM_HEADER.format(name=type(error).__name__)
     if len(frames) > _MAX_FRAMES:
-        return f"more than {_MAX_FRAMES} frames in one file"
+        return phrases.MORE_THAN_FRAMES_ONE_FILE.format(count=_MAX_FRAMES)
     if fault is None and any(not frame.plane.rows or not frame.plane.columns for frame in frames):
-        fault = "MR header without image (no Rows and Columns)"
-    return fault or frames or "enhanced MR image without functional groups"
+        fault = phrases.MR_HEADER_WITHOUT_IMAGE_NO
+    return fault or frames or phrases.ENHANCED_MR_IMAGE_WITHOUT_FUNCTIONAL
 
 
 def _no_mr_image(dataset: Dataset, *, force: bool) -> str | None:
     """Why a file that reads as DICOM is no MR image; None when it is one."""
     kind = text(dataset, "SOPClassUID") or ("" if force else text(dataset.file_meta, "MediaStorageSOPClassUID"))
     if kind == _DIRECTORY:
-        return _INDEX
+        return phrases.INDEX
     if force and (not kind or value(dataset, "Rows") is None):
-        return "not DICOM (no preamble, and no SOP Class or Rows)"
+        return phrases.NOT_DICOM_NO_PREAMBLE_NO
     if kind not in MR_IMAGES:
-        return f"no MR image: {_kind_name(kind)}"
+        return phrases.NO_MR_IMAGE.format(kind=_kind_name(kind))
     if (modality := text(dataset, "Modality").upper()) not in {"", "MR"}:
-        said = modality if _CODE.fullmatch(modality) else "of an unknown kind"
-        return f"no MR image: Modality {said} contradicts the SOP Class"
-    return None if text(dataset, "SeriesInstanceUID") else "MR image without Series Instance UID"
+        said = modality if _CODE.fullmatch(modality) else phrases.UNKNOWN_KIND
+        return phrases.NO_MR_IMAGE_MODALITY_CONTRADICTS.format(said=said)
+    return None if text(dataset, "SeriesInstanceUID") else phrases.MR_IMAGE_WITHOUT_SERIES_INSTANCE
 
 
 def _kind_name(kind: str) -> str:
-    name = UID(kind).name if kind else "no SOP Class"
-    return name if name != kind else "unknown SOP Class"
+    name = UID(kind).name if kind else phrases.NO_SOP_CLASS
+    return name if name != kind else phrases.UNKNOWN_SOP_CLASS
 
 
 def _studies(frames: Sequence[Frame]) -> tuple[Study, ...]:
@@ -217,8 +231,8 @@ def _numbered(by_series: Mapping[str, Sequence[Frame]]) -> dict[str, tuple[int, 
             numbers[uid] = number, ()
             taken.add(number)
         else:
-            fault = "missing" if number is None else f"used twice ({number})"
-            numbers[uid] = free, (f"Series Number is {fault}; this series is called {free}",)
+            fault = phrases.MISSING if number is None else phrases.USED_TWICE.format(number=number)
+            numbers[uid] = free, (phrases.SERIES_NUMBER_THIS_SERIES_CALLED.format(fault=fault, free=free),)
             free += 1
     return numbers
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from spinemri.errors import GeometryError, SeriesError
 from spinemri.geometry import Geometry, plausible
+from spinemri.language import Phrases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spinemri.dicom.facts import Frame, PlaneFacts
+
+phrases = Phrases("dicom.slices")
 
 STEP_FRACTION, STEP_MM = 0.05, 0.1
 SAME_POSITION_MM = 0.01
@@ -123,18 +126,18 @@ def missing_geometry(plane: PlaneFacts) -> str | None:
     if plane.misplaced:
         return plane.misplaced
     if plane.position is None:
-        return "Image Position (Patient) is missing"
+        return phrases.IMAGE_POSITION_PATIENT_MISSING
     if plane.orientation is None:
-        return "Image Orientation (Patient) is missing"
+        return phrases.IMAGE_ORIENTATION_PATIENT_MISSING
     if plane.pixel_spacing is None:
-        return "Pixel Spacing is missing"
+        return phrases.PIXEL_SPACING_MISSING
     row, column = np.asarray(plane.orientation[:3]), np.asarray(plane.orientation[3:])
     if (
         abs(row @ column) > PERPENDICULAR
         or abs(row @ row - 1) > PERPENDICULAR
         or abs(column @ column - 1) > PERPENDICULAR
     ):
-        return "Image Orientation (Patient) is not two perpendicular unit vectors"
+        return phrases.IMAGE_ORIENTATION_PATIENT_NOT_TWO
     return None
 
 
@@ -145,7 +148,7 @@ def _check_same_plane(planes: Sequence[PlaneFacts], label: str) -> None:
             raise SeriesError(f"series {label}: no geometry: {fault}; no default is assumed")
     sizes = sorted({(plane.rows, plane.columns) for plane in planes})
     if len(sizes) > 1:
-        listed = ", ".join(f"{rows} x {columns}" for rows, columns in sizes)
+        listed = ", ".join(phrases.SIZE.format(rows=rows, columns=columns) for rows, columns in sizes)
         raise SeriesError(f"series {label}: slices have different matrix sizes ({listed}); expected one")
     spacings = np.array([plane.pixel_spacing for plane in planes], dtype=np.float64)
     if not np.allclose(spacings, spacings[0], rtol=1e-3):
@@ -219,11 +222,11 @@ def _grid(first: PlaneFacts, slices: int, step: float) -> Geometry:
 def _remarks(plane: PlaneFacts, step: float, gap: int | None, slices: int) -> list[str]:
     remarks = []
     if gap is not None:
-        remarks.append(f"slice {gap + 2} of {slices + 1} is missing; its place is left empty and is not measured")
+        remarks.append(phrases.SLICE_MISSING_PLACE_LEFT_EMPTY.format(gap=gap + 2, slices=slices + 1))
     if slices > 1 and plane.thickness and step / plane.thickness - 1 >= GAP_FRACTION:
         percent = 100 * (step / plane.thickness - 1)
-        remarks.append(f"slice gap of {percent:.0f} % of the slice thickness: volumes are not reliable")
+        remarks.append(phrases.SLICE_GAP_SLICE_THICKNESS_VOLUMES.format(percent=percent))
     between = plane.between_slices
     if slices > 1 and between and abs(between - step) > max(STEP_FRACTION * step, STEP_MM):
-        remarks.append(f"Spacing Between Slices says {between:.2f} mm, positions say {step:.2f} mm; positions are used")
+        remarks.append(phrases.SPACING_BETWEEN_SLICES_SAYS_MM.format(between=between, step=step))
     return remarks

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.dicom.slices import distances, missing_geometry, position_groups
+from spinemri.language import Phrases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
 
     from spinemri.dicom.facts import Frame
+
+phrases = Phrases("dicom.stacks")
 
 _SAME_DIRECTION = 2e-3  # difference of direction cosines: 0.1 degrees
 _PLACE_MM = 10.0
@@ -52,7 +55,7 @@ def missing_parts(frames: Sequence[Frame]) -> str | None:
         have = {part for other, part, _ in parts if other == uid}
         lacking = [str(n) for n in range(1, (total or 0) + 1) if n not in have]
         if lacking or total is None or None in have:
-            return f"part {', '.join(lacking) or '?'} of {total or '?'} of a concatenation is missing"
+            return phrases.PART_CONCATENATION_MISSING.format(items=", ".join(lacking) or "?", total=total or "?")
     return None
 
 

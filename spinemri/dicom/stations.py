@@ -10,10 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spinemri.language import Phrases
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from spinemri.series import Series
+
+phrases = Phrases("dicom.stations")
 
 _COVERING_SLICES = 7
 _NEW_MM = 60.0
@@ -72,10 +76,7 @@ def _nothing_new(series: Series, taken: Sequence[Series]) -> str | None:
     elsewhere = [t for t in taken if t not in here]
     unclear = next((t for t in elsewhere if not _other_region(series, t)), None)
     if not here and unclear is not None:
-        return (
-            f"series {unclear.label} shows the same contrast in another frame of reference; "
-            "whether this one shows another part of the spine cannot be told"
-        )
+        return phrases.SERIES_SHOWS_SAME_CONTRAST_ANOTHER.format(label=unclear.label)
     if not here or (
         series.composed and len([t for t in here if not t.composed]) > 1 and not any(t.composed for t in here)
     ):
@@ -110,15 +111,15 @@ def _other_region(one: Series, two: Series) -> bool:
 def _repeat(series: Series, chosen: Series) -> str:
     """Why another series of the same contrast was preferred: the first criterion that told them apart."""
     words = (
-        "without doubt about contrast agent",
-        "not composed from stations",
-        "with more slices",
-        "at better resolution",
-        "with thinner slices",
-        "with more slices",
-        "over a longer field",
+        phrases.WITHOUT_DOUBT_ABOUT_CONTRAST_AGENT,
+        phrases.NOT_COMPOSED_FROM_STATIONS,
+        phrases.WITH_MORE_SLICES,
+        phrases.BETTER_RESOLUTION,
+        phrases.WITH_THINNER_SLICES,
+        phrases.WITH_MORE_SLICES,
+        phrases.OVER_LONGER_FIELD,
     )
     for word, mine, theirs in zip(words, _rank(series), _rank(chosen), strict=False):
         if mine != theirs:
-            return f"series {chosen.label} shows the same contrast {word}"
-    return f"series {chosen.label} shows the same contrast"
+            return phrases.SAME_CONTRAST_BETTER.format(label=chosen.label, word=word)
+    return phrases.SAME_CONTRAST.format(label=chosen.label)

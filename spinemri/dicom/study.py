@@ -12,6 +12,7 @@ from spinemri.dicom.load import load
 from spinemri.dicom.scan import scan
 from spinemri.errors import InputError, SeriesError
 from spinemri.faults import attempt
+from spinemri.language import Phrases
 from spinemri.series import Plane
 
 if TYPE_CHECKING:
@@ -24,10 +25,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int, int], None]
 
-
-_FAILED = "the program failed in loading it"
-IN_SECTION = "thecal sac and cord in section"
-NO_AXIAL_MODEL = "axial slices were not read: no model of them was loaded"
+phrases = Phrases("dicom.study")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +56,7 @@ class LoadedStudy:
         axial_read : whether there was a network for ``axial``; otherwise those are among the refused ones
         """
         used = (SeriesRecord(series=i.series, used=True, reason=r) for i, r in zip(self.images, roles, strict=True))
-        reason = IN_SECTION if axial_read else NO_AXIAL_MODEL
+        reason = phrases.IN_SECTION if axial_read else phrases.NO_AXIAL_MODEL
         axial = (SeriesRecord(series=i.series, used=axial_read, reason=reason) for i in self.axial)
         return (*used, *axial, *(SeriesRecord(series=s, used=False, reason=why) for s, why in self.refused))
 
@@ -114,13 +112,17 @@ def _load_chosen(
         if not used:
             raise SeriesError("; ".join(failures)) if failures else InputError("no series can be measured")
         if not waiting:
-            return tuple(images[series] for series in used), refused, tuple(f"{line}; not used" for line in failures)
+            return (
+                tuple(images[series] for series in used),
+                refused,
+                tuple(phrases.NOT_USED.format(line=line) for line in failures),
+            )
         report("loading", len(images), len(used))
         label = waiting[0].label
-        found = attempt(f"loading of series {label}", f"series {label}: {_FAILED}", _loaded, waiting[0])
+        found = attempt(phrases.LOADING_SERIES.format(label=label), phrases.FAILED, _loaded, waiting[0])
         if isinstance(found, str):
-            failures.append(found)
-            study = _refuse(study, waiting[0], found.removeprefix(f"series {label}: "))
+            failures.append(phrases.SERIES.format(label=label, text=found))
+            study = _refuse(study, waiting[0], found)
         else:
             images[waiting[0]] = found
 
@@ -130,7 +132,7 @@ def _loaded(series: Series) -> Image | str:
     try:
         return load(series)
     except SeriesError as error:
-        return str(error)
+        return phrases.MESSAGE.format(message=str(error).removeprefix(f"series {series.label}: "))
 
 
 def _refuse(study: Study, series: Series, reason: str) -> Study:
@@ -151,4 +153,5 @@ def _told_apart(images: tuple[Image, ...]) -> tuple[Image, ...]:
 def _image_warnings(images: tuple[Image, ...]) -> Iterator[str]:
     for image in images:
         for warning in dict.fromkeys((*image.series.warnings, *image.warnings)):
-            yield warning if warning.startswith("series") else f"series {image.series.label}: {warning}"
+            named = warning.startswith(("series", phrases.SERIES.partition("{")[0]))
+            yield warning if named else phrases.SERIES.format(label=image.series.label, text=warning)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from spinemri.anatomy import Level, StructureKind
+from spinemri.language import Phrases
 from spinemri.measure.catalogue import Gap, Place
 from spinemri.measure.coronal import coronal_curvature
 from spinemri.measure.frame import unit
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
     Plates = Mapping[Level, BodyPlates]
     Losses = Mapping[Level, HeightLoss | None]
+
+phrases = Phrases("measure.alignment")
 
 SLIP_PIXELS = threshold("slip.least_pixels")
 
@@ -121,13 +124,15 @@ def _local(place: Place, levels: tuple[Level, ...], plates: Plates, losses: Loss
     above = levels[n - 1] if n and adjacent(levels[n - 1], place.level) else None
     below = levels[n + 1] if n + 1 < len(levels) and adjacent(place.level, levels[n + 1]) else None
     if above is None or below is None:
-        side = "above" if above is None else "below"
-        return place.absent("local_kyphosis", Gap(Status.NOT_ASSESSABLE, f"no vertebra is seen directly {side}"))
+        side = phrases.ABOVE if above is None else phrases.BELOW
+        return place.absent(
+            "local_kyphosis", Gap(Status.NOT_ASSESSABLE, phrases.NO_VERTEBRA_SEEN_DIRECTLY.format(side=side))
+        )
     top, bottom = plates[above].upper, plates[below].lower
     for level, plate in ((above, top), (below, bottom)):
         loss = losses.get(level)
         if isinstance(plate, Plate) and (loss is None or loss.loss_pct.max() >= INTACT_BELOW_PCT):
-            why = "has lost height" if loss else "cannot be compared with an intact body"
+            why = phrases.HAS_LOST_HEIGHT if loss else phrases.CANNOT_COMPARED_WITH_INTACT_BODY
             return place.absent("local_kyphosis", Gap(Status.NOT_ASSESSABLE, f"{level} {why}"))
     stated = _angle(place, "local_kyphosis", top, bottom)
     return stated.model_copy(update={"reference_levels": () if stated.value is None else (above, below)})
@@ -135,7 +140,7 @@ def _local(place: Place, levels: tuple[Level, ...], plates: Plates, losses: Loss
 
 def _regional(region: Region, plates: Plates) -> Measurement:
     upper, lower = plates.get(region.upper), plates[region.lower]
-    unseen = Gap(Status.OUT_OF_FIELD, f"{region.upper} is not seen together with {region.lower}")
+    unseen = Gap(Status.OUT_OF_FIELD, phrases.NOT_SEEN_TOGETHER_WITH.format(upper=region.upper, lower=region.lower))
     ends = upper[region.upper_side] if upper else unseen, lower[region.lower_side]
     series = ends[0].series_uid if isinstance(ends[0], Plate) else None
     place = Place(StructureKind.VERTEBRAL_BODY, region.upper, region.lower, series)

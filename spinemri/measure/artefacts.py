@@ -13,6 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from spinemri.anatomy import StructureKind
+from spinemri.language import Phrases
 from spinemri.measure.medians import median_3x3
 from spinemri.measure.upright import FEW
 from spinemri.quality import QualityCheck
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.floating]
     Mask = NDArray[np.bool_]
     Spectrum = NDArray[np.complexfloating]
+
+phrases = Phrases("measure.artefacts")
 
 SNR_LIMIT = 6.0
 """Marrow signal / noise. A lesion of half the signal of marrow then differs from it by 3 standard deviations of one
@@ -76,14 +79,18 @@ def snr(view: Upright) -> QualityCheck:
         tissue = view.muscle if np.count_nonzero(view.muscle) >= FEW else view.inner(StructureKind.DISC)
     noise = view.noise
     if np.count_nonzero(tissue) < FEW or noise is None:
-        return _unknown("snr", "1", SNR_LIMIT, "too little of the spine is seen")
+        return _unknown("snr", "1", SNR_LIMIT, phrases.TOO_LITTLE_SPINE_SEEN)
     if noise == 0:
-        return _unknown("snr", "1", SNR_LIMIT, "no noise is left in the image: it was masked or rounded away")
+        return _unknown("snr", "1", SNR_LIMIT, phrases.NO_NOISE_LEFT_IMAGE_MASKED)
     value = _above_noise(float(np.median(view.signal[tissue])), noise) / noise
     faint = tuple(level for level, rows in _levels(view) if _bright_signal(view, rows, noise) < SNR_LIMIT * noise)
-    where = "" if value < SNR_LIMIT else f" at {level_names(faint)}"
-    number = f"{value:.1f}, below {SNR_LIMIT:g}" if value < SNR_LIMIT else f"below {SNR_LIMIT:g}"
-    line = f"series {view.series.label}: signal-to-noise ratio {number}{where}: small lesions may be missed"
+    where = "" if value < SNR_LIMIT else phrases.WHERE.format(levels=level_names(faint))
+    number = (
+        phrases.TOO_LOW.format(value=value, limit=SNR_LIMIT)
+        if value < SNR_LIMIT
+        else phrases.LIMIT.format(limit=SNR_LIMIT)
+    )
+    line = phrases.SERIES_SIGNAL_NOISE_RATIO_SMALL.format(label=view.series.label, number=number, where=where)
     passed = value >= SNR_LIMIT and not faint
     return QualityCheck(
         name="snr",
@@ -140,20 +147,17 @@ def motion(view: Upright) -> QualityCheck:
     has no passes.
     """
     if view.spacing[0] < _THIN_MM:
-        return _unknown("motion", "mm", MOTION_LIMIT_MM, "slices closer than 2 mm are taken as one 3D acquisition")
+        return _unknown("motion", "mm", MOTION_LIMIT_MM, phrases.SLICES_CLOSER_THAN_MM_ARE)
     spine = view.spine
     pairs = [k for k in range(len(spine) - 1) if spine[k].any() and spine[k + 1].any()]
     if len(pairs) < _LEAST_PAIRS:
-        return _unknown("motion", "mm", MOTION_LIMIT_MM, "the spine is seen in too few neighbouring slices")
+        return _unknown("motion", "mm", MOTION_LIMIT_MM, phrases.SPINE_SEEN_TOO_FEW_NEIGHBOURING)
     box = _around(np.asarray(np.any(spine, axis=0)), view.spacing[1:])
     seen = {k: np.fft.rfft2(_detail(view.smooth[k][box], view.spacing[1:])) for k in {*pairs, *(k + 1 for k in pairs)}}
     shape = view.smooth[0][box].shape
     found = [_shift((seen[k], seen[k + 1]), shape, view.spacing[1:]) * (-1) ** k for k in pairs]
     value = float(np.linalg.norm(np.median(found, axis=0)))
-    line = (
-        f"series {view.series.label}: every other slice is shifted by {value:.1f} mm, more than {MOTION_LIMIT_MM:g}: "
-        "the patient moved; outlines and small lesions are unreliable"
-    )
+    line = phrases.SERIES_EVERY_OTHER_SLICE_SHIFTED.format(label=view.series.label, value=value, limit=MOTION_LIMIT_MM)
     return _judged(("motion", "mm"), round(value, 2), MOTION_LIMIT_MM, line)
 
 
@@ -203,7 +207,7 @@ def ghosting(view: Upright) -> QualityCheck:
     """
     with_air = np.flatnonzero(view.air.any(axis=(1, 2)) & view.spine.any(axis=(1, 2)))
     if not with_air.size:
-        return _unknown("ghosting", "%", GHOSTING_LIMIT_PCT, "no air behind the back is seen, or not where it begins")
+        return _unknown("ghosting", "%", GHOSTING_LIMIT_PCT, phrases.NO_AIR_BEHIND_BACK_SEEN)
     step = [max(1, round(_STEP_MM / mm)) for mm in view.spacing[1:]]
     chosen = with_air[np.unique(np.linspace(0, with_air.size - 1, _GHOST_SLICES).round().astype(int))]
     grid = (chosen, slice(None, None, step[0]), slice(None, None, step[1]))
@@ -217,9 +221,8 @@ def ghosting(view: Upright) -> QualityCheck:
         nearest = int(_NEAREST_GHOST_MM / (view.spacing[axis] * step[axis - 1]))
         slopes += _slopes(signal, air, axis, (nearest, least))
     value = 100 * max(slopes)
-    line = (
-        f"series {view.series.label}: ghosts of {value:.0f} % of the signal, above {GHOSTING_LIMIT_PCT:g} %: "
-        "the patient moved; signal is unreliable where they cross the spine"
+    line = phrases.SERIES_GHOSTS_SIGNAL_ABOVE_PATIENT.format(
+        label=view.series.label, value=value, limit=GHOSTING_LIMIT_PCT
     )
     return _judged(("ghosting", "%"), round(value, 1), GHOSTING_LIMIT_PCT, line)
 
@@ -253,10 +256,7 @@ def wrap(view: Upright) -> QualityCheck:
     wrap across the slices of 3D series is not looked for.
     """
     value = max(0.0, *(_closure(view, axis) for axis in (1, 2)))
-    line = (
-        f"series {view.series.label}: opposite edges of the image continue each other (correlation {value:.2f}, above "
-        f"{WRAP_LIMIT:g}): tissue from outside the field is folded in"
-    )
+    line = phrases.SERIES_OPPOSITE_EDGES_IMAGE_CONTINUE.format(label=view.series.label, value=value, limit=WRAP_LIMIT)
     return _judged(("wrap", "1"), round(value, 2), WRAP_LIMIT, line)
 
 
@@ -287,14 +287,14 @@ def metal(view: Upright) -> QualityCheck:
     Known failure: hardware outside the bodies (rods, cages between them); an artefact that has pushed the outline away;
     a field that metal distorts without a void. In fat-suppressed series fat is as dark, so it is not assessable there.
     """
-    unknown = _FAT_IS_DARK if view.suppressed else ""
+    unknown = phrases.FAT_IS_DARK if view.suppressed else ""
     bodies = view.bodies
     noise = view.noise
     if not unknown and (noise is None or np.count_nonzero(bodies) < FEW):
-        unknown = "too little of the spine is seen"
+        unknown = phrases.TOO_LITTLE_SPINE_SEEN
     marrow = float(np.median(view.signal[bodies])) if bodies.any() else 0.0
     if not unknown and noise is not None and noise > _MOST_NOISE * marrow:
-        unknown = "the image is too noisy to tell a void"
+        unknown = phrases.IMAGE_TOO_NOISY_TELL_VOID
     if unknown:
         return _unknown("metal", "mL", METAL_LIMIT_ML, unknown)
     middle, box = view.signal.copy(), view.box_of(view.spine)
@@ -307,15 +307,11 @@ def metal(view: Upright) -> QualityCheck:
         sizes[level] = _void_ml(view, level, middle, floor + _VOID_SHARE * (bright - floor))
     value = max(sizes.values(), default=0.0)
     concerned = tuple(level for level, size in sizes.items() if size > METAL_LIMIT_ML)
-    line = (
-        f"series {view.series.label}: signal void of {value:.1f} mL in {level_names(concerned)} (metal, cement, gas or "
-        "dense bone): marrow cannot be judged there"
+    line = phrases.SERIES_SIGNAL_VOID_ML_METAL.format(
+        label=view.series.label, value=value, levels=level_names(concerned)
     )
     check = _judged(("metal", "mL"), round(value, 2), METAL_LIMIT_ML, line)
     return check.model_copy(update={"levels": concerned})
-
-
-_FAT_IS_DARK = "in a fat-suppressed series fat is as dark as a void"
 
 
 def _void_ml(view: Upright, level: Level, signal: Floats, limit: float) -> float:

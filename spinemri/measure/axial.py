@@ -24,12 +24,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from spinemri.anatomy import StructureKind
+from spinemri.language import Phrases
 from spinemri.measure.axial_contact import wall_of
 from spinemri.measure.axial_sections import Section, centre_of, fluid_share, plane_of, section_of
 from spinemri.measure.catalogue import Gap, Place
 from spinemri.measure.planes import CanalPlane, canal_planes
 from spinemri.measure.sac import WINDOW_MM, compromises
-from spinemri.measurement import BELOW_THE_CORD, Status
+from spinemri.measurement import Status, below_the_cord
 from spinemri.norms import threshold
 from spinemri.orientation import stack_axes
 from spinemri.series import Contrast, Plane
@@ -52,12 +53,13 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Stack = tuple[Image, Segmentation]
 
+phrases = Phrases("measure.axial")
+
 SAC_NAMES = ("axial_sac_area", "axial_sac_ap", "axial_sac_width")
 WALL_NAMES = ("axial_sac_indent", "axial_cord_contact", "axial_csf_ring")
 CORD_NAMES = ("axial_cord_area", "axial_cord_ap", "axial_cord_width", "cord_compression_ratio")
 _LEANING_DEG, _APART_MM = 30.0, 8.0
 _EDGES_PX, _OUTLINE_PX = threshold("interval.axial_length"), threshold("interval.axial_outline")
-_CORD_LOST = "no cord was found on the axial slice, where the sagittal series shows one"
 _CSF_SD = threshold("interval.axial_csf_fraction")
 _Z95 = 1.96
 
@@ -167,21 +169,21 @@ def _cut(stack: Stack, number: int, spot: _Spot) -> _Slice | Gap:
     axes = stack_axes(grid, Plane.AXIAL)
     lean = float(np.degrees(np.arccos(np.clip(abs(grid.axes[:, axes[0]] @ along), 0, 1))))
     if lean > _LEANING_DEG:
-        return Gap(Status.NOT_ASSESSABLE, f"the axial slice leans {lean:.0f} degrees from square to the canal")
+        return Gap(Status.NOT_ASSESSABLE, phrases.AXIAL_SLICE_LEANS_DEGREES_FROM.format(lean=lean))
     sac, cord = (
         plane_of(mask.mask_of_kind(*kinds), axes, number)
         for kinds in ((StructureKind.THECAL_SAC, StructureKind.CORD), (StructureKind.CORD,))
     )
     whole = section_of(sac, grid, axes, number, along)
     if whole is None:
-        return Gap(Status.NOT_ASSESSABLE, "no thecal sac was found on the axial slice")
+        return Gap(Status.NOT_ASSESSABLE, phrases.NO_THECAL_SAC_FOUND_AXIAL)
     away = float(np.linalg.norm(np.cross(centre_of(sac, grid, axes, number) - point, along)))
     if away > _APART_MM:
-        return Gap(Status.NOT_ASSESSABLE, f"the sac lies {away:.0f} mm from where the sagittal series shows it")
+        return Gap(Status.NOT_ASSESSABLE, phrases.SAC_LIES_MM_FROM_WHERE.format(away=away))
     inner = section_of(cord, grid, axes, number, along)
     below = not has_cord and inner is None
     fluid = fluid_share(stack, sac, axes, number) if below and image.series.contrast is Contrast.T2W else None
-    return _Slice(stack, number, whole, inner, (sac, cord), fluid, BELOW_THE_CORD if below else _CORD_LOST)
+    return _Slice(stack, number, whole, inner, (sac, cord), fluid, below_the_cord() if below else phrases.CORD_LOST)
 
 
 def _stated(

@@ -8,6 +8,7 @@ import numpy as np
 
 from spinemri.anatomy import Level, StructureKind
 from spinemri.faults import attempt
+from spinemri.language import Phrases
 from spinemri.measure.catalogue import Gap, Place
 from spinemri.measure.frame import upward_directions
 from spinemri.measure.height_loss import height_losses
@@ -23,14 +24,12 @@ if TYPE_CHECKING:
     from spinemri.segmentation import Segmentation
     from spinemri.spine import Spine, Vertebra
 
+phrases = Phrases("measure.bodies")
+
 Shapes = dict[Level, BodyShape | Gap]
 MissingSlices = dict[str, frozenset[int]]
 
-_NO_HEIGHT = {
-    "C1": "C1/C2 morphology: there is no body height",
-    "C2": "C1/C2 morphology: there is no body height",
-}
-_FAILED = Gap(Status.NOT_ASSESSABLE, "the program failed in measuring it")
+_NO_HEIGHT = ("C1", "C2")
 _HEIGHTS = tuple(f"{column}_height" for column in COLUMNS)
 _LOSSES = (*(f"height_loss_{column}_pct" for column in COLUMNS), "height_loss_pct")
 
@@ -50,7 +49,9 @@ def body_shapes(spine: Spine, segmentations: Mapping[str, Segmentation], missing
     """
     upward = upward_by_level(spine)
     return {
-        v.level: attempt(f"body of {v.level}", _FAILED, shape_of, v, segmentations, upward[v.level], missing)
+        v.level: attempt(
+            phrases.BODY_OF.format(level=v.level), _failed(), shape_of, v, segmentations, upward[v.level], missing
+        )
         for v in spine.vertebrae
     }
 
@@ -64,23 +65,23 @@ def shape_of(
     """Six points of the body of one vertebra in the series that it names; parameters as in `body_shapes`."""
     level = vertebra.level
     if level.region == "S":
-        return Gap(Status.NOT_ASSESSABLE, f"{level} has no lower endplate: heights are not defined")
+        return Gap(Status.NOT_ASSESSABLE, phrases.HAS_NO_LOWER_ENDPLATE_HEIGHTS.format(level=level))
     if level.name in _NO_HEIGHT:
-        return Gap(Status.NOT_ASSESSABLE, _NO_HEIGHT[level.name])
+        return Gap(Status.NOT_ASSESSABLE, phrases.NO_HEIGHT)
     segmentation = segmentations.get(vertebra.series_uid)
     body = segmentation.body(level) if segmentation else None
     if segmentation is None or body is None:
-        return Gap(Status.NOT_ASSESSABLE, f"no mask of the body of {level} in the series it was to be measured in")
+        return Gap(Status.NOT_ASSESSABLE, phrases.NO_MASK_BODY_SERIES_MEASURED.format(level=level))
     mask = segmentation.mask(body)
     if not mask.any():
-        return Gap(Status.NOT_ASSESSABLE, f"the mask of the body of {level} is empty")
+        return Gap(Status.NOT_ASSESSABLE, phrases.MASK_BODY_EMPTY.format(level=level))
     if vertebra.cut or body in segmentation.cut or touches_field_edge(mask, segmentation.geometry):
-        return Gap(Status.OUT_OF_FIELD, f"the field of view cuts the body of {level}")
+        return Gap(Status.OUT_OF_FIELD, phrases.FIELD_VIEW_CUTS_BODY.format(level=level))
     if vertebra.excluded:
         return Gap(Status.EXCLUDED, vertebra.excluded)
     shape = body_shape(mask, segmentation.geometry, upward, missing.get(vertebra.series_uid, frozenset()))
     if shape is None:
-        return Gap(Status.NOT_ASSESSABLE, f"the outline of the body of {level} cannot be followed")
+        return Gap(Status.NOT_ASSESSABLE, phrases.OUTLINE_BODY_CANNOT_FOLLOWED.format(level=level))
     return shape.drawn(segmentation.drawing)
 
 
@@ -134,7 +135,7 @@ def _heights(place: Place, shape: BodyShape) -> list[Measurement]:
 
 def _losses(place: Place, shape: BodyShape, loss: HeightLoss | None) -> list[Measurement]:
     if loss is None:
-        gap = Gap(Status.NOT_ASSESSABLE, "no intact body to compare with; see the wedge and biconcavity ratios")
+        gap = Gap(Status.NOT_ASSESSABLE, phrases.NO_INTACT_BODY_COMPARE_WITH)
         return [place.absent(name, gap) for name in _LOSSES]
     ends = np.stack([shape.upper, shape.lower], axis=1)
     flags = (*shape.flags, f"reference:{loss.method}")
@@ -145,3 +146,7 @@ def _losses(place: Place, shape: BodyShape, loss: HeightLoss | None) -> list[Mea
         )
         for name, c in zip(_LOSSES, columns, strict=True)
     ]
+
+
+def _failed() -> Gap:
+    return Gap(Status.NOT_ASSESSABLE, phrases.FAILED)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.anatomy import StructureKind
+from spinemri.language import Phrases
 from spinemri.measure.catalogue import Gap, Place
 from spinemri.measure.height_loss import adjacent
 from spinemri.measure.vertebra import BodyShape
@@ -24,6 +25,8 @@ from spinemri.norms import norm
 if TYPE_CHECKING:
     from spinemri.measure.bodies import Shapes
     from spinemri.spine import Spine
+
+phrases = Phrases("measure.body_ratios")
 
 NAMES = ("crush_ratio_above", "crush_ratio_below", "wedge_ratio_z")
 
@@ -49,7 +52,7 @@ def ratio_measurements(spine: Spine, shapes: Shapes) -> list[Measurement]:
 def _crush(place: Place, name: str, shape: BodyShape, other: BodyShape | Gap | None) -> Measurement:
     if not isinstance(other, BodyShape):
         where = name.rsplit("_", 1)[1]
-        return place.absent(name, Gap(Status.NOT_ASSESSABLE, f"the body directly {where} was not measured"))
+        return place.absent(name, Gap(Status.NOT_ASSESSABLE, phrases.BODY_DIRECTLY_NOT_MEASURED.format(where=where)))
     ratio = float(shape.heights[2] / other.heights[2])
     sd = ratio * float(np.hypot(shape.sd[2] / shape.heights[2], other.sd[2] / other.heights[2]))
     return place.measured(name, ratio, sd)
@@ -58,7 +61,9 @@ def _crush(place: Place, name: str, shape: BodyShape, other: BodyShape | Gap | N
 def _wedge_z(place: Place, shape: BodyShape) -> Measurement:
     healthy = norm("wedge_ratio", place.level.name)
     if healthy is None or healthy.sd is None:
-        return place.absent(NAMES[2], Gap(Status.NOT_ASSESSABLE, f"no published wedge ratio of healthy {place.level}"))
+        return place.absent(
+            NAMES[2], Gap(Status.NOT_ASSESSABLE, phrases.NO_PUBLISHED_WEDGE_RATIO_HEALTHY.format(level=place.level))
+        )
     ratio = float(shape.heights[0] / shape.heights[2])
     sd = ratio * float(np.hypot(shape.sd[0] / shape.heights[0], shape.sd[2] / shape.heights[2]))
     return place.measured(NAMES[2], (ratio - healthy.value) / healthy.sd, sd / healthy.sd)

@@ -7,19 +7,20 @@ right only within one frame of reference and as far as the patient lay still.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spinemri.image import SEAM_MARGIN_MM
+from spinemri.language import Phrases
 from spinemri.measure.canal_statements import compromise_statements, cord_statements, sac_statements
 from spinemri.measure.catalogue import Gap, Place
 from spinemri.measure.cord import TAPER_MM, CordSection, cord_at
 from spinemri.measure.cord_signal import cord_signals, signal_statements
 from spinemri.measure.planes import CanalPlane, canal_planes
 from spinemri.measure.sac import Diameter, area_within, compromises, diameter_at, to_end
-from spinemri.measure.sac_masks import NO_SAC, SacMasks
+from spinemri.measure.sac_masks import SacMasks, no_sac
 from spinemri.measurement import Measurement, Status
 from spinemri.norms import threshold
 
@@ -32,8 +33,13 @@ if TYPE_CHECKING:
     from spinemri.measure.sac import Compromise
     from spinemri.spine import Spine
 
+phrases = Phrases("measure.canal")
+
 _USUAL_LEVEL_MM = 30.0
-_NO_CORD = Gap(Status.NOT_ASSESSABLE, "no cord was found in the series that shows the sac")
+
+
+def _no_cord() -> Gap:
+    return Gap(Status.NOT_ASSESSABLE, phrases.NO_CORD)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +55,7 @@ class CanalReading:
     area: float | None = None
     edges: tuple[float, float] = (0.0, 0.0)
     to_end: float = math.inf
-    cord: CordSection | Gap = _NO_CORD
+    cord: CordSection | Gap = field(default_factory=_no_cord)
 
 
 Readings = dict[Place, CanalReading]
@@ -149,7 +155,7 @@ def _sac(spine: Spine, place: Place, plane: CanalPlane | Gap, sacs: SacMasks) ->
     uids = spine.sac_series(*levels)
     tried = [(replace(place, series_uid=uid), _sac_in(spine, place, plane, sacs, uid)) for uid in uids]
     if not tried:
-        return place, plane if isinstance(plane, Gap) else NO_SAC
+        return place, plane if isinstance(plane, Gap) else no_sac()
     return next((offer for offer in tried if isinstance(offer[1], Diameter)), tried[0])
 
 
@@ -163,9 +169,9 @@ def _sac_in(spine: Spine, place: Place, plane: CanalPlane | Gap, sacs: SacMasks,
     series = {v.series_uid for v in spine.vertebrae if v.level in (place.level, place.lower)}
     shown = [sacs.segmentations[u] for u in (*series, uid) if u in sacs.segmentations]
     if len({frame for s in shown if (frame := s.geometry.frame_of_reference_uid)}) > 1:
-        return Gap(Status.NOT_ASSESSABLE, "bodies and thecal sac come from different frames of reference")
+        return Gap(Status.NOT_ASSESSABLE, phrases.BODIES_THECAL_SAC_COME_FROM)
     if sacs.near_seam(uid, plane.point):
-        return Gap(Status.EXCLUDED, f"within {SEAM_MARGIN_MM:.0f} mm of a seam of a composed series")
+        return Gap(Status.EXCLUDED, phrases.WITHIN_MM_SEAM_COMPOSED_SERIES.format(margin=SEAM_MARGIN_MM))
     found = diameter_at(profile, plane.point, plane.normal)
     if isinstance(found, Diameter):
         return found

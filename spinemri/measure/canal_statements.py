@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.anatomy import StructureKind
+from spinemri.language import Phrases
 from spinemri.measure.catalogue import Gap, Place
 from spinemri.measure.cord import TAPER_MM, CordSection
 from spinemri.measure.sac import Diameter
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from spinemri.measure.sac import Compromise
     from spinemri.segmentation import Drawing
 
+phrases = Phrases("measure.canal_statements")
+
 CORD_NAMES = ("cord_ap", "cord_area", "occupation_ratio", "csf_ring_fraction", "cord_shift_mm")
 _OFF_MIDLINE_MM = 6.0
 _SAC_TAPER_MM = threshold("sac.taper")
@@ -36,11 +39,6 @@ _SAC_AREA_SD, _CORD_AREA_SD = threshold("interval.sac_area"), threshold("interva
 _CORD_AP_PER_SLICE = threshold("interval.cord_ap_per_slice")
 _SHIFT_SD_MM = threshold("interval.cord_shift")
 _RING_SD, _EDGE_SD_MM = threshold("interval.csf_ring"), threshold("interval.sac_edge")
-_NO_AREA = Gap(Status.NOT_ASSESSABLE, "the outline is interrupted, or fewer than three slices cross it")
-_NO_RING = Gap(Status.NOT_ASSESSABLE, "the edges of cord and sac are not seen in the same slices")
-_NO_REFERENCE = Gap(Status.NOT_ASSESSABLE, "no normal level above or below to compare with")
-_TAPER = Gap(Status.NOT_ASSESSABLE, f"within {TAPER_MM:.0f} mm of its lower end, where a healthy cord tapers")
-_ALONE = Gap(Status.NOT_ASSESSABLE, "the cord is not seen far enough above and below to tell where it would run")
 
 
 def sac_statements(place: Place, reading: CanalReading, edges: tuple[float, Drawing]) -> list[Measurement]:
@@ -53,13 +51,13 @@ def sac_statements(place: Place, reading: CanalReading, edges: tuple[float, Draw
     pixel_sd, drawing = edges
     found, plane = reading.sac, reading.plane
     if isinstance(found, Gap) or isinstance(plane, Gap):
-        gap = found if isinstance(found, Gap) else Gap(Status.NOT_ASSESSABLE, "no plane")
+        gap = found if isinstance(found, Gap) else Gap(Status.NOT_ASSESSABLE, phrases.NO_PLANE)
         return [place.absent(name, gap) for name in ("dural_sac_ap", "dural_sac_area")]
     sideways = abs(float(found.ends.mean(axis=0)[0] - plane.point[0]))
     off = ("sac_off_midline",) if sideways > _OFF_MIDLINE_MM else ()
     stated = place.measured("dural_sac_ap", found.value, drawing.length(pixel_sd), found.ends)
     area = (
-        place.absent("dural_sac_area", _NO_AREA)
+        place.absent("dural_sac_area", _no_area())
         if reading.area is None
         else place.measured(
             "dural_sac_area", reading.area, drawing.area(_outline(reading.area), _SAC_AREA_SD * reading.area)
@@ -94,10 +92,10 @@ def cord_statements(
     area_sd = drawing.area(_outline(cord.area), _CORD_AREA_SD * cord.area) / cord.area if cord.area else _CORD_AREA_SD
     every, share = (0.0, math.inf), (0.0, 1.0)
     values = {
-        "cord_area": (cord.area, area_sd * (cord.area or 0.0), _NO_AREA, every),
-        "occupation_ratio": (cord.occupation, area_sd * (cord.occupation or 0.0), _NO_AREA, share),
-        "csf_ring_fraction": (cord.ring, _RING_SD, _NO_RING, share),
-        "cord_shift_mm": (cord.shift, _SHIFT_SD_MM, _ALONE, (-math.inf, math.inf)),
+        "cord_area": (cord.area, area_sd * (cord.area or 0.0), _no_area(), every),
+        "occupation_ratio": (cord.occupation, area_sd * (cord.occupation or 0.0), _no_area(), share),
+        "csf_ring_fraction": (cord.ring, _RING_SD, _no_ring(), share),
+        "cord_shift_mm": (cord.shift, _SHIFT_SD_MM, _alone(), (-math.inf, math.inf)),
     }
     ends = cord.diameter.ends
     ap = here.measured("cord_ap", cord.diameter.value, ap_sd, ends, every)
@@ -125,8 +123,8 @@ def compromise_statements(
     sac, cord = reading.sac, reading.cord
     sac_gap, cord_gap = (what if isinstance(what, Gap) else None for what in (sac, cord))
     if isinstance(cord, CordSection) and cord.to_end < TAPER_MM:
-        cord_gap = _TAPER
-    area_gap = sac_gap or (_NO_AREA if reading.area is None else None)
+        cord_gap = _taper()
+    area_gap = sac_gap or (_no_area() if reading.area is None else None)
     ends = sac.ends if isinstance(sac, Diameter) else None
     cord_ends = cord.diameter.ends if isinstance(cord, CordSection) else None
     return [
@@ -150,7 +148,7 @@ def _stated(
 ) -> Measurement:
     (name, gap), (loss, ends) = what, found
     if gap is not None or loss is None:
-        return place.absent(name, gap or _NO_REFERENCE)
+        return place.absent(name, gap or _no_reference())
     stated = place.measured(name, loss.pct, loss.sd_pct, ends)
     levels = tuple(v for n in loss.references for v in (places[n].level, places[n].lower) if v is not None)
     one_sided = ("one_sided_reference",) if len(loss.references) == 1 else ()
@@ -165,7 +163,7 @@ def _indents(
     """How far the sac's front edge lies behind, and its back edge before, those of the reference levels."""
     names = ("dural_sac_front_indent_mm", "dural_sac_back_indent_mm")
     if isinstance(reading.sac, Gap) or loss is None:
-        gap = reading.sac if isinstance(reading.sac, Gap) else _NO_REFERENCE
+        gap = reading.sac if isinstance(reading.sac, Gap) else _no_reference()
         return [place.absent(name, gap) for name in names]
     usual = np.mean([readings[n].edges for n in loss.references], axis=0)
     front, back = reading.edges[0] - usual[0], usual[1] - reading.edges[1]
@@ -174,3 +172,23 @@ def _indents(
         place.measured(name, float(value), _EDGE_SD_MM, end[None])
         for name, value, end in zip(names, (front, back), ends, strict=True)
     ]
+
+
+def _no_area() -> Gap:
+    return Gap(Status.NOT_ASSESSABLE, phrases.NO_AREA)
+
+
+def _no_ring() -> Gap:
+    return Gap(Status.NOT_ASSESSABLE, phrases.NO_RING)
+
+
+def _no_reference() -> Gap:
+    return Gap(Status.NOT_ASSESSABLE, phrases.NO_REFERENCE)
+
+
+def _taper() -> Gap:
+    return Gap(Status.NOT_ASSESSABLE, phrases.TAPER.format(mm=TAPER_MM))
+
+
+def _alone() -> Gap:
+    return Gap(Status.NOT_ASSESSABLE, phrases.ALONE)

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spinemri.language import Phrases
 from spinemri.measure.centreline import STEP_MM
 from spinemri.measure.sac import Diameter, narrowest, window
-from spinemri.measurement import BELOW_THE_CORD
+from spinemri.measurement import below_the_cord
 from spinemri.norms import threshold
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from spinemri.measure.sections import Profile
 
     Floats = NDArray[np.float64]
+
+phrases = Phrases("measure.cord")
 
 TAPER_MM, LEAST_AP_MM = threshold("cord.taper"), threshold("cord.least_ap")
 _LEVELS_AWAY, _AVERAGED_MM = 1.5, 1.5
@@ -72,14 +75,14 @@ def cord_at(sac: Profile, cord: Profile, index: int, level_mm: float, pixel_mm: 
     shown = np.flatnonzero(np.isfinite(cord.diameter))
     end = round(_END_MM / STEP_MM)
     if not len(shown) or index > shown[-1] - end:
-        return BELOW_THE_CORD
+        return below_the_cord()
     if index < shown[0] + end:
-        return "the cord mask does not reach this level"
+        return phrases.CORD_MASK_DOES_NOT_REACH
     found = narrowest(cord, index)
     if found is None:
-        return "the cord mask is interrupted here; look at the image"
+        return phrases.CORD_MASK_INTERRUPTED_HERE_LOOK
     if found.value < LEAST_AP_MM:
-        return f"the cord mask is only {found.value:.1f} mm deep here, less than any cord: it is not drawn right"
+        return phrases.CORD_MASK_ONLY_MM_DEEP.format(value=found.value)
     area, around = _finite(cord.area[found.index]), _finite(sac.area[found.index])
     return CordSection(
         diameter=found,

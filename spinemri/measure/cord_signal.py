@@ -22,11 +22,12 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from spinemri.anatomy import StructureKind
+from spinemri.language import Phrases
 from spinemri.measure.catalogue import Gap, Place
 from spinemri.measure.centreline import STEP_MM
 from spinemri.measure.contour import box_around
 from spinemri.measure.planes import CanalPlane
-from spinemri.measurement import BELOW_THE_CORD, Measurement, Status
+from spinemri.measurement import Measurement, Status, below_the_cord
 from spinemri.norms import threshold
 from spinemri.series import Contrast
 
@@ -41,15 +42,14 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+phrases = Phrases("measure.cord_signal")
+
 NAMES = ("cord_t2_ratio", "cord_t2_length_mm")
 _RAISED = threshold("cord_signal.raised_from")
 _LEAST_CORD_MM, _END_MARGIN_MM = threshold("cord_signal.least_cord"), threshold("cord_signal.end_margin")
 _RATIO_SD, _LENGTH_SD_MM = threshold("interval.cord_t2_ratio"), threshold("interval.cord_t2_length")
 _AROUND_MM, _THICK, _FEW = 6.0, 0.8, 5
 _ROUNDS, _HUBER = 8, 0.06  # rounds of reweighting; deviation (logarithm) from which a place counts less
-_NO_T2 = Gap(Status.NOT_ASSESSABLE, "no sagittal T2w image in which the cord was found")
-_NOT_HERE = Gap(Status.NOT_ASSESSABLE, "no T2w image shows enough of the cord at and beyond this level")
-_SHORT = Gap(Status.NOT_ASSESSABLE, f"less than {_LEAST_CORD_MM:.0f} mm of cord to compare with")
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,7 @@ def cord_signals(images: Sequence[Image], sacs: SacMasks) -> tuple[CordSignal | 
             continue
         measured = _along_the_line(image, sacs.segmentations[uid].mask_of_kind(StructureKind.CORD), cord)
         if np.isfinite(measured).sum() * STEP_MM < _LEAST_CORD_MM:
-            found.append(_SHORT)
+            found.append(_short())
             continue
         found.append(CordSignal(uid, cord, _without_ends(measured / _expected(measured))))
     return tuple(found)
@@ -91,8 +91,8 @@ def signal_statements(
     here = replace(place, kind=StructureKind.CORD)
     read = [signal for signal in signals if isinstance(signal, CordSignal)]
     offers = [_at(here, plane, signal) for signal in read] if isinstance(plane, CanalPlane) else []
-    gap = plane if isinstance(plane, Gap) else _NOT_HERE if read else _SHORT if signals else _NO_T2
-    gap = absent if absent is not None and absent.reason == BELOW_THE_CORD else gap
+    gap = plane if isinstance(plane, Gap) else _not_here() if read else _short() if signals else _no_t2()
+    gap = absent if absent is not None and absent.reason == below_the_cord() else gap
     return next((offer for offer in offers if offer), [here.absent(name, gap) for name in NAMES])
 
 
@@ -180,3 +180,15 @@ def _expected(signal: Floats) -> Floats:
         fitted = table @ best
         weight = known * np.minimum(1.0, _HUBER / np.maximum(np.abs(log - fitted), 1e-9))
     return np.asarray(np.exp(fitted))
+
+
+def _no_t2() -> Gap:
+    return Gap(Status.NOT_ASSESSABLE, phrases.NO_T2)
+
+
+def _not_here() -> Gap:
+    return Gap(Status.NOT_ASSESSABLE, phrases.NOT_HERE)
+
+
+def _short() -> Gap:
+    return Gap(Status.NOT_ASSESSABLE, phrases.SHORT.format(mm=_LEAST_CORD_MM))

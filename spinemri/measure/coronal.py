@@ -16,6 +16,7 @@ import numpy as np
 from scipy.interpolate import make_smoothing_spline
 
 from spinemri.anatomy import StructureKind
+from spinemri.language import Phrases
 from spinemri.measure.catalogue import Gap, Place
 from spinemri.measure.frame import left_axis, unit
 from spinemri.measure.vertebra import BodyShape
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from spinemri.measurement import Measurement
     from spinemri.segmentation import Segmentation
     from spinemri.spine import Spine
+
+phrases = Phrases("measure.coronal")
 
 NAME = "coronal_curvature_estimate"
 _LEAST_BODIES = 5
@@ -57,14 +60,14 @@ def coronal_curvature(spine: Spine, shapes: Shapes, segmentations: Mapping[str, 
     place = Place(StructureKind.VERTEBRAL_BODY, levels[0], levels[-1] if len(levels) > 1 else None)
     centres = _centres(spine, shapes, segmentations)
     if centres is None:
-        why = f"fewer than {_LEAST_BODIES} bodies are shown from side to side"
+        why = phrases.FEWER_THAN_BODIES_ARE_SHOWN.format(count=_LEAST_BODIES)
         return place.absent(NAME, Gap(Status.NOT_ASSESSABLE, why))
     up = centres.points[0] - centres.points[-1]
     up = unit(up - (up @ centres.left) * centres.left)
     along = centres.points @ np.stack([up, centres.left, np.cross(up, centres.left)], axis=1)
     height, order = -along[:, 0], np.argsort(-along[:, 0])
     if np.any(np.diff(order) != 1):
-        return place.absent(NAME, Gap(Status.NOT_ASSESSABLE, "the bodies' centres do not follow each other downwards"))
+        return place.absent(NAME, Gap(Status.NOT_ASSESSABLE, phrases.BODIES_CENTRES_DO_NOT_FOLLOW))
     slopes = _slope_operator(height)
     tilt, lean = (np.degrees(np.arctan(slopes @ along[:, axis])) for axis in (1, 2))
     high, low = int(np.argmax(tilt)), int(np.argmin(tilt))

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.anatomy import Level, Structure, StructureKind
+from spinemri.language import Phrases
 from spinemri.measure.catalogue import Gap, Place
 from spinemri.measure.contour import contour
 from spinemri.measure.frame import frame_from, left_axis, unit
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from spinemri.measure.posterior_wall import Walls
     from spinemri.segmentation import Segmentation
     from spinemri.spine import Spine
+
+phrases = Phrases("measure.disc")
 
 NAMES = ("disc_height", "disc_height_index", "disc_bulge_mm")
 POSTERIOR = "posterior_disc_height"
@@ -107,7 +110,7 @@ def _shape(shapes: Shapes, level: Level | None) -> BodyShape | Gap:
     if isinstance(found, BodyShape):
         return found
     status = found.status if found else Status.NOT_ASSESSABLE
-    return Gap(status, f"the endplate of {level} was not measured" + (f": {found.reason}" if found else ""))
+    return Gap(status, phrases.ENDPLATE_NOT_MEASURED.format(level=level) + (f": {found.reason}" if found else ""))
 
 
 def _height(place: Place, upper: BodyShape, lower: BodyShape) -> Measurement:
@@ -143,7 +146,7 @@ def _index(place: Place, height: Measurement, shapes: Shapes, losses: Mapping[Le
     whole = [v for v in levels if (loss := losses.get(v)) is not None and loss.loss_pct.max() < INTACT_BELOW_PCT]
     used = [(v, s) for v in (whole or levels) if isinstance(s := shapes[v], BodyShape)]
     if height.value is None or height.interval is None or not used:
-        return place.absent(NAMES[1], Gap(Status.NOT_ASSESSABLE, "no adjacent body was measured"))
+        return place.absent(NAMES[1], Gap(Status.NOT_ASSESSABLE, phrases.NO_ADJACENT_BODY_MEASURED))
     body = float(np.mean([s.heights.mean() for _, s in used]))
     body_sd = float(np.sqrt(sum((s.sd.mean() / len(used)) ** 2 for _, s in used)))
     index = height.value / body
@@ -159,11 +162,11 @@ def _bulge(
     spine, masks = seen
     above, below = (walls.get(level) for level in (place.level, place.lower) if level is not None)
     if above is None or below is None:
-        return place.absent(NAMES[2], Gap(Status.NOT_ASSESSABLE, "the posterior corners beside it cannot be followed"))
+        return place.absent(NAMES[2], Gap(Status.NOT_ASSESSABLE, phrases.POSTERIOR_CORNERS_BESIDE_CANNOT_FOLLOWED))
     uids = dict.fromkeys(v.series_uid for v in spine.vertebrae if v.level in (place.level, place.lower))
     found = masks.of(place, [*uids])
     if found is None:
-        return place.absent(NAMES[2], Gap(Status.NOT_ASSESSABLE, f"no mask of the disc {place.name}"))
+        return place.absent(NAMES[2], Gap(Status.NOT_ASSESSABLE, phrases.NO_MASK_DISC.format(name=place.name)))
     uid, segmentation, mask = found
     top, bottom = above.lower, below.upper
     line = frame_from(bottom, top - bottom, left_axis(segmentation.geometry))
@@ -178,7 +181,7 @@ def _bulge(
     furthest = median_of(margins) if margins else np.array([np.nan])
     if not np.isfinite(furthest).any():
         return place.absent(
-            NAMES[2], Gap(Status.NOT_ASSESSABLE, f"the margin of the disc {place.name} cannot be followed")
+            NAMES[2], Gap(Status.NOT_ASSESSABLE, phrases.MARGIN_DISC_CANNOT_FOLLOWED.format(name=place.name))
         )
     at = int(np.nanargmax(furthest))
     height = float(edges[at] + edges[at + 1]) / 2

@@ -21,6 +21,7 @@ from scipy import ndimage
 
 from spinemri.anatomy import Structure, StructureKind
 from spinemri.image import SEAM_MARGIN_MM
+from spinemri.language import Phrases
 from spinemri.measure.catalogue import Gap, Place
 from spinemri.measure.contour import box_around
 from spinemri.measure.disc import disc_places
@@ -43,10 +44,11 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
+phrases = Phrases("measure.disc_signal")
+
 NAME = "disc_signal_to_csf"
 THIN = "thin_disc"
 """Flag of a disc too thin to leave out its edge: endplates and annulus are in its signal."""
-NO_T2 = Gap(Status.NOT_ASSESSABLE, "no T2w series shows this disc")
 _DEPTH, _WIDTH = 0.5, 1 / 3  # shares of the disc that count as its middle
 _REACH_MM = 15.0
 _BESIDE_MM = 45.0  # from a disc's edge to the far side of the sac, and more
@@ -71,7 +73,7 @@ def disc_signals(spine: Spine, images: Sequence[Image], segmentations: Mapping[s
         lower = place.lower or place.level
         tried = [_signal(place, centres[place.level] - centres[lower], *pair) for pair in shown]
         best = next((m for m in tried if isinstance(m, Measurement)), None)
-        gap = next((m for m in tried if isinstance(m, Gap) and m is not NO_T2), NO_T2)
+        gap = next((m for m in tried if isinstance(m, Gap) and m != no_t2()), no_t2())
         found.append(best or place.absent(NAME, gap))
     return found
 
@@ -80,7 +82,7 @@ def _signal(place: Place, up: NDArray[np.float64], image: Image, segmentation: S
     """The ratio in one image, or why there is none."""
     whole = segmentation.mask(Structure(StructureKind.DISC, place.level, place.lower))
     if not whole.any():
-        return NO_T2
+        return no_t2()
     allowed = np.ones(whole.shape, dtype=bool)
     if segmentation.geometry.axis_along(0) == 0:
         allowed[[*image.missing_slices]] = False
@@ -90,17 +92,17 @@ def _signal(place: Place, up: NDArray[np.float64], image: Image, segmentation: S
     segmentation = replace(segmentation, voxels=segmentation.voxels[box], geometry=grid)
     places = grid.to_patient(np.argwhere(disc))
     if image.near_seam(places.mean(axis=0)):
-        return Gap(Status.EXCLUDED, f"within {SEAM_MARGIN_MM:.0f} mm of a seam of a composed series")
+        return Gap(Status.EXCLUDED, phrases.WITHIN_MM_SEAM_COMPOSED_SERIES.format(margin=SEAM_MARGIN_MM))
     frame = frame_from(places.mean(axis=0), up, left_axis(grid))
     middle = _middle(disc & allowed, segmentation, frame, frame.to_local(places))
     fluid = _fluid(middle, segmentation, frame)
     values = [np.asarray(intensities[mask], dtype=np.float64) for mask in (middle, fluid & allowed)]
     if min(len(v) for v in values) < _FEW:
-        which = "disc" if len(values[0]) < _FEW else "CSF beside it"
-        return Gap(Status.NOT_ASSESSABLE, f"too few voxels of the {which} on T2w")
+        which = phrases.DISC if len(values[0]) < _FEW else phrases.CSF_BESIDE
+        return Gap(Status.NOT_ASSESSABLE, phrases.TOO_FEW_VOXELS_T2W.format(which=which))
     csf = float(np.percentile(values[1], _CSF_PERCENTILE))
     if csf <= 0:
-        return Gap(Status.NOT_ASSESSABLE, "CSF has no signal")
+        return Gap(Status.NOT_ASSESSABLE, phrases.CSF_HAS_NO_SIGNAL)
     ratio = float(np.median(values[0])) / csf
     sd = float(np.hypot(threshold("interval.disc_signal") * ratio, values[0].std() / csf / np.sqrt(len(values[0]) / 4)))
     stated = place.measured(NAME, ratio, sd)
@@ -149,3 +151,8 @@ def _mask_of(index: NDArray[np.intp], shape: tuple[int, ...]) -> Mask:
     mask = np.zeros(shape, dtype=bool)
     mask[tuple(index.T)] = True
     return mask
+
+
+def no_t2() -> Gap:
+    """The gap of which that is said."""
+    return Gap(Status.NOT_ASSESSABLE, phrases.NO_T2)

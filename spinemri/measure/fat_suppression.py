@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.anatomy import StructureKind
+from spinemri.language import Phrases
 from spinemri.quality import QualityCheck
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.floating]
     Mask = NDArray[np.bool_]
 
+phrases = Phrases("measure.fat_suppression")
+
 FAT_LIMIT = 2.0
 """Signal of fat / muscle. Metastases have 2.09 times, red marrow 1.28 times the signal of muscle on such series (Park &
 Huh): where fat has as much, fatty marrow cannot be told from a lesion. A limit of our own that rests on these."""
@@ -27,7 +30,7 @@ _BRIGHTEST = 95.0  # percentile of a bright-fat series behind the spine from whi
 _LEAST_CONTRAST = 1.5  # fat / muscle on the bright-fat series; less is no fat
 _UNDER_SKIN_MM = (2.0, 8.0)
 _FEW = 100
-_PARTS = ("upper", "middle", "lower")
+_PARTS = 3  # upper, middle and lower
 
 
 def fat_suppression(view: Upright) -> QualityCheck:
@@ -42,17 +45,20 @@ def fat_suppression(view: Upright) -> QualityCheck:
     series the place of the skin is a guess.
     """
     if not np.isfinite(view.rear_of(view.bodies)).all():
-        return _unknown("no vertebral body is seen")
+        return _unknown(phrases.NO_VERTEBRAL_BODY_SEEN)
     fat, muscle = _tissues(view)
     ratios = [_ratio(view, fat, muscle, rows) for rows in _thirds(view)]
     known = [ratio for ratio in ratios if ratio is not None]
     if not known:
-        return _unknown("too little fat or muscle is seen behind the spine")
+        return _unknown(phrases.TOO_LITTLE_FAT_OR_MUSCLE)
     bright = [n for n, ratio in enumerate(ratios) if ratio is not None and ratio > FAT_LIMIT]
-    where = "" if len(bright) == len(known) else f" in the {' and '.join(_PARTS[n] for n in bright)} third"
-    line = (
-        f"series {view.series.label}: fat is {max(known):.1f} times as bright as muscle{where}, more than "
-        f"{FAT_LIMIT:g}: fat suppression failed, bright marrow there may be fat"
+    where = (
+        ""
+        if len(bright) == len(known)
+        else phrases.THIRD.format(items=phrases.AND.join([*phrases["PARTS"].values()][n] for n in bright))
+    )
+    line = phrases.SERIES_FAT_TIMES_AS_BRIGHT.format(
+        label=view.series.label, value=max(known), where=where, limit=FAT_LIMIT
     )
     return QualityCheck(
         name="fat_suppression",
@@ -96,7 +102,7 @@ def _band(view: Upright, under_skin_mm: tuple[float, float]) -> Mask:
 def _thirds(view: Upright) -> list[slice]:
     """Rows of the upper, middle and lower third of the bodies' height."""
     rows = np.flatnonzero(view.bodies.any(axis=(0, 2)))
-    cuts = np.linspace(rows[0], rows[-1] + 1, len(_PARTS) + 1).round().astype(int).tolist()
+    cuts = np.linspace(rows[0], rows[-1] + 1, _PARTS + 1).round().astype(int).tolist()
     return [slice(a, b) for a, b in pairwise(cuts)]
 
 

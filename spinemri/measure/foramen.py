@@ -25,6 +25,7 @@ from scipy import ndimage
 
 from spinemri.anatomy import Structure, StructureKind
 from spinemri.image import SEAM_MARGIN_MM
+from spinemri.language import Phrases
 from spinemri.measure.catalogue import Gap
 from spinemri.measure.disc import disc_places
 from spinemri.measure.foramen_slices import arches, foramen_slices
@@ -54,16 +55,14 @@ if TYPE_CHECKING:
     Slices = list[ForamenSlice]
     Read = tuple[Segmentation, Slices]
 
+phrases = Phrases("measure.foramen")
+
 SIDES = ("left", "right")
 SIZES, FAT = ("foraminal_height", "foraminal_ap", "foraminal_area"), "perineural_fat_fraction"
 _LEAST_SLICES = 2
 _TILT_DEG = 12.0
 _NEAR_MM = 30.0
 _FAT_PERCENTILE, _LEAST_CONTRAST, _FEW = 95.0, 1.5, 20
-_OBLIQUE = "cervical foramina run obliquely: not measurable on straight sagittal slices"
-_NAMELESS = "the levels are not named: whether these are cervical foramina, which run obliquely, is not known"
-NO_MASK = Gap(Status.NOT_ASSESSABLE, "no masks of the vertebrae beside it")
-NO_T1 = Gap(Status.NOT_ASSESSABLE, "no T1w series without contrast agent shows this foramen")
 
 
 def foraminal_measurements(
@@ -84,7 +83,9 @@ def foraminal_measurements(
         shown = {uid: s for uid in uids if (s := masks.segmentations.get(uid)) is not None}
         t1 = {i.series.series_uid: i for i in images if _is_t1(i, masks, [*shown.values()])}
         reads = {uid: _read(frame, place, masks.segmentations[uid], (images, masks)) for uid in {**shown, **t1}}
-        sizes, fats = (_first([reads[uid] for uid in wanted], gap) for wanted, gap in ((shown, NO_MASK), (t1, NO_T1)))
+        sizes, fats = (
+            _first([reads[uid] for uid in wanted], gap) for wanted, gap in ((shown, no_mask()), (t1, no_t1()))
+        )
         fats = frame if isinstance(frame, Gap) else fats
         for side in SIDES:
             found += _sizes(place, side, sizes)
@@ -106,12 +107,12 @@ def _disc_frame(place: Place, shapes: Shapes) -> Frame | Gap:
     """The disc's own frame, from midway between the posterior corners of its endplates; or why there is none."""
     upper_level, lower_level = _levels(place)
     if upper_level.region in "CV":
-        return Gap(Status.NOT_ASSESSABLE, _OBLIQUE if upper_level.region == "C" else _NAMELESS)
+        return Gap(Status.NOT_ASSESSABLE, phrases.OBLIQUE if upper_level.region == "C" else phrases.NAMELESS)
     upper, lower = shapes.get(upper_level), shapes.get(lower_level)
     if not isinstance(upper, BodyShape) or not isinstance(lower, BodyShape):
         level, missing = (lower_level, lower) if isinstance(upper, BodyShape) else (upper_level, upper)
         status = missing.status if isinstance(missing, Gap) else Status.NOT_ASSESSABLE
-        return Gap(status, f"the endplate of {level} was not measured")
+        return Gap(status, phrases.ENDPLATE_NOT_MEASURED.format(level=level))
     up = unit(upper.inferior_normal + lower.superior_normal)
     return frame_from((upper.corners[1, 1] + lower.corners[0, 1]) / 2, up, upper.frame.left)
 
@@ -131,12 +132,12 @@ def _read(
     levels, uid = _levels(place), segmentation.series_uid
     for level, values in zip(levels, arches(levels, segmentation), strict=True):
         if not np.isin(segmentation.voxels, values).any():
-            return Gap(Status.NOT_ASSESSABLE, f"no mask of the posterior elements of {level}")
+            return Gap(Status.NOT_ASSESSABLE, phrases.NO_MASK_POSTERIOR_ELEMENTS.format(level=level))
     tilt = abs(float(np.degrees(np.arcsin(np.clip(frame.superior @ left_axis(segmentation.geometry), -1, 1)))))
     if tilt > _TILT_DEG:
-        return Gap(Status.NOT_ASSESSABLE, f"the disc is tilted {tilt:.0f} degrees out of the sagittal slices")
+        return Gap(Status.NOT_ASSESSABLE, phrases.DISC_TILTED_DEGREES_OUT_SAGITTAL.format(tilt=tilt))
     if any(image.series.series_uid == uid and image.near_seam(frame.origin) for image in images):
-        return Gap(Status.EXCLUDED, f"within {SEAM_MARGIN_MM:.0f} mm of a seam of a composed series")
+        return Gap(Status.EXCLUDED, phrases.WITHIN_MM_SEAM_COMPOSED_SERIES.format(margin=SEAM_MARGIN_MM))
     return segmentation, foramen_slices(frame, segmentation, levels, masks.missing.get(uid, frozenset()))
 
 
@@ -147,9 +148,9 @@ def _on_side(read: Read | Gap, side: str, place: Place) -> Read | Gap:
     here = [s for s in read[1] if (s.left > 0) == (side == "left")]
     if len(here) >= _LEAST_SLICES:
         return read[0], here
-    number = ("no slice crosses", "one slice crosses")[len(here)]
-    sacral = "; masks of the sacrum rarely show those of S1" if _levels(place)[1].region == "S" else ""
-    return Gap(Status.NOT_ASSESSABLE, f"{number} the foramen through both pedicles, two are needed{sacral}")
+    number = (phrases.NO_SLICE_CROSSES, phrases.ONE_SLICE_CROSSES)[len(here)]
+    sacral = phrases.MASKS_SACRUM_RARELY_SHOW_THOSE if _levels(place)[1].region == "S" else ""
+    return Gap(Status.NOT_ASSESSABLE, phrases.FORAMEN_THROUGH_BOTH_PEDICLES_TWO.format(number=number, sacral=sacral))
 
 
 def _sizes(place: Place, side: str, read: Read | Gap) -> list[Measurement]:
@@ -173,10 +174,8 @@ def _median(
     """Median over slices, with the ends of the slice nearest to it; its error is that of a slice and their spread."""
     known = [(value, n) for n, value in enumerate(values) if value is not None]
     if len(known) < _LEAST_SLICES:
-        reason = (
-            "the posterior elements are not seen at the disc's height" if "ap" in name else "it is not closed behind"
-        )
-        return place.absent(name, Gap(Status.NOT_ASSESSABLE, f"{reason} in two slices"))
+        reason = phrases.POSTERIOR_ELEMENTS_ARE_NOT_SEEN if "ap" in name else phrases.NOT_CLOSED_BEHIND
+        return place.absent(name, Gap(Status.NOT_ASSESSABLE, phrases.TWO_SLICES.format(reason=reason)))
     numbers = np.array([value for value, _ in known])
     median = float(np.median(numbers))
     relative = threshold(f"interval.{name.rsplit('_', 1)[0]}")
@@ -202,7 +201,7 @@ def _fat(place: Place, side: str, read: Read | Gap, t1: Mapping[str, Image]) -> 
     points = np.concatenate([s.region for s in slices])
     limit = _fat_from(place, image, segmentation, slices)
     if limit is None or len(points) < _FEW:
-        reason = "on T1w fat cannot be told from disc beside it" if limit is None else "its area is not closed behind"
+        reason = phrases.T1W_FAT_CANNOT_TOLD_FROM if limit is None else phrases.AREA_NOT_CLOSED_BEHIND
         return place.absent(name, Gap(Status.NOT_ASSESSABLE, reason))
     index = np.moveaxis(image.geometry.to_index(points), -1, 0)
     values = ndimage.map_coordinates(np.asarray(image.voxels, dtype=np.float32), index, order=1, mode="nearest")
@@ -242,3 +241,13 @@ def _near(point: NDArray[np.float64], grid: Geometry) -> tuple[slice, ...]:
 
 def _disc(place: Place) -> Structure:
     return Structure(StructureKind.DISC, place.level, place.lower)
+
+
+def no_mask() -> Gap:
+    """The gap of which that is said."""
+    return Gap(Status.NOT_ASSESSABLE, phrases.NO_MASK)
+
+
+def no_t1() -> Gap:
+    """The gap of which that is said."""
+    return Gap(Status.NOT_ASSESSABLE, phrases.NO_T1)

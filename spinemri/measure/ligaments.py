@@ -24,6 +24,7 @@ from scipy.spatial import ConvexHull, QhullError
 from spinemri.anatomy import Structure, StructureKind
 from spinemri.geometry import indices_of
 from spinemri.image import SEAM_MARGIN_MM
+from spinemri.language import Phrases
 from spinemri.measure.catalogue import Gap
 from spinemri.measure.disc import disc_places
 from spinemri.measure.frame import frame_from, left_axis
@@ -47,12 +48,13 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
+phrases = Phrases("measure.ligaments")
+
 NAME = "posterior_ligament_ratio"
 UNCHECKED = "fat_suppression_not_checked"
 _MIDDLE_MM, _BEHIND_FRONT_MM = 5.0, 5.0
 _ON_EDGE_MM = 1e-6
 _FEW = 20
-_NO_SERIES = Gap(Status.NOT_ASSESSABLE, "no STIR or fat-suppressed T2w series shows it")
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +102,7 @@ def ligament_measurements(
     for place in disc_places(spine):
         tried = [_ratio(place, image, study) for image in study.fluid_sensitive(place.level)]
         best = next((m for m in tried if isinstance(m, Measurement)), None)
-        gap = next((m for m in tried if isinstance(m, Gap)), _NO_SERIES)
+        gap = next((m for m in tried if isinstance(m, Gap)), _no_series())
         found.append(best or place.absent(NAME, gap))
     return [m.model_copy(update={"kind": StructureKind.POSTERIOR_ELEMENTS}) for m in found]
 
@@ -110,13 +112,13 @@ def _ratio(place: Place, image: Image, study: _Study) -> Measurement | Gap:
     uid, lower = image.series.series_uid, place.lower or place.level
     check = study.suppression.get(uid)
     if check is not None and check.passed is False and (not check.levels or {place.level, lower} & {*check.levels}):
-        return Gap(Status.NOT_ASSESSABLE, "fat suppression failed there")
+        return Gap(Status.NOT_ASSESSABLE, phrases.FAT_SUPPRESSION_FAILED_THERE)
     space = _space(image, study.masks(image), (place.level, lower))
     if isinstance(space, Gap):
         return space
     muscle = _muscle(image, study, place.level)
     if muscle is None:
-        return Gap(Status.NOT_ASSESSABLE, "too little paraspinal muscle to compare with")
+        return Gap(Status.NOT_ASSESSABLE, phrases.TOO_LITTLE_PARASPINAL_MUSCLE_COMPARE)
     values = np.asarray(image.voxels[space], dtype=np.float64)
     ratio = float(np.median(values)) / muscle
     spread = float(values.std()) / muscle / np.sqrt(len(values) / 4)  # four neighbouring voxels are not independent
@@ -144,10 +146,10 @@ def _space(image: Image, masks: Segmentation, levels: tuple[Level, Level]) -> Ma
     arches = [masks.mask(Structure(StructureKind.POSTERIOR_ELEMENTS, level)) for level in levels]
     for level, arch in zip(levels, arches, strict=True):
         if not arch.any():
-            return Gap(Status.NOT_ASSESSABLE, f"no mask of the posterior elements of {level}")
+            return Gap(Status.NOT_ASSESSABLE, phrases.NO_MASK_POSTERIOR_ELEMENTS.format(level=level))
     bodies = [masks.mask(Structure(StructureKind.VERTEBRAL_BODY, level)) for level in levels]
     if not all(body.any() for body in bodies):
-        return Gap(Status.NOT_ASSESSABLE, f"the series does not show both bodies of {levels[0]}-{levels[1]}")
+        return Gap(Status.NOT_ASSESSABLE, phrases.SERIES_DOES_NOT_SHOW_BOTH.format(upper=levels[0], lower=levels[1]))
     grid = masks.geometry
     above, below = (grid.to_patient(indices_of(body)).mean(axis=0) for body in bodies)
     frame = frame_from((above + below) / 2, above - below, left_axis(grid))
@@ -164,10 +166,10 @@ def _space(image: Image, masks: Segmentation, levels: tuple[Level, Level]) -> Ma
             local = frame.to_local(part.to_patient(at).reshape(-1, 3))[:, 1:].reshape(*here[0].shape, 2)
             found[box][_index(n, across)] = _between(here, local) & ~np.take(taken, n, axis=across)
     if found.sum() < _FEW:
-        seen = "too little space is left between the spinous processes" if both else "no middle slice shows both arches"
+        seen = phrases.TOO_LITTLE_SPACE_LEFT_BETWEEN if both else phrases.NO_MIDDLE_SLICE_SHOWS_BOTH
         return Gap(Status.NOT_ASSESSABLE, seen)
     if image.near_seam(grid.to_patient(indices_of(found)).mean(axis=0)):
-        return Gap(Status.EXCLUDED, f"within {SEAM_MARGIN_MM:.0f} mm of a seam of a composed series")
+        return Gap(Status.EXCLUDED, phrases.WITHIN_MM_SEAM_COMPOSED_SERIES.format(margin=SEAM_MARGIN_MM))
     return found
 
 
@@ -215,3 +217,7 @@ def _at(number: int, shape: tuple[int, ...], across: int) -> NDArray[np.float64]
 
 def _index(number: int, across: int) -> tuple[slice | int, ...]:
     return tuple(number if axis == across else slice(None) for axis in range(3))
+
+
+def _no_series() -> Gap:
+    return Gap(Status.NOT_ASSESSABLE, phrases.NO_SERIES)

@@ -17,6 +17,7 @@ import numpy as np
 
 from spinemri.anatomy import StructureKind
 from spinemri.faults import attempt
+from spinemri.language import Phrases
 from spinemri.measure.bodies import upward_by_level
 from spinemri.measure.catalogue import Gap, Place
 from spinemri.measure.lesion_shape import COMPARTMENTS, lesion_shape
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from spinemri.lesion import Lesion
     from spinemri.measure.lesion_shape import LesionShape
     from spinemri.spine import Vertebra
+
+phrases = Phrases("measure.marrow")
 
 __all__ = ["MarrowCase", "measure_marrow"]
 
@@ -52,10 +55,12 @@ def measure_marrow(case: MarrowCase) -> tuple[Measurement, ...]:
     """Marrow ratios of every vertebra, head to foot, then every lesion's measurements, in the order of the lesions."""
     found: list[Measurement] = []
     for vertebra in case.spine.vertebrae:
-        found += attempt(f"marrow of {vertebra.level}", (), _marrow_ratios, case, vertebra)
+        found += attempt(phrases.MARROW_OF.format(level=vertebra.level), (), _marrow_ratios, case, vertebra)
     upward = upward_by_level(case.spine)
     for lesion in case.lesions:
-        found += attempt(f"measurements of lesion {lesion.id}", (), _lesion, case, lesion, upward[lesion.level])
+        found += attempt(
+            phrases.MEASUREMENTS_LESION.format(id=lesion.id), (), _lesion, case, lesion, upward[lesion.level]
+        )
     return tuple(found)
 
 
@@ -77,7 +82,7 @@ def _vertebra(case: MarrowCase, vertebra: Vertebra) -> Iterator[Measurement]:
     names = {"marrow_t1_to_disc": "discs", "marrow_t1_to_muscle": "muscle"}
     shown = [i for i in case.beside(vertebra.series_uid, Contrast.T1W) if _shows(case, i, vertebra)]
     if not shown or vertebra.cut:
-        why = f"the field of view cuts {level}" if shown else f"no T1w series shows {level}"
+        why = phrases.FIELD_VIEW_CUTS.format(level=level) if shown else phrases.NO_T1W_SERIES_SHOWS.format(level=level)
         gap = Gap(Status.OUT_OF_FIELD if shown else Status.NOT_ASSESSABLE, why)
         yield from (Place(StructureKind.VERTEBRAL_BODY, level).absent(name, gap) for name in names)
         return
@@ -116,8 +121,8 @@ def _tissue(around: Surroundings, name: str, t1: NDArray[np.floating] | None) ->
 
 
 def _nothing(reference: str) -> Gap:
-    tissue = {"marrow": "unaffected marrow near it", "discs": "disc beside it", "muscle": "muscle behind it"}
-    return Gap(Status.NOT_ASSESSABLE, f"too little {tissue[reference]} to compare with")
+    tissue = {"marrow": phrases.UNAFFECTED_MARROW_NEAR, "discs": phrases.DISC_BESIDE, "muscle": phrases.MUSCLE_BEHIND}
+    return Gap(Status.NOT_ASSESSABLE, phrases.TOO_LITTLE_COMPARE_WITH.format(tissue=tissue[reference]))
 
 
 def _place(lesion: Lesion) -> Place:
@@ -145,9 +150,7 @@ def _shape_measures(lesion: Lesion, shape: LesionShape) -> Iterator[Measurement]
     yield _named(lesion, place.measured("lesion_diameter", shape.diameter, pixel_sd, shape.ends))
     for name, share in shares.items():
         if share is None:
-            yield _named(
-                lesion, place.absent(name, Gap(Status.NOT_ASSESSABLE, "its endplates or its whole body are not seen"))
-            )
+            yield _named(lesion, place.absent(name, Gap(Status.NOT_ASSESSABLE, phrases.ENDPLATES_OR_WHOLE_BODY_ARE)))
         else:
             yield _named(lesion, place.measured(name, share, relative * share))
     for name, length in lengths.items():
@@ -207,9 +210,9 @@ class _Signals:
         return None
 
     def ratio(self, contrasts: tuple[Contrast, ...], reference: str) -> float | Gap:
-        values, names = self.values(*contrasts), " or ".join(c.value for c in contrasts)
+        values, names = self.values(*contrasts), phrases.OR.join(c.value for c in contrasts)
         if values is None or self.around is None or self.inside is None:
-            return Gap(Status.NOT_ASSESSABLE, f"no {names} series shows it")
+            return Gap(Status.NOT_ASSESSABLE, phrases.NO_SERIES_SHOWS.format(names=names))
         found = _ratio(values, self.inside, self.around, reference, self.values(Contrast.T1W))
         return _nothing(reference) if found is None else found
 
@@ -223,23 +226,23 @@ class _Signals:
     def opposed(self) -> float | Gap:
         first, second = self.values(Contrast.DIXON_IN), self.values(Contrast.DIXON_OPPOSED)
         if first is None or second is None or self.inside is None:
-            return Gap(Status.NOT_ASSESSABLE, "no in-phase and opposed-phase pair shows it")
+            return Gap(Status.NOT_ASSESSABLE, phrases.NO_PHASE_OPPOSED_PHASE_PAIR)
         inphase, opposed = level_of(first, self.inside), level_of(second, self.inside)
         if inphase is None or opposed is None or inphase <= 0:
-            return Gap(Status.NOT_ASSESSABLE, "too few voxels")
+            return Gap(Status.NOT_ASSESSABLE, phrases.TOO_FEW_VOXELS)
         return opposed / inphase
 
     def diffusion(self) -> float | Gap:
         values = self.values(Contrast.ADC)
         if values is None or self.inside is None:
-            return Gap(Status.NOT_ASSESSABLE, "no ADC map shows it")
+            return Gap(Status.NOT_ASSESSABLE, phrases.NO_ADC_MAP_SHOWS)
         found = level_of(values, self.inside)
-        return Gap(Status.NOT_ASSESSABLE, "too few voxels") if found is None else found * _ADC_UNIT
+        return Gap(Status.NOT_ASSESSABLE, phrases.TOO_FEW_VOXELS) if found is None else found * _ADC_UNIT
 
     def disc(self, shape: LesionShape) -> float | Gap:
         """Signal of the disc that the lesion touches against the study's other discs, STIR or else T2w."""
         if shape.disc is None:
-            return Gap(Status.NOT_ASSESSABLE, "it touches no disc")
+            return Gap(Status.NOT_ASSESSABLE, phrases.TOUCHES_NO_DISC)
         for image in self.case.beside(self.lesion.series_uid, *FLUID_SENSITIVE, Contrast.T2W):
             segmentation = self.case.segmentations[self.case.number(image.series.series_uid)]
             levels = {
@@ -250,4 +253,4 @@ class _Signals:
             others = [v for v in levels.values() if v is not None]
             if own is not None and len(others) >= 2:
                 return own / max(float(np.median(others)), 1e-6)
-        return Gap(Status.NOT_ASSESSABLE, "no STIR or T2w series shows it beside other discs")
+        return Gap(Status.NOT_ASSESSABLE, phrases.NO_STIR_OR_T2W_SERIES)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from spinemri.anatomy import Level, Structure, StructureKind
+from spinemri.language import Phrases
 from spinemri.measure.bodies import upward_by_level
 from spinemri.measure.catalogue import Gap, Place
 from spinemri.measure.height_loss import adjacent
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from spinemri.measure.bodies import Shapes
     from spinemri.segmentation import Segmentation
     from spinemri.spine import Spine
+
+phrases = Phrases("measure.planes")
 
 _HALF_DISC_MM = 3.0
 
@@ -59,7 +62,7 @@ def _body_plane(
     level: Level, centre: NDArray[np.float64], upward: NDArray[np.float64], shape: BodyShape | Gap
 ) -> CanalPlane | Gap:
     if level.region == "S":
-        return Gap(Status.NOT_ASSESSABLE, "the thecal sac tapers to its end below L5-S1")
+        return Gap(Status.NOT_ASSESSABLE, phrases.THECAL_SAC_TAPERS_END_BELOW)
     if isinstance(shape, BodyShape):
         return CanalPlane(shape.frame.origin, shape.frame.superior)
     return shape if shape.status is Status.OUT_OF_FIELD else CanalPlane(centre, upward, ("plane_from_centres",))
@@ -74,13 +77,13 @@ def _disc_plane(
     """The plane midway between the two endplates that face a disc; from the disc's mask or one endplate if need be."""
     upper, lower = levels
     if upper.region == "S":
-        return Gap(Status.NOT_ASSESSABLE, "the thecal sac tapers to its end below L5-S1")
+        return Gap(Status.NOT_ASSESSABLE, phrases.THECAL_SAC_TAPERS_END_BELOW)
     plates = [p for p in (_lower_plate(shapes[upper]), _upper_plate(spine, lower, shapes, segmentations)) if p]
     if len(plates) == 2:
         normal = plates[0].normal + plates[1].normal
         return CanalPlane((plates[0].point + plates[1].point) / 2, normal / np.linalg.norm(normal))
     if not plates:
-        return Gap(Status.NOT_ASSESSABLE, f"neither endplate of {upper}-{lower} could be found")
+        return Gap(Status.NOT_ASSESSABLE, phrases.NEITHER_ENDPLATE_COULD_FOUND.format(upper=upper, lower=lower))
     disc = _disc_centre(spine, levels, segmentations)
     if disc is not None:
         return CanalPlane(disc, plates[0].normal, ("plane_from_one_endplate",))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from spinemri.language import Phrases
 from spinemri.measure.bodies import upward_by_level
 from spinemri.measure.catalogue import Gap
 from spinemri.measure.frame import left_axis, unit
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from spinemri.spine import Spine, Vertebra
 
     Vector = NDArray[np.float64]
+
+phrases = Phrases("measure.plates")
 
 _LINE_SHARE = 0.4  # a line through many edge points errs less than one edge
 _LONE_SD_VOXELS = 0.7  # of either end, as a single edge, where a body shows one endplate only
@@ -93,7 +96,7 @@ def body_plates(
             pixel = _pixel_mm(segmentation)
             found[level] = BodyPlates(*(_of_shape(shape, side, pixel, vertebra.series_uid) for side in (0, 1)))
             continue
-        gap = shape if isinstance(shape, Gap) else Gap(Status.NOT_ASSESSABLE, f"no mask of the body of {level}")
+        gap = shape if isinstance(shape, Gap) else Gap(Status.NOT_ASSESSABLE, phrases.NO_MASK_BODY.format(level=level))
         found[level] = BodyPlates(gap, gap)
         if segmentation is not None and (level.region == "S" or level.name == "C2"):
             skip = missing.get(vertebra.series_uid, frozenset())
@@ -122,15 +125,15 @@ def _lone(vertebra: Vertebra, segmentation: Segmentation, upward: Vector, skip: 
     """The one endplate of C2 (lower) or of a sacral body (upper)."""
     level = vertebra.level
     sacral = level.region == "S"
-    other = Gap(Status.NOT_ASSESSABLE, f"{level} has no {'lower' if sacral else 'upper'} endplate")
+    other = Gap(Status.NOT_ASSESSABLE, (phrases.NO_LOWER if sacral else phrases.NO_UPPER).format(level=level))
     body = segmentation.body(level)
     if vertebra.excluded:
         plate: Plate | Gap = Gap(Status.EXCLUDED, vertebra.excluded)
     elif body is None:
-        plate = Gap(Status.NOT_ASSESSABLE, f"no mask of the body of {level} in the series it was to be measured in")
+        plate = Gap(Status.NOT_ASSESSABLE, phrases.NO_MASK_BODY_SERIES_MEASURED.format(level=level))
     else:
         found = endplate_corners(segmentation.mask(body), segmentation.geometry, upward if sacral else -upward, skip)
-        plate = Gap(Status.NOT_ASSESSABLE, f"the endplate of {level} cannot be followed")
+        plate = Gap(Status.NOT_ASSESSABLE, phrases.ENDPLATE_CANNOT_FOLLOWED.format(level=level))
         if found is not None:
             (front, back), normal = found
             left, pixel = left_axis(segmentation.geometry), _pixel_mm(segmentation)

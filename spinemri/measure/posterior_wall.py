@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.anatomy import Level, StructureKind
+from spinemri.language import Phrases
 from spinemri.measure.catalogue import Gap, Place
 from spinemri.measure.frame import frame_from
 from spinemri.measure.height_loss import INTACT_BELOW_PCT
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from spinemri.measure.bodies import Shapes
     from spinemri.measure.height_loss import HeightLoss
     from spinemri.spine import Spine
+
+phrases = Phrases("measure.posterior_wall")
 
 NAMES = (
     "retropulsion_mm",
@@ -146,8 +149,8 @@ def _retropulsion(place: Place, shape: BodyShape, walls: Walls, intact: Mapping[
     if wall is None:
         return place.absent(NAMES[0], _no_wall(place))
     if not above or not below:
-        where = "above" if not above else "below"
-        return place.absent(NAMES[0], Gap(Status.NOT_ASSESSABLE, f"no intact body {where} to draw a line from"))
+        where = phrases.ABOVE if not above else phrases.BELOW
+        return place.absent(NAMES[0], Gap(Status.NOT_ASSESSABLE, phrases.NO_INTACT_BODY_DRAW_LINE.format(where=where)))
     top, bottom = walls[above[0]], walls[below[0]]
     if top is None or bottom is None:
         return place.absent(NAMES[0], _no_wall(place))
@@ -185,7 +188,9 @@ def _depression(place: Place, shape: BodyShape, *, upper: bool) -> Measurement:
         slices.append(binned(local[plate, 1], local[plate, 2], edges, furthest=True))
     heights = median_of(slices)
     if np.count_nonzero(np.isfinite(heights)) < _LEAST_BINS:
-        return place.absent(name, Gap(Status.NOT_ASSESSABLE, f"the endplate of {place.level} cannot be followed"))
+        return place.absent(
+            name, Gap(Status.NOT_ASSESSABLE, phrases.ENDPLATE_CANNOT_FOLLOWED.format(level=place.level))
+        )
     lowest = int(np.nanargmin(heights))
     along = float((edges[lowest] + edges[lowest + 1]) / 2)
     ends = frame.to_patient([[0.0, along, 0.0], [0.0, along, heights[lowest]]])
@@ -252,4 +257,4 @@ def _placed(shape: BodyShape, behind: NDArray[np.float64], height: NDArray[np.fl
 
 
 def _no_wall(place: Place) -> Gap:
-    return Gap(Status.NOT_ASSESSABLE, f"the posterior wall of {place.level} cannot be followed")
+    return Gap(Status.NOT_ASSESSABLE, phrases.POSTERIOR_WALL_CANNOT_FOLLOWED.format(level=place.level))

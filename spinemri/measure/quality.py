@@ -13,6 +13,7 @@ import numpy as np
 from spinemri.anatomy import Structure, StructureKind
 from spinemri.faults import attempt
 from spinemri.geometry import indices_of
+from spinemri.language import Phrases
 from spinemri.measure.artefacts import (
     GHOSTING_LIMIT_PCT,
     METAL_LIMIT_ML,
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
     Shares = Mapping[tuple[str, Level], float]
+
+phrases = Phrases("measure.quality")
 
 COVERAGE_LIMIT_PCT = 90.0
 """Least share of a body within the field of view; our own: a lesion of 10 mm takes up a tenth of a lumbar body."""
@@ -132,10 +135,10 @@ def _pixel_checks(image: Image, view: Upright | None) -> Iterator[QualityCheck]:
         if name == "fat_suppression" and image.series.contrast not in FAT_SUPPRESSED:
             continue
         if view is None:
-            yield QualityCheck(name=name, unit=unit, limit=limit, reason="the series is not sagittal")
+            yield QualityCheck(name=name, unit=unit, limit=limit, reason=phrases.SERIES_NOT_SAGITTAL)
         else:
-            failed = QualityCheck(name=name, unit=unit, limit=limit, reason="the program failed in it")
-            yield attempt(f"quality check {name} of series {image.series.label}", failed, check, view)
+            failed = QualityCheck(name=name, unit=unit, limit=limit, reason=phrases.PROGRAM_FAILED)
+            yield attempt(phrases.QUALITY_CHECK_SERIES.format(name=name, label=image.series.label), failed, check, view)
 
 
 def _coverage(images: Sequence[Image], segmentations: Sequence[Segmentation], spine: Spine) -> list[QualityCheck]:
@@ -224,13 +227,12 @@ def _owners(images: Sequence[Image], shares: Shares, vertebra: Vertebra) -> set[
 
 def _covered(image: Image, shares: Mapping[Level, float]) -> QualityCheck:
     if not shares:
-        reason = "no vertebra can be compared: none is whole, or they lie in another frame of reference or series"
+        reason = phrases.NO_VERTEBRA_CAN_COMPARED_NONE
         return QualityCheck(name="coverage", unit="%", limit=COVERAGE_LIMIT_PCT, reason=reason)
     short = tuple(level for level, share in shares.items() if 100 * share < COVERAGE_LIMIT_PCT)
     value = 100 * min(shares.values())
-    line = (
-        f"series {image.series.label}: {level_names(short)} not wholly shown ({value:.0f} % of the body at worst, "
-        f"below {COVERAGE_LIMIT_PCT:g} %): lesions may lie outside"
+    line = phrases.SERIES_NOT_WHOLLY_SHOWN_BODY.format(
+        label=image.series.label, levels=level_names(short), value=value, limit=COVERAGE_LIMIT_PCT
     )
     return QualityCheck(
         name="coverage",
@@ -253,12 +255,12 @@ def slice_gap(image: Image) -> QualityCheck:
     """
     thickness = image.series.slice_thickness_mm
     if not thickness:
-        reason = "the header does not state the slice thickness"
+        reason = phrases.HEADER_DOES_NOT_STATE_SLICE
         return QualityCheck(name="slice_gap", unit="%", limit=GAP_LIMIT_PCT, reason=reason)
     value = round(100 * (image.geometry.spacing[0] - thickness) / thickness, 1)
-    then = "no volumes can be measured" if value > GAP_NO_VOLUME_PCT else "small lesions may lie between slices"
-    line = (
-        f"series {image.series.label}: gap of {value:.0f} % of the slice thickness, above {GAP_LIMIT_PCT:g} %: {then}"
+    then = phrases.NO_VOLUMES_CAN_MEASURED if value > GAP_NO_VOLUME_PCT else phrases.SMALL_LESIONS_MAY_LIE_BETWEEN
+    line = phrases.SERIES_GAP_SLICE_THICKNESS_ABOVE.format(
+        label=image.series.label, value=value, limit=GAP_LIMIT_PCT, then=then
     )
     passed = value <= GAP_LIMIT_PCT
     return QualityCheck(
@@ -290,11 +292,11 @@ def motion_between_series(
     value = max(shifts, default=None)
     reason = ""
     if levels:
-        parts = [f"{level_names(moved)} moved by up to {value:.1f} mm against another series"] if moved else []
-        parts += [f"{level_names(lost)} cannot be paired with another series"] if lost else []
-        reason = f"series {image.series.label}: {' and '.join(parts)}"
+        parts = [phrases.MOVED_UP_MM_AGAINST_ANOTHER.format(levels=level_names(moved), value=value)] if moved else []
+        parts += [phrases.CANNOT_PAIRED_WITH_ANOTHER_SERIES.format(levels=level_names(lost))] if lost else []
+        reason = phrases.SERIES.format(label=image.series.label, items=phrases.AND.join(parts))
     elif value is None:
-        reason = "no other series to compare it with, or it is the one that the others are compared with"
+        reason = phrases.NO_OTHER_SERIES_COMPARE_WITH
     return QualityCheck(
         name="motion_between_series",
         value=value,

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spinemri.language import Phrases
 from spinemri.measure.centreline import STEP_MM
 from spinemri.norms import threshold
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spinemri.measure.sections import Profile
+
+phrases = Phrases("measure.sac")
 
 NORMAL_UP_TO_PCT = threshold("narrowing.normal_up_to")
 WIDE_FROM_PCT = 20.0
@@ -71,10 +74,8 @@ def diameter_at(profile: Profile, point: NDArray[np.float64], normal: NDArray[np
     """
     index = profile.line.nearest_to_plane(point, normal)
     if index is None:
-        return "the sac mask does not reach this level"
-    return narrowest(profile, index) or (
-        "the sac mask is interrupted here: complete narrowing or a gap in the segmentation; look at the image"
-    )
+        return phrases.SAC_MASK_DOES_NOT_REACH
+    return narrowest(profile, index) or (phrases.SAC_MASK_INTERRUPTED_HERE_COMPLETE)
 
 
 def narrowest(profile: Profile, index: int) -> Diameter | None:

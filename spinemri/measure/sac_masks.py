@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spinemri.anatomy import StructureKind
+from spinemri.language import Phrases
 from spinemri.measure.catalogue import Gap
 from spinemri.measure.centreline import centre_line
 from spinemri.measure.sections import profile_along
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from spinemri.measure.sections import Profile
     from spinemri.segmentation import Drawing, Segmentation
 
-NO_SAC = Gap(Status.NOT_ASSESSABLE, "no series shows the thecal sac well enough to measure it")
+phrases = Phrases("measure.sac_masks")
+
 _EDGE_SD_VOXELS = 0.41
 
 
@@ -49,12 +51,12 @@ class SacMasks:
         """Edges of the sac along its centre line in one series, or why there are none."""
         segmentation = self.segmentations.get(uid) if uid is not None else None
         if segmentation is None or uid is None:
-            return NO_SAC
+            return no_sac()
         if uid not in self._profiles:
             mask = segmentation.mask_of_kind(StructureKind.THECAL_SAC, StructureKind.CORD)
             line = centre_line(mask, segmentation.geometry)
             self._profiles[uid] = (
-                Gap(Status.NOT_ASSESSABLE, "no thecal sac was found in the series it was to be measured in")
+                Gap(Status.NOT_ASSESSABLE, phrases.NO_THECAL_SAC_FOUND_SERIES)
                 if line is None
                 else profile_along(mask, segmentation.geometry, line, self._missing.get(uid, frozenset()))
             )
@@ -98,3 +100,8 @@ class SacMasks:
         segmentation = self.segmentations.get(uid or "")
         grid = None if segmentation is None else segmentation.geometry
         return 0.0 if grid is None else float(grid.spacing[grid.axis_along(world_axis)])
+
+
+def no_sac() -> Gap:
+    """The gap of which that is said."""
+    return Gap(Status.NOT_ASSESSABLE, phrases.NO_SAC)

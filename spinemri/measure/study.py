@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ParamSpec
 
 from spinemri.anatomy import StructureKind
 from spinemri.faults import attempt
+from spinemri.language import Phrases
 from spinemri.measure.alignment import alignment_measurements
 from spinemri.measure.axial import axial_measurements
 from spinemri.measure.bodies import body_measurements, body_shapes, losses_of, with_sacrum
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from spinemri.spine import Spine
 
     Stack = tuple[Image, Segmentation]
+
+phrases = Phrases("measure.study")
 
 P = ParamSpec("P")
 
@@ -77,7 +80,7 @@ def measure(
         part = spine.model_copy(update={"vertebrae": here})
         stacks = [stack for stack in axial if stack[0].geometry.frame_of_reference_uid == frame]
         found += _in_one_frame(part, images, by_uid, stacks)
-        found += _tried("posterior ligaments", ligament_measurements, part, images, by_uid, suppression)
+        found += _tried(phrases.POSTERIOR_LIGAMENTS, ligament_measurements, part, images, by_uid, suppression)
     composed = {image.series.series_uid: image for image in images if image.series.composed}
     stated = [_flagged(m, composed) for m in found]
     return tuple(sorted(stated, key=lambda m: _ORDER.get(m.kind, 0)))
@@ -100,23 +103,23 @@ def _in_one_frame(
     losses = losses_of(shapes)
     deformed = [v for v, loss in losses.items() if loss and loss.loss_pct.max() >= _NO_SAC_REFERENCE_PCT]
     masks = DiscMasks(segmentations, missing)
-    bodies = _tried("body heights", body_measurements, spine, shapes, losses)
+    bodies = _tried(phrases.BODY_HEIGHTS, body_measurements, spine, shapes, losses)
     others = OtherSeries(spine, segmentations, missing)
-    bodies = attempt("body heights in other series", bodies, looked_at_twice, bodies, losses, shapes, others)
-    bodies += _tried("body ratios", ratio_measurements, spine, shapes)
-    bodies += _tried("body volumes", volume_losses, spine, shapes, losses, segmentations, missing)
+    bodies = attempt(phrases.BODY_HEIGHTS_OTHER_SERIES, bodies, looked_at_twice, bodies, losses, shapes, others)
+    bodies += _tried(phrases.BODY_RATIOS, ratio_measurements, spine, shapes)
+    bodies += _tried(phrases.BODY_VOLUMES, volume_losses, spine, shapes, losses, segmentations, missing)
     whole = with_sacrum(shapes, spine, segmentations, missing)
-    walls = attempt("posterior walls", {}, posterior_walls, whole)
-    bodies += _tried("posterior walls", wall_measurements, spine, whole, walls, shapes, losses)
-    discs = _tried("discs", disc_measurements, spine, whole, walls, losses, masks)
-    discs += _tried("disc signals", disc_signals, spine, images, segmentations)
-    discs += _tried("foramina", foraminal_measurements, spine, whole, images, masks)
-    aligned = _tried("alignment of the spine", alignment_measurements, spine, shapes, losses, segmentations, missing)
+    walls = attempt(phrases.POSTERIOR_WALLS, {}, posterior_walls, whole)
+    bodies += _tried(phrases.POSTERIOR_WALLS, wall_measurements, spine, whole, walls, shapes, losses)
+    discs = _tried(phrases.DISCS, disc_measurements, spine, whole, walls, losses, masks)
+    discs += _tried(phrases.DISC_SIGNALS, disc_signals, spine, images, segmentations)
+    discs += _tried(phrases.FORAMINA, foraminal_measurements, spine, whole, images, masks)
+    aligned = _tried(phrases.ALIGNMENT_SPINE, alignment_measurements, spine, shapes, losses, segmentations, missing)
     sacs = SacMasks(segmentations, images, missing)
-    canal = _tried("spinal canal and cord", canal_measurements, spine, shapes, sacs, images, deformed)
-    canal += _tried("space around the cord", subarachnoid_measurements, canal, deformed)
-    sections = _tried("axial sections", axial_measurements, spine, shapes, sacs, stacks, deformed)
-    sections += _tried("space around the cord on axial slices", subarachnoid_measurements, sections, deformed, AXIAL)
+    canal = _tried(phrases.SPINAL_CANAL_CORD, canal_measurements, spine, shapes, sacs, images, deformed)
+    canal += _tried(phrases.SPACE_AROUND_CORD, subarachnoid_measurements, canal, deformed)
+    sections = _tried(phrases.AXIAL_SECTIONS, axial_measurements, spine, shapes, sacs, stacks, deformed)
+    sections += _tried(phrases.SPACE_AROUND_CORD_AXIAL_SLICES, subarachnoid_measurements, sections, deformed, AXIAL)
     return [*bodies, *aligned, *discs, *canal, *sections]
 
 

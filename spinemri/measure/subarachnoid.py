@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.anatomy import StructureKind
+from spinemri.language import Phrases
 from spinemri.measure.catalogue import Gap, Place
 from spinemri.measure.sac import compromises
 from spinemri.measurement import Status
@@ -29,13 +30,14 @@ if TYPE_CHECKING:
     from spinemri.measure.sac import Compromise
     from spinemri.measurement import Measurement
 
+phrases = Phrases("measure.subarachnoid")
+
 SAGITTAL = ("dural_sac_area", "cord_area", "sas_obliteration")
 AXIAL = ("axial_sac_area", "axial_cord_area", "axial_sas_obliteration")
 """Names of the areas of sac and cord, and of what is made of them."""
 
 Names = tuple[str, str, str]
 _SAC_SD, _CORD_SD = threshold("interval.sac_area"), threshold("interval.cord_area")
-_ALONE = Gap(Status.NOT_ASSESSABLE, "no normal level above or below to compare with")
 
 
 def subarachnoid_measurements(
@@ -81,8 +83,12 @@ def _stated(
 ) -> Measurement:
     missing = next((m for m in areas if m is not None and m.value is None), None)
     if missing is not None or loss is None:
-        return place.absent(name, _ALONE if missing is None else Gap(missing.status, missing.reason))
+        return place.absent(name, _alone() if missing is None else Gap(missing.status, missing.reason))
     stated = place.measured(name, loss.pct / 100, loss.sd_pct / 100, within=(-np.inf, 1.0))
     levels = tuple(v for n in loss.references for v in places[n].levels)
     one_sided = ("one_sided_reference",) if len(loss.references) == 1 else ()
     return stated.model_copy(update={"reference_levels": levels, "flags": one_sided})
+
+
+def _alone() -> Gap:
+    return Gap(Status.NOT_ASSESSABLE, phrases.ALONE)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.anatomy import StructureKind
+from spinemri.language import Phrases
 from spinemri.measure.catalogue import Gap, Place
 from spinemri.measure.height_loss import INTACT_BELOW_PCT, Scheme, losses_against
 from spinemri.measure.height_profile import height_profile
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from spinemri.measure.vertebra import BodyShape
     from spinemri.segmentation import Segmentation
     from spinemri.spine import Spine
+
+phrases = Phrases("measure.volume_loss")
 
 NAME = "volume_loss_pct"
 _EDGE_SD_SLICES = 0.2  # of both sides of a body together, where it is half as tall as in its middle
@@ -76,17 +79,17 @@ def _volume(
     if isinstance(shape, Gap):
         return shape
     if "lateral_cut" in shape.flags:
-        return Gap(Status.OUT_OF_FIELD, f"the stack of slices ends within the body of {place.level}")
+        return Gap(Status.OUT_OF_FIELD, phrases.STACK_SLICES_ENDS_WITHIN_BODY.format(level=place.level))
     segmentation = segmentations[place.series_uid or ""]
     body = segmentation.body(place.level)
     if body is None:
-        return Gap(Status.NOT_ASSESSABLE, f"no mask of the body of {place.level}")
+        return Gap(Status.NOT_ASSESSABLE, phrases.NO_MASK_BODY.format(level=place.level))
     grid, mask = segmentation.geometry, segmentation.mask(body)
     across = grid.axis_along(0)
     counts = np.count_nonzero(mask, axis=tuple(a for a in range(3) if a != across))
     shown = np.flatnonzero(counts)
     if any(shown[0] <= n <= shown[-1] for n in missing.get(place.series_uid or "", ())):
-        return Gap(Status.NOT_ASSESSABLE, f"a slice through the body of {place.level} is missing")
+        return Gap(Status.NOT_ASSESSABLE, phrases.SLICE_THROUGH_BODY_MISSING.format(level=place.level))
     volume = float(counts.sum()) * float(np.prod(grid.spacing))
     return volume, _EDGE_SD_SLICES * float(counts.max()) * float(np.prod(grid.spacing))
 
@@ -98,7 +101,7 @@ def _stated(
     if isinstance(volume, Gap):
         return place.absent(NAME, volume)
     if isinstance(shape, Gap) or loss is None:
-        return place.absent(NAME, Gap(Status.NOT_ASSESSABLE, "no intact body to compare the volume with"))
+        return place.absent(NAME, Gap(Status.NOT_ASSESSABLE, phrases.NO_INTACT_BODY_COMPARE_VOLUME))
     ends = np.stack([shape.upper[1], shape.lower[1]])
     stated = place.measured(NAME, float(loss.loss_pct[0]), float(loss.sd_pct[0]), ends)
     said = {"reference_levels": loss.reference_levels, "flags": (f"reference:{loss.method}",)}

@@ -13,6 +13,7 @@ import numpy as np
 
 from spinemri.anatomy import StructureKind
 from spinemri.image import SEAM_MARGIN_MM
+from spinemri.language import Phrases
 from spinemri.series import Contrast
 from spinemri.spine import OtherView
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from spinemri.image import Image
     from spinemri.merge.seen import Seen
     from spinemri.segmentation import Segmentation
+
+phrases = Phrases("merge.choice")
 
 _SAFE_EDGE_MM = 20.0
 _LEAST_SHARE = 0.6  # of the median of what the series show: one that is drawn too large must not rule out the others
@@ -52,7 +55,7 @@ def exclusion(body: Seen, image: Image) -> str:
     """Why a body is not measured although it is whole; empty when it may be."""
     if not body.near_seam:
         return ""
-    return f"within {SEAM_MARGIN_MM:.0f} mm of a seam of the composed series {image.series.label}"
+    return phrases.WITHIN_MM_SEAM_COMPOSED_SERIES.format(margin=SEAM_MARGIN_MM, label=image.series.label)
 
 
 def _worth(body: Seen, image: Image, usual_mm3: float) -> tuple[float, ...]:
@@ -74,19 +77,19 @@ def _reason(
 ) -> str:
     """The first criterion that decided against ``bodies[0]`` and for ``bodies[1]``."""
     body, best = bodies
-    edges = f"nearer to the edge of the field of view ({body.edge_mm:.0f} mm against {best.edge_mm:.0f} mm)"
+    edges = phrases.NEARER_EDGE_FIELD_VIEW_MM.format(own=body.edge_mm, best=best.edge_mm)
     contrasts = [images[b.series].series.contrast.value for b in bodies]
     words = (
-        "the field of view cuts it",
-        f"within {SEAM_MARGIN_MM:.0f} mm of a seam",
-        "composed from stations",
-        "less of it was segmented",
-        f"{contrasts[1]} shows bone better than {contrasts[0]}",
+        phrases.FIELD_VIEW_CUTS,
+        phrases.WITHIN_MM_SEAM.format(margin=SEAM_MARGIN_MM),
+        phrases.COMPOSED_FROM_STATIONS,
+        phrases.LESS_SEGMENTED,
+        phrases.SHOWS_BONE_BETTER_THAN.format(better=contrasts[1], worse=contrasts[0]),
         edges,
-        "coarser pixels",
+        phrases.COARSER_PIXELS,
         edges,
     )
-    return next((word for word, mine, its in zip(words, *worth, strict=True) if mine != its), "not better seen")
+    return next((word for word, mine, its in zip(words, *worth, strict=True) if mine != its), phrases.NOT_BETTER_SEEN)
 
 
 def sac_series(images: Sequence[Image], segmentations: Sequence[Segmentation]) -> str | None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from spinemri.language import Phrases
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from spinemri.anatomy import Level
     from spinemri.image import Image
     from spinemri.spine import Spine
+
+phrases = Phrases("merge.parts")
 
 
 def parts(spine: Spine, images: Sequence[Image]) -> tuple[str, ...]:
@@ -28,10 +32,12 @@ def parts(spine: Spine, images: Sequence[Image]) -> tuple[str, ...]:
         body = [v.level for v in spine.vertebrae if v.series_uid == series.series_uid and not v.cut and not v.excluded]
         sac = [v.level for v in spine.vertebrae if v.sac_series_uid == series.series_uid]
         measured = [
-            f"{what} of {_ranges(levels, spine)}" for what, levels in (("bodies", body), ("thecal sac", sac)) if levels
+            phrases.STRUCTURES_OF.format(what=what, ranges=_ranges(levels, spine))
+            for what, levels in ((phrases.BODIES, body), (phrases.THECAL_SAC, sac))
+            if levels
         ]
-        kind = "composed from stations" if series.composed else "station"
-        nothing = "numbering and overview only" if series.composed else "nothing is measured in it"
+        kind = phrases.COMPOSED_FROM_STATIONS if series.composed else phrases.STATION
+        nothing = phrases.NUMBERING_OVERVIEW_ONLY if series.composed else phrases.NOTHING_MEASURED
         found.append(f"{kind}: {', '.join(measured) or nothing}")
     return tuple(found)
 
@@ -45,4 +51,6 @@ def _ranges(levels: Sequence[Level], spine: Spine) -> str:
             runs[-1].append(level)
         else:
             runs.append([level])
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
+    return ", ".join(
+        str(run[0]) if len(run) == 1 else phrases.FROM_TO.format(first=run[0], last=run[-1]) for run in runs
+    )

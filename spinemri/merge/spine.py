@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spinemri.language import Phrases
 from spinemri.merge.choice import SacViews, best_view, exclusion, sac_series
 from spinemri.merge.seen import bodies, match
 from spinemri.spine import Spine, Vertebra
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from spinemri.merge.seen import Seen
     from spinemri.segmentation import Segmentation
     from spinemri.spine import LevelAssignment
+
+phrases = Phrases("merge.spine")
 
 
 def merge(
@@ -50,7 +53,7 @@ def merge(
         vertebra = _vertebra(group, images, sacs)
         known = chosen.get(vertebra.level)
         if known is not None:
-            warnings.append(f"two vertebrae in different places are called {vertebra.level}: the surer one is kept")
+            warnings.append(phrases.TWO_VERTEBRAE_DIFFERENT_PLACES_ARE.format(level=vertebra.level))
         if known is None or vertebra.assignment.confidence > known.assignment.confidence:
             chosen[vertebra.level] = vertebra
     vertebrae, note = _one_kind_of_names(list(chosen.values()), images)
@@ -78,8 +81,8 @@ def _conflicts(groups: list[list[Seen]], images: Sequence[Image]) -> list[str]:
     for group in groups:
         names = {b.assignment.level.name: images[b.series].series.label for b in group}
         if len(names) > 1:
-            said = ", ".join(f"{level} in series {label}" for level, label in names.items())
-            warnings.append(f"one vertebra has different names: {said}; the surer name is used")
+            said = ", ".join(phrases.SERIES.format(level=level, label=label) for level, label in names.items())
+            warnings.append(phrases.ONE_VERTEBRA_HAS_DIFFERENT_NAMES.format(said=said))
     return warnings
 
 
@@ -88,9 +91,9 @@ def _frames(groups: list[list[Seen]], images: Sequence[Image], frames: list[str 
     if len({frames[n] for n in used}) < 2:
         return []
     sets = {frame: ", ".join(images[n].series.label for n in used if frames[n] == frame) for frame in frames}
-    listed = " and ".join(f"series {labels}" for labels in sets.values() if labels)
-    how = "their vertebrae are matched by level name only, and no distance between them is measured"
-    return [f"{listed} have different frames of reference: {how}"]
+    listed = phrases.AND.join(phrases.SERIES_LISTED.format(labels=labels) for labels in sets.values() if labels)
+    how = phrases.THEIR_VERTEBRAE_ARE_MATCHED_LEVEL
+    return [phrases.HAVE_DIFFERENT_FRAMES_REFERENCE.format(listed=listed, how=how)]
 
 
 def _one_kind_of_names(
@@ -102,4 +105,4 @@ def _one_kind_of_names(
     if not true or not relative:
         return tuple(true or relative), ()
     labels = ", ".join(i.series.label for i in images if any(i.series.series_uid in v.seen_in for v in relative))
-    return tuple(true), (f"{len(relative)} vertebrae without a true level name were left out (series {labels})",)
+    return tuple(true), (phrases.VERTEBRAE_WITHOUT_TRUE_LEVEL_NAME.format(count=len(relative), labels=labels),)

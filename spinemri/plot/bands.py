@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spinemri.language import Phrases
 from spinemri.norms import NORMS, norm, threshold
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from spinemri.measurement import Measurement
 
     Limits = Mapping[str, tuple[float, float]]
+
+phrases = Phrases("plot.bands")
 
 _Z95 = 1.96
 _FEWEST = 4  # levels of which a middle half is told
@@ -72,9 +75,7 @@ def _graded(measured: Sequence[Measurement], name: str) -> Band:
     group = "height_loss" if name == "height_loss" else "narrowing"
     ends = tuple(threshold(f"{group}.{part}") for part in _LINES[name])
     first = threshold("height_loss.equivocal_from") if group == "height_loss" else threshold("narrowing.normal_up_to")
-    words = (
-        f"Band: up to {first:g} %, as levels vary. Lines at {', '.join(f'{end:.0f}' for end in ends)} %: grades begin."
-    )
+    words = phrases.BAND_UP_AS_LEVELS_VARY.format(first=first, items=", ".join(f"{end:.0f}" for end in ends))
     return Band({m.place: (-first, first) for m in measured}, words, thresholds=ends)
 
 
@@ -90,7 +91,7 @@ def _heights(measured: Sequence[Measurement], name: str) -> Band:
         for place, mm in expected.items()
         if mm is not None
     }
-    return Band(limits, f"Band: what this person's other bodies let expect, ± {100 * spread:.0f} %.")
+    return Band(limits, phrases.BAND_WHAT_THIS_PERSON_S.format(spread=100 * spread))
 
 
 def _table_height(place: str, ratio: str) -> float | None:
@@ -110,7 +111,7 @@ def _published(analysis: Analysis, measured: Sequence[Measurement], name: str) -
     if not limits:
         return None
     sources = dict.fromkeys(r.source.partition(" (")[0] for p, r in rows.items() if r is not None and p in limits)
-    return Band(limits, f"Band: 95 % of healthy adults ({'; '.join(sources)}).")
+    return Band(limits, phrases.BAND_HEALTHY_ADULTS.format(items="; ".join(sources)))
 
 
 def _own(measured: Sequence[Measurement]) -> Band:
@@ -118,4 +119,4 @@ def _own(measured: Sequence[Measurement]) -> Band:
     if len(values) < _FEWEST:
         return Band(normal=False)
     low, high = np.percentile(values, (25, 75)).tolist()
-    return Band({m.place: (low, high) for m in measured}, "Band: the middle half of this study's levels.", normal=False)
+    return Band({m.place: (low, high) for m in measured}, phrases.BAND_MIDDLE_HALF_THIS_STUDY, normal=False)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from matplotlib.lines import Line2D
 
 from spinemri.errors import InputError
+from spinemri.language import Phrases, in_its_language, number
 from spinemri.lesion import MarrowChange
 from spinemri.plot.style import LIGHT, SMALL_PT, TEXT_PT, new_figure, told_below
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from spinemri.analysis import Analysis
     from spinemri.lesion import Lesion
     from spinemri.plot.style import Theme
+
+phrases = Phrases("plot.lesions")
 
 _ROW_IN, _COLUMN_IN, _REST_IN = 0.26, 0.34, 1.45
 _LEAST_IN, _MOST_IN = 3.5, 12.0
@@ -40,6 +43,7 @@ _GROUPS = {
 }  # fmt: skip
 
 
+@in_its_language
 def lesion_map(analysis: Analysis, *, title: str = "", theme: Theme = LIGHT) -> Figure:
     """Levels of the spine against lesions; circles sized by volume, coloured by kind.
 
@@ -76,10 +80,12 @@ def lesion_map(analysis: Analysis, *, title: str = "", theme: Theme = LIGHT) -> 
     axes.spines["left"].set_visible(False)
     for label in axes.get_yticklabels():
         label.set_color(theme.ink)
-    axes.set_xlabel("lesion" if lesions else "no lesion found", fontsize=SMALL_PT, color=theme.muted, loc="left")
-    axes.set_title(title or "Marrow lesions", loc="left", fontsize=TEXT_PT + 1, color=theme.ink, weight="bold")
+    axes.set_xlabel(
+        phrases.LESION if lesions else phrases.NO_LESION_FOUND, fontsize=SMALL_PT, color=theme.muted, loc="left"
+    )
+    axes.set_title(title or phrases.MARROW_LESIONS, loc="left", fontsize=TEXT_PT + 1, color=theme.ink, weight="bold")
     _key(axes, [group_of(lesion) for lesion in lesions], colours, theme)
-    told_below(figure, "Area of a circle: volume, in ml beside it. Shaded: marrow not assessed.", theme)
+    told_below(figure, phrases.AREA_CIRCLE_VOLUME_ML_BESIDE, theme)
     return figure
 
 
@@ -106,7 +112,7 @@ def _draw_lesion(axes: Axes, column: int, lesion: Lesion, analysis: Analysis, co
     if ml is not None:
         offset = 3 + area**0.5 / 2
         axes.annotate(
-            f"{ml:.1f}",
+            number(ml, ".1f"),
             (column, row),
             xytext=(offset, 0),
             textcoords="offset points",
@@ -120,7 +126,10 @@ def _key(axes: Axes, groups: list[str], colours: dict[str, str], theme: Theme) -
     used = [name for name in colours if name in groups]
     if not used:
         return
-    marks = [Line2D([], [], marker="o", linestyle="", color=colours[name], markersize=5, label=name) for name in used]
+    marks = [
+        Line2D([], [], marker="o", linestyle="", color=colours[name], markersize=5, label=phrases["GROUPS"][name])
+        for name in used
+    ]
     axes.legend(
         handles=marks,
         loc="upper left",

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from matplotlib.patches import Rectangle
 
 from spinemri.errors import InputError
-from spinemri.measurement import BELOW_THE_CORD, Status
+from spinemri.language import Phrases, in_its_language, number
+from spinemri.measurement import below_the_cord
 from spinemri.plot.bands import band_of
 from spinemri.plot.style import LIGHT, SMALL_PT, TEXT_PT, new_figure, told_below
+from spinemri.terms import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,30 +30,13 @@ if TYPE_CHECKING:
 
     Rows = Mapping[str, float]
 
+phrases = Phrases("plot.profiles")
+
 _WIDTH_IN, _ROW_IN, _REST_IN = 3.5, 0.26, 1.05
-_ABSENT = {
-    Status.NOT_ASSESSABLE: "not assessable",
-    Status.OUT_OF_FIELD: "cut by the field of view",
-    Status.EXCLUDED: "excluded",
-}
-TITLES = {
-    "anterior_height": "Anterior body height",
-    "middle_height": "Middle body height",
-    "posterior_height": "Posterior body height",
-    "height_loss_pct": "Height loss",
-    "wedge_ratio": "Anterior / posterior height",
-    "dural_sac_ap": "Thecal sac, AP diameter",
-    "dural_sac_area": "Thecal sac, area",
-    "dural_sac_compromise_pct": "Thecal sac, loss of AP diameter",
-    "cord_ap": "Cord, AP diameter",
-    "disc_height": "Disc height",
-    "marrow_t1_to_disc": "Marrow, T1w signal / discs",
-    "marrow_t1_to_muscle": "Marrow, T1w signal / muscle",
-}
-"""What stands above a profile; any other is called by its name."""
 _UNITS = {"1": "", "deg": "°", "mm2": "mm²", "mm3": "mm³"}
 
 
+@in_its_language
 def profile(analysis: Analysis, name: str, *, title: str = "", theme: Theme = LIGHT) -> Figure:
     """A quantity along the spine with intervals, against its norm or the study's own reference.
 
@@ -87,14 +72,14 @@ def profile(analysis: Analysis, name: str, *, title: str = "", theme: Theme = LI
     unit = _UNITS.get(shown[0].unit, shown[0].unit)
     above = title or title_of(name)
     axes.set_title(above, loc="left", fontsize=TEXT_PT + 1, color=theme.ink, weight="bold")
-    axes.set_xlabel(unit or "ratio", fontsize=SMALL_PT, color=theme.muted, loc="right", labelpad=1)
-    told_below(figure, f"{band.words} Bars: 95 % intervals.".strip(), theme)
+    axes.set_xlabel(unit or phrases.RATIO, fontsize=SMALL_PT, color=theme.muted, loc="right", labelpad=1)
+    told_below(figure, phrases.BARS_INTERVALS.format(words=band.words).strip(), theme)
     return figure
 
 
 def title_of(name: str) -> str:
     """What stands above a profile."""
-    return TITLES.get(name, name.replace("_", " "))
+    return phrases["TITLES"].get(name) or name_of(name)
 
 
 def profiled(analysis: Analysis, name: str) -> list[Measurement]:
@@ -107,7 +92,7 @@ def profiled(analysis: Analysis, name: str) -> list[Measurement]:
     """
     levels = set(analysis.spine.levels)
     known = [m for m in analysis.measurements if m.level in levels and m.kind.value != "lesion"]
-    found = [m for m in known if m.name == name and m.reason != BELOW_THE_CORD]
+    found = [m for m in known if m.name == name and m.reason != below_the_cord()]
     if not any(m.name == name for m in known):
         names = ", ".join(sorted({m.name for m in known}))
         raise InputError(f"profile of {name!r}: the analysis has no such measurement; it has {names or 'none'}")
@@ -118,6 +103,7 @@ def profiled(analysis: Analysis, name: str) -> list[Measurement]:
     return sorted(found, key=lambda m: order[m.place])
 
 
+@in_its_language
 def told(analysis: Analysis, name: str) -> str:
     """The profile in words: every level with value, interval and whether it lies beyond the band."""
     shown = profiled(analysis, name)
@@ -131,8 +117,10 @@ def _said(measurement: Measurement, band: Band) -> str:
         return f"{measurement.place}: {measurement.reason}"
     unit = _UNITS.get(measurement.unit, f" {measurement.unit}")
     low, high = measurement.interval or (measurement.value, measurement.value)
-    beyond = ", beyond the band" if _beyond(measurement, band) else ""
-    return f"{measurement.place}: {measurement.value:.3g}{unit} ({low:.3g} to {high:.3g}){beyond}"
+    beyond = phrases.BEYOND_BAND if _beyond(measurement, band) else ""
+    return phrases.VALUE.format(
+        place=measurement.place, value=measurement.value, unit=unit, low=low, high=high, beyond=beyond
+    )
 
 
 def _rows(analysis: Analysis, shown: Sequence[Measurement]) -> dict[str, float]:
@@ -191,7 +179,7 @@ def _draw_value(axes: Axes, row: float, measurement: Measurement, band: Band, th
 
 
 def _draw_absent(axes: Axes, row: float, measurement: Measurement, theme: Theme) -> None:
-    text = _ABSENT.get(measurement.status, measurement.status.value)
+    text = phrases["ABSENT"].get(measurement.status.value, measurement.status.value)
     side = axes.get_xlim()[0]
     axes.text(side, row, f"  – {text}", fontsize=SMALL_PT, color=theme.muted, va="center", ha="left", style="italic")
 
@@ -224,3 +212,5 @@ def _limit(axes: Axes, measured: Sequence[Measurement], band: Band) -> None:
         return
     margin = 0.06 * (max(ends) - min(ends) or 1.0)
     axes.set_xlim(min(ends) - margin, max(ends) + margin)
+    if number(0.5, "g") != "0.5":
+        axes.xaxis.set_major_formatter(lambda value, _: number(value, "g"))

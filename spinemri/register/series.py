@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spinemri.faults import attempt
+from spinemri.language import Phrases
 from spinemri.register.vertebra import align_vertebrae
 from spinemri.series import Contrast
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from spinemri.image import Image
     from spinemri.segmentation import Segmentation
     from spinemri.spine import Spine, VertebraAlignment
+
+phrases = Phrases("register.series")
 
 _REFERENCES = (Contrast.T1W, Contrast.T2W)
 
@@ -45,7 +48,9 @@ def align_series(
         for fixed, levels in _fixed_levels(spine, images, segmentations, references, moving).items():
             part = spine.model_copy(update={"vertebrae": tuple(v for v in spine.vertebrae if v.level in levels)})
             two = (images[fixed], segmentations[fixed], images[moving], segmentations[moving])
-            what = f"alignment of series {images[moving].series.label} with {images[fixed].series.label}"
+            what = phrases.ALIGNMENT_SERIES_WITH.format(
+                label=images[moving].series.label, fixed=images[fixed].series.label
+            )
             pairs = attempt(what, (), align_vertebrae, part, *two)
             found += pairs
             notes += _motion_note(pairs, images[fixed].series.label, images[moving].series.label)
@@ -79,14 +84,16 @@ def _motion_note(pairs: Sequence[VertebraAlignment], fixed: str, moving: str) ->
     moved = [p for p in pairs if p.status != "aligned"]
     if not moved:
         return []
-    shifts = ", ".join(f"{p.level} {p.residual_mm:.1f} mm" for p in moved if p.residual_mm is not None)
+    shifts = ", ".join(
+        phrases.SHIFT.format(level=p.level, shift=p.residual_mm) for p in moved if p.residual_mm is not None
+    )
     unread = ", ".join(f"{p.level} ({p.reason})" for p in moved if p.residual_mm is None)
     what = "; ".join(
         part
         for part in (
-            f"the patient moved between them ({shifts})" if shifts else "",
-            f"not compared: {unread}" if unread else "",
+            phrases.PATIENT_MOVED_BETWEEN_THEM.format(shifts=shifts) if shifts else "",
+            phrases.NOT_COMPARED.format(unread=unread) if unread else "",
         )
         if part
     )
-    return [f"series {fixed} and {moving}: {what}; see the alignment table"]
+    return [phrases.SERIES_SEE_ALIGNMENT_TABLE.format(fixed=fixed, moving=moving, what=what)]

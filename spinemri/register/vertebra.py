@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from spinemri.anatomy import Structure, StructureKind
 from spinemri.geometry import indices_of
+from spinemri.language import Phrases
 from spinemri.register.search import fits
 from spinemri.spine import VertebraAlignment
 
@@ -32,11 +33,12 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+phrases = Phrases("register.vertebra")
+
 _LIMIT_MM, _LIMIT_DEG = 2.0, 2.0
 _GAIN = 0.02
 _LEAST_VOXELS = 200
 _LEAST_OVERLAP = 0.5
-_TOO_LITTLE = "the bodies overlap by {overlap:.0%}, less than half"
 
 
 def align_vertebrae(
@@ -72,7 +74,7 @@ def align_vertebrae(
         cut = body in fixed_segmentation.cut or body in moving_segmentation.cut
         uids = fixed_image.series.series_uid, moving_image.series.series_uid
         if min(np.count_nonzero(m) for m in masks) < _LEAST_VOXELS:
-            found.append(_unpaired(level, uids, "too little of the body is seen"))
+            found.append(_unpaired(level, uids, phrases.TOO_LITTLE_BODY_SEEN))
             continue
         grids = fixed_image.geometry, moving_image.geometry
         start = _mask_shift(masks, grids, cut=cut)
@@ -80,7 +82,9 @@ def align_vertebrae(
         judged = _judge(level, uids, found_fits, fixed_image.geometry, same_frame=same_frame)
         overlap = _overlap(masks, grids, judged)
         if overlap < _LEAST_OVERLAP:
-            reason = ", ".join(r for r in (judged.reason.split(", ")[0] if not same_frame else "", _TOO_LITTLE) if r)
+            reason = ", ".join(
+                r for r in (judged.reason.split(", ")[0] if not same_frame else "", phrases.TOO_LITTLE) if r
+            )
             judged = _unpaired(level, uids, reason.format(overlap=overlap))
         found.append(judged)
     return tuple(found)
@@ -154,7 +158,7 @@ def _judge(
     if residual > _LIMIT_MM or turn > _LIMIT_DEG:
         improved = best.information > rest.information * (1 + _GAIN)
         status = "registered" if improved else "unpaired"
-        why = "patient_motion_between_series" if improved else "no rigid shift improves the agreement"
+        why = "patient_motion_between_series" if improved else phrases.NO_RIGID_SHIFT_IMPROVES_AGREEMENT
         reason = ", ".join(r for r in (reason, why if same_frame or not improved else "") if r)
     return VertebraAlignment(
         level=level,

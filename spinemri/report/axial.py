@@ -6,8 +6,8 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from spinemri.finding import Certainty
-from spinemri.measurement import BELOW_THE_CORD
-from spinemri.report import cord_phrases as words
+from spinemri.measurement import below_the_cord
+from spinemri.report.phrases import cord_phrases as words
 from spinemri.report.sentences import Section, Sentence, ids
 from spinemri.report.tables import measured, named
 
@@ -30,7 +30,7 @@ _TONES = {Certainty.PRESENT: "abnormal", Certainty.BORDERLINE: "borderline", Cer
 
 def is_axial(finding: Finding) -> bool:
     """Whether a finding is said in this section."""
-    return finding.kind in words.AXIAL_GRADES
+    return finding.kind in words["AXIAL_GRADES"]
 
 
 def axial_section(analysis: Analysis) -> Section | None:
@@ -51,7 +51,7 @@ def axial_grades(analysis: Analysis) -> Iterator[Sentence]:
     evidence = [m for f in found for id_ in f.evidence if (m := analysis.measurement(id_)) is not None]
     space = next((m for m in evidence if m.name == _SPACE and m.value is not None), None)
     lost = "" if space is None else words.SPACE_LOST.format(value=100 * max(_value(space), 0.0), place=space.place)
-    names = ", ".join(words.AXIAL_GRADES[f.kind] for f in found)
+    names = ", ".join(words["AXIAL_GRADES"][f.kind] for f in found)
     ids_ = (*(f.id for f in found), *((space.id,) if space is not None else ()))
     yield Sentence(words.AXIAL_GRADES_MISSING.format(names=names, lost=lost), ids_, "limit")
 
@@ -87,11 +87,11 @@ def _graded(analysis: Analysis) -> Iterator[Sentence]:
 def _missing(analysis: Analysis) -> Iterator[Sentence]:
     gaps: dict[tuple[str, str], list[Measurement]] = {}
     for m in named(analysis, _SAC, _CORD):
-        if m.value is None and m.reason != BELOW_THE_CORD:
+        if m.value is None and m.reason != below_the_cord():
             gaps.setdefault((m.name, m.reason), []).append(m)
     for (name, reason), found in gaps.items():
         places = ", ".join(m.place for m in found)
-        text = words.AXIAL_MISSING.format(places=places, what=words.AXIAL_WHAT[name], reason=reason)
+        text = words.AXIAL_MISSING.format(places=places, what=words["AXIAL_WHAT"][name], reason=reason)
         yield Sentence(text, ids(found), "limit")
 
 

@@ -9,8 +9,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from spinemri.finding import Certainty
-from spinemri.measurement import BELOW_THE_CORD
-from spinemri.report import cord_phrases as words
+from spinemri.measurement import below_the_cord
+from spinemri.report.phrases import cord_phrases as words
 from spinemri.report.sentences import Section, Sentence, ids, place_ranges
 from spinemri.report.tables import measured, named
 
@@ -42,7 +42,7 @@ def is_cord(finding: Finding) -> bool:
 def cord_section(analysis: Analysis) -> Section | None:
     """What was found, then how far it is normal, then what is missing; None where no cord was looked for."""
     here = [m for m in analysis.measurements if m.name in NAMES]
-    if not any(m.reason == BELOW_THE_CORD or m.value is not None for m in here):
+    if not any(m.reason == below_the_cord() or m.value is not None for m in here):
         return None
     sentences = *_found(analysis), *cord_absence(analysis), *_end(analysis), *_missing(here)
     return Section(words.CORD, sentences)
@@ -58,11 +58,13 @@ def cord_absence(analysis: Analysis) -> Iterator[Sentence]:
         said = [f for f in analysis.findings if f.kind == kind]
         normal = [f for f in said if f.certainty is Certainty.ABSENT]
         if normal:
-            count = f"{len(normal)} other" if any(f.certainty in _TONES for f in said) else str(len(normal))
+            count = (
+                words.OTHER.format(count=len(normal)) if any(f.certainty in _TONES for f in said) else str(len(normal))
+            )
             text = phrase.format(count=count, levels=_levels(analysis, normal, said))
             yield Sentence(text, tuple(f.id for f in normal))
         elif not found and said:
-            reasons = _commonest(m for m in named(analysis, _sure(kind)) if m.reason != BELOW_THE_CORD)
+            reasons = _commonest(m for m in named(analysis, _sure(kind)) if m.reason != below_the_cord())
             yield Sentence(nothing.format(reasons="; ".join(reasons)), tuple(f.id for f in said), "limit")
 
 
@@ -95,7 +97,7 @@ def _end(analysis: Analysis) -> Iterator[Sentence]:
         low, high = min(widths, key=_value), max(widths, key=_value)
         size = {"low": low.value, "high": high.value, "place": low.place}
         yield Sentence(words.CORD_RANGE.format(**size, count=len(widths)), ids(widths))
-    below = [m for m in named(analysis, _AP) if m.reason == BELOW_THE_CORD]
+    below = [m for m in named(analysis, _AP) if m.reason == below_the_cord()]
     if widths and below:
         last = max(widths, key=_order)
         yield Sentence(words.CORD_END.format(place=last.place), (last.id, min(below, key=_order).id))
@@ -105,8 +107,8 @@ def _missing(here: Sequence[Measurement]) -> Iterator[Sentence]:
     """Why some places have no diameter, shift or comparison; the rest follows from it."""
     gaps: dict[tuple[str, str], list[Measurement]] = {}
     for m in here:
-        if m.value is None and m.reason != BELOW_THE_CORD and m.name in (_AP, _PCT) and _level(m).region != "S":
-            gaps.setdefault((m.reason, words.CORD_WHAT[m.name]), []).append(m)
+        if m.value is None and m.reason != below_the_cord() and m.name in (_AP, _PCT) and _level(m).region != "S":
+            gaps.setdefault((m.reason, words["CORD_WHAT"][m.name]), []).append(m)
     alone = {m.place for m in here if m.name == _AP and m.value is None}
     for (reason, what), found in gaps.items():
         kept = [m for m in found if m.name == _AP or m.place not in alone]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spinemri.report import reviewed_phrases as words
+from spinemri.language import number
+from spinemri.report.phrases import reviewed_phrases as words
 from spinemri.report.sentences import Sentence
 
 if TYPE_CHECKING:
@@ -41,12 +42,12 @@ def _structures(one: CorrectedMask) -> str:
 def _structure(change: StructureChange, one: CorrectedMask) -> str:
     return words.MASK_STRUCTURE.format(
         place=f"{change.place} " if change.place else "",
-        kind=words.MASK_KINDS[change.kind.value],
+        kind=words["MASK_KINDS"][change.kind.value],
         before=_ml(change.before, one),
         after=_ml(change.after, one),
-        dice=format(change.dice, ".3f"),
+        dice=number(change.dice, ".3f"),
     )
 
 
 def _ml(voxels: int, one: CorrectedMask) -> str:
-    return format(voxels * one.voxel_mm3 / 1000, ".2f")
+    return number(voxels * one.voxel_mm3 / 1000, ".2f")

@@ -17,8 +17,10 @@ import numpy as np
 from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from highdicom.sr import (
     AlgorithmIdentification,
+    CodedConcept,
     DeviceObserverIdentifyingAttributes,
     FindingSite,
+    LanguageOfContentItemAndDescendants,
     MeasurementReport,
     MeasurementsAndQualitativeEvaluations,
     ObservationContext,
@@ -44,6 +46,7 @@ from spinemri.codes import (
     structure_code,
     word,
 )
+from spinemri.language import ENGLISH, Phrases
 from spinemri.measurement import Status
 from spinemri.report.dicom_items import measured, not_assessed, stated, tracking
 from spinemri.report.dicom_seg import (
@@ -156,6 +159,7 @@ def _document(context: _Context) -> highdicom.sr.Comprehensive3DSR:
         procedure_reported=[dicom_code(code) for code in _procedures(context.analysis)],
         imaging_measurements=groups,
         title=codes.DCM.ImagingMeasurementReport,
+        language_of_content_item_and_descendants=_language(context.analysis),
     )
     items = list(all_items(content))
     for item in items:
@@ -197,6 +201,13 @@ def _references(content: Dataset, items: Sequence[Dataset]) -> Dataset:
     root.update({element.tag: element for element in content if element.keyword != "ContentSequence"})
     root.ContentSequence = [item for item in items if item.get("ValueType") in _REFERRING]
     return root
+
+
+def _language(analysis: Analysis) -> LanguageOfContentItemAndDescendants | None:
+    """The language of the texts in it, by RFC 5646; None for English, which is highdicom's own choice."""
+    if analysis.language == ENGLISH:
+        return None
+    return LanguageOfContentItemAndDescendants(CodedConcept(analysis.language, "RFC5646", Phrases("language").NAME))
 
 
 def observer_of(provenance: Provenance) -> ObserverContext:

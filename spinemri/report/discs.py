@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spinemri.finding import Certainty
-from spinemri.report import phrases
+from spinemri.report.phrases import phrases
 from spinemri.report.sentences import Section, Sentence
+from spinemri.terms import term
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,7 +48,7 @@ def _sentences(analysis: Analysis, certainties: Sequence[Certainty]) -> Iterator
 
 
 def _grade(_: Analysis, finding: Finding) -> str:
-    return f"{_place(finding)} {finding.grade}"
+    return f"{_place(finding)} {term(finding.grade)}"
 
 
 def _bulge(analysis: Analysis, finding: Finding) -> str:

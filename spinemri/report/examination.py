@@ -8,10 +8,11 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from spinemri.report import cord_phrases, phrases
+from spinemri.report.phrases import cord_phrases, phrases
 from spinemri.report.sentences import Section, Sentence, level_ranges
 from spinemri.series import Plane
 from spinemri.spine import LevelBasis
+from spinemri.terms import term
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,7 +57,9 @@ def regions_examined(analysis: Analysis) -> str:
 def contrast_list(analysis: Analysis) -> str:
     """'T1w, STIR, axial T2w': what was used, each once; '' when nothing was."""
     names = (
-        cord_phrases.AXIAL_SERIES.format(contrast=s.contrast.value) if s.plane is Plane.AXIAL else s.contrast.value
+        cord_phrases.AXIAL_SERIES.format(contrast=term(s.contrast.value))
+        if s.plane is Plane.AXIAL
+        else term(s.contrast.value)
         for s in analysis.used_series()
     )
     return ", ".join(dict.fromkeys(names))
@@ -64,8 +67,8 @@ def contrast_list(analysis: Analysis) -> str:
 
 def series_name(series: Series) -> str:
     """'sagittal T1w (series 3)'."""
-    short = phrases.SERIES_SHORT.format(contrast=series.contrast.value, label=series.label)
-    return f"{series.plane.value} {short}"
+    short = phrases.SERIES_SHORT.format(contrast=term(series.contrast.value), label=series.label)
+    return f"{term(series.plane.value)} {short}"
 
 
 def alignment_sentences(analysis: Analysis) -> list[Sentence]:
@@ -98,7 +101,7 @@ def _alignment_sentence(analysis: Analysis, group: Sequence[VertebraAlignment], 
     if group[0].status == "aligned":
         text = phrases.ALIGNED.format(fixed=fixed, moving=moving, worst=max(residuals), levels=levels)
         return Sentence(text, evidence)
-    status = phrases.ALIGNMENT_STATUS.get(group[0].status, group[0].status)
+    status = phrases["ALIGNMENT_STATUS"].get(group[0].status, group[0].status)
     text = phrases.MISALIGNED.format(
         fixed=fixed, moving=moving, low=min(residuals), high=max(residuals), levels=levels, status=status
     )
@@ -108,7 +111,7 @@ def _alignment_sentence(analysis: Analysis, group: Sequence[VertebraAlignment], 
 def pair_names(analysis: Analysis, alignment: VertebraAlignment) -> tuple[str, str]:
     """'T1w (series 3)' and 'STIR (series 4)': the fixed and the moving series of an alignment."""
     names = {
-        r.series.series_uid: phrases.SERIES_SHORT.format(contrast=r.series.contrast.value, label=r.series.label)
+        r.series.series_uid: phrases.SERIES_SHORT.format(contrast=term(r.series.contrast.value), label=r.series.label)
         for r in analysis.series
     }
     fixed = names.get(alignment.fixed_series_uid, phrases.EMPTY)
@@ -119,8 +122,8 @@ def _patient(analysis: Analysis) -> Sentence:
     details = []
     if analysis.patient_age_years is not None:
         details.append(phrases.AGE.format(years=analysis.patient_age_years))
-    if analysis.patient_sex in phrases.SEX:
-        details.append(phrases.SEX[analysis.patient_sex])
+    if analysis.patient_sex in phrases["SEX"]:
+        details.append(phrases["SEX"][analysis.patient_sex])
     text = f" ({', '.join(details)})" if details else ""
     return Sentence(phrases.PATIENT.format(patient=analysis.patient, details=text, study=analysis.study))
 
@@ -133,7 +136,7 @@ def _levels(analysis: Analysis) -> Iterator[Sentence]:
     order = analysis.spine.levels
     bases = dict.fromkeys(v.assignment.basis for v in vertebrae)
     by_basis = [(basis, [v.level for v in vertebrae if v.assignment.basis is basis]) for basis in bases]
-    words = {basis: phrases.BASIS.get(basis.value, basis.value) for basis in bases}
+    words = {basis: phrases["BASIS"].get(basis.value, basis.value) for basis in bases}
     told = [f"{level_ranges(levels, order)} {words[b]}" if len(by_basis) > 1 else words[b] for b, levels in by_basis]
     ranges = level_ranges(order, order)
     yield Sentence(phrases.LEVELS_SEEN.format(count=len(vertebrae), levels=ranges, bases="; ".join(told)), ("spine",))
@@ -155,7 +158,7 @@ def _part(record: SeriesRecord) -> Sentence:
 def _refusal(record: SeriesRecord) -> Sentence:
     series = record.series
     reason = (record.reason or series.refusal or phrases.EMPTY).rstrip(".")
-    facts = {"label": series.label, "plane": series.plane.value, "contrast": series.contrast.value}
+    facts = {"label": series.label, "plane": term(series.plane.value), "contrast": term(series.contrast.value)}
     return Sentence(phrases.REFUSED.format(**facts, reason=reason), (f"series {series.label}",), "limit")
 
 
@@ -163,7 +166,7 @@ def _series_sentence(series: Series) -> str:
     details = [text for text in _series_details(series) if text]
     joined = f", {', '.join(details)}" if details else ""
     return phrases.SERIES.format(
-        label=series.label, plane=series.plane.value, contrast=series.contrast.value, details=joined
+        label=series.label, plane=term(series.plane.value), contrast=term(series.contrast.value), details=joined
     )
 
 
@@ -179,4 +182,4 @@ def _series_details(series: Series) -> Iterator[str]:
         yield phrases.SERIES_INVERSION.format(ti=series.inversion_time_ms)
     if series.field_strength_t is not None:
         yield phrases.SERIES_FIELD.format(tesla=series.field_strength_t)
-    yield phrases.CONTRAST_AGENT.get(series.contrast_agent, "")
+    yield phrases["CONTRAST_AGENT"].get(series.contrast_agent, "")

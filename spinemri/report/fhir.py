@@ -12,7 +12,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from spinemri.report import phrases
+from spinemri.language import in_its_language, spoken
 from spinemri.report.fhir_codes import (
     DICOM,
     PRIVATE,
@@ -24,6 +24,7 @@ from spinemri.report.fhir_codes import (
 )
 from spinemri.report.fhir_observations import finding_observations, lesion_observations, measurement_observations
 from spinemri.report.narrative import narrate
+from spinemri.report.phrases import phrases
 from spinemri.report.reviewed import disclaimer
 from spinemri.report.text import to_text
 
@@ -47,6 +48,7 @@ def write_fhir(case: Case, folder: Path) -> None:
     (folder / FILE_NAME).write_text(text + "\n", encoding="utf-8")
 
 
+@in_its_language
 def to_fhir(analysis: Analysis) -> Resource:
     """The Bundle as JSON values. Raises ValueError when a number is not finite."""
     patient, device = identified(_patient(analysis)), identified(_device(analysis))
@@ -90,7 +92,7 @@ def _report(analysis: Analysis, about: tuple[Resource, Resource], observations: 
         "presentedForm": [
             {
                 "contentType": "text/plain; charset=utf-8",
-                "language": phrases.LANGUAGE,
+                "language": spoken(),
                 "title": f"{phrases.TITLE} – {phrases.SUBTITLE}",
                 "data": base64.b64encode(text.encode()).decode("ascii"),
             }

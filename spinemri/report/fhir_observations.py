@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from spinemri.codes import LESION, VERTEBRA, finding_code, measurement_code, word
 from spinemri.finding import Certainty, Urgency
+from spinemri.language import Phrases
 from spinemri.measurement import Status
 from spinemri.report import fhir_codes as codes
 from spinemri.report.fhir_codes import PRIVATE, RADELEMENT, body_site, coded, concept, quantity
@@ -30,10 +31,7 @@ if TYPE_CHECKING:
 
     Resource = dict[str, Any]
 
-_SINS_PART = re.compile(
-    r"(?P<name>[a-z ]+?) (?P<low>\d+)(?:-(?P<high>\d+))? \((?:measured|user|unknown): (?P<reason>.*?)\)"
-    r"(?=; [a-z ]+ \d|\.)"
-)
+_SINS = Phrases("assess.sins")  # how the components of the score are stated
 """A component in the words of the score: 'pain 0-3 (unknown: not stated)'."""
 _POINTS = "{points}"  # UCUM's way to count what is no unit
 
@@ -106,7 +104,7 @@ def _parts(analysis: Analysis, finding: Finding) -> Iterator[Resource]:
         yield from _fracture(analysis, finding)
     elif finding.kind == "sins" and finding.levels:
         yield _component(RADELEMENT, codes.SINS_LEVEL, valueCodeableConcept=_place(analysis, finding) or {})
-        yield from map(_sins_part, _SINS_PART.finditer(finding.statement))
+        yield from _sins_parts(finding.statement)
     elif finding.kind in codes.GRADES:
         element, display, values = codes.GRADES[finding.kind]
         if finding.grade in values:
@@ -132,13 +130,25 @@ def _fracture(analysis: Analysis, finding: Finding) -> Iterator[Resource]:
         yield _component(RADELEMENT, codes.FRACTURE_DEGREE, valueQuantity=quantity(loss.value, loss.unit))
 
 
-def _sins_part(part: re.Match[str]) -> Resource:
+def _sins_parts(statement: str) -> Iterator[Resource]:
+    """Every component that the statement of a score tells, in the language that it is written in."""
+    names = {word: code for code, word in _SINS["COMPONENTS"].items()}
+    named, sources = ("|".join(map(re.escape, words)) for words in (names, _SINS["SOURCES"].values()))
+    pattern = (
+        rf"(?P<name>{named}) (?P<low>\d+)(?:-(?P<high>\d+))? \((?:{sources}): (?P<reason>.*?)\)"
+        rf"(?=; (?:{named}) \d|\.)"
+    )
+    for part in re.finditer(pattern, statement):
+        yield _sins_part(names[part["name"]], part)
+
+
+def _sins_part(name: str, part: re.Match[str]) -> Resource:
     """One component of the score; a range of points is no value."""
-    name, low, high = part["name"].strip(), int(part["low"]), int(part["high"] or part["low"])
+    low, high = int(part["low"]), int(part["high"] or part["low"])
     element = codes.SINS_ELEMENTS.get(name)
     system, code = (RADELEMENT, element) if element else (PRIVATE, (f"sins_{name}", name))
     if low != high:
-        why = codes.no_value(Status.NOT_ASSESSABLE, f"{low} to {high} points: {part['reason']}")
+        why = codes.no_value(Status.NOT_ASSESSABLE, _SINS.POINTS.format(low=low, high=high, reason=part["reason"]))
         return _component(system, code, dataAbsentReason=why)
     return _component(system, code, valueQuantity=quantity(low, _POINTS))
 

@@ -13,15 +13,17 @@ from PIL import Image as Picture
 
 from spinemri import plot
 from spinemri.anatomy import StructureKind
-from spinemri.report import phrases
+from spinemri.language import number
 from spinemri.report.drawing import Line, Name, Shape, box_of, data_uri, path
 from spinemri.report.lesion_figure import lesion_shapes
 from spinemri.report.lesion_values import finding_of, looks_benign
 from spinemri.report.narrative import HEIGHT_LOSS_REPORTED_PCT, reported_findings
+from spinemri.report.phrases import phrases
 from spinemri.report.sentences import level_ranges
 from spinemri.report.statements import NARROWING_KIND
 from spinemri.report.tables import HEIGHT_LOSS, HEIGHTS, SAC_AP, measured, named
 from spinemri.review import FINDING_REJECTED
+from spinemri.terms import name_of, structure_name, term
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +71,7 @@ def sagittal_figure(case: Case, series: Series, image: Image, segmentation: Segm
     names = tuple(_names(analysis, view, segmentation))
     levels = {s.level for _, s in plot.structures_shown(view, segmentation) if s.level and _is_body(s.kind)}
     shown = level_ranges(levels, analysis.spine.levels or sorted(levels)) or phrases.EMPTY
-    short = phrases.SERIES_SHORT.format(contrast=series.contrast.value, label=series.label)
+    short = phrases.SERIES_SHORT.format(contrast=term(series.contrast.value), label=series.label)
     position = {"number": view.slice_number + 1, "count": view.slice_count}
     return SagittalFigure(
         title=short,
@@ -124,7 +126,7 @@ def _is_body(kind: StructureKind) -> bool:
 def _shapes(view: SagittalView, segmentation: Segmentation) -> Iterator[Shape]:
     for value, structure in plot.structures_shown(view, segmentation):
         outline = path(plot.outlines(view, value))
-        yield Shape(outline, plot.structure_colour(structure), structure.kind.value, str(structure))
+        yield Shape(outline, plot.structure_colour(structure), structure.kind.value, structure_name(structure))
 
 
 def _names(analysis: Analysis, view: SagittalView, segmentation: Segmentation) -> Iterator[Name]:
@@ -141,8 +143,8 @@ def _names(analysis: Analysis, view: SagittalView, segmentation: Segmentation) -
 def _lines(analysis: Analysis, view: SagittalView, series: Series) -> Iterator[Line]:
     for measurement, (first, second) in plot.drawn_lines(view, lines_to_draw(analysis, series.series_uid)):
         start, end = sorted([first, second])
-        size = f"{measurement.value:.1f} {measurement.unit}"
-        name = phrases.NAMES.get(measurement.name, measurement.name)
+        size = f"{number(measurement.value or 0.0, '.1f')} {measurement.unit}"
+        name = phrases["NAMES"].get(measurement.name) or name_of(measurement.name)
         title = f"{measurement.place} {name} {size}"
         yield Line(start, end, title, size if measurement.name == SAC_AP else "")
 

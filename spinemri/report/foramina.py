@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spinemri.finding import Certainty
-from spinemri.report import phrases
+from spinemri.language import Phrases
+from spinemri.report.phrases import phrases
 from spinemri.report.sentences import Section, Sentence
+from spinemri.terms import term
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +26,7 @@ NAMES = tuple(
     for side in ("left", "right")
     for name in ("foraminal_height", "foraminal_ap", "foraminal_area", "perineural_fat_fraction")
 )
-_BEFORE_REASON = 2  # colons in a statement: after the place, after what could not be assessed
+_STATED = Phrases("assess.foramen")
 _TONES = {Certainty.PRESENT: "abnormal", Certainty.BORDERLINE: "borderline"}
 
 
@@ -49,7 +51,7 @@ def foramen_impression(analysis: Analysis) -> Iterator[Sentence]:
         yield Sentence(finding.statement, (finding.id, *finding.evidence), "abnormal")
     doubtful = [f for f in here if f.certainty is Certainty.BORDERLINE]
     if doubtful:
-        items = ", ".join(f"{_place(f)} {f.side} ({f.grade})" for f in doubtful)
+        items = ", ".join(f"{_place(f)} {term(f.side)} ({term(f.grade)})" for f in doubtful)
         yield Sentence(phrases.FORAMINA_DOUBTFUL.format(items=items), tuple(f.id for f in doubtful), "borderline")
     yield from _normal(here)
 
@@ -69,12 +71,18 @@ def _missing(here: Iterable[Finding]) -> Iterator[Sentence]:
     reasons: dict[str, list[Finding]] = {}
     for finding in here:
         if finding.certainty is Certainty.NOT_ASSESSABLE:
-            reason = finding.statement.split(": ", _BEFORE_REASON)[-1].rstrip(".")
-            reasons.setdefault(reason, []).append(finding)
+            reasons.setdefault(_reason(finding), []).append(finding)
     items = "; ".join(f"{_places(found)} ({reason})" for reason, found in reasons.items())
     if items:
         evidence = tuple(f.id for found in reasons.values() for f in found)
         yield Sentence(phrases.FORAMINA_MISSING.format(items=items), evidence, "limit")
+
+
+def _reason(finding: Finding) -> str:
+    """The end of the statement on a foramen that could not be assessed: its reason alone."""
+    where = f"{_place(finding)} {term(finding.side)}"
+    before, _, after = _STATED.NARROWING_NEURAL_FORAMEN.format(where=where, reason="\n").partition("\n")
+    return finding.statement.removeprefix(before).removesuffix(after).partition(": ")[2]
 
 
 def _places(findings: Sequence[Finding]) -> str:
@@ -83,7 +91,7 @@ def _places(findings: Sequence[Finding]) -> str:
     for finding in findings:
         sides.setdefault(_place(finding), []).append(finding)
     both = [found[0] for found in sides.values() if len(found) > 1]
-    single = [f"{place} {found[0].side}" for place, found in sides.items() if len(found) == 1]
+    single = [f"{place} {term(found[0].side)}" for place, found in sides.items() if len(found) == 1]
     ranges = disc_ranges(both)
     return ", ".join([*([ranges] if ranges else []), *single])
 

@@ -11,8 +11,8 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
+from spinemri.language import in_its_language, spoken
 from spinemri.measurement import Status
-from spinemri.report import marrow_phrases, page_phrases, phrases
 from spinemri.report.examination import alignment_pairs, contrast_list, pair_names
 from spinemri.report.figure import sagittal_figure
 from spinemri.report.lesions import lesion_section
@@ -21,6 +21,7 @@ from spinemri.report.page_parts import POLICY, checksum, embedded, environment_o
 from spinemri.report.page_places import place_of, start
 from spinemri.report.page_review import review_groups, review_identity
 from spinemri.report.page_tables import grid_text, page_row, page_shift
+from spinemri.report.phrases import marrow_phrases, page_phrases, phrases
 from spinemri.report.profiles import drawings
 from spinemri.report.reviewed import disclaimer
 from spinemri.report.spine_map import map_key, spine_map
@@ -44,6 +45,7 @@ def write_html(case: Case, folder: Path) -> None:
     (folder / "report.html").write_text(to_html(case), encoding="utf-8")
 
 
+@in_its_language
 def to_html(case: Case) -> str:
     """The page as text."""
     analysis = case.analysis
@@ -54,7 +56,8 @@ def to_html(case: Case) -> str:
         .render(
             analysis=analysis,
             phrases=phrases,
-            words=phrases.PAGE,
+            language=spoken(),
+            words=phrases["PAGE"],
             page_words=page_phrases,
             marrow_words=marrow_phrases,
             policy=POLICY.format(script=checksum(script), style=checksum(style)),
@@ -94,6 +97,7 @@ def _told(analysis: Analysis) -> dict[str, object]:
 
 def _script_data(case: Case) -> dict[str, object]:
     """What the script is handed: the viewer's slices, the words it shows, and which analysis a review is of."""
-    words = {"viewer": page_phrases.VIEWER, "review": page_phrases.REVIEW, "sort": page_phrases.SORT}
+    viewer, review = dict(page_phrases["VIEWER"]), dict(page_phrases["REVIEW"])
+    words = {"viewer": viewer, "review": review, "sort": page_phrases.SORT}
     facts = {"words": words, "start": start(case.analysis), "review": review_identity(case.analysis)}
     return {**facts, **viewer_document(case)}

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spinemri.report import oncology_phrases as words
-from spinemri.report import phrases
+from spinemri.report.phrases import oncology_phrases as words
+from spinemri.report.phrases import phrases
 from spinemri.report.sentences import Section, Sentence
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from spinemri.clinical import Clinical
 
 _CLINICAL = ("clinical",)
+_UNANSWERED = ("", "unknown")  # answers that are not printed: they say nothing
 
 
 def indication(analysis: Analysis) -> Section:
@@ -32,11 +33,11 @@ def _sentences(clinical: Clinical) -> Iterator[Sentence]:
     if clinical.question:
         items = ", ".join(_plain(question.value) for question in clinical.question)
         yield Sentence(words.ASKED.format(items=items), _CLINICAL)
-    answers = {name: str(getattr(clinical, name) or "") for name in words.ANSWERS}
+    answers = {name: str(getattr(clinical, name) or "") for name in words["ANSWERS"]}
     stated = [
-        words.ANSWER.format(name=words.ANSWERS[name], value=f"{_plain(value)}{_places(clinical, name)}")
+        words.ANSWER.format(name=words["ANSWERS"][name], value=f"{_plain(value)}{_places(clinical, name)}")
         for name, value in answers.items()
-        if value not in words.UNANSWERED
+        if value not in _UNANSWERED
     ]
     if stated:
         yield Sentence(words.STATED.format(items=", ".join(stated)), _CLINICAL)
@@ -50,4 +51,4 @@ def _places(clinical: Clinical, name: str) -> str:
 
 def _plain(value: str) -> str:
     """'occasional, not mechanical': a value as people write it."""
-    return value.replace("_not_", ", not ").replace("_", " ")
+    return words["VALUES"].get(value, value)

@@ -16,11 +16,12 @@ from PIL import Image as Picture
 from spinemri import plot
 from spinemri.anatomy import Structure, StructureKind
 from spinemri.register import motion_between, to_moving
-from spinemri.report import marrow_phrases as words
-from spinemri.report import phrases
 from spinemri.report.drawing import Line, Name, Shape, box_of, data_uri, path
 from spinemri.report.lesion_values import DIAMETER, finding_of, looks_benign, place_text, quantity, values_of
+from spinemri.report.phrases import marrow_phrases as words
+from spinemri.report.phrases import phrases
 from spinemri.series import Contrast
+from spinemri.terms import term
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -197,7 +198,7 @@ def _picture(case: Case, lesion: Lesion, spot: _Spot, one: Loaded) -> LesionPict
     view = _lit(whole.around((x, y), spot.side_mm), segmentation)
     x, y = view.to_picture(middle).tolist()
     outline = path(view.to_picture(_moved(line, motion)) for line in spot.outlines) if matched else ""
-    short = phrases.SERIES_SHORT.format(contrast=series.contrast.value, label=series.label)
+    short = phrases.SERIES_SHORT.format(contrast=term(series.contrast.value), label=series.label)
     size = quantity(values_of(analysis, lesion).get(DIAMETER))
     position = {"number": view.slice_number + 1, "count": view.slice_count}
     return LesionPicture(
@@ -264,7 +265,7 @@ def _lines(analysis: Analysis, lesion: Lesion, view: SagittalView, series: Serie
     for _, (first, second) in plot.drawn_lines(view, [diameter]):
         start, end = sorted([first, second])
         size = quantity(diameter)
-        yield Line(start, end, f"{words.NAMES[DIAMETER]} {size}", size)
+        yield Line(start, end, f"{words['NAMES'][DIAMETER]} {size}", size)
 
 
 def _small(view: SagittalView) -> str:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spinemri.anatomy import StructureKind
+from spinemri.language import number
 from spinemri.lesion import MarrowChange
-from spinemri.report import marrow_phrases as words
+from spinemri.report.phrases import marrow_phrases as words
 from spinemri.report.sentences import level_ranges
 from spinemri.series import Contrast
+from spinemri.terms import term
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,7 +58,7 @@ def is_marrow(measurement: Measurement) -> bool:
 def values_of(analysis: Analysis, lesion: Lesion) -> dict[str, Measurement]:
     """A lesion's measurements by name, in the order of the report."""
     own = {m.name: m for m in analysis.measurements if m.id == f"{lesion.id}.{m.name}"}
-    known = {name: own.pop(name) for name in words.NAMES if name in own}
+    known = {name: own.pop(name) for name in words["NAMES"] if name in own}
     return known | own
 
 
@@ -88,7 +90,7 @@ def kinds_text(lesion: Lesion) -> str:
     told = []
     for kind, share in named_kinds(lesion):  # 'Modic 1: 60 %'
         phrase = words.KIND_SHARE_NUMBERED if kind.value[-1].isdigit() else words.KIND_SHARE
-        told.append(phrase.format(kind=kind.value, share=100 * share))
+        told.append(phrase.format(kind=term(kind.value), share=100 * share))
     return ", ".join(told)
 
 
@@ -99,7 +101,7 @@ def levels_text(analysis: Analysis, lesion: Lesion) -> str:
 
 def place_text(analysis: Analysis, lesion: Lesion) -> str:
     """'L2 left'."""
-    return words.PLACE.format(levels=levels_text(analysis, lesion), side=lesion.side).strip()
+    return words.PLACE.format(levels=levels_text(analysis, lesion), side=term(lesion.side)).strip()
 
 
 def probability_text(lesion: Lesion) -> str:
@@ -115,7 +117,7 @@ def quantity(measurement: Measurement | None) -> str:
     value, unit = measurement.value, measurement.unit
     if unit == "mm3":
         litre = value >= _CUBIC_CENTIMETRE
-        return f"{value / _CUBIC_CENTIMETRE:.1f} cm³" if litre else f"{value:.0f} mm³"
+        return f"{number(value / _CUBIC_CENTIMETRE, '.1f')} cm³" if litre else f"{value:.0f} mm³"
     return f"{value:.0f} {unit}"
 
 
@@ -123,7 +125,7 @@ def sequence_name(analysis: Analysis, text: str) -> str:
     """A heading with the name of the sequence that the study has: STIR, or fat-suppressed T2w instead."""
     contrasts = {series.contrast for series in analysis.used_series()}
     instead = Contrast.T2W_FS in contrasts and Contrast.STIR not in contrasts
-    return text.replace(words.FLUID_SENSITIVE, Contrast.T2W_FS.value) if instead else text
+    return text.replace(Contrast.STIR.value, Contrast.T2W_FS.value) if instead else text
 
 
 def gaps_of(measurements: Iterable[Measurement]) -> dict[str, tuple[str, ...]]:
@@ -131,5 +133,5 @@ def gaps_of(measurements: Iterable[Measurement]) -> dict[str, tuple[str, ...]]:
     gaps: dict[str, tuple[str, ...]] = {}
     for m in measurements:
         if m.value is None:
-            gaps[m.reason] = (*gaps.get(m.reason, ()), words.NAMES.get(m.name, m.name))
+            gaps[m.reason] = (*gaps.get(m.reason, ()), words["NAMES"].get(m.name, m.name))
     return gaps

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from spinemri import plot
 from spinemri.finding import Urgency
-from spinemri.report import marrow_phrases as words
-from spinemri.report import phrases
+from spinemri.language import number
 from spinemri.report.lesion_figure import lesion_pictures
 from spinemri.report.lesion_values import (
     BODY_SHARE,
@@ -31,7 +30,10 @@ from spinemri.report.lesion_values import (
     values_of,
 )
 from spinemri.report.marrow import lesion_sentence, screen_sentence
+from spinemri.report.phrases import marrow_phrases as words
+from spinemri.report.phrases import phrases
 from spinemri.report.reviewed import beside
+from spinemri.terms import term
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,6 +46,15 @@ if TYPE_CHECKING:
     from spinemri.report.sentences import Sentence
 
 MOST_CARDS = 24
+_RATIOS = ("lesion_t1_to_marrow", "lesion_t1_to_disc", "lesion_stir_to_marrow", "lesion_stir_to_muscle")
+"""Signals that have a column in the table of lesions."""
+_SIGNALS = {
+    "t1": (*_RATIOS[:2], "lesion_t1_to_muscle"),
+    "stir": _RATIOS[2:],
+    "t2": ("lesion_t2_to_marrow",),
+    "other": ("lesion_enhancement_pct", "lesion_opposed_phase_ratio", "lesion_adc", "lesion_disc_signal_ratio"),
+}
+"""Heading -> the signals of a card that stand under it."""
 _MICRO = 1000.0  # ADC is written in 10⁻³ mm²/s
 _SMALLEST = 0.5  # of a unit: less rounds to nothing
 
@@ -133,9 +144,9 @@ def lesion_section(case: Case) -> LesionSection | None:
         screen=screen_sentence(analysis),
         cards=tuple(_card(case, lesion) for lesion in shown),
         rows=tuple(_row(analysis, lesion, common, linked=lesion in shown) for lesion in analysis.lesions),
-        ratio_titles=tuple(_split(sequence_name(analysis, words.NAMES[n])) for n in words.LESION_ROW_REFERENCES),
+        ratio_titles=tuple(_split(sequence_name(analysis, words["NAMES"][n])) for n in _RATIOS),
         gaps=words.NO_VALUE_ANY.format(items=items) if items and count > 1 else "",
-        more=words.PAGE["more"].format(shown=len(shown), count=count) if count > len(shown) else "",
+        more=words["PAGE"]["more"].format(shown=len(shown), count=count) if count > len(shown) else "",
     )
 
 
@@ -143,8 +154,8 @@ def marks(analysis: Analysis) -> dict[str, tuple[Mark, ...]]:
     """Lesions beside each level's name in the table of levels, by level."""
     found: dict[str, tuple[Mark, ...]] = {}
     for lesion in analysis.lesions:
-        kind = first_kind(lesion, finding_of(analysis, lesion)).value
-        title = words.PAGE["mark"].format(lesion=lesion.id, kind=kind)
+        kind = term(first_kind(lesion, finding_of(analysis, lesion)).value)
+        title = words["PAGE"]["mark"].format(lesion=lesion.id, kind=kind)
         anchor = "#" if lesion in analysis.lesions[:MOST_CARDS] else "#row-"
         mark = Mark(f"{anchor}{lesion.id}", title, _tone(analysis, lesion))
         for level in lesion.levels:
@@ -159,13 +170,13 @@ def _card(case: Case, lesion: Lesion) -> LesionCard:
     return LesionCard(
         id=lesion.id,
         levels=levels_text(analysis, lesion),
-        side=lesion.side,
+        side=term(lesion.side),
         colour=plot.level_colour(lesion.level),
         tone=_tone(analysis, lesion),
         size=quantity(values.get(DIAMETER)),
         probability=probability_text(lesion),
         bar=round(100 * lesion.probability, 1),
-        kinds=tuple(Share(kind.value, f"{100 * share:.0f} %", round(100 * share, 1)) for kind, share in kinds),
+        kinds=tuple(Share(term(kind.value), f"{100 * share:.0f} %", round(100 * share, 1)) for kind, share in kinds),
         facts=tuple(fact for fact in _facts(analysis, lesion, values) if fact.items),
         sentence=beside(analysis, lesion_sentence(analysis, lesion)),
         pictures=lesion_pictures(case, lesion),
@@ -185,12 +196,12 @@ def _facts(analysis: Analysis, lesion: Lesion, values: Mapping[str, Measurement]
     sizes = [quantity(values.get(DIAMETER)), quantity(values.get(VOLUME))]
     share = quantity(values.get(BODY_SHARE))
     sizes += [words.OF_BODY.format(value=share, level=lesion.level)] if share else []
-    yield Fact(words.PAGE["size"], tuple(size for size in sizes if size))
-    for title, wordings in words.SIGNALS.items():
-        made = [(wordings[name], values[name]) for name in wordings if name in values]
+    yield Fact(words["PAGE"]["size"], tuple(size for size in sizes if size))
+    for title, names in _SIGNALS.items():
+        made = [(words["SIGNALS"][name], values[name]) for name in names if name in values]
         told = (wording.format(value=_scaled(m)) for wording, m in made if m.value is not None)
-        yield Fact(sequence_name(analysis, title), tuple(told))
-    yield Fact(words.PAGE["extent"], tuple(_extent(values)))
+        yield Fact(sequence_name(analysis, words["SIGNAL_TITLES"][title]), tuple(told))
+    yield Fact(words["PAGE"]["extent"], tuple(_extent(values)))
 
 
 def _scaled(measurement: Measurement) -> float:
@@ -200,12 +211,12 @@ def _scaled(measurement: Measurement) -> float:
 
 def _extent(values: Mapping[str, Measurement]) -> Iterator[str]:
     """Where a lesion reaches; what rounds to nothing is left out."""
-    for name, wording in words.EXTENT.items():
+    for name, wording in words["EXTENT"].items():
         m = values.get(name)
         if m is None or (m.value or 0.0) < _SMALLEST:
             continue
         sides = [flag.removeprefix("side:") for flag in m.flags if flag.startswith("side:")]
-        side = words.EXTENT_SIDE.format(side=words.SIDES.get(sides[0], sides[0])) if sides else ""
+        side = words.EXTENT_SIDE.format(side=words["SIDES"].get(sides[0], sides[0])) if sides else ""
         yield wording.format(value=quantity(m), side=side if "{side}" in wording else "")
 
 
@@ -219,19 +230,19 @@ def _row(analysis: Analysis, lesion: Lesion, common: Mapping[str, tuple[str, ...
         id=lesion.id,
         linked=linked,
         levels=levels_text(analysis, lesion),
-        side=lesion.side or phrases.EMPTY,
+        side=term(lesion.side) or phrases.EMPTY,
         colour=plot.level_colour(lesion.level),
         tone=_tone(analysis, lesion),
         sizes=tuple(quantity(values.get(name)) or phrases.EMPTY for name in (DIAMETER, VOLUME, BODY_SHARE)),
         probability=probability_text(lesion),
         kinds=kinds_text(lesion),
-        ratios=tuple(_ratio(values.get(name)) for name in words.LESION_ROW_REFERENCES),
+        ratios=tuple(_ratio(values.get(name)) for name in _RATIOS),
         remark="; ".join(_gap(analysis, reason, names) for reason, names in own.items() if names) or phrases.EMPTY,
     )
 
 
 def _ratio(measurement: Measurement | None) -> str:
-    return phrases.EMPTY if measurement is None or measurement.value is None else f"{measurement.value:.2f}"
+    return phrases.EMPTY if measurement is None or measurement.value is None else number(measurement.value, ".2f")
 
 
 def _gap(analysis: Analysis, reason: str, names: tuple[str, ...]) -> str:

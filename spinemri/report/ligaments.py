@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spinemri.finding import Certainty
-from spinemri.report import phrases
 from spinemri.report.foramina import disc_ranges
+from spinemri.report.phrases import phrases
 from spinemri.report.sentences import Section, Sentence
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spinemri.finding import Certainty, Urgency
-from spinemri.report import marrow_phrases as words
+from spinemri.language import listed
 from spinemri.report.lesion_values import (
     DIAMETER,
     DIFFUSE_KIND,
@@ -26,8 +26,10 @@ from spinemri.report.lesion_values import (
     quantity,
     values_of,
 )
+from spinemri.report.phrases import marrow_phrases as words
 from spinemri.report.sentences import Section, Sentence, level_ranges
 from spinemri.report.statements import finding_sentence
+from spinemri.terms import term
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -125,12 +127,13 @@ def screen_sentence(analysis: Analysis) -> Sentence:
     """Which vertebrae were searched, on which sequences, and how small a lesion could be found."""
     screen = analysis.marrow
     limit, point = screen.detection_limit_mm, screen.operating_point
+    partly = listed([str(level) for level in screen.partly])
     phrase = words.SCREENED_ONE if len(screen.assessed) == 1 else words.SCREENED
     text = phrase.format(
         count=len(screen.assessed),
         levels=level_ranges(screen.assessed, analysis.spine.levels) or ", ".join(map(str, screen.assessed)),
-        contrasts=words.SCREENED_ON.format(names=words.AND.join(screen.contrasts)) if screen.contrasts else "",
-        partly=words.SCREENED_PARTLY.format(levels=words.AND.join(map(str, screen.partly))) if screen.partly else "",
+        contrasts=words.SCREENED_ON.format(names=listed(screen.contrasts)) if screen.contrasts else "",
+        partly=words.SCREENED_PARTLY.format(levels=partly) if partly else "",
         limit=words.SCREENED_LIMIT.format(limit=limit) if limit is not None else "",
         point=words.SCREENED_POINT.format(point=100 * point) if point is not None else "",
     )
@@ -169,7 +172,7 @@ def _benign(analysis: Analysis) -> Iterator[Sentence]:
         size = quantity(values.get(DIAMETER)) or kinds_text(lesion)
         certainty = words.BENIGN_BORDERLINE if borderline else ""
         place = words.BENIGN_PLACE.format(place=levels_text(analysis, lesion), size=size, certainty=certainty)
-        places.setdefault(first_kind(lesion, finding).value, []).append(place)
+        places.setdefault(term(first_kind(lesion, finding).value), []).append(place)
         evidence.append(finding.id if finding is not None else lesion.id)
     if places:
         items = "; ".join(f"{kind} {', '.join(where)}" for kind, where in places.items())

@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from spinemri.finding import Certainty, Urgency
+from spinemri.language import in_its_language
 from spinemri.norms import threshold
-from spinemri.report import cord_phrases as words
-from spinemri.report import phrases
 from spinemri.report.alignment import alignment_section, is_alignment
 from spinemri.report.axial import axial_grades, axial_section, is_axial
 from spinemri.report.cord import cord_absence, cord_section, is_cord
@@ -40,6 +39,8 @@ from spinemri.report.oncology import (
     protocol_impression,
     urgent_section,
 )
+from spinemri.report.phrases import cord_phrases as words
+from spinemri.report.phrases import phrases
 from spinemri.report.reviewed import review_section, with_words
 from spinemri.report.sentences import Section, Sentence, ids, level_ranges, place_ranges
 from spinemri.report.statements import (
@@ -53,6 +54,7 @@ from spinemri.report.statements import (
 )
 from spinemri.report.tables import HEIGHT_LOSS, SAC_AP, measured, named, sac_losses
 from spinemri.review import FINDING_REJECTED
+from spinemri.terms import term
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -83,6 +85,7 @@ class Narrative:
     examination: Section
     indication: Section
     technique: Section
+    comparison: Section
     findings: Section
     impression: Section
     not_assessed: Section
@@ -91,12 +94,12 @@ class Narrative:
     @property
     def sections(self) -> tuple[Section, ...]:
         """Every section in order, those without data of ours (indication, comparison) included."""
-        comparison = Section(phrases.COMPARISON, (Sentence(phrases.COMPARISON_NONE),))
-        before = (self.urgent, self.examination, self.indication, self.technique, comparison)
+        before = (self.urgent, self.examination, self.indication, self.technique, self.comparison)
         changed = (self.review,) if self.review else ()
         return (*before, self.findings, self.impression, *changed, self.not_assessed)
 
 
+@in_its_language
 def narrate(analysis: Analysis) -> Narrative:
     """The report in words. The same analysis gives the same words."""
     reported = reported_findings(analysis)
@@ -108,6 +111,7 @@ def narrate(analysis: Analysis) -> Narrative:
         examination=examination(analysis),
         indication=indication(analysis),
         technique=technique(analysis),
+        comparison=Section(phrases.COMPARISON, (Sentence(phrases.COMPARISON_NONE),)),
         findings=with_words(analysis, Section(phrases.FINDINGS, parts=tuple(_regions(analysis)))),
         impression=with_words(analysis, Section(phrases.IMPRESSION, tuple(_impression(analysis, reported)))),
         not_assessed=Section(phrases.NOT_ASSESSED, tuple(_not_assessed(analysis))),
@@ -126,7 +130,7 @@ def reported_findings(analysis: Analysis) -> tuple[Finding, ...]:
     Those that judge others (flags, scores, causes) are told by ``oncology.py``, discs by ``discs.py``, foramina by
     ``foramina.py``, ligaments by ``ligaments.py``.
     """
-    kinds = [*phrases.KINDS]
+    kinds = [*phrases["KINDS"]]
     worry = {f"{lesion.id}.": -n for n, lesion in enumerate(analysis.lesions)}
 
     def order(finding: Finding) -> tuple[int, int, int, float, int, str]:
@@ -187,7 +191,7 @@ def _regions(analysis: Analysis) -> Iterator[Section]:
         ligament_section,
     )
     yield from (part for section in sections if (part := section(analysis)) is not None)
-    for region, title in phrases.REGIONS.items():
+    for region, title in phrases["REGIONS"].items():
         here = [m for m in analysis.measurements if m.level and m.level.region == region]
         found = [f for f in reported if f.levels and min(f.levels).region == region]
         absence = height_loss_absence(analysis, region)
@@ -250,8 +254,9 @@ def _deciding(analysis: Analysis, findings: Iterable[str]) -> list[Measurement]:
 
 def _lesser(compromise: Measurement, finding: Finding) -> str:
     borderline = finding.certainty is Certainty.BORDERLINE
-    grade = phrases.SAC_LESSER_BORDERLINE.format(grade=finding.grade) if borderline else finding.grade
-    what = phrases.SAC_WHAT[compromise.name]
+    grade = term(finding.grade)
+    grade = phrases.SAC_LESSER_BORDERLINE.format(grade=grade) if borderline else grade
+    what = phrases["SAC_WHAT"][compromise.name]
     return phrases.SAC_LESSER_ITEM.format(place=sac_place(compromise), value=compromise.value, what=what, grade=grade)
 
 
@@ -275,7 +280,7 @@ def _sac_absence(analysis: Analysis, narrowings: Sequence[Finding]) -> Iterator[
         levels = place_ranges([m.levels for m in normal], others, analysis.spine.levels)
         phrase = phrases.SAC_OTHERS if len(compromises) > len(normal) else phrases.SAC_NORMAL
         kinds = [*dict.fromkeys(m.name for m in normal)]
-        what = phrases.SAC_WHAT[kinds[0]] if len(kinds) == 1 else phrases.SAC_WHAT_BOTH
+        what = phrases["SAC_WHAT"][kinds[0]] if len(kinds) == 1 else phrases.SAC_WHAT_BOTH
         text = phrase.format(limit=NARROWING_REPORTED_PCT, what=what, count=len(normal), levels=levels)
         yield Sentence(text, _absence_evidence(analysis, normal))
     elif not compromises:
@@ -294,7 +299,7 @@ def _one_sided(analysis: Analysis) -> Iterator[Sentence]:
 
 
 def _not_assessed(analysis: Analysis) -> Iterator[Sentence]:
-    items = (*(() if cord_section(analysis) else (words.CORD_ITEM,)), *phrases.NOT_ASSESSED_ITEMS)
+    items = (*(() if cord_section(analysis) else (words.CORD_ITEM,)), *phrases["NOT_ASSESSED_ITEMS"].values())
     yield Sentence(phrases.NOT_ASSESSED_LINE.format(items="; ".join(items)), tone="limit")
     yield from axial_grades(analysis)
     yield from _one_sided(analysis)

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 from spinemri import plot
 from spinemri.convert import write_nifti
 from spinemri.errors import InputError, OutputError
-from spinemri.report import phrases
+from spinemri.language import in_its_language
 from spinemri.report.lesion_figure import look_of
 from spinemri.report.lesion_values import place_text
 from spinemri.report.narrative import narrate
+from spinemri.report.phrases import phrases
 from spinemri.report.tables import level_rows
 from spinemri.report.text import level_cells
 
@@ -43,6 +44,7 @@ _HEIGHT, _OPACITY, _SOLID = 480, 0.45, 255
 _BOLD, _MARK = "font-weight:600", "border-left:3px solid #a3301c;padding-left:8px"
 
 
+@in_its_language
 def as_html(analysis: Analysis) -> str:
     """Urgent findings, impression and the table of levels as a piece of HTML. Deterministic."""
     narrative = narrate(analysis)
@@ -58,6 +60,7 @@ def as_html(analysis: Analysis) -> str:
     return "\n".join(lines)
 
 
+@in_its_language
 def view(case: Case, label: str | None = None) -> Any:
     """An ``ipyniivue.NiiVue`` of one series with its anatomy and lesions over it.
 
@@ -107,7 +110,7 @@ def _table(analysis: Analysis) -> Iterator[str]:
     if not rows:
         yield f"<p>{escape(phrases.NOTHING_MEASURED)}</p>"
         return
-    yield "<table><thead><tr>" + _cells("th", phrases.TABLE_HEADERS) + "</tr></thead><tbody>"
+    yield "<table><thead><tr>" + _cells("th", phrases["TABLE_HEADERS"].values()) + "</tr></thead><tbody>"
     for row in rows:
         yield "<tr>" + _cells("td", level_cells(analysis, row)) + "</tr>"
     yield f"</tbody></table><p><small>{escape(phrases.TABLE_NOTE)}</small></p>"

@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spinemri.finding import Certainty, Urgency
-from spinemri.report import oncology_phrases as words
-from spinemri.report import phrases
+from spinemri.language import Phrases
+from spinemri.report.phrases import oncology_phrases as words
+from spinemri.report.phrases import phrases
 from spinemri.report.sentences import Section, Sentence
 from spinemri.report.statements import finding_sentence
+from spinemri.terms import score_text, term
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,6 +30,8 @@ SINS, FRACTURE_CAUSE, CAUSE, COUNT, GAP = (
     "protocol_gap",
 )
 _FLAG = "flag_"
+_FLAGS = Phrases("assess.urgency")  # how flags are stated
+TUMOUR_LIKE = "tumour-like lesion"  # cause of a score that holds whatever else is there
 _KINDS = (SINS, FRACTURE_CAUSE, CAUSE, COUNT, GAP)
 _STATED = (Certainty.PRESENT, Certainty.BORDERLINE)
 
@@ -74,7 +78,9 @@ def oncology_impression(analysis: Analysis) -> Iterator[Sentence]:
     yield from _stability(analysis)
     for finding in analysis.findings:
         if finding.kind == CAUSE and finding.certainty in _STATED:
-            yield Sentence(words.CAUSES.format(causes=finding.grade), (finding.id, *finding.evidence), "borderline")
+            yield Sentence(
+                words.CAUSES.format(causes=term(finding.grade)), (finding.id, *finding.evidence), "borderline"
+            )
 
 
 def protocol_impression(analysis: Analysis) -> Iterator[Sentence]:
@@ -100,7 +106,7 @@ def _fractures(analysis: Analysis) -> Iterator[Sentence]:
         items = [
             words.FRACTURE_ITEM.format(
                 level=f.levels[0],
-                parts=f"{f.cause or words.FRACTURE_AGE_UNKNOWN}, {f.grade or words.FRACTURE_CAUSE_UNKNOWN}",
+                parts=f"{term(f.cause) or words.FRACTURE_AGE_UNKNOWN}, {term(f.grade) or words.FRACTURE_CAUSE_UNKNOWN}",
             )
             for f in found
         ]
@@ -112,25 +118,27 @@ def _fractures(analysis: Analysis) -> Iterator[Sentence]:
 def _stability(analysis: Analysis) -> Iterator[Sentence]:
     """The highest score; and, where that level holds no tumour-like lesion, the highest of those that do."""
     scores = [f for f in analysis.findings if f.kind == SINS and f.levels]
-    held = [f for f in scores if f.cause == words.TUMOUR_LIKE]
+    held = [f for f in scores if f.cause == TUMOUR_LIKE]
     told = [(f, words.STABILITY_OTHERS.format(count=len(scores)) if len(scores) > 1 else "") for f in scores[:1]]
     told += [(f, words.STABILITY_TUMOUR) for f in held[:1] if f is not scores[0]]
     for score, others in told:
-        text = words.STABILITY.format(level=score.levels[0], cause=score.cause, grade=score.grade, others=others)
+        text = words.STABILITY.format(
+            level=score.levels[0], cause=term(score.cause), grade=score_text(score.grade), others=others
+        )
         tone = {Certainty.PRESENT: "abnormal", Certainty.BORDERLINE: "borderline"}.get(score.certainty, "")
         yield Sentence(text, (score.id, *score.evidence), tone)
 
 
 def _urgent(analysis: Analysis, finding: Finding) -> Sentence:
     said = finding_sentence(analysis, finding)
-    urgency = phrases.URGENCY.get(finding.urgency.value, finding.urgency.value)
+    urgency = phrases["URGENCY"].get(finding.urgency.value, finding.urgency.value)
     return Sentence(phrases.URGENT_ITEM.format(urgency=urgency, text=said.text), said.evidence, "urgent")
 
 
 def _calm(flags: Sequence[Finding]) -> Sentence:
     """That nothing was raised, and what was screened for."""
     screened = [f for f in flags if f.certainty is Certainty.ABSENT]
-    text = words.NOTHING_RAISED.format(items=", ".join(f.cause for f in screened)) if screened else ""
+    text = words.NOTHING_RAISED.format(items=", ".join(term(f.cause) for f in screened)) if screened else ""
     return Sentence(text or words.NOTHING_SCREENED, tuple(f.id for f in screened))
 
 
@@ -138,8 +146,13 @@ def _unscreened(flags: Sequence[Finding]) -> Iterator[Sentence]:
     """Flags that nobody could screen for, with the reason."""
     for flag in flags:
         if flag.certainty is Certainty.NOT_ASSESSABLE:
-            why = flag.statement.partition("not assessable: ")[2].rstrip(".")
-            yield Sentence(words.UNSCREENED.format(flag=flag.cause, why=why), (flag.id,), "limit")
+            yield Sentence(words.UNSCREENED.format(flag=term(flag.cause), why=_why(flag)), (flag.id,), "limit")
+
+
+def _why(flag: Finding) -> str:
+    """The reason in the statement of a flag that could not be screened for."""
+    before, _, after = _FLAGS.FLAG_NOT_ASSESSABLE.format(flag=term(flag.cause), why="\n").partition("\n")
+    return flag.statement.removeprefix(before).removesuffix(after).rstrip(".")
 
 
 def _told(analysis: Analysis, finding: Finding) -> Sentence:

@@ -13,6 +13,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from spinemri.report.text import unbroken
+from spinemri.terms import term
 
 POLICY = (
     "default-src 'none'; img-src data:; script-src '{script}'; style-src '{style}'; style-src-attr 'unsafe-inline'; "
@@ -51,4 +52,5 @@ def environment_of(package: str) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["unbroken"] = unbroken
+    environment.filters["term"] = term
     return environment

@@ -6,19 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spinemri.anatomy import STANDARD_LEVELS, Level
-from spinemri.report import marrow_phrases, phrases
-from spinemri.report import page_phrases as words
 from spinemri.report.lesion_values import DIAMETER, LESION_KIND, place_text, quantity, values_of
 from spinemri.report.narrative import is_reported
 from spinemri.report.page_places import finding_place
+from spinemri.report.phrases import marrow_phrases, phrases
+from spinemri.report.phrases import page_phrases as words
 from spinemri.report.statements import finding_sentence
 from spinemri.review import REVIEW_VERSION, ReviewedAnalysis, Target
+from spinemri.terms import kind_of, term
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from spinemri.analysis import Analysis
-    from spinemri.review import Point
+from spinemri.review import Point
 
 _NOT_JUDGED = (LESION_KIND, "protocol_gap", "lesion_count")  # the lesion itself is judged; the others are no findings
 
@@ -47,9 +48,9 @@ def review_groups(analysis: Analysis) -> tuple[ReviewGroup, ...]:
     """Levels, lesions and findings, each in the order of the report; kinds of which there is nothing are left out."""
     levels = _all_levels(analysis)
     groups = (
-        ReviewGroup(Target.LEVEL, words.REVIEW["levels"], tuple(_levels(analysis)), levels),
-        ReviewGroup(Target.LESION, words.REVIEW["lesions"], tuple(_lesions(analysis)), levels),
-        ReviewGroup(Target.FINDING, words.REVIEW["findings"], tuple(_findings(analysis)), ()),
+        ReviewGroup(Target.LEVEL, words["REVIEW"]["levels"], tuple(_levels(analysis)), levels),
+        ReviewGroup(Target.LESION, words["REVIEW"]["lesions"], tuple(_lesions(analysis)), levels),
+        ReviewGroup(Target.FINDING, words["REVIEW"]["findings"], tuple(_findings(analysis)), ()),
     )
     return tuple(group for group in groups if group.items)
 
@@ -85,15 +86,15 @@ def _all_levels(analysis: Analysis) -> tuple[str, ...]:
 
 def _levels(analysis: Analysis) -> Iterator[ReviewItem]:
     for vertebra in analysis.spine.vertebrae:
-        basis = phrases.BASIS.get(vertebra.assignment.basis.value, vertebra.assignment.basis.value)
-        text = words.REVIEW["level_text"].format(basis=basis, confidence=100 * vertebra.assignment.confidence)
+        basis = phrases["BASIS"].get(vertebra.assignment.basis.value, vertebra.assignment.basis.value)
+        text = words["REVIEW"]["level_text"].format(basis=basis, confidence=100 * vertebra.assignment.confidence)
         yield ReviewItem(str(vertebra.level), str(vertebra.level), text, str(vertebra.level))
 
 
 def _lesions(analysis: Analysis) -> Iterator[ReviewItem]:
     for lesion in analysis.lesions:
         size = quantity(values_of(analysis, lesion).get(DIAMETER))
-        text = words.REVIEW["lesion_text"].format(
+        text = words["REVIEW"]["lesion_text"].format(
             place=place_text(analysis, lesion),
             size=marrow_phrases.LESION_SIZE.format(size=size) if size else "",
             probability=100 * lesion.probability,
@@ -105,8 +106,8 @@ def _findings(analysis: Analysis) -> Iterator[ReviewItem]:
     for finding in analysis.findings:
         if not is_reported(finding) or finding.kind in _NOT_JUDGED:
             continue
-        kind = words.FINDING_KINDS.get(finding.kind, phrases.KINDS.get(finding.kind, finding.kind.replace("_", " ")))
+        kind = words["FINDING_KINDS"].get(finding.kind) or phrases["KINDS"].get(finding.kind) or kind_of(finding.kind)
         where = "-".join(map(str, finding.levels)) if len(finding.levels) <= 2 else ""
-        title = f"{where} {kind} {finding.side}".strip()
+        title = f"{where} {kind} {term(finding.side)}".strip()
         text = finding_sentence(analysis, finding, detailed=True).text
         yield ReviewItem(finding.id, title, text, finding_place(analysis, finding))

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spinemri import plot
-from spinemri.report import phrases
+from spinemri.language import number
 from spinemri.report.lesions import marks
 from spinemri.report.marrow import is_marrow_finding
 from spinemri.report.narrative import reported_findings
+from spinemri.report.phrases import phrases
 from spinemri.report.tables import measured_in, not_measured_in
 from spinemri.report.text import cell, references, remark
 
@@ -61,7 +62,7 @@ def page_row(analysis: Analysis, row: LevelRow) -> PageRow:
     """A row of the table of levels."""
     tones = evidence_tones(analysis)
     assignment = row.vertebra.assignment
-    basis = phrases.BASIS_SHORT.get(assignment.basis.value, assignment.basis.value)
+    basis = phrases["BASIS_SHORT"].get(assignment.basis.value, assignment.basis.value)
     loss = row.height_loss.value if row.height_loss and row.height_loss.value is not None else 0.0
     return PageRow(
         level=str(row.level),
@@ -86,13 +87,13 @@ def page_row(analysis: Analysis, row: LevelRow) -> PageRow:
 def page_shift(alignment: VertebraAlignment) -> PageShift:
     """A row of the table of matches."""
     residual, rotation = alignment.residual_mm, alignment.rotation_deg
-    handling = phrases.ALIGNMENT_WORD.get(alignment.status, alignment.status)
+    handling = phrases["ALIGNMENT_WORD"].get(alignment.status, alignment.status)
     return PageShift(
         level=str(alignment.level),
-        shift=phrases.EMPTY if residual is None else f"{residual:.1f} mm",
+        shift=phrases.EMPTY if residual is None else f"{number(residual, '.1f')} mm",
         bar=round(min((residual or 0.0) / 5.0, 1.0) * 100, 1),
         tone="abnormal" if (residual or 0.0) > ALIGNMENT_LIMIT_MM or alignment.status != "aligned" else "",
-        rotation=phrases.EMPTY if rotation is None else f"{rotation:.1f}°",
+        rotation=phrases.EMPTY if rotation is None else f"{number(rotation, '.1f')}°",
         handling=f"{handling}: {alignment.reason}" if alignment.reason else handling,
     )
 
@@ -102,7 +103,7 @@ def grid_text(series: Series) -> str:
     if series.shape is None or series.spacing is None:
         return phrases.EMPTY
     slice_mm, row_mm, column_mm = series.spacing
-    return f"{series.shape[0]} × ({row_mm:.2g} × {column_mm:.2g} × {slice_mm:.3g} mm)"
+    return phrases.GRID.format(slices=series.shape[0], row_mm=row_mm, column_mm=column_mm, slice_mm=slice_mm)
 
 
 def evidence_tones(analysis: Analysis) -> dict[str, str]:

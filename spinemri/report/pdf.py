@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from reportlab.lib.units import mm
 from reportlab.platypus import CondPageBreak, KeepTogether, Spacer
 
-from spinemri.report import marrow_phrases, phrases
+from spinemri.language import in_its_language
 from spinemri.report.examination import contrast_list
 from spinemri.report.figure import sagittal_figure
 from spinemri.report.lesion_figure import lesion_pictures
@@ -26,7 +26,6 @@ from spinemri.report.lesion_values import (
     values_of,
 )
 from spinemri.report.narrative import narrate
-from spinemri.report.page_phrases import PROFILES
 from spinemri.report.pdf_pictures import GAP, LEAST_ROW, FigureRow, PaperPicture, caption, grid, paper_drawing
 from spinemri.report.pdf_style import (
     BODY,
@@ -41,6 +40,7 @@ from spinemri.report.pdf_style import (
     style,
 )
 from spinemri.report.pdf_tables import facts, flags, lesions_table, levels_table, numbered, sections
+from spinemri.report.phrases import marrow_phrases, page_phrases, phrases
 from spinemri.report.profiles import profiles
 from spinemri.report.reviewed import disclaimer
 from spinemri.report.sentences import Section, Sentence
@@ -70,6 +70,7 @@ def write_pdf(case: Case, folder: Path) -> None:
     (folder / "report.pdf").write_bytes(to_pdf(case))
 
 
+@in_its_language
 def to_pdf(case: Case) -> bytes:
     """The report as a PDF. Deterministic."""
     made = io.BytesIO()
@@ -91,7 +92,7 @@ def _story(case: Case) -> Iterator[Flowable]:
     yield from _levels(analysis)
     told = (narrative.urgent, narrative.impression, narrative.review, narrative.not_assessed)
     yield CondPageBreak(_FIRST_ROWS)
-    yield heading(phrases.PAGE["report"], keep=False)
+    yield heading(phrases["PAGE"]["report"], keep=False)
     middle = (s for s in narrative.sections if s not in told)
     last = Section(phrases.DISCLAIMER, (Sentence(disclaimer(analysis)),))
     yield sections([*middle, narrative.not_assessed, _provenance(analysis), last])
@@ -103,10 +104,10 @@ def _head(analysis: Analysis) -> Iterator[Flowable]:
     details = [analysis.patient]
     if analysis.patient_age_years is not None:
         details.append(phrases.AGE.format(years=analysis.patient_age_years))
-    details += [phrases.SEX[analysis.patient_sex]] if analysis.patient_sex in phrases.SEX else []
+    details += [phrases["SEX"][analysis.patient_sex]] if analysis.patient_sex in phrases["SEX"] else []
     levels = [str(level) for level in analysis.spine.levels]
     series = contrast_list(analysis)
-    words = phrases.PAGE
+    words = phrases["PAGE"]
     entries = [(words["patient"], ", ".join(details)), (words["study"], analysis.study)]
     entries += [(words["vertebrae"], f"{levels[0]}–{levels[-1]} ({len(levels)})" if levels else phrases.EMPTY)]
     yield facts([*entries, (words["series"], series or phrases.EMPTY)])
@@ -119,7 +120,7 @@ def _figures(case: Case) -> Iterator[Flowable]:
     for start in range(0, len(figures), _IN_A_ROW):
         yield CondPageBreak(LEAST_ROW + 10 * mm)
         if start == 0:
-            yield heading(phrases.PAGE["pictures"], keep=False)
+            yield heading(phrases["PAGE"]["pictures"], keep=False)
         yield FigureRow(figures[start : start + _IN_A_ROW])
 
 
@@ -127,7 +128,7 @@ def _lesions(case: Case) -> Iterator[Flowable]:
     table = lesions_table(case.analysis)
     if table is None:
         return
-    words, lesions = marrow_phrases.PAGE, case.analysis.lesions
+    words, lesions = marrow_phrases["PAGE"], case.analysis.lesions
     cards = [_card(case, lesion) for lesion in lesions[:MOST_PICTURED]]
     yield KeepTogether([heading(words["lesions"]), said(words["overlay_key"], style(SMALL), "limit"), cards[0]])
     yield from cards[1:]
@@ -143,7 +144,7 @@ def _card(case: Case, lesion: Lesion) -> Flowable:
     """Pictures of a lesion and, beside them, what it is."""
     values = values_of(case.analysis, lesion)
     sizes = [quantity(values.get(name)) for name in (DIAMETER, VOLUME)]
-    sure = f"{marrow_phrases.PAGE['probability']} {probability_text(lesion)}"
+    sure = f"{marrow_phrases['PAGE']['probability']} {probability_text(lesion)}"
     told = [
         said(f"{place_text(case.analysis, lesion)} · {lesion.id}", style(BODY, bold=True)),
         said(", ".join(size for size in sizes if size), style(SMALL)),
@@ -159,7 +160,7 @@ def _card(case: Case, lesion: Lesion) -> Flowable:
 def _levels(analysis: Analysis) -> Iterator[Flowable]:
     table = levels_table(analysis)
     yield CondPageBreak(_FIRST_ROWS)
-    yield heading(phrases.PAGE["levels"], keep=False)
+    yield heading(phrases["PAGE"]["levels"], keep=False)
     yield table or said(phrases.NOTHING_MEASURED)
     if table is not None:
         yield said(phrases.TABLE_NOTE, style(TINY, before=2), "limit")
@@ -171,12 +172,13 @@ def _profiles(analysis: Analysis) -> Iterator[Flowable]:
     made = [paper_drawing(one, _PROFILE) for one in profiles(analysis)[:_PROFILES]]
     if made:
         row = grid([made], [_PROFILE + GAP] * len(made))
-        yield KeepTogether([part_heading(PROFILES["title"]), said(PROFILES["about"], style(TINY), "limit"), row])
+        words = page_phrases["PROFILES"]
+        yield KeepTogether([part_heading(words["title"]), said(words["about"], style(TINY), "limit"), row])
 
 
 def _provenance(analysis: Analysis) -> Section:
-    words, made = phrases.PAGE, analysis.provenance
-    sums = [(f"{phrases.MODEL_ROLES[m.role].capitalize()} {words['checksum']}", m.sha256) for m in made.models]
+    words, made = phrases["PAGE"], analysis.provenance
+    sums = [(f"{phrases['MODEL_ROLES'][m.role].capitalize()} {words['checksum']}", m.sha256) for m in made.models]
     sums += [(words["norms"], made.norms_sha256)]
     told = [Sentence(f"{title}: {value}", tone="limit") for title, value in sums if value]
     return Section(phrases.PROVENANCE, (Sentence(provenance_line(analysis)), *told))

@@ -22,7 +22,8 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Paragraph, SimpleDocTemplate
 
-from spinemri.report import phrases
+from spinemri.language import spoken
+from spinemri.report.phrases import phrases
 from spinemri.report.text import unbroken
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def document(target: BinaryIO, analysis: Analysis) -> SimpleDocTemplate:
         subject=analysis.study,
         author=phrases.RESEARCH_USE,
         creator=f"{analysis.provenance.software} {analysis.provenance.version}",
-        lang=phrases.LANGUAGE,
+        lang=spoken(),
         invariant=1,
     )
 

@@ -12,7 +12,6 @@ from reportlab.lib.units import mm
 from reportlab.platypus import Table
 
 from spinemri import plot
-from spinemri.report import marrow_phrases, phrases
 from spinemri.report.lesion_values import finding_of, looks_benign
 from spinemri.report.page_tables import evidence_tones
 from spinemri.report.pdf_style import (
@@ -29,6 +28,7 @@ from spinemri.report.pdf_style import (
     said,
     style,
 )
+from spinemri.report.phrases import marrow_phrases, phrases
 from spinemri.report.tables import level_rows
 from spinemri.report.text import lesion_cells, level_cells
 
@@ -63,7 +63,7 @@ def levels_table(analysis: Analysis) -> Table | None:
         toned = {column: tones[m.id] for column, m in marked.items() if m is not None and m.id in tones}
         rules.append(("LINEBEFORE", (0, number), (0, number), 3, HexColor(plot.level_colour(row.level))))
         cells.append(_cells(level_cells(analysis, row), _LEVELS_TEXT, toned))
-    return _table(phrases.TABLE_HEADERS, cells, (_LEVELS_MM, _LEVELS_TEXT), rules)
+    return _table([*phrases["TABLE_HEADERS"].values()], cells, (_LEVELS_MM, _LEVELS_TEXT), rules)
 
 
 def lesions_table(analysis: Analysis) -> Table | None:
@@ -74,7 +74,7 @@ def lesions_table(analysis: Analysis) -> Table | None:
     for lesion in analysis.lesions:
         benign = looks_benign(lesion, finding_of(analysis, lesion))
         cells.append(_cells(lesion_cells(analysis, lesion), _LESIONS_TEXT, {} if benign else {1: "abnormal"}))
-    return _table(marrow_phrases.TABLE_HEADERS, cells, (_LESIONS_MM, _LESIONS_TEXT), [])
+    return _table([*marrow_phrases["TABLE_HEADERS"].values()], cells, (_LESIONS_MM, _LESIONS_TEXT), [])
 
 
 def flags(section: Section) -> Table:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spinemri import plot
-from spinemri.report.page_phrases import PROFILES
+from spinemri.report.phrases import page_phrases
+from spinemri.terms import term
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,8 +72,9 @@ def profiles(analysis: Analysis) -> tuple[Drawing, ...]:
 
 def _lesions(analysis: Analysis) -> Iterator[Drawing]:
     if analysis.lesions:
+        words = page_phrases["PROFILES"]
         told = "; ".join(
-            PROFILES["lesion"].format(id=one.id, levels="-".join(map(str, one.levels)), kind=one.kind.value)
+            words["lesion"].format(id=one.id, levels="-".join(map(str, one.levels)), kind=term(one.kind.value))
             for one in analysis.lesions
         )
-        yield Drawing(PROFILES["lesions"], told, plot.lesion_map(analysis, title=PROFILES["lesions"]))
+        yield Drawing(words["lesions"], told, plot.lesion_map(analysis, title=words["lesions"]))

@@ -9,10 +9,10 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from spinemri.report import phrases
-from spinemri.report import reviewed_phrases as words
 from spinemri.report.corrected import corrected_masks
 from spinemri.report.lesion_values import LESION_KIND
+from spinemri.report.phrases import phrases
+from spinemri.report.phrases import reviewed_phrases as words
 from spinemri.report.sentences import Section, Sentence, level_ranges
 from spinemri.review import Target, Verdict
 
@@ -96,7 +96,7 @@ def _summary(analysis: Analysis, review: AppliedReview) -> Iterator[Sentence]:
         given = Counter(d.verdict.value for d in one.decisions)
         counts = [
             words.COUNT.format(count=given[verdict], verdict=name)
-            for verdict, name in words.VERDICTS.items()
+            for verdict, name in words["VERDICTS"].items()
             if given[verdict]
         ]
         last = max((d.time for d in one.decisions), default=None)
@@ -178,8 +178,8 @@ def _not_applied(review: AppliedReview) -> Iterator[Sentence]:
     for outcome in review.outcomes:
         decision = outcome.decision
         if outcome.reason:
-            told = {"id": decision.id, "verdict": words.VERDICTS[decision.verdict.value], "reason": outcome.reason}
-            target = words.TARGETS[decision.target.value]
+            told = {"id": decision.id, "verdict": words["VERDICTS"][decision.verdict.value], "reason": outcome.reason}
+            target = words["TARGETS"][decision.target.value]
             yield Sentence(words.NOT_APPLIED_ITEM.format(target=target, **told), tone="limit")
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from spinemri.report.phrases import phrases
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
@@ -75,7 +77,9 @@ def place_ranges(places: Collection[Place], others: Collection[Place], spine: Se
         else:
             runs.append([place])
     named = [["-".join(map(str, place)) for place in (run[0], run[-1])] for run in runs]
-    return ", ".join(first if first == last else f"{first} to {last}" for first, last in named)
+    return ", ".join(
+        first if first == last else phrases.FROM_TO.format(first=first, last=last) for first, last in named
+    )
 
 
 def ids(measurements: Collection[Measurement]) -> tuple[str, ...]:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from spinemri.anatomy import STANDARD_LEVELS
 from spinemri.finding import Certainty
-from spinemri.report import page_phrases as words
 from spinemri.report.lesion_values import DIAMETER, finding_of, first_kind, looks_benign, quantity, values_of
 from spinemri.report.lesions import MOST_CARDS
 from spinemri.report.narrative import is_reported
+from spinemri.report.phrases import page_phrases as words
 from spinemri.report.sentences import level_ranges
 from spinemri.report.statements import HEIGHT_LOSS_KIND
 from spinemri.report.tables import HEIGHT_LOSS, level_rows
+from spinemri.terms import kind_of, term
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +77,7 @@ def spine_map(analysis: Analysis) -> tuple[MapRow, ...]:
 def map_key(rows: tuple[MapRow, ...]) -> tuple[str, ...]:
     """What the map's colours mean, of those that it uses."""
     used = {item.kind for row in rows for item in row.items} | {row.kind for row in rows if not row.gap}
-    return tuple(kind for kind in words.CLASSES if kind in used)
+    return tuple(kind for kind in words["CLASSES"] if kind in used)
 
 
 def _with_gaps(rows: dict[Level, MapRow]) -> Iterator[MapRow]:
@@ -87,7 +88,7 @@ def _with_gaps(rows: dict[Level, MapRow]) -> Iterator[MapRow]:
             yield rows[level]
         elif level == missing[0] or _before(level) in rows:
             run = _run(level, rows)
-            phrase = words.MAP["not_named"] if first < level < last else words.MAP["not_seen"]
+            phrase = words["MAP"]["not_named"] if first < level < last else words["MAP"]["not_seen"]
             yield MapRow("", "gap", gap=phrase.format(levels=level_ranges(run, STANDARD_LEVELS)))
 
 
@@ -112,7 +113,7 @@ def _row(analysis: Analysis, row: LevelRow) -> MapRow:
 
 
 def _weight(item: MapItem) -> int:
-    return list(words.CLASSES).index(item.kind)
+    return list(words["CLASSES"]).index(item.kind)
 
 
 def _findings(analysis: Analysis, level: Level) -> Iterator[MapItem]:
@@ -120,7 +121,7 @@ def _findings(analysis: Analysis, level: Level) -> Iterator[MapItem]:
         worth = is_reported(finding) and finding.kind in GROUPS
         if worth and finding.levels and finding.levels[0] == level:
             text = _finding_text(analysis, finding)
-            text = words.MAP["borderline"].format(text=text) if finding.certainty is Certainty.BORDERLINE else text
+            text = words["MAP"]["borderline"].format(text=text) if finding.certainty is Certainty.BORDERLINE else text
             place = "-".join(map(str, finding.levels))
             yield MapItem(GROUPS[finding.kind], text, f"#level-{level}", place)
 
@@ -129,15 +130,18 @@ def _finding_text(analysis: Analysis, finding: Finding) -> str:
     measured = (analysis.measurement(id_) for id_ in finding.evidence)
     loss = next((m for m in measured if m is not None and m.name == HEIGHT_LOSS and m.value is not None), None)
     if finding.kind == HEIGHT_LOSS_KIND and loss is not None:
-        grade = words.GENANT.get(finding.grade, finding.grade)
-        said = words.MAP["grade"].format(grade=grade) if grade else ""
-        return words.MAP["height_loss"].format(value=loss.value, grade=said)
-    kind = words.FINDING_KINDS.get(finding.kind, finding.kind.replace("_", " "))
-    kind = words.MAP["sided"].format(kind=kind, side=finding.side) if finding.side else kind
+        grade = words["GENANT"].get(finding.grade) or term(finding.grade)
+        said = words["MAP"]["grade"].format(grade=grade) if grade else ""
+        return words["MAP"]["height_loss"].format(value=loss.value, grade=said)
+    kind = words["FINDING_KINDS"].get(finding.kind) or kind_of(finding.kind)
+    kind = words["MAP"]["sided"].format(kind=kind, side=term(finding.side)) if finding.side else kind
     place = f"{'-'.join(map(str, finding.levels))} " if len(finding.levels) > 1 else ""
-    named = words.FINDING_GRADES.get(finding.kind, "{grade}").format(grade=finding.grade)
-    grade = words.MAP["finding_grade"].format(grade=named) if finding.grade else ""
-    return words.MAP["finding"].format(place=place, kind=kind, grade=grade)
+    grade = term(finding.grade)
+    named = (
+        words["FINDING_GRADES"][finding.kind].format(grade=grade) if finding.kind in words["FINDING_GRADES"] else grade
+    )
+    grade = words["MAP"]["finding_grade"].format(grade=named) if finding.grade else ""
+    return words["MAP"]["finding"].format(place=place, kind=kind, grade=grade)
 
 
 def _lesions(analysis: Analysis, level: Level) -> Iterator[MapItem]:
@@ -146,10 +150,10 @@ def _lesions(analysis: Analysis, level: Level) -> Iterator[MapItem]:
             continue
         finding = finding_of(analysis, lesion)
         size = quantity(values_of(analysis, lesion).get(DIAMETER))
-        text = words.MAP["lesion"].format(
+        text = words["MAP"]["lesion"].format(
             lesion=lesion.id,
-            size=words.MAP["lesion_size"].format(size=size) if size else "",
-            kind=first_kind(lesion, finding).value,
+            size=words["MAP"]["lesion_size"].format(size=size) if size else "",
+            kind=term(first_kind(lesion, finding).value),
         )
         anchor = f"#{lesion.id}" if n < MOST_CARDS else f"#row-{lesion.id}"
         yield MapItem("benign" if looks_benign(lesion, finding) else "lesion", text, anchor, lesion.id)
@@ -161,14 +165,14 @@ def _gaps(analysis: Analysis, row: LevelRow) -> Iterator[MapItem]:
     expected = level.is_relative or (level.rank > _AXIS and level.region != "S")
     missing = []
     if vertebra.cut:
-        missing.append(words.MAP["cut"])
+        missing.append(words["MAP"]["cut"])
     elif vertebra.excluded:
-        missing.append(words.MAP["excluded"].format(reason=vertebra.excluded))
+        missing.append(words["MAP"]["excluded"].format(reason=vertebra.excluded))
     elif expected and (row.height_loss is None or row.height_loss.value is None):
-        missing.append(words.MAP["no_height"])
+        missing.append(words["MAP"]["no_height"])
     if any(level == other for other, _ in analysis.marrow.not_assessed) and analysis.marrow.assessed:
-        missing.append(words.MAP["no_marrow"])
+        missing.append(words["MAP"]["no_marrow"])
     sac = (row.sac_at_body, row.sac_at_disc)
     if expected and all(m is None or m.value is None for m in sac):
-        missing.append(words.MAP["no_sac"])
+        missing.append(words["MAP"]["no_sac"])
     yield from (MapItem("gap", text, f"#level-{level}", str(level)) for text in missing)

@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spinemri.finding import Certainty, Urgency
+from spinemri.language import number
 from spinemri.measurement import deciding_loss
-from spinemri.report import phrases
 from spinemri.report.axial import NAMES as AXIAL_NAMES
 from spinemri.report.cord import NAMES as CORD_NAMES
 from spinemri.report.foramina import NAMES as FORAMEN_NAMES
 from spinemri.report.lesion_values import is_marrow
 from spinemri.report.ligaments import NAME as LIGAMENT_NAME
+from spinemri.report.phrases import phrases
 from spinemri.report.sentences import Sentence, ids, level_ranges
 from spinemri.report.tables import (
     COLUMN_LOSSES,
@@ -26,6 +27,7 @@ from spinemri.report.tables import (
     SAC_COMPROMISE,
     position,
 )
+from spinemri.terms import kind_of, name_of, term
 
 HEIGHT_LOSS_KIND = "vertebral_height_loss"
 OF_KIND = "of_class"
@@ -56,7 +58,7 @@ def finding_sentence(analysis: Analysis, finding: Finding, *, detailed: bool = F
     """
     tone = "borderline" if finding.certainty is Certainty.BORDERLINE else "abnormal"
     tone = tone if finding.urgency is Urgency.NONE else "urgent"
-    own = finding.statement if detailed and phrases.DETAILED_STATEMENTS else ""
+    own = finding.statement if detailed else ""
     text, evidence = own or _finding_text(analysis, finding), (finding.id, *finding.evidence)
     of_class = _of_class(analysis, finding)
     if of_class is not None:
@@ -72,12 +74,12 @@ def said_with_height_loss(analysis: Analysis, finding: Finding) -> bool:
 def height_loss_text(analysis: Analysis, loss: Measurement, finding: Finding | None = None) -> str:
     """'L1: 35 % height loss of the anterior column (anterior 17.2, …), reference T12, L2; grade.'"""
     heights = [_sibling(analysis, loss, name) for name in HEIGHTS]
-    values = [f"{m.value:.1f}" for m in heights if m is not None and m.value is not None]
+    values = [number(m.value, ".1f") for m in heights if m is not None and m.value is not None]
     column = _column(analysis, loss)
     return phrases.HEIGHT_LOSS.format(
         level=loss.place,
         value=loss.value,
-        column=phrases.HEIGHT_LOSS_COLUMN.format(column=phrases.COLUMN[column]) if column is not None else "",
+        column=phrases.HEIGHT_LOSS_COLUMN.format(column=phrases["COLUMN"][str(column)]) if column is not None else "",
         interval=phrases.INTERVAL.format(low=loss.interval[0], high=loss.interval[1]) if loss.interval else "",
         heights=phrases.HEIGHTS.format(*values) if len(values) == len(HEIGHTS) else "",
         references=_references(loss),
@@ -97,7 +99,7 @@ def sac_compromise_text(analysis: Analysis, width: Measurement) -> str:
     compromise = deciding_loss(lambda name: _sibling(analysis, width, name))
     if compromise is None or compromise.value is None:
         return ""
-    what = phrases.SAC_WHAT[compromise.name]
+    what = phrases["SAC_WHAT"][compromise.name]
     return phrases.SAC_COMPROMISE.format(value=compromise.value, what=what, references=_references(compromise))
 
 
@@ -116,7 +118,7 @@ def missing_sentences(measurements: Iterable[Measurement], spine: Sequence[Level
         groups.setdefault((status, reason, _quantities(gaps)), []).extend(gaps)
     sentences = []
     for (status, reason, names), gaps in groups.items():
-        said = {"place": _places(gaps, spine), "names": names, "status": phrases.STATUS.get(status, status)}
+        said = {"place": _places(gaps, spine), "names": names, "status": phrases["STATUS"].get(status, status)}
         text = phrases.MISSING.format(**said, reason=reason.rstrip("."))
         sentences.append(Sentence(text, ids(gaps), "limit"))
     return sentences
@@ -136,7 +138,7 @@ def _finding_text(analysis: Analysis, finding: Finding) -> str:
     place = "-".join(str(level) for level in finding.levels) or phrases.EMPTY
     return phrases.UNKNOWN_FINDING.format(
         place=place,
-        kind=phrases.KINDS.get(finding.kind, finding.kind.replace("_", " ")),
+        kind=phrases["KINDS"].get(finding.kind) or kind_of(finding.kind),
         grade=_grading(finding)["grade"],
     )
 
@@ -158,8 +160,8 @@ def _grading(finding: Finding | None) -> dict[str, str]:
     """The ends of a sentence: grade with its cause, and whether it is borderline."""
     if finding is None:
         return {"grade": "", "borderline": ""}
-    grade = phrases.GRADES.get((finding.kind, finding.grade), finding.grade)
-    said = ", ".join(part for part in (grade, phrases.CAUSES.get(finding.cause, finding.cause)) if part)
+    grade = phrases["GRADES"].get(f"{finding.kind} {finding.grade}") or term(finding.grade)
+    said = ", ".join(part for part in (grade, phrases["CAUSES"].get(finding.cause) or term(finding.cause)) if part)
     borderline = phrases.BORDERLINE if finding.certainty is Certainty.BORDERLINE else ""
     return {"grade": phrases.GRADE.format(grade=said) if said else "", "borderline": borderline}
 
@@ -204,7 +206,7 @@ def _quantities(gaps: Sequence[Measurement]) -> str:
         names = [name for name in names if name not in COLUMN_LOSSES]
     if SAC_AP in names:
         names = [name for name in names if name != SAC_COMPROMISE]
-    return ", ".join(dict.fromkeys(phrases.NAMES.get(name, name.replace("_", " ")) for name in names))
+    return ", ".join(dict.fromkeys(phrases["NAMES"].get(name) or name_of(name) for name in names))
 
 
 def _places(measurements: Sequence[Measurement], spine: Sequence[Level]) -> str:

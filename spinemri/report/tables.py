@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from spinemri.anatomy import StructureKind
 from spinemri.measurement import SAC_LOSSES, Status, deciding_loss, minimal_detectable_change
-from spinemri.report import phrases
+from spinemri.report.phrases import phrases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

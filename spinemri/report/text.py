@@ -9,9 +9,10 @@ import re
 import textwrap
 from typing import TYPE_CHECKING
 
-from spinemri.report import marrow_phrases, phrases
+from spinemri.language import in_its_language, number
 from spinemri.report.lesion_values import BODY_SHARE, DIAMETER, VOLUME, kinds_text, place_text, values_of
 from spinemri.report.narrative import narrate
+from spinemri.report.phrases import marrow_phrases, phrases
 from spinemri.report.reviewed import disclaimer
 from spinemri.report.tables import level_rows, measured_in
 
@@ -35,6 +36,7 @@ def write_text(case: Case, folder: Path) -> None:
     (folder / "report.txt").write_text(to_text(case.analysis), encoding="utf-8")
 
 
+@in_its_language
 def to_text(analysis: Analysis) -> str:
     """The whole report as text. Deterministic."""
     narrative = narrate(analysis)
@@ -52,7 +54,9 @@ def provenance_line(analysis: Analysis) -> str:
     """Software, model, device and time in one sentence."""
     p = analysis.provenance
     models = [
-        phrases.MODEL_USED.format(role=phrases.MODEL_ROLES[m.role], model=m.name, version=m.version, sha=m.sha256[:12])
+        phrases.MODEL_USED.format(
+            role=phrases["MODEL_ROLES"][m.role], model=m.name, version=m.version, sha=m.sha256[:12]
+        )
         for m in p.models
     ]
     return phrases.PROVENANCE_LINE.format(
@@ -83,7 +87,7 @@ def cell(measurement: Measurement | None, digits: int) -> str:
     """A number for a table, or a dash; the dash's reason stands in the remark."""
     if measurement is None or measurement.value is None:
         return phrases.EMPTY
-    return f"{round(measurement.value, digits) + 0.0:.{digits}f}"  # + 0.0: no minus sign before a zero
+    return number(round(measurement.value, digits) + 0.0, f".{digits}f")  # + 0.0: no minus sign before a zero
 
 
 def remark(row: LevelRow) -> str:
@@ -101,7 +105,7 @@ def references(row: LevelRow) -> str:
 
 
 def level_cells(analysis: Analysis, row: LevelRow) -> list[str]:
-    """One row of the table of levels, under ``phrases.TABLE_HEADERS``."""
+    """One row of the table of levels, under ``phrases["TABLE_HEADERS"]``."""
     heights = [cell(m, 1) for m in row.heights]
     sac = [cell(row.sac_at_body, 1), cell(row.sac_at_disc, 1), cell(row.compromise, 0)]
     series = measured_in(analysis, row.vertebra)
@@ -109,7 +113,7 @@ def level_cells(analysis: Analysis, row: LevelRow) -> list[str]:
 
 
 def lesion_cells(analysis: Analysis, lesion: Lesion) -> list[str]:
-    """One row of the table of lesions, under ``marrow_phrases.TABLE_HEADERS``."""
+    """One row of the table of lesions, under ``marrow_phrases["TABLE_HEADERS"]``."""
     values = values_of(analysis, lesion)
     numbers = [cell(values.get(name), 0) for name in (DIAMETER, VOLUME, BODY_SHARE)]
     place = place_text(analysis, lesion)
@@ -133,7 +137,7 @@ def _wrapped(text: str, indent: str) -> list[str]:
 
 
 def _table(analysis: Analysis) -> Iterator[str]:
-    rows = [list(phrases.TABLE_HEADERS), *(level_cells(analysis, row) for row in level_rows(analysis))]
+    rows = [[*phrases["TABLE_HEADERS"].values()], *(level_cells(analysis, row) for row in level_rows(analysis))]
     if len(rows) == 1:
         yield f"  {phrases.NOTHING_MEASURED}"
         return
@@ -145,7 +149,7 @@ def _lesion_table(analysis: Analysis) -> Iterator[str]:
     """A row per lesion; its other measurements are in ``lesions.csv``."""
     if not analysis.lesions:
         return
-    rows = [list(marrow_phrases.TABLE_HEADERS)]
+    rows = [[*marrow_phrases["TABLE_HEADERS"].values()]]
     rows += [lesion_cells(analysis, lesion) for lesion in analysis.lesions]
     yield from ("", f"  {marrow_phrases.TABLE_TITLE}")
     yield from _columns(rows)

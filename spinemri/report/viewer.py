@@ -17,13 +17,14 @@ import numpy as np
 from spinemri import plot
 from spinemri.anatomy import StructureKind
 from spinemri.orientation import frame_of, oriented, reading_plane
-from spinemri.report import page_phrases as words
 from spinemri.report.examination import pair_names
 from spinemri.report.lesion_figure import look_of
 from spinemri.report.page_tables import ALIGNMENT_LIMIT_MM
+from spinemri.report.phrases import page_phrases as words
 from spinemri.report.viewer_lines import lines
 from spinemri.report.viewer_outlines import lesion_volume
 from spinemri.report.viewer_slices import box_of_interest, drawn, greys, picture
+from spinemri.terms import structure_name, term
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -124,7 +125,7 @@ def _shifts(case: Case) -> Iterator[dict[str, Any]]:
         pair = [numbers[uid] for uid in (a.fixed_series_uid, a.moving_series_uid) if uid in numbers]
         moved = a.residual_mm is not None and a.residual_mm > ALIGNMENT_LIMIT_MM
         if len(pair) == 2 and (moved or a.status == "unpaired"):
-            phrase = words.VIEWER["moved"] if moved else words.VIEWER["unverified"]
+            phrase = words["VIEWER"]["moved"] if moved else words["VIEWER"]["unverified"]
             named = zip(pair, pair_names(case.analysis, a)[::-1], strict=True)
             texts = {n: phrase.format(shift=a.residual_mm or 0.0, series=name, level=a.level) for n, name in named}
             yield {"level": str(a.level), "texts": texts}
@@ -134,7 +135,15 @@ def _drawable(case: Case) -> Iterator[tuple[str, dict[str, str]]]:
     """Every structure and lesion that an outline may show, by name."""
     for structure in (known for mask in case.segmentations for known in mask.structures.values()):
         name, colour = str(structure), plot.structure_colour(structure)
-        yield name, {"name": name, "colour": colour, "kind": structure.kind.value, "place": structure.place}
+        yield (
+            name,
+            {
+                "name": structure_name(structure),
+                "colour": colour,
+                "kind": structure.kind.value,
+                "place": structure.place,
+            },
+        )
     for lesion in case.analysis.lesions:
         colour, kind = look_of(case.analysis, lesion)
         yield lesion.id, {"name": lesion.id, "colour": colour, "kind": kind, "place": lesion.id}
@@ -162,7 +171,9 @@ def _stack(case: Case, one: Loaded, index: dict[str, int], scale: float, more: S
         slices.append(drawn(n + 1, shown, planes, (pixel_mm, bodies)))
     frame = frame_of(geometry, plane, (box[0].start, box[1].start))
     return Stack(
-        title=words.SERIES_TITLE.format(contrast=series.contrast.value, plane=series.plane.value, label=series.label),
+        title=words.SERIES_TITLE.format(
+            contrast=term(series.contrast.value), plane=term(series.plane.value), label=series.label
+        ),
         linked=_frame_number(case, geometry.frame_of_reference_uid),
         size=(columns, rows),
         pixel_mm=pixel_mm[::-1],

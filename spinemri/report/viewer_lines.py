@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from spinemri.measurement import Status
-from spinemri.report import page_phrases as words
 from spinemri.report.figure import lines_to_draw
 from spinemri.report.lesion_values import DIAMETER
+from spinemri.report.phrases import page_phrases as words
 
 if TYPE_CHECKING:
     from spinemri.case import Case
@@ -27,14 +27,14 @@ def lines(case: Case) -> list[dict[str, Any]]:
     for m in case.analysis.measurements:
         if not _is_drawn(m) or m.series_uid not in uids:
             continue
-        size = words.LINE_SIZES[m.unit].format(value=m.value)
+        size = words["LINE_SIZES"][m.unit].format(value=m.value)
         place = m.id.split(".")[0] if m.name == DIAMETER else m.place
         found.append(
             {
                 "series": uids.index(m.series_uid),
                 "points": [[round(v, 2) for v in point] for point in m.points],
                 "text": size,
-                "title": words.LINE_TITLE.format(place=place, name=words.LINE_NAMES[m.name], size=size),
+                "title": words.LINE_TITLE.format(place=place, name=words["LINE_NAMES"][m.name], size=size),
                 "levels": [str(level) for level in m.levels],
                 "key": m.id in chosen or m.name == DIAMETER,
             }
@@ -43,5 +43,5 @@ def lines(case: Case) -> list[dict[str, Any]]:
 
 
 def _is_drawn(measurement: Measurement) -> bool:
-    known = measurement.name in words.LINE_NAMES and measurement.unit in words.LINE_SIZES
+    known = measurement.name in words["LINE_NAMES"] and measurement.unit in words["LINE_SIZES"]
     return known and measurement.status is Status.MEASURED and len(measurement.points) in _ENDS

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from spinemri.errors import OutputError
 from spinemri.faults import attempt, collecting
+from spinemri.language import in_its_language
 from spinemri.report.bids import write_bids
 from spinemri.report.bids_names import FOLDER as BIDS
 from spinemri.report.bids_names import holds_ours_only
@@ -32,6 +33,7 @@ from spinemri.report.html_page import write_html
 from spinemri.report.json_file import FILE_NAME, write_json
 from spinemri.report.masks import write_masks
 from spinemri.report.pdf import write_pdf
+from spinemri.report.phrases import phrases
 from spinemri.report.rtstruct import write_rtstruct
 from spinemri.report.table_files import check_installed, write_parquet
 from spinemri.report.text import write_text
@@ -85,6 +87,7 @@ _OUR_NAMES = (  # beginning and end
 )
 
 
+@in_its_language
 def write(case: Case, out: Path | str, *, formats: Collection[str] | None = None, overwrite: bool = False) -> Path:
     """Write the results of a case into a new folder and return its path.
 
@@ -121,7 +124,7 @@ def _written(name: str, case: Case, folder: Path) -> None:
     A format sees what the former ones wrote: what two of them hold (masks, sheets) is made once.
     """
     before = set(folder.iterdir())
-    if not attempt(f"format {name}", "", _wrote, name, case, folder):
+    if not attempt(phrases.FORMAT.format(name=name), "", _wrote, name, case, folder):
         for entry in set(folder.iterdir()) - before:
             _remove(entry)
 

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 from spinemri.dicom.seg import load_labels
 from spinemri.errors import InputError
 from spinemri.labels.study import LabelFile
+from spinemri.language import Phrases
 from spinemri.segment.bundle import file_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+
+phrases = Phrases("revise.given")
 
 
 def mask_files(
@@ -32,7 +35,7 @@ def mask_files(
     files = []
     for path in paths:
         stored = load_labels(path, stand_in)
-        shown = path.name if keep_names else f"sha256 {file_sha256(path)[:12]}"
+        shown = path.name if keep_names else phrases.SHA256.format(checksum=file_sha256(path)[:12])
         files.append(LabelFile(stored.image, path.name, shown, stored.segments, stored.said))
     return files
 

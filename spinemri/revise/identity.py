@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from spinemri.errors import InputError
 from spinemri.image import checksum
+from spinemri.language import Phrases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from spinemri.review import AppliedReview, Review, ReviewedAnalysis
 
 _CHECKSUM = re.compile(r"[0-9a-f]{12,64}")
+phrases = Phrases("revise.identity")
+
 _SHOWN = 12  # characters of a checksum in a message
 
 
@@ -49,9 +52,9 @@ def _check(read: ReviewedAnalysis, found: str, study: str) -> None:
     known = read.study == study
     if read.input_sha256:
         if read.input_sha256 != found:
-            what = "other series or files of this study" if known else "another study, or on other series of it"
-            said = read.input_sha256[:_SHOWN] if _CHECKSUM.fullmatch(read.input_sha256) else "of another kind"
-            sums = f"checksum {said}, that of these images is {found[:_SHOWN]}"
+            what = phrases.OTHER_SERIES_OR_FILES_THIS if known else phrases.ANOTHER_STUDY_OR_OTHER_SERIES
+            said = read.input_sha256[:_SHOWN] if _CHECKSUM.fullmatch(read.input_sha256) else phrases.ANOTHER_KIND
+            sums = phrases.CHECKSUM_THESE_IMAGES.format(stated=said, found=found[:_SHOWN])
             raise InputError(f"review: it was made on {what} ({sums})")
     elif not known:
         raise InputError(
@@ -73,13 +76,15 @@ def remarks(applied: AppliedReview | None, made: Provenance) -> tuple[str, ...]:
     others = dict.fromkeys(one.analysis.made_with or _version(one.analysis) for one in applied.review.in_turn)
     here = (made.made_with, f"{made.software} {made.version}")
     versions = [
-        f"review: made on {other}, this is {made.made_with}: vertebrae and lesions were matched by place"
+        phrases.REVIEW_MADE_THIS_VERTEBRAE_LESIONS.format(other=other, made_with=made.made_with)
         for other in others
         if other not in here
     ]
     lost = [o for o in applied.outcomes if o.reason]
     told = [
-        f"review: {o.decision.target.value} {o.decision.id}, {o.decision.verdict.value}: not applied, {o.reason}"
+        phrases.REVIEW_NOT_APPLIED.format(
+            target=o.decision.target.value, id=o.decision.id, verdict=o.decision.verdict.value, reason=o.reason
+        )
         for o in lost
     ]
     return (*versions, *told)

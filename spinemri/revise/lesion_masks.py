@@ -16,6 +16,7 @@ from spinemri.anatomy import Structure, StructureKind
 from spinemri.correction import BY_PERSON, CorrectedMask, StructureChange
 from spinemri.errors import InputError
 from spinemri.labels.convert import whole_numbers
+from spinemri.language import Phrases
 from spinemri.resample import resample_voxels
 from spinemri.revise.series import placed
 from spinemri.segmentation import Segmentation
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from spinemri.segment.lesions import MarrowView
 
     Labels = NDArray[np.unsignedinteger]
+
+phrases = Phrases("revise.lesion_masks")
 
 STEM = "lesions"
 """Beginning of the names of masks of lesions."""
@@ -77,7 +80,7 @@ def _outlined(marrow: MarrowView, file: LabelFile, image: Image) -> tuple[Marrow
     known = mask or empty
     own = {lesion.label: lesion for lesion in marrow.lesions if lesion.series_uid == uid}
     given = resample_voxels(
-        whole_numbers(file.image, f"corrected {file.name}"),
+        whole_numbers(file.image, phrases.CORRECTED.format(name=file.name)),
         file.image.geometry,
         image.geometry,
         interpolation="nearest",

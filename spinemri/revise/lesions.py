@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.anatomy import Structure, StructureKind
+from spinemri.language import Phrases
 from spinemri.review import Outcome, Target, Verdict
 
 if TYPE_CHECKING:
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
 
     Names = Mapping[Level, Level | None]
 
-_NOT_SEARCHED = "nobody looked for lesions in this analysis"
-_NO_LESION = "no lesion lies there in this analysis"
-_NO_LEVEL = "{level} is no vertebra of this spine"
+phrases = Phrases("revise.lesions")
 
 
 def judged_lesions(
@@ -47,9 +46,9 @@ def judged_lesions(
     outcomes = []
     for decision in words:
         id_ = same.get(decision.id, "")
-        why = _NOT_SEARCHED if marrow is None else "" if id_ in lesions else _NO_LESION
+        why = phrases.NOT_SEARCHED if marrow is None else "" if id_ in lesions else phrases.NO_LESION
         if not why and decision.level is not None and decision.level not in levels:
-            why = _NO_LEVEL.format(level=decision.level)
+            why = phrases.NO_LEVEL.format(level=decision.level)
         if why:
             outcomes.append(Outcome(decision=decision, reason=why))
             continue
@@ -135,4 +134,4 @@ def _said(lesion: Lesion) -> str:
     """'L2 left, tumour-like 70 %, probability 83 %'."""
     place = " ".join(part for part in ("-".join(map(str, lesion.levels)), lesion.side) if part)
     kind = f"{lesion.kind.value} {100 * lesion.shares[lesion.kind]:.0f} %"
-    return f"{place}, {kind}, probability {100 * lesion.probability:.0f} %"
+    return phrases.PROBABILITY.format(place=place, kind=kind, probability=100 * lesion.probability)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.errors import InputError
+from spinemri.language import Phrases
 from spinemri.segment.chain import LADDER, RUNG, decode, steps_down
 from spinemri.segment.levels import LEVEL_ORDER, count_from
 from spinemri.segment.reconcile import steps
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     Names = dict[Level, Level | None]
     Frames = Mapping[str, str | None]
+
+phrases = Phrases("revise.levels")
 
 _RARER = 5.0
 
@@ -86,7 +89,10 @@ def _counted(levels: Sequence[Level], words: Mapping[Level, Level], rejected: Se
         return {**dict.fromkeys(rejected), **without}
     if share > 0:
         return whole
-    said = ", ".join(f"{was} is accepted" if was == now else f"{was} is {now}" for was, now in words.items())
+    said = ", ".join(
+        phrases.ACCEPTED.format(was=was) if was == now else phrases.RENAMED.format(was=was, now=now)
+        for was, now in words.items()
+    )
     if len(words) == 1:
         raise InputError(f"review: {said}: there is no room for the other {len(levels) - 1} vertebrae from C2 to S5")
     raise InputError(

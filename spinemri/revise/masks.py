@@ -17,6 +17,7 @@ from spinemri.labels.convert import from_labels
 from spinemri.labels.place import laid_on
 from spinemri.labels.schemes import OWN, SCHEMES
 from spinemri.labels.segments import by_segment
+from spinemri.language import Phrases
 from spinemri.revise.difference import difference, overlap
 from spinemri.revise.lesion_masks import is_lesions
 from spinemri.revise.series import placed
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from spinemri.segmentation import Segmentation
 
     Names = tuple[LevelAssignment, ...]
+
+phrases = Phrases("revise.masks")
 
 STEM = "segmentation"
 """Beginning of the names of masks of anatomy."""
@@ -84,7 +87,7 @@ def correct(
         mask, warnings = _read(file, images[n])
         known = masks[n]
         change = difference(known, mask, images[n].series.label, file.shown)
-        told += [f"series {images[n].series.label}: corrected mask: {line}" for line in warnings]
+        told += [phrases.SERIES_CORRECTED_MASK.format(label=images[n].series.label, line=line) for line in warnings]
         record.append(change)
         if not change.is_unchanged:
             masks[n], names[n] = (

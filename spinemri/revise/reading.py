@@ -12,12 +12,13 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
+from spinemri.language import Phrases
 from spinemri.merge import merge
 from spinemri.review import Outcome, Target, Verdict
 from spinemri.revise.lesions import judged_lesions, renamed_marrow
 from spinemri.revise.levels import in_series, named_again
 from spinemri.revise.match import lesions_in, levels_in
-from spinemri.segment.levels import RELATIVE_NAMES
+from spinemri.segment.levels import phrases as naming
 from spinemri.spine import LevelAssignment, LevelBasis
 
 if TYPE_CHECKING:
@@ -33,9 +34,8 @@ if TYPE_CHECKING:
     Assignments = tuple[tuple[LevelAssignment, ...], ...]
     Names = Mapping[Level, Level | None]
 
-NAME_REJECTED = "its level name was rejected in the review"
-WAS_SACRAL = "the body was taken for S1, and the review does not name it"
-GONE = "it is not in this analysis"
+phrases = Phrases("revise.reading")
+
 _LEVEL = re.compile(r"[CTLSV]\d+")
 _FOLLOWS = 0.95  # confidence of a name that is counted from one that the reader gave
 
@@ -152,7 +152,7 @@ def _renamed(found: Revised, images: Sequence[Image], names: Names, given: Mappi
         assignments.append(tuple(_assigned(a, new[a.level], given) for a in named if a.level in new))
     spine = merge(images, segmentations, assignments)
     told = [w for w in found.warnings if w not in found.spine.warnings]
-    told = [w for w in told if RELATIVE_NAMES not in w or any(level.is_relative for level in spine.levels)]
+    told = [w for w in told if naming.RELATIVE_NAMES not in w or any(level.is_relative for level in spine.levels)]
     moved = [(a, names.get(a.level, a.level)) for a in found.alignments]
     return replace(
         found,
@@ -191,9 +191,11 @@ def _reasons(
     earlier: Mapping[Level, str], names: Names, given: Mapping[Level, Level], refused: Collection[Level]
 ) -> dict[Level, str]:
     """Why bodies are not to be measured, by their new names; a name that the reader gave ends an earlier reason."""
-    sacral = {v: WAS_SACRAL for v, new in names.items() if v.region == "S" and new is not None and new.region != "S"}
+    sacral = {
+        v: phrases.WAS_SACRAL for v, new in names.items() if v.region == "S" and new is not None and new.region != "S"
+    }
     why = {v: reason for v, reason in {**earlier, **sacral}.items() if v not in given}
-    why |= dict.fromkeys(refused, NAME_REJECTED)
+    why |= dict.fromkeys(refused, phrases.NAME_REJECTED)
     return {new: reason for v, reason in why.items() if (new := names[v]) is not None}
 
 
@@ -218,7 +220,7 @@ def _outcome(
     if decision.target is Target.FINDING:
         return Outcome(decision=decision, now=_new_id(decision.id, now, lesions))
     if decision.id not in here:
-        return Outcome(decision=decision, reason=GONE)
+        return Outcome(decision=decision, reason=phrases.GONE)
     return Outcome(decision=decision, now=str(now[decision.id] or ""), was=str(here[decision.id]))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from spinemri.errors import InputError
 from spinemri.labels.place import coincide, places_of
+from spinemri.language import Phrases
 from spinemri.report.masks import file_names
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from spinemri.image import Image
     from spinemri.labels.study import LabelFile
+
+phrases = Phrases("revise.series")
 
 _APART_MM, _SPACING_MM = 0.1, 1e-3  # what rounding in a file may do
 
@@ -46,9 +49,10 @@ def _marked(file: LabelFile, images: Sequence[Image], stem: str) -> Image:
     named = _named(file, images, stem)
     fitting = [image for image in named or images if _lies_on(file, image)]
     if not fitting:
-        found = " x ".join(map(str, file.image.geometry.shape))
+        found = phrases.TIMES.join(map(str, file.image.geometry.shape))
         grids = ", ".join(
-            f"{' x '.join(map(str, i.geometry.shape))} (series {i.series.label})" for i in named or images
+            phrases.SERIES.format(items=phrases.TIMES.join(map(str, i.geometry.shape)), label=i.series.label)
+            for i in named or images
         )
         raise InputError(
             f"corrected {file.name}: a grid of {found} voxels; expected the grid of the series that it was drawn "

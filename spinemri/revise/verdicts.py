@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spinemri.anatomy import StructureKind
+from spinemri.language import Phrases
 from spinemri.measurement import Measurement, Status
 from spinemri.review import FINDING_REJECTED, AppliedReview, Target, Verdict
-from spinemri.revise.reading import GONE, NAME_REJECTED
+from spinemri.revise.reading import phrases as read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
     Measurements = tuple[Measurement, ...]
     Findings = tuple[Finding, ...]
 
+phrases = Phrases("revise.verdicts")
+
 _JUDGE_OTHERS = ("flag_", "sins", "fracture_cause", "of_class", "tumour_infection_osteoporosis", "protocol", "lesion_")
 """Beginnings of kinds that are concluded from what others rest on: rejecting the conclusion says nothing of that."""
-_WITHHELD = "a finding that rests on it was rejected in the review"
-_GONE_NOW = f"{GONE}, or not after the other verdicts"
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def judged(seen: Revised, measurements: Measurements, assess: Callable[[Measurem
     rejected = [found[id_] for id_, o in last.items() if o.decision.verdict is Verdict.REJECT and id_ in found]
     doubted = {id_ for finding in rejected for id_ in _own_evidence(finding, known)}
     if doubted:
-        findings = assess(tuple(_absent(m, _WITHHELD) if m.id in doubted else m for m in known))
+        findings = assess(tuple(_absent(m, phrases.WITHHELD) if m.id in doubted else m for m in known))
     left_out = {finding.id for finding in rejected}
     outcomes = tuple(_told(outcome, last, found) for outcome in seen.outcomes)
     changed = tuple((was, now) for was, now in seen.renamed if was != now)
@@ -75,7 +76,9 @@ def _withheld(measurement: Measurement, unmeasured: Mapping[Level, str]) -> str 
     if measurement.kind is StructureKind.LESION:
         return None
     reasons = {level: unmeasured[level] for level in measurement.levels if level in unmeasured}
-    return next((why for level, why in reasons.items() if why == NAME_REJECTED or level == measurement.level), None)
+    return next(
+        (why for level, why in reasons.items() if why == read.NAME_REJECTED or level == measurement.level), None
+    )
 
 
 def _absent(measurement: Measurement, reason: str) -> Measurement:
@@ -103,8 +106,8 @@ def _told(outcome: Outcome, last: Mapping[str, Outcome], found: Mapping[str, Fin
         return outcome
     finding = found.get(outcome.now)
     if finding is None:
-        return outcome.model_copy(update={"now": "", "reason": _GONE_NOW})
+        return outcome.model_copy(update={"now": "", "reason": phrases.GONE_NOW})
     if last[outcome.now] is not outcome:
-        return outcome.model_copy(update={"reason": "a later review judged it again"})
+        return outcome.model_copy(update={"reason": phrases.LATER_REVIEW_JUDGED_AGAIN})
     gone = outcome.decision.verdict is Verdict.REJECT
     return outcome.model_copy(update={"now": "" if gone else outcome.now, "was": finding.statement})

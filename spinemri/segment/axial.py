@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 
 from spinemri.anatomy import Structure, StructureKind
 from spinemri.faults import attempt
+from spinemri.language import Phrases
 from spinemri.orientation import stack_axes
 from spinemri.segmentation import Segmentation, label_value
 from spinemri.series import Plane
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     Classes = NDArray[np.uint8]
 
+phrases = Phrases("segment.axial")
+
 _NAMED = (StructureKind.VERTEBRAL_BODY, StructureKind.POSTERIOR_ELEMENTS, StructureKind.DISC)
 _PLAIN = (StructureKind.THECAL_SAC, StructureKind.CORD, StructureKind.SACRUM)
 _CANAL = (StructureKind.THECAL_SAC, StructureKind.CORD)
@@ -36,8 +39,6 @@ _LEAST_CANAL_MM2, _LEAST_PIECE_MM2 = 12.0, 20.0
 _EVERY = 3  # voxel of a sagittal mask is a landmark
 _NEAR_MM = 12.0  # from a voxel to the sagittal structure it is named after
 _FEWEST_TO_NAME = 60  # voxels; a sliver of the level above that one slice just touches is not named after it
-_NO_FRAME = "levels not known: no sagittal series in its frame of reference shows the spine there; not measured"
-_NOTHING = "no thecal sac was found in it; not measured"
 
 
 def segment_axial(
@@ -62,7 +63,7 @@ def segment_axial(
     guides = {frame: _guides(sagittal, frame) for frame in frames}
     found = [
         attempt(
-            f"anatomy of axial series {image.series.label}",
+            phrases.ANATOMY_AXIAL_SERIES.format(label=image.series.label),
             Segmentation(
                 np.zeros(image.geometry.shape, np.uint8), image.geometry, {}, image.series.series_uid, "nobody"
             ),
@@ -80,7 +81,7 @@ def axial_remarks(images: Sequence[Image], masks: Sequence[Segmentation]) -> tup
     """Why an axial stack is not measured, for those that are not; nothing where there are no masks."""
     pairs = zip(images, masks, strict=True) if masks else ()
     notes = ((image.series.label, _remark(mask.structures.values())) for image, mask in pairs)
-    return tuple(f"series {label}: {note}" for label, note in notes if note)
+    return tuple(phrases.SERIES.format(label=label, note=note) for label, note in notes if note)
 
 
 class _Guide(NamedTuple):
@@ -129,8 +130,8 @@ def _segmented(image: Image, predictor: Predictor, guides: Mapping[StructureKind
 def _remark(found: Iterable[Structure]) -> str:
     kinds = {structure.kind for structure in found}
     if StructureKind.THECAL_SAC not in kinds:
-        return _NOTHING
-    return "" if kinds & {*_NAMED} else _NO_FRAME
+        return phrases.NOTHING
+    return "" if kinds & {*_NAMED} else phrases.NO_FRAME
 
 
 def _named(

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from spinemri.anatomy import Level, Structure, StructureKind
+from spinemri.language import Phrases
 from spinemri.segment.appearance import measure_appearance
 from spinemri.segment.column import BODY, CORD, DISC, POSTERIOR, SAC, SACRUM
 from spinemri.segment.instances import Instances, find_instances
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from spinemri.geometry import Geometry
     from spinemri.segment.level_evidence import Hints
     from spinemri.spine import LevelAssignment
+
+phrases = Phrases("segment.label")
 
 _DROP_PER_MM = {"C": 0.2, "T": 0.45, "L": 0.2, "S": 0.2, "V": 0.3}
 _PLAIN = {SAC: StructureKind.THECAL_SAC, CORD: StructureKind.CORD, SACRUM: StructureKind.SACRUM}
@@ -62,7 +65,7 @@ def label_anatomy(
     instances = find_instances(classes, geometry)
     if instances is None:
         empty = np.zeros(geometry.shape, dtype=np.uint8)
-        return Segmentation(empty, geometry, {}, series_uid, made_by), (), ("no vertebral column was found",)
+        return Segmentation(empty, geometry, {}, series_uid, made_by), (), (phrases.NO_VERTEBRAL_COLUMN_FOUND,)
     landmarks, rows = find_landmarks(instances, geometry), None
     if hints.looks is not None and hints.anchor is None and landmarks.seen:  # the user's word is law
         instances, rows = seen_levels(instances, classes, geometry, hints.looks)

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.anatomy import Structure, StructureKind
+from spinemri.language import Phrases
 from spinemri.lesion import Lesion, MarrowScreen
 from spinemri.segment.candidates import KINDS, SUSPICIOUS, find_candidates, reported, told_apart
 from spinemri.segment.lesion_contrast import stand_out
 from spinemri.segment.lesion_input import CHANNELS, lesion_input
-from spinemri.segment.marrow_shown import NOT_ENOUGH, why_not_judged
+from spinemri.segment.marrow_shown import not_enough, why_not_judged
 from spinemri.segmentation import Segmentation
 from spinemri.series import Contrast
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from spinemri.segment.lesion_predictor import LesionPredictor
     from spinemri.spine import Spine, VertebraAlignment
 
+phrases = Phrases("segment.lesions")
+
 _PREFERRED = (Contrast.T1W, Contrast.STIR, Contrast.T2W_FS, Contrast.T2W)
 _AT_ONE_SIDE = 0.15  # of the body's width from its middle: a lesion whose centre lies beyond is at that side
 _ACROSS = 0.25  # of a lesion beyond the middle, on each side, makes it lie on both
@@ -40,9 +43,6 @@ _EDGE_MM = 4.0  # a change so near the border of the field reaches it
 _NO_SHARE = 0.005
 _MOSTLY, _IN_BONE = 0.5, 0.25
 _BONES = (StructureKind.VERTEBRAL_BODY, StructureKind.POSTERIOR_ELEMENTS)
-_NO_ALAE = "of the sacrum only the body of S1 was searched, not the alae"
-_NO_T1 = "no T1w: lesions are not confirmed on a second sequence, and diffuse change cannot be told"
-_NO_STIR = "no STIR or fat-suppressed T2w: lesions are not confirmed on a second sequence"
 
 
 @dataclass(frozen=True, eq=False)
@@ -292,12 +292,12 @@ def _screen(
     """Which marrow was looked at, with what; ``limits_of``: vertebrae cut by the field, and why some are not judged."""
     partly, unjudged = limits_of
     shown = {level: names for view in views for level, names in view.contrasts.items() if names}
-    missing = [(level, unjudged.get(level, NOT_ENOUGH)) for level in spine.levels if level not in shown]
+    missing = [(level, unjudged.get(level, not_enough())) for level in spine.levels if level not in shown]
     contrasts = tuple(c for c in CHANNELS if any(c in names for names in shown.values()))
     limits = [predictor.model.detection_limits_mm.get("+".join(names)) for names in set(shown.values())]
     known = [limit for limit in limits if limit is not None]
-    warnings = [*([] if "T1w" in contrasts else [_NO_T1]), *([] if "STIR" in contrasts else [_NO_STIR])]
-    warnings += [_NO_ALAE] if any(level.region == "S" for level in shown) else []
+    warnings = [*([] if "T1w" in contrasts else [phrases.NO_T1]), *([] if "STIR" in contrasts else [phrases.NO_STIR])]
+    warnings += [phrases.NO_ALAE] if any(level.region == "S" for level in shown) else []
     return MarrowScreen(
         assessed=tuple(level for level in spine.levels if level in shown),
         partly=tuple(level for level in spine.levels if level in partly and level in shown),

@@ -15,6 +15,7 @@ import numpy as np
 
 from spinemri.anatomy import Level
 from spinemri.errors import LevelError, quoted
+from spinemri.language import Phrases
 from spinemri.segment.appearance import appearance_rows
 from spinemri.segment.chain import MISCOUNT, Decoding, decode
 from spinemri.segment.landmarks import Landmarks, landmark_rows
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spinemri.segment.appearance import Appearance
+
+phrases = Phrases("segment.levels")
 
 LEVEL_ORDER = tuple(
     Level(f"{region}{n}") for region, count in (("C", 7), ("T", 12), ("L", 5), ("S", 5)) for n in range(1, count + 1)
@@ -40,7 +43,6 @@ LEAST_WITHOUT_LANDMARK = 0.95
 """The same when neither sacrum nor C2 supports the names: looks alone were wrong at 0.85 in people whose sacrum was
 not recognised."""
 
-RELATIVE_NAMES = "bodies are numbered V1, V2 … from the top"
 """Ends every warning that says why names are relative; it is void once another series has given the names."""
 
 _IRREGULAR = 0.03  # chance of a miscount somewhere in a series with a jump in its distances, a collapse for instance
@@ -116,7 +118,7 @@ def name_levels(
     warnings = []
     missing = slots[-1] - slots[0] + 1 - len(slots)
     if missing:
-        warnings.append(f"{missing} vertebral bodies between others were not found; the count goes on past them")
+        warnings.append(phrases.VERTEBRAL_BODIES_BETWEEN_OTHERS_WERE.format(missing=missing))
     rows = landmark_rows(slots, landmarks)[None]
     if appearance is not None:
         rows = rows + appearance_rows(appearance)
@@ -133,7 +135,7 @@ def name_levels(
         return relative(slots), (*warnings, _why_relative(landmarks, decoding))
     warnings += _variants(slots, decoding)
     if LevelBasis.ASSUMED in bases:
-        warnings.append("the level names are assumed from size, bend and cord: no landmark supports them")
+        warnings.append(phrases.LEVEL_NAMES_ARE_ASSUMED_FROM)
     return assign(decoding, bases), tuple(warnings)
 
 
@@ -154,23 +156,27 @@ def relative(slots: Sequence[int], first: int | None = None) -> tuple[LevelAssig
 
 def _why_relative(landmarks: Landmarks, decoding: Decoding | None) -> str:
     if decoding is None:
-        return f"the bodies seen fit no count of vertebrae: {RELATIVE_NAMES}"
-    seen = [name for name, mark in (("the sacrum", landmarks.s1), ("C2", landmarks.c2)) if mark is not None]
+        return phrases.BODIES_SEEN_FIT_NO_COUNT.format(relative_names=phrases.RELATIVE_NAMES)
+    seen = [name for name, mark in ((phrases.SACRUM, landmarks.s1), ("C2", landmarks.c2)) if mark is not None]
     if not seen:
-        return f"neither sacrum nor C2 is to be seen, and the bodies alone do not tell their levels: {RELATIVE_NAMES}"
-    best = f"{decoding.levels[0]} to {decoding.levels[-1]} would be {100 * decoding.expected_share:.0f} % sure"
-    return f"{' and '.join(seen)} and what the bodies look like do not agree on a level ({best}): {RELATIVE_NAMES}"
+        return phrases.NEITHER_SACRUM_NOR_C2_SEEN.format(relative_names=phrases.RELATIVE_NAMES)
+    best = phrases.WOULD_SURE.format(
+        first=decoding.levels[0], last=decoding.levels[-1], share=100 * decoding.expected_share
+    )
+    return phrases.WHAT_BODIES_LOOK_LIKE_DO.format(
+        items=phrases.AND.join(seen), best=best, relative_names=phrases.RELATIVE_NAMES
+    )
 
 
 def _variants(slots: Sequence[int], decoding: Decoding) -> list[str]:
     """A word on each numbering variant among the names."""
     names = {level.name for level in decoding.levels}
-    found = [f"{name} named" for name in ("T13", "L6") if name in names]
+    found = [phrases.NAMED.format(name=name) for name in ("T13", "L6") if name in names]
     for gone, above, below in (("T12", "T11", "L1"), ("L5", "L4", "S1")):
         places = {level.name: slot for level, slot in zip(decoding.levels, slots, strict=True)}
         if above in places and below in places and places[below] - places[above] == 1:
-            found.append(f"no {gone}")
-    return [f"a numbering variant ({', '.join(found)}), or a miscount of vertebrae"] if found else []
+            found.append(phrases.MISSING.format(gone=gone))
+    return [phrases.NUMBERING_VARIANT_OR_MISCOUNT_VERTEBRAE.format(items=", ".join(found))] if found else []
 
 
 def _basis(level: Level, slots: Sequence[int], levels: Sequence[Level], landmarks: Landmarks) -> LevelBasis:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.anatomy import StructureKind
+from spinemri.language import Phrases
 from spinemri.series import Contrast
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from spinemri.image import Image
     from spinemri.segmentation import Segmentation
 
-NOT_ENOUGH = "no T1w, STIR or T2w series shows enough of it"
-THIN_T2W = "marrow is not judged on T2w slices under 2 mm alone"
+phrases = Phrases("segment.marrow_shown")
+
 _THIN_MM = 2.0
 _NEIGHBOURS, _SHOWN = 2, 0.5  # whole bodies that a cut one is compared with, and the share of their size
 
@@ -27,9 +28,9 @@ _NEIGHBOURS, _SHOWN = 2, 0.5  # whole bodies that a cut one is compared with, an
 def why_not_judged(image: Image, segmentation: Segmentation, level: Level) -> str:
     """Why a vertebra's marrow cannot be judged with this series as the reference; '' when it can."""
     if not shows_enough(segmentation, level):
-        return NOT_ENOUGH
+        return phrases.NOT_ENOUGH
     thin = image.geometry.spacing[image.geometry.axis_along(0)] < _THIN_MM
-    return THIN_T2W if thin and image.series.contrast is Contrast.T2W else ""
+    return phrases.THIN_T2W if thin and image.series.contrast is Contrast.T2W else ""
 
 
 def shows_enough(segmentation: Segmentation, level: Level) -> bool:
@@ -45,3 +46,8 @@ def shows_enough(segmentation: Segmentation, level: Level) -> bool:
     nearest = sorted(sizes, key=lambda rank: abs(rank - level.rank))[:_NEIGHBOURS]
     usual = np.mean([sizes[rank] for rank in nearest]) if nearest else np.inf
     return bool(segmentation.mask(body).sum() >= _SHOWN * usual)
+
+
+def not_enough() -> str:
+    """Why the marrow of a vertebra is not judged that no series shows well enough."""
+    return phrases.NOT_ENOUGH

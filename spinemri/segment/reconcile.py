@@ -17,6 +17,7 @@ import numpy as np
 from scipy import ndimage
 
 from spinemri.anatomy import StructureKind
+from spinemri.language import Phrases
 from spinemri.segment.chain import LADDER, RUNG, decode
 from spinemri.segment.levels import LEAST_EXPECTED_SHARE, assign, count_from, relative
 from spinemri.segment.sizes import HEIGHT_ON_LADDER
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from spinemri.anatomy import Level
     from spinemri.image import Image
     from spinemri.segmentation import Segmentation
+
+phrases = Phrases("segment.reconcile")
 
 _PART_OF_HEIGHT = 1 / 3
 _USUAL_HEIGHT_MM = 25.0
@@ -88,7 +91,7 @@ def reconcile(
             if any(old != name for old, name in levels.items()):
                 out[n] = segmentations[n].renamed(levels)
             if said and bodies[n].named:
-                warnings += [f"series {images[n].series.label}: {line}" for line in said]
+                warnings += [phrases.SERIES.format(label=images[n].series.label, line=line) for line in said]
     return tuple(out), tuple(names), tuple(warnings)
 
 
@@ -171,7 +174,7 @@ def _name_together(
             rows[slots.index(taken[n])] += _WEIGHT * _word(bodies.names[n])
     decoding = decode(rows, slots)
     if decoding is None or decoding.expected_share < LEAST_EXPECTED_SHARE:
-        line = "level names withdrawn: series of one frame of reference contradict each other"
+        line = phrases.LEVEL_NAMES_WITHDRAWN_SERIES_ONE
         return [(list(relative(p, slots[0])), [line]) for p in places]
     joint = assign(decoding, [LevelBasis.OTHER_STATION] * len(slots))
     found = dict(zip(slots, joint, strict=True))
@@ -218,5 +221,5 @@ def _follow(
             basis = LevelBasis.USER if user else LevelBasis.OTHER_STATION
             named.append(LevelAssignment(level=level, basis=basis, confidence=_SECOND_HAND * sure))
     pairs = [(old.level, new.level) for old, new in zip(bodies.names, named, strict=True) if new is not None]
-    told = ", ".join(f"{old} is {new}" for old, new in pairs if old != new)
-    return named, [f"level names overruled by what the other series show: {told}"] if told else []
+    told = ", ".join(phrases.RENAMED.format(old=old, new=new) for old, new in pairs if old != new)
+    return named, [phrases.LEVEL_NAMES_OVERRULED_WHAT_OTHER.format(told=told)] if told else []

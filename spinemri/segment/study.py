@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.faults import attempt
+from spinemri.language import Phrases
 from spinemri.segment.anatomy import segment_anatomy
-from spinemri.segment.levels import RELATIVE_NAMES
+from spinemri.segment.levels import phrases as naming
 from spinemri.segment.reconcile import reconcile
 from spinemri.segmentation import Segmentation
 
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     Anatomy = tuple[Segmentation, Names, tuple[str, ...]]
     Progress = Callable[[str, int, int], None]
 
+phrases = Phrases("segment.study")
+
 _NEARLY_MM = 60.0
-_FAILED = "not segmented: the program failed in it"
-_NOT_SEGMENTED = "not segmented: no mask of it was given and no network was to be used"
 
 
 def segment_study(
@@ -58,16 +59,16 @@ def segment_study(
         report("segmenting", n, len(images))
         word = anchor if _reaches_bottom(image, images) else None
         known = (given or {}).get(n)
-        part = f"anatomy of series {image.series.label}"
-        found.append(known or attempt(part, _empty(image, _FAILED), _segmented, image, predictor, word))
+        part = phrases.ANATOMY_SERIES.format(label=image.series.label)
+        found.append(known or attempt(part, _empty(image, phrases.FAILED), _segmented, image, predictor, word))
     report("segmenting", len(images), len(images))
     segmentations, assignments, told = zip(*found, strict=True)
     agreed, names_agreed, notes = reconcile(images, segmentations, assignments)
     warnings = [
-        f"series {image.series.label}: {note}"
+        phrases.SERIES.format(label=image.series.label, note=note)
         for image, names, remarks in zip(images, names_agreed, told, strict=True)
         for note in remarks
-        if RELATIVE_NAMES not in note or _relative(names)  # unless another series has settled it
+        if naming.RELATIVE_NAMES not in note or _relative(names)  # unless another series has settled it
     ]
     return agreed, names_agreed, (*warnings, *notes)
 
@@ -75,7 +76,7 @@ def segment_study(
 def _segmented(image: Image, predictor: Predictor | None, anchor: Anchor | None) -> Anatomy:
     if predictor is not None:
         return segment_anatomy(image, predictor, anchor=anchor)
-    return _empty(image, _NOT_SEGMENTED)
+    return _empty(image, phrases.NOT_SEGMENTED)
 
 
 def _empty(image: Image, why: str) -> Anatomy:

@@ -8,7 +8,7 @@ from spinemri.anatomy import Level, StructureKind
 from spinemri.assess.cause import narrowing_causes
 from spinemri.assess.cord import compression_finding, displacement_finding, escc_screen, signal_finding
 from spinemri.finding import Certainty
-from spinemri.measurement import BELOW_THE_CORD, Measurement, Status
+from spinemri.measurement import Measurement, Status, below_the_cord
 
 PLACE = {"level": Level("C5"), "lower": Level("C6")}
 C5_C6 = "C5-C6"
@@ -183,7 +183,7 @@ def test_what_is_no_tumour_is_not_screened_as_one(kind):
 
 
 def test_below_the_cord_there_is_no_screen():
-    ended = made("cord_ap", None, reason=BELOW_THE_CORD)
+    ended = made("cord_ap", None, reason=below_the_cord())
     assert escc_screen(together(epidural(400.0), ended), compression(None)) is None
 
 

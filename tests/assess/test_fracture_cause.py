@@ -7,12 +7,12 @@ import pytest
 from spinemri.anatomy import Level
 from spinemri.assess.fracture_cause import (
     BENIGN,
-    CAVEAT,
     INDETERMINATE,
     MALIGNANT,
     fracture_cause,
     fracture_cause_findings,
     fracture_causes,
+    phrases,
 )
 from spinemri.finding import Certainty, Finding
 from spinemri.lesion import MarrowChange as Kind
@@ -184,7 +184,7 @@ def test_the_statement_lists_features_and_the_caveat_and_no_percentage_of_malign
     assert found.statement == (
         "L3: deformity with 31 % height loss, recent or active (marrow bright on STIR); malignant features predominate "
         "(malignant: pedicle or arch involved, epidural mass; benign: spared normal marrow; not looked for: low-signal "
-        f"band, fluid sign). {CAVEAT}"
+        f"band, fluid sign). {phrases.CAVEAT}"
     )
     assert found.statement.count("%") == 1
     assert "L3.height_loss_pct" in found.evidence

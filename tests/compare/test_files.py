@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -13,8 +14,12 @@ import pytest
 
 from spinemri.compare.comparison import Comparison
 from spinemri.compare.files import FILES, json_schema, to_json, to_text, write_comparison
+from spinemri.compare.page import to_page
+from spinemri.compare.study import Examination, compare_examinations
 from spinemri.compare.words import interval, quantity
-from spinemri.errors import OutputError
+from spinemri.errors import InputError, OutputError
+from tests.compare.conftest import DATES
+from tests.languages import english_left
 
 SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "comparison.schema.json"
 
@@ -107,3 +112,27 @@ def test_an_interval_names_its_unit_once():
     assert interval((12.6, 23.4), "%") == "13 to 23 %"
     assert interval((0.5, 0.75), "1") == "0.50 to 0.75"
     assert interval(None, "mm") == ""
+
+
+def in_german(compared):
+    """The examinations of a comparison as if they had been told in German: they hold no reason that would be quoted."""
+    german = [replace(c, analysis=c.analysis.model_copy(update={"language": "de"})) for c in compared.cases]
+    return [Examination(case, day) for case, day in zip(german, DATES, strict=True)]
+
+
+def test_a_comparison_is_told_in_the_language_of_its_examinations(three):
+    found = compare_examinations(in_german(three))
+    text, page = " ".join(to_text(found.comparison).split()), to_page(found)
+    assert found.comparison.language == "de"
+    assert re.search(r"Läsion \w in L2 \(tumorverdächtig\): gewachsen\. Volumen \d,\d\d mL bis \d,\d\d mL", text)
+    assert '<html lang="de">' in page
+    quoted = {m.reason for case in three.cases for m in case.analysis.measurements} | {"lesion"}
+    for reason in sorted(filter(None, quoted), key=len, reverse=True):
+        text = text.replace(reason, "").replace(reason.rstrip("."), "")
+    assert not english_left(text, "de")
+
+
+def test_examinations_in_two_languages_are_refused(three):
+    examinations = [Examination(three.cases[0], DATES[0]), *in_german(three)[1:]]
+    with pytest.raises(InputError, match="examination 1 is told in 'de': expected 'en', as the baseline"):
+        compare_examinations(examinations)

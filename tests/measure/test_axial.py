@@ -15,7 +15,7 @@ from spinemri.measure.axial import CORD_NAMES, SAC_NAMES, WALL_NAMES, axial_meas
 from spinemri.measure.axial_sections import Section, fluid_share, section_of
 from spinemri.measure.sac_masks import SacMasks
 from spinemri.measure.study import measure
-from spinemri.measurement import BELOW_THE_CORD, Status
+from spinemri.measurement import Status, below_the_cord
 from spinemri.segmentation import EXACT, Segmentation, label_value
 from spinemri.series import Contrast, Plane, Series
 from spinemri.spine import LevelAssignment, LevelBasis, Spine, Vertebra
@@ -184,7 +184,7 @@ def test_without_cord_the_reason_follows_the_sagittal_series_and_fluid_is_told_b
     lost, below = found(stack(axial_grid(), cord=False)), found(stack(axial_grid(), cord=False), cord=False)
     assert "where the sagittal series shows one" in lost["C5-C6.axial_cord_area"].reason
     assert "C5-C6.axial_csf_fraction" not in lost
-    assert below["C5-C6.axial_cord_area"].reason == BELOW_THE_CORD
+    assert below["C5-C6.axial_cord_area"].reason == below_the_cord()
     assert below["C5-C6.axial_csf_fraction"].value == pytest.approx(1.0)
 
 

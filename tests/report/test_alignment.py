@@ -3,9 +3,9 @@ from __future__ import annotations
 from spinemri.anatomy import Level, StructureKind
 from spinemri.assess import assess
 from spinemri.measurement import Measurement, Status
-from spinemri.report import phrases
 from spinemri.report.alignment import alignment_section
 from spinemri.report.narrative import narrate
+from spinemri.report.phrases import phrases
 from spinemri.report.statements import missing_sentences
 from spinemri.report.text import to_text
 

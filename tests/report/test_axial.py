@@ -5,10 +5,10 @@ from __future__ import annotations
 from spinemri.anatomy import Level, StructureKind
 from spinemri.assess.axial_grades import SCHIZAS
 from spinemri.finding import Certainty, Finding
-from spinemri.measurement import BELOW_THE_CORD, Measurement, Status
-from spinemri.report import cord_phrases as words
+from spinemri.measurement import Measurement, Status, below_the_cord
 from spinemri.report.axial import NAMES, axial_grades, axial_section
 from spinemri.report.narrative import narrate
+from spinemri.report.phrases import cord_phrases as words
 
 DISCS = (("L3", "L4"), ("L4", "L5"))
 
@@ -63,7 +63,7 @@ def test_the_cord_and_what_is_missing(case):
     told = said(axial_section(with_axial(case.analysis, *cord)).sentences)
     assert told[1] == "Cord 60 mm² at L3-L4 (6.5 mm AP × 11.0 mm)."
     assert told[2] == f"L4-L5: cord not measured on axial slices ({lost})."
-    below = measurement(DISCS[1], "axial_cord_area", reason=BELOW_THE_CORD)
+    below = measurement(DISCS[1], "axial_cord_area", reason=below_the_cord())
     assert len(axial_section(with_axial(case.analysis, below)).sentences) == 1
 
 

@@ -9,8 +9,8 @@ import subprocess
 
 import pytest
 
-from spinemri.report import page_phrases as words
 from spinemri.report.html_page import to_html
+from spinemri.report.phrases import page_phrases as words
 from spinemri.review import Review, Verdict
 from tests.report import cases
 from tests.report.browser import CHROMIUM, browser, slice_numbers
@@ -265,7 +265,7 @@ def test_a_review_is_exported_as_its_schema_says(tab, page, three_plane_case, tm
     judge(tab, "lesion", "lesion-2", "reject")
     judge(tab, "finding", "L1.vertebral_height_loss", "correct")
     tab.click("#review-export")
-    assert words.REVIEW["incomplete"].format(title="L5") in tab.run(
+    assert words["REVIEW"]["incomplete"].format(title="L5") in tab.run(
         "document.getElementById('review-status').innerText"
     )
     tab.run("document.querySelector(\"fieldset[data-id='L5'] select\").value = 'L6'")

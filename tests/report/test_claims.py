@@ -10,8 +10,8 @@ import re
 
 import pytest
 
-from spinemri.report import oncology_phrases, phrases
 from spinemri.report.narrative import narrate
+from spinemri.report.phrases import oncology_phrases, phrases
 from tests.report.studies import studies
 
 SEEDS = range(100)

@@ -6,7 +6,7 @@ import pytest
 
 from spinemri.anatomy import Level, StructureKind
 from spinemri.assess import assess
-from spinemri.measurement import BELOW_THE_CORD, Measurement, Status
+from spinemri.measurement import Measurement, Status, below_the_cord
 from spinemri.report.cord import cord_absence, cord_section
 from spinemri.report.narrative import narrate
 from spinemri.report.text import to_text
@@ -40,7 +40,8 @@ def with_cord(case, *measurements):
     )
 
 
-def normal(places=PLACES[:4], reason=BELOW_THE_CORD):
+def normal(places=PLACES[:4], reason=""):
+    reason = reason or below_the_cord()
     names = {"cord_ap": 7.0, "cord_compression_pct": 2.0, "cord_t2_ratio": 1.0}
     shown = [made(place, name, value) for place in places for name, value in names.items()]
     return *shown, *(made(place, name, None, reason) for place in PLACES if place not in places for name in names)

@@ -4,9 +4,9 @@ from spinemri.anatomy import Level, StructureKind
 from spinemri.assess import assess
 from spinemri.finding import Certainty, Finding
 from spinemri.measurement import Measurement, Status
-from spinemri.report import phrases
 from spinemri.report.discs import disc_impression, disc_section
 from spinemri.report.narrative import narrate
+from spinemri.report.phrases import phrases
 from spinemri.report.text import to_text
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from spinemri.report import marrow_phrases
 from spinemri.report.html_page import to_html
 from spinemri.report.lesions import MOST_CARDS, lesion_section, marks
+from spinemri.report.phrases import marrow_phrases
 from spinemri.series import Contrast
 from tests.report import cases
 from tests.report.pages import Page

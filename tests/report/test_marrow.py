@@ -8,9 +8,10 @@ from spinemri.anatomy import Level
 from spinemri.finding import Certainty, Finding, Urgency
 from spinemri.lesion import Lesion, MarrowChange, MarrowScreen
 from spinemri.measure.catalogue import LESION_MEASURES, MARROW_MEASURES
-from spinemri.report import lesion_values, marrow_phrases, oncology_phrases, phrases
+from spinemri.report import lesion_values, lesions
 from spinemri.report.csv_files import UNITS
 from spinemri.report.narrative import narrate
+from spinemri.report.phrases import marrow_phrases, oncology_phrases, phrases
 from spinemri.report.text import to_text
 from tests.report import cases
 
@@ -50,10 +51,12 @@ def without_lesions(analysis):
 
 
 def test_names_and_units_are_those_of_the_catalogue():
-    assert list(marrow_phrases.NAMES) == [m.name for m in LESION_MEASURES]
+    assert list(marrow_phrases["NAMES"]) == [m.name for m in LESION_MEASURES]
     assert {m.name: m.unit for m in LESION_MEASURES} == UNITS
     assert tuple(m.name for m in MARROW_MEASURES) == lesion_values._MARROW_NAMES
-    worded = {name for wordings in (*marrow_phrases.SIGNALS.values(), marrow_phrases.EXTENT) for name in wordings}
+    shown = {name for names in lesions._SIGNALS.values() for name in names}
+    assert shown == set(marrow_phrases["SIGNALS"])
+    worded = {*shown, *marrow_phrases["EXTENT"]}
     sizes = {lesion_values.VOLUME, lesion_values.DIAMETER, lesion_values.BODY_SHARE}
     assert worded | sizes == set(UNITS)
 

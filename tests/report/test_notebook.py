@@ -11,8 +11,8 @@ import pytest
 from spinemri.errors import InputError, OutputError
 from spinemri.finding import Urgency
 from spinemri.read import read_volume
-from spinemri.report import phrases
 from spinemri.report.narrative import narrate
+from spinemri.report.phrases import phrases
 from spinemri.spine import Spine
 from tests.report import cases
 

@@ -10,10 +10,11 @@ from spinemri.assess.case import Facts, assess_case
 from spinemri.assess.stability import TUMOUR
 from spinemri.clinical import WITH_LEVELS, Clinical
 from spinemri.finding import Certainty, Finding, Urgency
-from spinemri.report import oncology_phrases as words
-from spinemri.report import phrases
 from spinemri.report.html_page import to_html
 from spinemri.report.narrative import narrate, reported_findings
+from spinemri.report.oncology import TUMOUR_LIKE
+from spinemri.report.phrases import oncology_phrases as words
+from spinemri.report.phrases import phrases
 from spinemri.report.text import to_text
 from tests.report import cases
 
@@ -122,7 +123,7 @@ def test_the_impression_has_one_line_each(lesion_case):
 def test_only_the_highest_score_is_in_the_impression(lesion_case):
     analysis = judged(lesion_case.analysis, SAID)
     lower = [f for f in analysis.findings if f.kind == "sins" and f.cause == TUMOUR]
-    assert words.TUMOUR_LIKE == TUMOUR
+    assert TUMOUR_LIKE == TUMOUR
     more = analysis.model_copy(update={"findings": (*analysis.findings, *lower, *lower)})
     assert sum("SINS" in text for text in texts(narrate(more).impression)) == 2
 
@@ -181,7 +182,7 @@ def test_without_an_answer_the_indication_is_not_given(case):
 
 def test_every_answer_has_a_name():
     levels = {f"{key}_levels" for key in WITH_LEVELS}
-    assert {"indication", "question", *words.ANSWERS, *levels} == set(Clinical.model_fields)
+    assert {"indication", "question", *words["ANSWERS"], *levels} == set(Clinical.model_fields)
 
 
 def test_the_levels_of_an_answer_are_printed_with_it(lesion_case):

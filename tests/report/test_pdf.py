@@ -11,10 +11,10 @@ from pypdf import PdfReader
 from reportlab.lib.pagesizes import A4
 from reportlab.pdfbase.pdfmetrics import stringWidth
 
-from spinemri.report import marrow_phrases, phrases
 from spinemri.report.narrative import narrate
 from spinemri.report.pdf import MOST_PICTURED, to_pdf
 from spinemri.report.pdf_style import BOLD, MARGIN, REGULAR, register_fonts
+from spinemri.report.phrases import marrow_phrases, phrases
 from spinemri.report.profiles import profiles
 from spinemri.spine import Spine
 from tests.report import cases
@@ -133,7 +133,7 @@ def test_of_many_lesions_the_first_are_pictured_and_all_stand_in_the_table(lesio
     analysis = lesion_case.analysis.model_copy(update={"lesions": many})
     pdf = read(to_pdf(replace(lesion_case, analysis=analysis)))
     text = squeezed("".join(page.extract_text() for page in pdf.pages))
-    assert squeezed(marrow_phrases.PAGE["more"].format(shown=MOST_PICTURED, count=30)) in text
+    assert squeezed(marrow_phrases["PAGE"]["more"].format(shown=MOST_PICTURED, count=30)) in text
     assert all(f"lesion-{n}" in text for n in range(1, 31))
     assert pictured(pdf.pages) == drawn(analysis) + len(lesion_case.images) * (1 + MOST_PICTURED)
 
@@ -150,7 +150,7 @@ def test_a_study_without_images_makes_a_report_without_pictures(case):
     bare = replace(case, analysis=case.analysis.model_copy(update={"series": records}), images=(), segmentations=())
     pdf = read(to_pdf(bare))
     assert pictured(pdf.pages) == drawn(bare.analysis) > 0, "the numbers are there still"
-    assert phrases.PAGE["pictures"] not in pdf.pages[0].extract_text()
+    assert phrases["PAGE"]["pictures"] not in pdf.pages[0].extract_text()
 
 
 def test_the_same_case_gives_the_same_bytes(lesion_case):

@@ -4,7 +4,7 @@ import pytest
 
 from spinemri.anatomy import Level
 from spinemri.finding import Certainty
-from spinemri.report import page_phrases as words
+from spinemri.report.phrases import page_phrases as words
 from spinemri.report.spine_map import GROUPS, map_key, spine_map
 
 
@@ -45,7 +45,7 @@ def test_items_lead_to_the_tables_and_into_the_images(lesion_case):
 def test_what_was_not_assessed_is_never_nothing(case):
     row = by_level(case.analysis)["T11"]
     assert row.kind == "gap"
-    assert words.MAP["cut"] in texts(row)
+    assert words["MAP"]["cut"] in texts(row)
     sacrum = by_level(case.analysis)["S1"]
     assert sacrum.items == ()  # nobody expects a height of the sacrum
 
@@ -100,5 +100,5 @@ def test_only_what_is_present_or_borderline_is_on_the_map(case, certainty, shown
 def test_the_key_names_the_kinds_that_are_used_and_every_kind_has_a_name(lesion_case):
     rows = spine_map(lesion_case.analysis)
     assert map_key(rows) == ("fracture", "lesion", "narrowing", "benign", "gap", "nothing")
-    assert set(GROUPS.values()) <= set(words.CLASSES)
-    assert set(GROUPS) - {"vertebral_height_loss"} <= set(words.FINDING_KINDS)
+    assert set(GROUPS.values()) <= set(words["CLASSES"])
+    assert set(GROUPS) - {"vertebral_height_loss"} <= set(words["FINDING_KINDS"])

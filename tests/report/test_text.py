@@ -9,8 +9,9 @@ from spinemri.anatomy import Level
 from spinemri.assess import assess
 from spinemri.finding import Certainty, Urgency
 from spinemri.measurement import SAC_LOSSES
-from spinemri.report import phrases, tables
+from spinemri.report import tables
 from spinemri.report.narrative import narrate
+from spinemri.report.phrases import phrases
 from spinemri.report.sentences import level_ranges, place_ranges
 from spinemri.report.text import to_text
 from spinemri.spine import Spine

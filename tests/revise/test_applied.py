@@ -18,7 +18,7 @@ from spinemri.report.text import to_text
 from spinemri.report.write import write
 from spinemri.review import FINDING_REJECTED, Review
 from spinemri.revise.lesions import judged_lesions
-from spinemri.revise.reading import NAME_REJECTED, WAS_SACRAL, revise
+from spinemri.revise.reading import phrases, revise
 from spinemri.spine import LevelBasis
 from tests.cli.command import run
 from tests.columns import LUMBAR
@@ -108,7 +108,7 @@ def test_measurements_bear_the_new_names_and_heights_stay(base, moved):
 
 def test_what_was_taken_for_s1_has_no_height_until_somebody_names_it(seen, base, moved):
     lowest = moved.analysis.spine.vertebra(Level("L5"))
-    assert lowest.excluded == WAS_SACRAL
+    assert lowest.excluded == phrases.WAS_SACRAL
     own = [m for m in moved.analysis.measurements if m.level == Level("L5")]
     assert own
     assert all(m.value is None for m in own)
@@ -143,7 +143,7 @@ def test_contradictory_names_are_refused_and_leave_nothing_behind(seen, base, mo
 def test_a_rejected_name_is_shown_but_not_measured(base, doubted):
     analysis = doubted.analysis
     assert analysis.spine.levels == base.spine.levels
-    assert analysis.spine.vertebra(Level("L4")).excluded == NAME_REJECTED
+    assert analysis.spine.vertebra(Level("L4")).excluded == phrases.NAME_REJECTED
     own = [m for m in analysis.measurements if Level("L4") in m.levels]
     assert {m.place for m in own} >= {"L4", "L3-L4", "L4-L5"}
     assert all(m.value is None for m in own)

@@ -14,7 +14,7 @@ from spinemri.image import Image
 from spinemri.lesion import MarrowChange as Kind
 from spinemri.segment.candidates import KINDS
 from spinemri.segment.lesions import find_lesions
-from spinemri.segment.marrow_shown import THIN_T2W, shows_enough
+from spinemri.segment.marrow_shown import phrases, shows_enough
 from spinemri.series import Contrast
 from spinemri.spine import LevelAssignment, LevelBasis, Spine, Vertebra
 from tests.segment.test_candidates import MODEL
@@ -414,7 +414,7 @@ def test_marrow_is_not_judged_on_thin_slices_of_t2_alone(slice_mm, judged) -> No
     grid = COLUMN.grid(spacing=(slice_mm, 1.0, 1.1), turn_deg=(4.0, 6.0, 3.0), half_width_mm=26.0)
     alone = look(Spot(at("L3")), shown=[series(Contrast.T2W, grid)])
     assert bool(alone.lesions) is judged
-    assert alone.screen.not_assessed == (() if judged else tuple((level, THIN_T2W) for level in LEVELS))
+    assert alone.screen.not_assessed == (() if judged else tuple((level, phrases.THIN_T2W) for level in LEVELS))
     beside = look(Spot(at("L3")), shown=[series(Contrast.T2W, grid), series(Contrast.STIR, OTHER)])
     assert [lesion.level for lesion in beside.lesions] == [L3]
     assert beside.screen.not_assessed == ()
