@@ -22,6 +22,7 @@ from spinemri.report.lesion_values import (
     kinds_text,
     levels_text,
     looks_benign,
+    named_kinds,
     place_text,
     quantity,
     values_of,
@@ -86,11 +87,18 @@ def uncertain_lesions(analysis: Analysis, gathered: set[str]) -> Iterator[Senten
         finding = finding_of(analysis, lesion)
         if finding is None or finding.id not in gathered or lesion.id in counted or looks_benign(lesion, finding):
             continue
-        place = place_text(analysis, lesion)
-        items.append(words.UNCERTAIN_PLACE.format(place=place, kinds=kinds_text(lesion)))
+        items.append(_doubt(place_text(analysis, lesion), lesion, finding))
         evidence.append(finding.id)
     if items:
         yield Sentence(words.UNCERTAIN.format(items="; ".join(items)), tuple(evidence), "borderline")
+
+
+def _doubt(place: str, lesion: Lesion, finding: Finding) -> str:
+    """'L2, favours discitis-osteomyelitis by its signs (network: tumour-like 79 %)', or the network's kinds alone."""
+    favoured, kinds = first_kind(lesion, finding), kinds_text(lesion)
+    if favoured is named_kinds(lesion)[0][0]:
+        return words.UNCERTAIN_PLACE.format(place=place, kinds=kinds)
+    return words.UNCERTAIN_FAVOURED.format(place=place, kind=term(favoured.value), kinds=kinds)
 
 
 def marrow_absence(analysis: Analysis) -> Iterator[Sentence]:

@@ -138,6 +138,22 @@ def test_a_lesion_that_may_be_something_else_is_kept_out_of_the_gathered_line(le
     assert line in impression(analysis)
 
 
+def test_the_impression_names_first_what_the_finding_favours(lesion_case):
+    """Signs such as a mirror pair across a disc weigh more than what the network calls a change by itself."""
+    tumour, fat = lesion_case.analysis.lesions
+    shares = {MarrowChange.TUMOUR: 0.8, MarrowChange.DISCITIS: 0.2}
+    findings = tuple(
+        f.model_copy(update={"cause": MarrowChange.DISCITIS.value}) if f.id == "lesion-2.marrow_lesion" else f
+        for f in lesion_case.analysis.findings
+    )
+    pair = (tumour, fat.model_copy(update={"shares": shares}))
+    line = next(
+        t for t in impression(changed(lesion_case.analysis, lesions=pair, findings=findings)) if "uncertain" in t
+    )
+    favoured = "favours discitis-osteomyelitis by its signs (network: tumour-like 80 %, discitis-osteomyelitis 20 %)"
+    assert line == f"Marrow changes of uncertain nature: L4 midline, {favoured}."
+
+
 def test_what_the_rules_put_first_decides_whether_a_lesion_is_gathered(lesion_case):
     findings = tuple(
         f.model_copy(update={"cause": MarrowChange.DISCITIS.value}) if f.id == "lesion-2.marrow_lesion" else f
