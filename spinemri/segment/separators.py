@@ -58,7 +58,7 @@ class Profile:
         bone = (self.body + self.sacrum) / self.reference
         disc = np.clip(self.disc / self.reference, 0, 1)
         nothing = np.clip(1 - bone - disc, 0, 1)
-        missed = ndimage.binary_erosion(nothing > _ABSENCE, iterations=_MISSED_DISC_MM, border_value=1)
+        missed = ndimage.binary_erosion(nothing > _ABSENCE, iterations=_MISSED_DISC_MM)
         return np.asarray(np.clip(disc + _ABSENCE * np.where(missed, 0, nothing), 0, 1))
 
 

@@ -35,3 +35,12 @@ def test_a_vertebra_that_was_missed_keeps_its_place(discs):
     found = find_separators(seen.separation, cut_above=False)
     assert len(found) == 7
     assert (np.diff(found) > 26).all()
+
+
+def test_where_bone_begins_faintly_the_first_separator_may_lie_at_the_very_top():
+    """The edge of what is seen is no hole: over a dens, most of the cross-section is empty."""
+    faint = np.r_[np.full(8, 0.3), np.linspace(0.3, 0.9, 8)]
+    body = 800 * np.r_[faint, np.ones(14), np.zeros(6), np.ones(14)]
+    disc = 800 * np.r_[np.zeros(len(faint) + 14), np.ones(6), np.zeros(14)]
+    seen = Profile(0.0, body, disc, np.zeros(len(body)), np.full(len(body), 800.0))
+    assert (seen.separation[:8] > 0.3).all()
