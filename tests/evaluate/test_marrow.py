@@ -319,7 +319,7 @@ MODEL = LesionModel(
 class KnowingLesions:
     """Stands in for the network: sure of the known lesions, and of one more where there is none.
 
-    With a ``kind`` it takes them for that, but the lowest third of each for fat.
+    With a ``kind`` it takes them for that, but the lowest two fifths of each for fat.
     """
 
     truths: tuple[Truth, ...]
@@ -332,7 +332,7 @@ class KnowingLesions:
         for truth in self.truths:
             mask = _on_grid(truth, seen.geometry)
             height = np.arange(mask.shape[2])
-            low = mask & (height < np.quantile(np.nonzero(mask)[2], 0.35)) & (self.kind is not None)
+            low = mask & (height < np.quantile(np.nonzero(mask)[2], 0.4)) & (self.kind is not None)
             said[1 + list(Kind).index(Kind.FAT)][low] = 0.8
             said[1 + list(Kind).index(self.kind or truth.kind)][mask & ~low] = 0.9
         if self.invented:
