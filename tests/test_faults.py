@@ -150,7 +150,7 @@ def test_measurements_of_one_kind_fail_and_the_others_stay(study, monkeypatch):
 
 @pytest.mark.faulty
 def test_urgent_flags_that_fail_are_never_silence(study, monkeypatch):
-    rules = [(part, broken if part == "urgent flags" else rule) for part, rule in assess_case._ONCOLOGIC]
+    rules = [(part, broken if part == "flags" else rule) for part, rule in assess_case._ONCOLOGIC]
     monkeypatch.setattr(assess_case, "_ONCOLOGIC", tuple(rules))
     analysis = analyze(study, true_networks(), OPTIONS).analysis
     assert [fault.part for fault in analysis.failures] == ["urgent flags"]

@@ -193,7 +193,7 @@ def test_messages_hold_no_names_of_folders_unless_identifiers_are_kept(tmp_path)
     outcomes = {outcome.id: outcome for outcome in run(find_sources(table, OPTIONS), job(), out)}
     assert outcomes["X1"].error.startswith("2 patients in one folder")
     assert outcomes["X2"].error == "line 3: no such folder or file"
-    assert outcomes["X3"].error.startswith("no DICOM found in …")
+    assert outcomes["X3"].error.startswith("no DICOM found in the folder")
     assert not [path for path in out.rglob("*") if path.is_file() and b"MUSTER" in path.read_bytes()]
     assert "MUSTER" not in str(pq.read_table(out / "studies.parquet").to_pylist())
 

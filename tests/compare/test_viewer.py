@@ -262,7 +262,7 @@ def test_the_date_that_is_laid_over_can_be_chosen(tab, page, document):
     )
     assert [{name.split()[-1] for name in one} for one in tab.run(titles)] == [{"day-2"}, {"day-0"}]
     labels = tab.run("[...document.querySelector('#view-day').options].map(o => o.textContent)")
-    assert labels == [words.VIEWER["opposite"], "Baseline", "After 82 days", "After 235 days"]
+    assert labels == [words.phrases["VIEWER"]["opposite"], "Baseline", "After 82 days", "After 235 days"]
     tab.run("document.querySelector('#view-day').value = '1'")
     tab.run("document.querySelector('#view-day').dispatchEvent(new Event('input'))")
     assert [{name.split()[-1] for name in one} for one in tab.run(titles)] == [{"day-1"}, {"day-1"}]

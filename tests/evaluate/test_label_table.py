@@ -74,7 +74,7 @@ def test_a_map_that_is_none_is_refused(tmp_path, text, said):
 
 def test_a_table_that_is_none_is_refused(tmp_path):
     path = tmp_path / "segmentation.json"
-    with pytest.raises(InputError, match=r"segmentation\.json is missing"):
+    with pytest.raises(InputError, match=r"segmentation\.json: cannot be read \(No such file"):
         read_result_table(path)
     path.write_text('{"labels": {"4": {}}}')
     with pytest.raises(InputError, match="expected 'labels' with a 'name' per value"):
