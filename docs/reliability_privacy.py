@@ -37,7 +37,9 @@ SAMPLE = ROOT / "sample_data"
 ONE_SERIES = SAMPLE / "4_T2w"
 FORMATS = ("--formats", ",".join(name for name in WRITERS if name not in WITH_IDENTITY))
 FASTER = ("--no-lesions",)
-_PROGRAM = (sys.executable, "-c", "from spinemri.cli import main; main()")
+_START = "from spinemri.cli import main; main()"
+_PROGRAM = (sys.executable, "-c", _START)
+_HEARD = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # in the background a shell mutes it
 _MANY = """
 import json, sys
 from spinemri.cli import main
@@ -253,7 +255,8 @@ def leaks_of_server(source: Path = ONE_SERIES, options: tuple[str, ...] = FASTER
 def _watched(place: Place, arguments: tuple[object, ...]) -> None:
     """A watch that is ended when its one study is stored."""
     state, log = place.out / "state", place.out / "watch.log"
-    line = [*_PROGRAM, *map(str, arguments), "--state", str(state), "--interval", "1"]
+    start = (sys.executable, "-c", f"{_HEARD}; {_START}")
+    line = [*start, *map(str, arguments), "--state", str(state), "--interval", "1"]
     with log.open("wb") as told:
         watch = subprocess.Popen(line, stdout=told, stderr=told, cwd=place.root, env=place.environment)
         end = time.monotonic() + _PATIENCE_S

@@ -6,6 +6,7 @@ Each file is analysed in a process of its own, by the command, and the system sa
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import struct
 import subprocess
@@ -153,15 +154,23 @@ HOSTILE = (
 )
 
 
+STARTER = """
+import json, os, sys
+nothing = (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)
+_, status, used = os.wait4(os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[nothing]), 0)
+print(json.dumps([os.waitstatus_to_exitcode(status), used.ru_maxrss, used.ru_utime + used.ru_stime]))
+"""
+
+
 def analysed(*arguments: object) -> tuple[int, str, int, float]:
-    """Exit code, what was told, bytes of memory that the process took at most, and its seconds on a processor."""
+    """Exit code, what was told, bytes of memory that the process took at most, and its seconds on a processor.
+
+    A small process starts the command: the system counts the memory of the one that starts a process with it.
+    """
     line = [sys.executable, "-c", "from spinemri.cli import main; main()", "analyze", *map(str, arguments)]
-    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=ROOT)
-    with process.stderr as stream:
-        told = stream.read().decode()
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, told, used.ru_maxrss * KIB, used.ru_utime + used.ru_stime
+    done = subprocess.run([sys.executable, "-S", "-c", STARTER, *line], capture_output=True, cwd=ROOT, check=True)
+    code, most, seconds = json.loads(done.stdout)
+    return code, done.stderr.decode(), most * KIB, seconds
 
 
 @pytest.mark.parametrize("make", HOSTILE, ids=lambda make: make.__name__)
@@ -207,3 +216,10 @@ def test_the_count_of_memory_counts(tmp_path):
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert (process.returncode, used.ru_maxrss * KIB > GB) == (0, True)
+
+
+def test_the_memory_of_the_tests_themselves_is_not_counted(tmp_path):
+    mine = bytearray(1 << 30)
+    mine[::4096] = b"1" * len(mine[::4096])
+    _, _, memory, _ = analysed(tmp_path / "nothing here", "-o", tmp_path / "out")
+    assert memory < GB
