@@ -114,9 +114,9 @@ def privacy_section() -> tuple[list[Tried], list[str]]:
     made = {name: way() for name, way in reliability_privacy.WAYS.items()}
     rows = [f"| {name} | {f.planted} | {f.files} | {f.searched_bytes} | {len(f.found)} |" for name, f in made.items()]
     about = (
-        "Marks in every element of the sample study (the first two) or one series of it that can hold text, and what "
+        "Marks in every element that can hold text of the sample study (the first two) or of one series of it, without "
+        "the lesion network, and what of them was written; see [privacy.md](privacy.md)."
     )
-    about += "of them was written; see [privacy.md](privacy.md)."
     head = ["| command | marks planted | files searched | bytes | found |", "|---|---|---|---|---|"]
     tried = [
         Tried("privacy", name, "wrong" if f.found else "right", "; ".join(f.found[:5])) for name, f in made.items()

@@ -22,7 +22,8 @@ NEAR_SAC_END = "near_sac_end"
 _WORDS = Phrases("measurement")
 
 
-_Z95 = 1.96
+Z95 = 1.96
+"""Standard deviations on either side of the mean that hold 95 % of a normal distribution."""
 
 
 class Status(StrEnum):
@@ -96,7 +97,7 @@ def minimal_detectable_change(measurement: Measurement, later: Measurement | Non
     if halves[0] is None or halves[1] is None:
         return None
     human = threshold("height_loss.detectable_change") if measurement.name.startswith("height_loss") else 0.0
-    drawn = [_Z95 * _repeatability(one) for one in (measurement, later or measurement)]
+    drawn = [Z95 * _repeatability(one) for one in (measurement, later or measurement)]
     return max(math.hypot(halves[0], halves[1], *drawn), human)
 
 

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from tests.axial_study import axial_phantom, networks_of, write_study
 from tests.orthanc import Pacs, orthanc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from spinemri.networks import Networks
+    from spinemri.synthesis.phantom import Phantom
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):  # test processes share the cores
@@ -45,3 +49,23 @@ def pacs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pacs]:
     """A DICOMweb server that lives as long as the tests of a module, and is empty at first."""
     with orthanc(tmp_path_factory.mktemp("orthanc")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def axial_truth() -> Phantom:
+    """A person with axial T2w blocks beside a sagittal series."""
+    return axial_phantom()
+
+
+@pytest.fixture(scope="session")
+def axial_folder(axial_truth: Phantom, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That person's DICOM files."""
+    root = tmp_path_factory.mktemp("axial")
+    write_study(axial_truth, root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def axial_networks(axial_truth: Phantom) -> Networks:
+    """Networks that make no mistake in that person."""
+    return networks_of(axial_truth)

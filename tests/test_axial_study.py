@@ -15,31 +15,14 @@ from spinemri.report.text import to_text
 from spinemri.report.viewer import viewer_document
 from spinemri.report.write import write
 from spinemri.series import Plane
-from tests.axial_study import KEY, axial_phantom, networks_of, write_study
+from tests.axial_study import KEY
 
 OPTIONS = Options(token_key=KEY)
 
 
 @pytest.fixture(scope="module")
-def phantom():
-    return axial_phantom()
-
-
-@pytest.fixture(scope="module")
-def folder(phantom, tmp_path_factory):
-    root = tmp_path_factory.mktemp("axial")
-    write_study(phantom, root)
-    return root
-
-
-@pytest.fixture(scope="module")
-def networks(phantom):
-    return networks_of(phantom)
-
-
-@pytest.fixture(scope="module")
-def case(folder, networks):
-    return analyze(folder, networks, OPTIONS)
+def case(axial_folder, axial_networks):
+    return analyze(axial_folder, axial_networks, OPTIONS)
 
 
 def test_axial_blocks_are_used_beside_the_sagittal_series(case):
@@ -53,9 +36,9 @@ def test_axial_blocks_are_used_beside_the_sagittal_series(case):
     assert len(case.sagittal()) == 1
 
 
-def test_areas_are_those_that_were_painted(phantom, case):
+def test_areas_are_those_that_were_painted(axial_truth, case):
     """The smallest section beside each disc that a block shows; the lean of the block takes a few percent off."""
-    records = phantom.truth["axial_slices"]
+    records = axial_truth.truth["axial_slices"]
     discs = {record["place"] for record in records if "-" in record["place"]}
     found = {m.place: m.value for m in case.analysis.measurements if m.name == "axial_sac_area" and m.value}
     assert discs <= set(found)
@@ -64,8 +47,8 @@ def test_areas_are_those_that_were_painted(phantom, case):
         assert found[disc] == pytest.approx(true, rel=0.12), disc
 
 
-def test_the_narrowed_disc_is_graded_by_its_area_on_axial_slices(phantom, case):
-    disc = phantom.truth["sac_narrowings"][0]["level"]
+def test_the_narrowed_disc_is_graded_by_its_area_on_axial_slices(axial_truth, case):
+    disc = axial_truth.truth["sac_narrowings"][0]["level"]
     (finding,) = [f for f in case.analysis.findings if f.id == f"{disc}.thecal_sac_narrowing"]
     assert finding.evidence[0] == f"{disc}.axial_sac_area_compromise_pct"
     assert "of its area on axial slices lost" in finding.statement
@@ -97,8 +80,8 @@ def test_the_report_tells_of_them_and_shows_them(case, tmp_path):
     assert len([*(tmp_path / "out").glob("segmentation_*.nii.gz")]) == 4
 
 
-def test_without_a_model_of_axial_slices_they_are_named_and_left_out(folder, networks):
-    case = analyze(folder, replace(networks, axial=None), OPTIONS)
+def test_without_a_model_of_axial_slices_they_are_named_and_left_out(axial_folder, axial_networks):
+    case = analyze(axial_folder, replace(axial_networks, axial=None), OPTIONS)
     left_out = [record for record in case.analysis.series if not record.used]
     assert [record.reason for record in left_out] == [phrases.NO_AXIAL_MODEL] * 3
     assert len(case.images) == len(case.segmentations) == 1

@@ -9,9 +9,11 @@ import typer
 
 from spinemri.cli import debug as debugging
 from spinemri.cli import web
+from spinemri.cli.choices import Language
 from spinemri.cli.console import out as stdout
 from spinemri.cli.console import plain, progress_bar, warning
 from spinemri.errors import InputError
+from spinemri.language import ENGLISH
 
 if TYPE_CHECKING:
     from spinemri.analysis import Analysis
@@ -65,7 +67,7 @@ def command(
             "carry the patient's identity."
         ),
     ] = None,
-    language: Annotated[str, typer.Option(help="Language of everything that is said: en, de.")] = "en",
+    language: Language = ENGLISH,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier result in the output folder.")
     ] = False,

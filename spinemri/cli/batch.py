@@ -14,9 +14,11 @@ import typer
 
 from spinemri.cli import debug as debugging
 from spinemri.cli import web
+from spinemri.cli.choices import Language
 from spinemri.cli.console import err, progress_bar, warning
 from spinemri.cli.console import out as stdout
 from spinemri.errors import InputError
+from spinemri.language import ENGLISH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -63,7 +65,7 @@ def command(
     formats: Annotated[
         str | None, typer.Option(help="What to write of each study, as analyze: json,html,txt,csv,nifti; all …")
     ] = None,
-    language: Annotated[str, typer.Option(help="Language of the reports, as analyze: en, de.")] = "en",
+    language: Language = ENGLISH,
     include: Annotated[
         list[str] | None,
         typer.Option(

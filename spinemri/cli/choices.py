@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from spinemri.errors import InputError
+from spinemri.language import languages
 
 if TYPE_CHECKING:
     from spinemri.synthesis.acquisitions import Acquisition
+
+
+Language = Annotated[str, typer.Option(help=f"Language of everything that is said: {', '.join(languages())}.")]
+"""The option ``--language``: as many as there are files of phrases."""
 
 
 def acquisition_named(text: str) -> Acquisition:

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from spinemri.cli.choices import Language
 from spinemri.cli.console import out as stdout
 from spinemri.cli.console import progress_bar, warning
+from spinemri.language import ENGLISH
 
 
 def command(
@@ -20,7 +22,7 @@ def command(
         bool, typer.Option("--force", help="Compare even what is not known to be of one person (NIfTI, another ID).")
     ] = False,
     contrast: Annotated[str | None, typer.Option(help="Contrast of volume files whose name does not say it.")] = None,
-    language: Annotated[str, typer.Option(help="Language of everything that is said: en, de.")] = "en",
+    language: Language = ENGLISH,
     no_lesions: Annotated[bool, typer.Option("--no-lesions", help="Do not look for marrow lesions.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 …")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spinemri.measurement import Z95
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from spinemri.analysis import Analysis
     from spinemri.case import Case
 
-_Z95 = 1.96
 OF_THE_RUN = ("provenance.created", "provenance.seconds", "provenance.device")
 
 
@@ -62,7 +63,7 @@ def repeatability_sd(changes: ArrayLike) -> float:
     It is what 95 of 100 differences do not exceed, over 1.96 times the root of 2: gross failures are not in it.
     Source: the repeatability coefficient of Bland and Altman, Lancet 1986;327:307, solved for the deviation.
     """
-    return float(np.quantile(np.abs(np.asarray(changes, dtype=np.float64)), 0.95) / (_Z95 * math.sqrt(2)))
+    return float(np.quantile(np.abs(np.asarray(changes, dtype=np.float64)), 0.95) / (Z95 * math.sqrt(2)))
 
 
 def _leaves(analysis: Analysis) -> Iterator[tuple[str, object]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.language import Phrases
+from spinemri.measurement import Z95
 from spinemri.norms import NORMS, norm, threshold
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 phrases = Phrases("plot.bands")
 
-_Z95 = 1.96
 _FEWEST = 4  # levels of which a middle half is told
 _HEIGHTS = {"anterior_height": "anterior_ratio", "middle_height": "middle_ratio", "posterior_height": ""}
 _LINES = {
@@ -85,7 +85,7 @@ def _heights(measured: Sequence[Measurement], name: str) -> Band:
     ratios = [m.value / mm for m in measured if m.value is not None and (mm := expected[m.place]) is not None]
     if not ratios:
         return Band()
-    scale, spread = float(np.median(ratios)), _Z95 * threshold("height_profile_scatter")
+    scale, spread = float(np.median(ratios)), Z95 * threshold("height_profile_scatter")
     limits = {
         place: (scale * mm * (1 - spread), scale * mm * (1 + spread))
         for place, mm in expected.items()
@@ -107,7 +107,7 @@ def _published(analysis: Analysis, measured: Sequence[Measurement], name: str) -
     if years is None or years < threshold("age.adult_from"):
         return None
     rows = {m.place: NORMS.get((name, m.place)) for m in measured}
-    limits = {p: (r.value - _Z95 * r.sd, r.value + _Z95 * r.sd) for p, r in rows.items() if r is not None and r.sd}
+    limits = {p: (r.value - Z95 * r.sd, r.value + Z95 * r.sd) for p, r in rows.items() if r is not None and r.sd}
     if not limits:
         return None
     sources = dict.fromkeys(r.source.partition(" (")[0] for p, r in rows.items() if r is not None and p in limits)

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import special
 
 from spinemri.errors import InputError
-from spinemri.measurement import Measurement
+from spinemri.measurement import Z95, Measurement
 from spinemri.plot.style import LIGHT, SMALL_PT, TEXT_PT, new_figure
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     Range = tuple[float, float]
 
-_Z95 = 1.96
 _FEWEST = 3
 
 
@@ -65,8 +64,8 @@ def agreement(first: Sequence[Measurement] | ArrayLike, second: Sequence[Measure
     count, bias, sd = len(difference), float(np.mean(difference)), float(np.std(difference, ddof=1))
     t = float(special.stdtrit(count - 1, 0.975))
     of_bias = t * sd / np.sqrt(count)
-    of_limit = t * sd * np.sqrt(1 / count + _Z95**2 / (2 * (count - 1)))
-    lower, upper = bias - _Z95 * sd, bias + _Z95 * sd
+    of_limit = t * sd * np.sqrt(1 / count + Z95**2 / (2 * (count - 1)))
+    lower, upper = bias - Z95 * sd, bias + Z95 * sd
     ranges = (
         (bias - of_bias, bias + of_bias),
         (lower - of_limit, lower + of_limit),

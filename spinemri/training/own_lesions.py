@@ -10,7 +10,6 @@ mask's values), and ``levels``, the vertebrae in which every lesion is outlined,
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from dataclasses import dataclass
@@ -19,12 +18,12 @@ from typing import TYPE_CHECKING
 from spinemri.anatomy import Level
 from spinemri.errors import InputError, SpineMRIError
 from spinemri.lesion import MarrowChange
+from spinemri.training.table import TABLES, check_paths, is_table, table_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-TABLES = (".csv", ".tsv")
 COLUMNS = ("study", "lesions", "kind", "levels", "anatomy")
 _NAMED = {word: kind for kind in MarrowChange for word in (kind.name.lower(), kind.value)}
 _NEEDED, _RECORD = COLUMNS[:2], "lesions.json"  # see report/masks.py
@@ -73,33 +72,19 @@ def find_studies(table: Path) -> tuple[OwnStudy, ...]:
     InputError
         There is no such table, it has no row, or one of it cannot be used; file and line are named.
     """
-    if table.suffix.lower() not in TABLES or not table.is_file():
+    if not is_table(table):
         raise InputError(f"{table.name}: lesions are learnt from a table ({' or '.join(TABLES)}) with {_wanted()}")
-    delimiter = "\t" if table.suffix.lower() == ".tsv" else ","
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, delimiter=delimiter)
-            columns = [name.strip() for name in reader.fieldnames or ()]
-            rows = [(reader.line_num, dict(zip(columns, row.values(), strict=False))) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{table.name}: cannot be read as a table ({type(error).__name__})") from error
-    if not set(_NEEDED) <= set(columns) <= set(COLUMNS) or not rows:
-        raise InputError(f"{table.name}: columns {', '.join(columns) or 'nothing'}: expected {_wanted()}")
-    return tuple(
-        _row(f"{table.name}, line {line}", {k: str(v or "").strip() for k, v in cells.items()}, table.parent)
-        for line, cells in rows
-    )
+    rows = table_rows(table, COLUMNS, _NEEDED, _wanted())
+    return tuple(_row(where, cells, table.parent) for where, cells in rows)
 
 
 def _wanted() -> str:
     return f"the columns {', '.join(COLUMNS)} (the last three may be left out), and a row for each study"
 
 
-def _row(where: str, cells: Mapping[str, str], home: Path) -> OwnStudy:
+def _row(where: str, cells: dict[str, str], home: Path) -> OwnStudy:
     named = [column for column in ("study", "lesions", "anatomy") if cells.get(column) or column == "study"]
-    for column in named:
-        if not cells[column] or not (home / cells[column]).exists():
-            raise InputError(f"{where}: {column} {cells[column]!r}: no such file; paths are relative to the table")
+    check_paths(where, cells, home, named)
     mask = home / cells["lesions"] if "lesions" in named else None
     try:
         words = [word for word in re.split(r"[; ]+", cells.get("levels", "")) if word]

@@ -10,7 +10,6 @@ such a word everything that is drawn is trusted.
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from dataclasses import dataclass
@@ -23,12 +22,12 @@ from spinemri.labels.schemes import OWN, scheme_named
 from spinemri.read import file_geometry, is_label_file, named_contrast, suffix_of
 from spinemri.segment.levels import Anchor
 from spinemri.series import Contrast, contrast_named
+from spinemri.training.table import TABLES, check_paths, is_table, table_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-TABLES = (".csv", ".tsv")
 COLUMNS = ("image", "label", "contrast", "scheme", "anchor", "labelled")
 _NEEDED = COLUMNS[:2]
 _RESULT = "segmentation.json"  # see report/masks.py
@@ -79,7 +78,7 @@ def find_pairs(data: Path, scheme: str = OWN) -> tuple[Pair, ...]:
     table = scheme_named(scheme)
     if table.refusal:
         raise InputError(f"{data.name}, scheme {scheme}: {table.refusal}")
-    if data.suffix.lower() in TABLES and data.is_file():
+    if is_table(data):
         return _listed(data, scheme)
     if not data.is_dir():
         raise InputError(f"{data.name}: no such folder or table; expected a BIDS data set or {' or '.join(TABLES)}")
@@ -98,29 +97,12 @@ def find_pairs(data: Path, scheme: str = OWN) -> tuple[Pair, ...]:
 
 
 def _listed(table: Path, scheme: str) -> tuple[Pair, ...]:
-    delimiter = "\t" if table.suffix.lower() == ".tsv" else ","
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, delimiter=delimiter)
-            columns = [name.strip() for name in reader.fieldnames or ()]
-            rows = [(reader.line_num, dict(zip(columns, row.values(), strict=False))) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{table.name}: cannot be read as a table ({type(error).__name__})") from error
-    strange = [name for name in columns if name not in COLUMNS]
-    if strange or not set(_NEEDED) <= set(columns) or not rows:
-        found = ", ".join(columns) or "nothing"
-        raise InputError(f"{table.name}: columns {found}: expected {', '.join(COLUMNS)}, and a row for each pair")
-    return tuple(_row(f"{table.name}, line {line}", _stripped(cells), table.parent, scheme) for line, cells in rows)
+    rows = table_rows(table, COLUMNS, _NEEDED, f"{', '.join(COLUMNS)}, and a row for each pair")
+    return tuple(_row(where, cells, table.parent, scheme) for where, cells in rows)
 
 
-def _stripped(cells: Mapping[str, str | None]) -> dict[str, str]:
-    return {name: str(cell or "").strip() for name, cell in cells.items()}
-
-
-def _row(where: str, cells: Mapping[str, str], home: Path, scheme: str) -> Pair:
-    for column in _NEEDED:
-        if not cells[column] or not (home / cells[column]).exists():
-            raise InputError(f"{where}: {column} {cells[column]!r}: no such file; paths are relative to the table")
+def _row(where: str, cells: dict[str, str], home: Path, scheme: str) -> Pair:
+    check_paths(where, cells, home, _NEEDED)
     image, label = (home / cells[column] for column in _NEEDED)
     try:
         stated = cells.get("scheme") or scheme

@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
@@ -27,12 +27,14 @@ from spinemri.training.start import FRESH, starting_network
 from spinemri.training.synthetic import SyntheticSlices
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from spinemri.segment.model import Model
     from spinemri.training.clock import TrainingConfig
     from spinemri.training.pairs import Pair
 
+T = TypeVar("T")
+R = TypeVar("R")
 
 RECORD = "pairs.json"
 
@@ -97,13 +99,8 @@ def tune_bundle(
     torch.set_num_threads(data.threads)
     network = starting_network(model, start, PRIORS)
     earlier = None if start == FRESH else earlier_view(model, network)
-    volumes = []
-    for done, pair in enumerate(data.pairs, start=1):
-        volumes += own_volumes(pair, model, earlier)
-        if progress is not None:
-            progress("reading pairs", done, len(data.pairs))
-    config.out.mkdir(parents=True, exist_ok=True)
-    (config.out / RECORD).write_text(record, encoding="utf-8")
+    volumes = list(each_read(data.pairs, lambda pair: own_volumes(pair, model, earlier), "reading pairs", progress))
+    keep_record(config.out, record)
     real = stack_loader(RealSlices(volumes, config.seed), data.workers)
     painted = stack_loader(SyntheticSlices(data.painted, config.seed), data.workers) if data.painted else ()
     shares = config if data.painted else replace(config, stacks=0)
@@ -126,6 +123,22 @@ def _record(model: Model, data: OwnData, start: Path | str | None) -> str:
     began = str(start) if start in (None, FRESH) else file_sha256(Path(str(start)))
     content = {"network": model.label, "weights": model.sha256, "start": began, "painted": data.painted is not None}
     return json.dumps({**content, "pairs": pairs}, indent=1) + "\n"
+
+
+def each_read(
+    items: Sequence[T], read: Callable[[T], Iterable[R]], stage: str, progress: Callable[[str, int, int], None] | None
+) -> Iterator[R]:
+    """What is read of every item, in their order; ``progress`` is told the stage, how many are done, of how many."""
+    for done, item in enumerate(items, start=1):
+        yield from read(item)
+        if progress is not None:
+            progress(stage, done, len(items))
+
+
+def keep_record(out: Path, record: str) -> None:
+    """Write what a run is on into its folder, which is made."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / RECORD).write_text(record, encoding="utf-8")
 
 
 def check_run(out: Path, record: str) -> None:

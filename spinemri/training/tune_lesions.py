@@ -24,7 +24,7 @@ from spinemri.training.marrow_samples import MarrowSamples
 from spinemri.training.own_lesion_samples import OwnLesionSamples, in_turn
 from spinemri.training.own_scenes import own_scenes
 from spinemri.training.start import FRESH, starting_network
-from spinemri.training.tune import RECORD, Tuned, check_run
+from spinemri.training.tune import Tuned, check_run, each_read, keep_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from spinemri.segment.predictor import Predictor
     from spinemri.training.clock import TrainingConfig
     from spinemri.training.own_lesions import OwnStudy
+    from spinemri.training.own_scenes import OwnScene
 
 _PREFETCH = 8
 
@@ -87,15 +88,15 @@ def tune_lesion_bundle(
     check_run(config.out, record)
     torch.set_num_threads(data.threads)
     network = starting_network(model, start, starting_priors())
-    scenes, taught = [], Counter[str]()
-    for done, study in enumerate(data.studies, start=1):
+    taught = Counter[str]()
+
+    def read(study: OwnStudy) -> list[OwnScene]:
         found = own_scenes(study, model, data.anatomy)
         taught.update({kind.value for scene in found for kind in scene.outlined()})
-        scenes += found
-        if progress is not None:
-            progress("reading studies", done, len(data.studies))
-    config.out.mkdir(parents=True, exist_ok=True)
-    (config.out / RECORD).write_text(record, encoding="utf-8")
+        return found
+
+    scenes = list(each_read(data.studies, read, "reading studies", progress))
+    keep_record(config.out, record)
     own = _loader(OwnLesionSamples(scenes, config.seed), data.workers)
     painted = (
         _loader(MarrowSamples(data.painted, (), config.stacks, config.seed), data.workers) if data.painted else None

@@ -18,7 +18,7 @@ from spinemri.report.masks import named_masks
 from spinemri.report.text import to_text
 from spinemri.report.write import write
 from spinemri.segmentation import label_value
-from tests.axial_study import KEY, axial_phantom, networks_of, write_study
+from tests.axial_study import KEY
 from tests.columns import rearranged
 
 if TYPE_CHECKING:
@@ -31,25 +31,8 @@ PRESSED = 3.0  # mm taken off the front of the sac
 
 
 @pytest.fixture(scope="module")
-def phantom():
-    return axial_phantom()
-
-
-@pytest.fixture(scope="module")
-def folder(phantom, tmp_path_factory):
-    root = tmp_path_factory.mktemp("axial")
-    write_study(phantom, root)
-    return root
-
-
-@pytest.fixture(scope="module")
-def networks(phantom):
-    return networks_of(phantom)
-
-
-@pytest.fixture(scope="module")
-def base(folder, networks):
-    return analyze(folder, networks, Options(token_key=KEY))
+def base(axial_folder, axial_networks):
+    return analyze(axial_folder, axial_networks, Options(token_key=KEY))
 
 
 @pytest.fixture(scope="module")
@@ -77,14 +60,14 @@ def saved(voxels, mask, path: Path) -> Path:
     return path
 
 
-def again(folder, networks, *files: Path):
-    return analyze(folder, networks, Options(token_key=KEY, corrected=files))
+def again(axial_folder, axial_networks, *files: Path):
+    return analyze(axial_folder, axial_networks, Options(token_key=KEY, corrected=files))
 
 
 @pytest.fixture(scope="module")
-def corrected(folder, networks, drawn, tmp_path_factory):
+def corrected(axial_folder, axial_networks, drawn, tmp_path_factory):
     name, mask = drawn
-    return again(folder, networks, saved(pressed(mask), mask, tmp_path_factory.mktemp("pressed") / name))
+    return again(axial_folder, axial_networks, saved(pressed(mask), mask, tmp_path_factory.mktemp("pressed") / name))
 
 
 def changed(before, after) -> set[str]:
@@ -128,62 +111,62 @@ def test_the_record_and_the_report_say_what_a_person_changed(corrected, drawn):
     assert "a mask that a person gave back is measured in place of the software" in text
 
 
-def test_masks_given_back_as_they_were_change_nothing(base, folder, networks, drawn, tmp_path):
+def test_masks_given_back_as_they_were_change_nothing(base, axial_folder, axial_networks, drawn, tmp_path):
     name, mask = drawn
-    case = again(folder, networks, saved(mask.voxels, mask, tmp_path / name))
+    case = again(axial_folder, axial_networks, saved(mask.voxels, mask, tmp_path / name))
     assert changed(base, case) == set()
     assert case.analysis.findings == base.analysis.findings
     assert [record.is_unchanged for record in case.analysis.corrections] == [True]
 
 
-def test_masks_of_sagittal_and_axial_series_are_corrected_together(base, folder, networks, drawn, tmp_path):
+def test_masks_of_sagittal_and_axial_series_are_corrected_together(base, axial_folder, axial_networks, drawn, tmp_path):
     name, mask = drawn
     first, _, sagittal = next(iter(named_masks(base)))
     whole = np.array(sagittal.voxels)
     index = np.argwhere(sagittal.mask(next(sagittal.of_kind(BODY))))
     whole[tuple(index[:3].T)] = 0
     files = saved(pressed(mask), mask, tmp_path / name), saved(whole, sagittal, tmp_path / first)
-    case = again(folder, networks, *files)
+    case = again(axial_folder, axial_networks, *files)
     assert [record.series for record in case.analysis.corrections] == [
         case.analysis.used_series()[0].label,
         case.analysis.used_series()[1].label,
     ]
 
 
-def test_a_dicom_seg_of_axial_slices_comes_back_as_it_was(base, folder, networks, tmp_path):
+def test_a_dicom_seg_of_axial_slices_comes_back_as_it_was(base, axial_folder, axial_networks, tmp_path):
     write(base, tmp_path / "out", formats=("dicom-seg",))
     series = base.analysis.used_series()[1]
     paths = [*(tmp_path / "out").glob("segmentation_*.dcm")]
     assert len(paths) == len(base.segmentations)
     (path,) = [p for p in paths if series.label in p.stem.split("_")]
     assert dcmread(path).Modality == "SEG"
-    (record,) = again(folder, networks, path).analysis.corrections
+    (record,) = again(axial_folder, axial_networks, path).analysis.corrections
     assert record.is_unchanged
     assert record.series == series.label
 
 
-def test_what_cannot_be_a_mask_of_axial_slices_is_refused(base, folder, networks, drawn, tmp_path):
+def test_what_cannot_be_a_mask_of_axial_slices_is_refused(base, axial_folder, axial_networks, drawn, tmp_path):
     name, mask = drawn
     voxels = np.array(mask.voxels)
     voxels[0, 0, :3] = 77
     with pytest.raises(InputError, match=r"for no structure: 77 \(3 voxels\)"):
-        again(folder, networks, saved(voxels, mask, tmp_path / name))
+        again(axial_folder, axial_networks, saved(voxels, mask, tmp_path / name))
     body = next(mask.of_kind(BODY))
     other = next(b for b in base.segmentations[0].of_kind(BODY) if b not in mask.structures.values())
     voxels = np.where(mask.mask(body), label_value(other), mask.voxels).astype(np.uint8)
     with pytest.raises(InputError, match=f"body of {body.level} bears the value of {other.level}.*sagittal series"):
-        again(folder, networks, saved(voxels, mask, tmp_path / name))
+        again(axial_folder, axial_networks, saved(voxels, mask, tmp_path / name))
     with pytest.raises(InputError, match="which no network reads in this analysis"):
-        again(folder, replace(networks, axial=None), saved(pressed(mask), mask, tmp_path / name))
+        again(axial_folder, replace(axial_networks, axial=None), saved(pressed(mask), mask, tmp_path / name))
 
 
-def test_a_sac_that_only_the_person_drew_is_measured(folder, networks, base, drawn, tmp_path):
+def test_a_sac_that_only_the_person_drew_is_measured(axial_folder, axial_networks, base, drawn, tmp_path):
     """The network saw no sac in the stack; the person's is measured, and no remark says that there is none."""
     name, mask = drawn
-    blind = replace(networks, axial=Blind(networks.axial, mask.geometry))
-    nothing = analyze(folder, blind, Options(token_key=KEY))
+    blind = replace(axial_networks, axial=Blind(axial_networks.axial, mask.geometry))
+    nothing = analyze(axial_folder, blind, Options(token_key=KEY))
     assert any("no thecal sac was found in it" in line for line in nothing.analysis.warnings)
-    case = again(folder, blind, saved(mask.voxels, mask, tmp_path / name))
+    case = again(axial_folder, blind, saved(mask.voxels, mask, tmp_path / name))
     assert not any("no thecal sac was found in it" in line for line in case.analysis.warnings)
     axial = [m for m in base.analysis.measurements if m.name == "axial_sac_area"]
     assert [case.analysis.measurement(m.id).value for m in axial] == [m.value for m in axial]
