@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import SimpleITK
+from scipy.spatial.transform import Rotation
 
 from spinemri.convert import from_sitk, itk_geometry, reordered, reordered_grid, slices_first
 from spinemri.errors import GeometryError, SeriesError
@@ -269,15 +270,9 @@ def _check_both_forms(sform: NDArray[np.float64], path: Path) -> None:
     """Refuse two statements of how the volume lies that exchange sides or axes: either may be the true one."""
     b, c, d, third = nifti_qform(path)
     a = math.sqrt(max(0.0, 1.0 - b * b - c * c - d * d))
-    length = math.sqrt(a * a + b * b + c * c + d * d)
-    a, b, c, d = (part / length for part in (a, b, c, d))
-    turned = [
-        [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],
-        [2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b)],
-        [2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c],
-    ]
+    turned = Rotation.from_quat((b, c, d, a)).as_matrix() * (1.0, 1.0, third)
     axes = sform / np.linalg.norm(sform, axis=0)
-    if np.einsum("xa,xa->a", np.asarray(turned) * (1.0, 1.0, third), axes).min() < _SAME_WAY:
+    if (turned * axes).sum(axis=0).min() < _SAME_WAY:
         raise SeriesError(
             "the NIfTI header contradicts itself: by its qform and by its sform the volume lies in different ways in "
             "the patient (sides or axes exchanged); expected one of them, or the same in both"
