@@ -90,7 +90,7 @@ def _networks(device: torch.device) -> list[str]:
 def _batches(device: torch.device, number: int) -> list[str]:
     """Whole studies of three series, overlapped, on the device and without it."""
     with tempfile.TemporaryDirectory() as name:
-        sources = write_studies(Path(name) / "studies")[:number]
+        sources = write_studies(Path(name) / "studies", number)
         alone, with_it = (_seconds(sources, on, Path(name) / f"out-{n}") for n, on in enumerate(("cpu", str(device))))
     return [
         f"| {number} whole studies of three series, one process, default formats | seconds a study |",

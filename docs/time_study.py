@@ -142,9 +142,9 @@ def _converted(program: str, folder: Path, out: Path) -> None:
     subprocess.run([program, "-z", "n", "-b", "n", "-o", target, folder], check=True, capture_output=True)
 
 
-def write_studies(root: Path) -> list[Source]:
-    """Studies of three series each."""
-    for number in range(STUDIES):
+def write_studies(root: Path, studies: int = STUDIES) -> list[Source]:
+    """So many studies of three series each."""
+    for number in range(studies):
         _study(root / f"s{number:02d}", number)
     return find_sources(root, OPTIONS)
 

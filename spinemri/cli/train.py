@@ -82,7 +82,7 @@ def command(
     workers: Annotated[int, typer.Option(min=1, help="Processes that make samples.")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of the network.")] = 2,
     replays: Annotated[
-        int, typer.Option(min=0, help="Of a lesion network: show each batch so often again, a little changed.")
+        int, typer.Option(min=0, help="Show the stacks of each step so often again, a little changed.")
     ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Start of every random sequence.")] = 1,
     version: Annotated[
@@ -105,7 +105,9 @@ def command(
         raise InputError("no folder for the run: expected --output RUN")
     told = minutes or (_ANY_MINUTES if steps else _MINUTES)
     speed = rate or (_TUNING_RATE if data else _RATE)
-    config = TrainingConfig(run, told, speed, stacks=stacks, real_stacks=real_stacks, seed=seed, max_steps=steps)
+    config = TrainingConfig(
+        run, told, speed, stacks=stacks, real_stacks=real_stacks, replays=replays, seed=seed, max_steps=steps
+    )
     if data and new:
         if kind is BundleKind.LEVELS:
             raise InputError(
@@ -121,7 +123,7 @@ def command(
     if painted is None:
         raise InputError("nothing to train on: expected --data MY_SET (images with masks) or --painted VOLUMES")
     where = (painted, paint, shapes, real, tuple(unlabelled or ()), workers, threads)
-    checkpoint = _train(kind, bundle, (*where, replays), config, start)
+    checkpoint = _train(kind, bundle, where, config, start)
     stdout.print(f"averaged weights in {checkpoint}", markup=False)
     if version:
         _export(checkpoint, bundle, version, change)
@@ -135,10 +137,10 @@ def _train(kind: BundleKind, bundle: str, data: tuple[Any, ...], config: Trainin
     if kind is BundleKind.ANATOMY:
         from spinemri.segment.model import load_model
 
-        return train_bundle(load_model(bundle), TrainingData(*data[:-1]), config, start)
+        return train_bundle(load_model(bundle), TrainingData(*data), config, start)
     from spinemri.networks import default_predictor
 
-    anatomy = default_predictor(threads=data[-2])
+    anatomy = default_predictor(threads=data[-1])
     if kind is BundleKind.LESIONS:
         from spinemri.segment.lesion_model import load_lesion_model
         from spinemri.training.marrow_run import MarrowData, train_lesion_bundle
@@ -147,7 +149,7 @@ def _train(kind: BundleKind, bundle: str, data: tuple[Any, ...], config: Trainin
     from spinemri.segment.level_model import load_level_model
     from spinemri.training.level_run import train_level_bundle
 
-    return train_level_bundle(load_level_model(bundle), anatomy, TrainingData(*data[:-1]), config, start)
+    return train_level_bundle(load_level_model(bundle), anatomy, TrainingData(*data), config, start)
 
 
 def _started(bundle: str | None, start: str | None) -> tuple[str, str | None]:

@@ -13,6 +13,8 @@ import torch
 from monai.networks.nets.dynunet import DynUNet
 from torch import nn
 
+from spinemri.segment.device import memory_layout
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -34,10 +36,15 @@ class SliceMixing(nn.Module):
         if self.mix.bias is not None:
             nn.init.zeros_(self.mix.bias)
 
-    def forward(self, slices: torch.Tensor) -> torch.Tensor:
-        """Features (slices, channels, rows, columns) in, the same out; beyond the stack there is 0."""
+    def forward(self, slices: torch.Tensor, count: int | None = None) -> torch.Tensor:
+        """Features (slices, channels, rows, columns) in, the same out; beyond the stack there is 0.
+
+        ``count`` is the slices of one stack, when several stacks of as many lie one behind the other.
+        """
         nothing = torch.zeros_like(slices[:1])
         before, after = torch.cat([nothing, slices[:-1]]), torch.cat([slices[1:], nothing])
+        if count is not None:
+            before[::count], after[count - 1 :: count] = 0, 0
         mixed: torch.Tensor = slices + self.mix(torch.cat([before, slices, after], dim=1))
         return mixed
 
@@ -71,18 +78,28 @@ class StackUNet(DynUNet):
         _group_norms(self)
 
     def forward(self, stack: torch.Tensor) -> torch.Tensor:
-        """Logits (slices, classes, rows, columns) of one stack (slices, neighbours, rows, columns) in order."""
+        """Logits (slices, classes, rows, columns) of one stack (slices, neighbours, rows, columns) in order.
+
+        Several stacks of one size (stacks, slices, neighbours, rows, columns) give (stacks, slices, classes, rows,
+        columns), each as if it were alone.
+        """
+        if stack.ndim == 4:
+            return self._read(stack, None)
+        flat = stack.flatten(0, 1).contiguous(memory_format=memory_layout(stack.device))
+        return self._read(flat, stack.shape[1]).view(*stack.shape[:2], -1, *stack.shape[3:])
+
+    def _read(self, stack: torch.Tensor, count: int | None) -> torch.Tensor:
         found = self.input_block(stack)
         skipped = []
         for level, block in enumerate([*self.downsamples, self.bottleneck], start=1):
             skipped.append(found)
             found = block(found)
             if level >= _FIRST_MIXED:
-                found = self.mix_down[level - _FIRST_MIXED](found)
+                found = self.mix_down[level - _FIRST_MIXED](found, count)
         for step, block in enumerate(self.upsamples):
             found = block(found, skipped.pop())
             if step < len(self.mix_up):
-                found = self.mix_up[step](found)
+                found = self.mix_up[step](found, count)
         logits: torch.Tensor = self.output_block(found)
         return logits
 

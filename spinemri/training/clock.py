@@ -56,6 +56,7 @@ class TrainingConfig:
     real_weight : weight of the real slices' loss beside the synthetic ones'
     checkpoint_s, log_steps : how often to write
     stacks, real_stacks : synthetic and real ones per step
+    replays : steps after each one that show earlier stacks again, a little changed, see ``training.replay``
     max_steps : end earlier than the clock; then the rate follows the steps
     seed : of the weights' start
     """
@@ -72,6 +73,7 @@ class TrainingConfig:
     log_steps: int = 50
     stacks: int = 1
     real_stacks: int = 1
+    replays: int = 0
     max_steps: int | None = None
     seed: int = 1
 

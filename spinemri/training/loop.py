@@ -14,6 +14,7 @@ import torch
 
 from spinemri.training.clock import logits_of, run_by_the_clock
 from spinemri.training.loss import full_loss, kept_loss, partial_loss
+from spinemri.training.replay import StepReplay
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from spinemri.training.clock import TrainingConfig
     from spinemri.training.loss import Loss
+    from spinemri.training.replay import Groups
 
 
 def train(
@@ -46,13 +48,21 @@ def train(
         If the checkpoint in ``config.out`` does not fit the network.
     """
     device = next(network.parameters()).device
-    return run_by_the_clock(
-        config, network, _Anatomy(config, torch.tensor(list(weights), device=device), synthetic, real)
-    )
+    steps = StepReplay(config.replays, config.seed)
+    objective = _Anatomy(config, torch.tensor(list(weights), device=device), synthetic, real, steps)
+    return run_by_the_clock(config, network, objective)
+
+
+def together(samples: Iterable[Sequence[torch.Tensor]], device: torch.device) -> Groups:
+    """Samples on a device, those of one size as one: each part with an axis more in front, stacks of slices."""
+    sizes: dict[tuple[int, ...], list[Sequence[torch.Tensor]]] = {}
+    for sample in samples:
+        sizes.setdefault(tuple(sample[0].shape), []).append(sample)
+    return [[torch.stack(parts).to(device) for parts in zip(*group, strict=True)] for group in sizes.values()]
 
 
 class _Anatomy:
-    """Full labels of synthetic stacks and partial labels of real ones, one stack in memory at a time."""
+    """Full labels of synthetic stacks and partial labels of real ones, stacks of one size read at once."""
 
     def __init__(
         self,
@@ -60,8 +70,9 @@ class _Anatomy:
         weights: torch.Tensor,
         synthetic: Iterable[Sequence[torch.Tensor]],
         real: Iterable[Sequence[torch.Tensor]] | None,
+        steps: StepReplay,
     ) -> None:
-        self.config, self.weights = config, weights
+        self.config, self.weights, self.steps = config, weights, steps
         self.synthetic, self.real = iter(synthetic), iter(real if real is not None else ())
         self.totals = _Totals(len(weights))
         dice = [f"dice_{c}" for c in range(1, len(weights))]
@@ -69,26 +80,39 @@ class _Anatomy:
 
     def backward(self, network: torch.nn.Module) -> None:
         began = time.monotonic()
-        device, config = self.weights.device, self.config
-        synthetic, real = (
-            [[part.to(device) for part in sample] for sample in islice(stacks, count)]
-            for stacks, count in ((self.synthetic, config.stacks), (self.real, config.real_stacks))
-        )
+        synthetic, real = self.steps.next(self._drawn)
         self.totals.waited_s += time.monotonic() - began
         full, partial = [], []
-        for image, classes in synthetic:
-            full.append(full_loss(logits_of(network, image), classes, self.weights))
-            (full[-1].value / len(synthetic)).backward()  # type: ignore[no-untyped-call]
-        for image, labelled, extent, target, seen in real:
-            logits = logits_of(network, image)
+        for image, *parts in synthetic:
+            (classes,) = (part.flatten(0, 1) for part in parts)
+            full.append(full_loss(_logits(network, image), classes, self.weights))
+            (full[-1].value * _share(image, synthetic)).backward()  # type: ignore[no-untyped-call]
+        for image, *parts in real:
+            labelled, extent, target, seen = (part.flatten(0, 1) for part in parts)
+            logits = _logits(network, image)
             partial.append(partial_loss(logits, labelled, extent, target, self.weights))
             cost = partial[-1].value + kept_loss(logits, seen, self.weights)
-            (cost * config.real_weight / len(real)).backward()  # type: ignore[no-untyped-call]
+            (cost * self.config.real_weight * _share(image, real)).backward()  # type: ignore[no-untyped-call]
         self.totals.add(full, partial)
+
+    def _drawn(self) -> tuple[Groups, Groups]:
+        """Synthetic and real stacks of a new step."""
+        device, config = self.weights.device, self.config
+        synthetic = together(islice(self.synthetic, config.stacks), device)
+        return synthetic, together(islice(self.real, config.real_stacks), device)
 
     def row(self) -> Sequence[str]:
         totals, self.totals = self.totals, _Totals(len(self.weights))
         return tuple(totals.row())
+
+
+def _logits(network: torch.nn.Module, image: torch.Tensor) -> torch.Tensor:
+    """Logits (all slices, classes, rows, columns) of (stacks, slices, neighbours, rows, columns)."""
+    return logits_of(network, image[0]) if len(image) == 1 else logits_of(network, image).flatten(0, 1)
+
+
+def _share(image: torch.Tensor, groups: Groups) -> float:
+    return len(image) / sum(len(others) for others, *_ in groups)
 
 
 class _Totals:

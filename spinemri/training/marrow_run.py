@@ -48,7 +48,6 @@ class MarrowData:
     unlabelled : further images of people without marrow lesions
     workers : processes that make samples
     threads : CPU threads of the network
-    replays : how often each batch is shown again, see ``training.replay``
     """
 
     painted: Path
@@ -58,7 +57,6 @@ class MarrowData:
     unlabelled: tuple[Path, ...] = ()
     workers: int = 1
     threads: int = 1
-    replays: int = 0
 
 
 def train_lesion_bundle(
@@ -86,7 +84,7 @@ def train_lesion_bundle(
     network = starting_network(model, start, starting_priors())
     samples = MarrowSamples(data.painted, backgrounds(data, anatomy), config.stacks, config.seed)
     loader = DataLoader(samples, batch_size=None, num_workers=data.workers, prefetch_factor=_PREFETCH)
-    return train_lesions(config, network, model.lesion_weight, replayed(loader, data.replays, config.seed))
+    return train_lesions(config, network, model.lesion_weight, replayed(loader, config.replays, config.seed))
 
 
 def starting_priors() -> list[float]:

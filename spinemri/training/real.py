@@ -26,7 +26,7 @@ from spinemri.segment.preprocess import stack, working_map, working_slices
 from spinemri.synthesis.tissue import BODY, DISC
 from spinemri.training.augment import SliceAugment
 from spinemri.training.loss import UNKNOWN
-from spinemri.training.synthetic import NEIGHBOURS, random_size
+from spinemri.training.synthetic import NEIGHBOURS, sizes
 from spinemri.training.teacher import DrawnBodies, seen_classes
 
 if TYPE_CHECKING:
@@ -234,17 +234,17 @@ class RealSlices(IterableDataset[tuple[torch.Tensor, ...]]):
         augment = SliceAugment(int(rng.integers(2**31)))
         names = list(self.sets)
         shares = np.array([_SHARE.get(name, _OTHER_SHARE) for name in names])
-        while True:
-            chosen = self.sets[names[rng.choice(len(names), p=shares / shares.sum())]]
-            volume = chosen[rng.integers(len(chosen))]
-            count, rows, columns = random_size(rng, _PIXELS, _SLICES)
-            sample = augment(*_cut(volume, rng, count), (rows, columns))
-            if sample is not None:
-                view, shown, extent = sample
-                marks = shown.long() - 1
-                labelled, target = (marks == LABELLED).float(), torch.full((len(marks),), volume.target)
-                seen = torch.where(marks == LABELLED, UNKNOWN, marks)
-                yield stack(view, NEIGHBOURS), labelled, extent.expand_as(labelled).contiguous(), target, seen
+        for count, *size in sizes(self.seed, _PIXELS, _SLICES):
+            sample = None
+            while sample is None:  # a view may miss the image
+                chosen = self.sets[names[rng.choice(len(names), p=shares / shares.sum())]]
+                volume = chosen[rng.integers(len(chosen))]
+                sample = augment(*_cut(volume, rng, count), (size[0], size[1]))
+            view, shown, extent = sample
+            marks = shown.long() - 1
+            labelled, target = (marks == LABELLED).float(), torch.full((len(marks),), volume.target)
+            seen = torch.where(marks == LABELLED, UNKNOWN, marks)
+            yield stack(view, NEIGHBOURS), labelled, extent.expand_as(labelled).contiguous(), target, seen
 
 
 def _cut(

@@ -85,7 +85,7 @@ def train_bundle(model: Model, data: TrainingData, config: TrainingConfig, start
     network = starting_network(model, start, PRIORS)
     synthetic = stack_loader(_synthetic(model, data, config.seed), data.workers)
     volumes = _real_volumes(model, data, None if start == FRESH else earlier_view(model, network))
-    real = stack_loader(RealSlices(volumes, config.seed), 1) if volumes else None
+    real = stack_loader(RealSlices(volumes, config.seed), max(1, data.workers // 3)) if volumes else None
     return train(config, network, model.class_weights, synthetic, real)
 
 

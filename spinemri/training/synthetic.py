@@ -7,6 +7,7 @@ posterior to anterior and columns from inferior to superior, normalised as the p
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ OUTSIDE = COUNT  # extra tissue value for what lies beyond the volume
 CLASSES = np.append(class_of_tissue(), 0).astype(np.uint8)
 _ROWS, _COLUMNS = (128, 160, 192), (160, 192, 224)
 _PIXELS, _SLICES = 100_000, (3, 4)  # of the labelled slices of a sample: several small stacks teach more than one large
+_IN_A_ROW, _SIZES = 4, 0x5EED  # samples of one size; keeps the sequence of sizes apart from those of the workers
 _NARROWED = 0.35  # of the samples show a narrowed sac, when the subject has one
 _NARROW, _NEARBY_MM = 0.8, 21  # share of the depth within so far above and below
 _BROKEN = 0.3  # of the other samples show a fractured body, when the subject has one
@@ -107,6 +109,16 @@ def random_size(
     """
     rows, columns = int(rng.choice(_ROWS)), int(rng.choice(_COLUMNS))
     return int(np.clip(round(pixels / (rows * columns)), *slices)), rows, columns
+
+
+def sizes(seed: int, pixels: int = _PIXELS, slices: tuple[int, int] = _SLICES) -> Iterator[tuple[int, int, int]]:
+    """Sizes of samples for ever, as ``random_size``: each several times in a row, and the same in every worker.
+
+    So samples of one size follow each other, and a step can read them together.
+    """
+    rng = np.random.default_rng([seed, _SIZES])
+    while True:
+        yield from repeat(random_size(rng, pixels, slices), _IN_A_ROW)
 
 
 def _random_centre(
@@ -244,8 +256,7 @@ class SyntheticSlices(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         torch.set_num_threads(1)
         worker = get_worker_info()
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
-        while True:
-            count, *size = random_size(rng)
+        for count, *size in sizes(self.seed):
             patch = cut_patch(self.shelf.draw(rng), rng, (size[0], size[1]), count + NEIGHBOURS - 1)
             image = render(patch, rng)
             classes = np.where((image != 0).numpy(), patch.classes, 0)[NEIGHBOURS // 2 : -(NEIGHBOURS // 2)]

@@ -56,3 +56,9 @@ def test_every_weight_is_used_and_stored_once(network):
     assert not unused
     names = list(network.state_dict())
     assert len(names) == len(list(network.parameters()))
+
+
+def test_stacks_read_at_once_do_not_see_each_other(network):
+    mixed(network)
+    one, two = stack(), stack().flip(0) + 1
+    assert torch.allclose(network(torch.stack([one, two])), torch.stack([network(one), network(two)]), atol=1e-4)
