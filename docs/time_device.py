@@ -45,9 +45,11 @@ def main() -> None:
     except ModelError as problem:
         sys.exit(str(problem))
     torch.set_num_threads(options.threads)
-    text = "\n".join([*_head(device), *_networks(device), *_batches(device, options.studies), ""])
-    options.page.write_text(text, encoding="utf-8")
-    print(text)
+    lines = [*_head(device)]
+    for section in (partial(_networks, device), partial(_batches, device, options.studies)):
+        lines += section()
+        options.page.write_text("\n".join([*lines, ""]), encoding="utf-8")  # what is measured stays when time runs out
+    print(options.page.read_text(encoding="utf-8"))
 
 
 def _head(device: torch.device) -> list[str]:

@@ -92,7 +92,7 @@ class Predictor:
         self._layout = memory_layout(self.device)
         self.network: torch.nn.Module = load_network(model).to(self.device).to(memory_format=self._layout)  # type: ignore[call-overload]
         self._step = gcd(*model.window)
-        self._weights = torch.tensor(model.class_weights).view(-1, 1, 1)
+        self._weights = torch.tensor(model.class_weights, device=self.device).view(-1, 1, 1)
 
     def predict(self, image: Image) -> ClassMap:
         """Most probable class and all class probabilities of every voxel of an image of the model's plane, or a 3D one.
@@ -167,9 +167,9 @@ class Predictor:
         channels = stacked.movedim(1, 0)[None].to(self.device)
         half, able = half_precision(self.device)
         with torch.inference_mode(), torch.autocast(self.device.type, half, enabled=able):
-            logits = cast("torch.Tensor", inferer(channels, self._stack_logits)).float().cpu()[0].movedim(0, 1)
+            logits = cast("torch.Tensor", inferer(channels, self._stack_logits)).float()[0].movedim(0, 1)
         weighted = logits.softmax(1) / self._weights
-        return (weighted / weighted.sum(1, keepdim=True)).half()
+        return (weighted / weighted.sum(1, keepdim=True)).half().cpu()
 
     def _stack_logits(self, window: torch.Tensor) -> torch.Tensor:
         """One window (1, neighbours, slices, rows, columns) through the network, whose batch is a stack in order."""
