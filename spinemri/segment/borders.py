@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from spinemri.segment.column import CORD, SAC
 from spinemri.segment.cord import find_cord
+from spinemri.segment.encroachment import find_encroachment
 from spinemri.segment.preprocess import present_voxels
 from spinemri.segment.sac import find_dents
 
@@ -21,7 +22,7 @@ _MARGIN_MM = 4.0  # around the canal
 
 
 def follow_borders(classes: NDArray[np.uint8], image: Image) -> NDArray[np.uint8]:
-    """Classes with the cord as wide as its signal, and without what dents the sac from the front.
+    """Classes with the cord as wide as its signal, without what presses on it or dents the sac from the front.
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ def follow_borders(classes: NDArray[np.uint8], image: Image) -> NDArray[np.uint8
 
     Returns
     -------
-    (k, j, i) uint8; only cord and sac change: into one another, and the sac into background.
+    (k, j, i) uint8; only cord and sac change: into one another, and into background.
     """
     where = ndimage.find_objects(np.isin(classes, (SAC, CORD)).astype(np.uint8))
     if not where:
@@ -39,6 +40,7 @@ def follow_borders(classes: NDArray[np.uint8], image: Image) -> NDArray[np.uint8
     box = tuple(slice(max(0, s.start - m), s.stop + m) for s, m in zip(where[0], margins, strict=True))
     followed = classes.copy()
     part, signal = followed[box], present_voxels(image)[box].astype(np.float64)
+    part[find_encroachment(part, signal, image.geometry)] = 0
     canal, cord = np.isin(part, (SAC, CORD)), find_cord(part, signal, image.geometry)
     part[canal & ~cord], part[cord] = SAC, CORD
     part[find_dents(part, signal, image.geometry)] = 0

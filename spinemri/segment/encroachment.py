@@ -1,0 +1,93 @@
+"""What presses on the cord where no fluid is left: darker than the cord, and drawn as canal all the same.
+
+A herniated disc, a thickened ligament or a retropulsed wall that reaches the cord takes the place of the fluid that
+would tell where the sac ends, and a network draws cord and sac straight through it: the worst narrowings look open.
+On images with bright fluid (T2, STIR) cortex, ligament and annulus are much darker than the cord. So what is nearer to
+their signal than to the cord's, and hangs together with what is dark outside the canal, lies outside it. Where a coil's
+signal fades, everything is dark: long stretches, the ends of the canal, and what is far from a cord as bright as its
+surroundings are left alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from spinemri.segment.column import CORD, SAC
+from spinemri.segment.inplane import cross, local_mean, within_slices
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from spinemri.geometry import Geometry
+
+    Floats = NDArray[np.float64]
+    Mask = NDArray[np.bool_]
+
+_CORE_MM, _FLUID_MM = 1.2, 1.5  # from their borders: surely cord, surely fluid
+_LEAST_VOXELS = 50
+_BRIGHTER = 1.3  # fluid than cord
+_OWN = 0.6  # of the mean signal of what was drawn as cord nearby: darker parts are none
+_CORD_ALONG_MM, _DARK_ALONG_MM = 15.0, 6.0
+_OUTSIDE_MM = 4.0
+_DARK = 0.6  # of the cord's signal
+_DEEPEST_MM = 8.0
+_TO_CORD_MM = 15.0  # where no cord is as bright as it should be, nothing is told
+_ENDS_MM, _LONGEST_MM = 10.0, 30.0
+
+
+def find_encroachment(classes: NDArray[np.uint8], signal: Floats, geometry: Geometry) -> Mask:
+    """Voxels of cord and sac (k, j, i) that the image shows to be what presses on them; none where fluid is not bright.
+
+    Parameters
+    ----------
+    classes : (k, j, i) semantic classes (values in ``column.py``)
+    signal : (k, j, i) intensities from 0
+    geometry : their axes and spacing
+    """
+    canal, cord = np.isin(classes, (SAC, CORD)), classes == CORD
+    across, spacing = geometry.axis_along(0), geometry.spacing
+    plane = within_slices(spacing, across)
+    depth = ndimage.distance_transform_edt(canal, sampling=plane)
+    core = ndimage.distance_transform_edt(cord, sampling=plane) > _CORE_MM
+    fluid = canal & ~cord & (depth > _FLUID_MM)
+    if min(np.count_nonzero(core), np.count_nonzero(fluid)) < _LEAST_VOXELS:
+        return np.zeros(canal.shape, dtype=bool)
+    if float(np.median(signal[fluid])) < _BRIGHTER * float(np.median(signal[core])):
+        return np.zeros(canal.shape, dtype=bool)
+    with np.errstate(invalid="ignore"):  # nan, where no cord is near, is never less
+        lit = core & (signal > _OWN * local_mean(signal, core, spacing, across, _CORD_ALONG_MM))
+    own = local_mean(signal, lit, spacing, across, _CORD_ALONG_MM)
+    outside = ~canal & (ndimage.distance_transform_edt(~canal, sampling=plane) <= _OUTSIDE_MM)
+    with np.errstate(invalid="ignore"):  # nan, where either is unknown, is never less
+        beyond = outside & (signal < _DARK * own)
+        told = signal < (own + local_mean(signal, beyond, spacing, across, _DARK_ALONG_MM)) / 2
+    possible = canal & told & (depth <= _DEEPEST_MM) & _away_from_ends(canal, geometry)
+    possible &= ndimage.distance_transform_edt(~lit, sampling=plane) <= _TO_CORD_MM
+    near = ndimage.binary_dilation(beyond, cross(across))
+    thick = ndimage.binary_opening(possible | beyond, cross(across)) & possible
+    return possible & ndimage.binary_dilation(_short(thick, near, geometry), cross(across))
+
+
+def _away_from_ends(canal: Mask, geometry: Geometry) -> Mask:
+    """Planes far enough from both ends of what is drawn as canal, where a coil's signal fades; to be broadcast."""
+    axis = geometry.axis_along(2)
+    seen = np.flatnonzero(canal.any(axis=tuple(a for a in range(3) if a != axis)))
+    margin, place = _ENDS_MM / geometry.spacing[axis], np.arange(canal.shape[axis])
+    inside = (place >= seen[0] + margin) & (place <= seen[-1] - margin)
+    return inside.reshape([-1 if a == axis else 1 for a in range(3)])
+
+
+def _short(thick: Mask, near: Mask, geometry: Geometry) -> Mask:
+    """Pieces that touch what is ``near`` and are no longer along the spine than a disc and most of a body."""
+    axis = geometry.axis_along(2)
+    pieces, _ = ndimage.label(thick, structure=cross(geometry.axis_along(0)))
+    kept = np.zeros_like(thick)
+    touching = set(np.unique(pieces[near]).tolist())
+    for number, where in enumerate(ndimage.find_objects(pieces), start=1):
+        length = (where[axis].stop - where[axis].start) * geometry.spacing[axis]
+        if number in touching and length <= _LONGEST_MM:
+            kept[where] |= pieces[where] == number
+    return kept
