@@ -68,7 +68,7 @@ def find_encroachment(classes: NDArray[np.uint8], signal: Floats, geometry: Geom
     possible &= ndimage.distance_transform_edt(~lit, sampling=plane) <= _TO_CORD_MM
     near = ndimage.binary_dilation(beyond, cross(across))
     thick = ndimage.binary_opening(possible | beyond, cross(across)) & possible
-    return possible & ndimage.binary_dilation(_short(thick, near, geometry), cross(across))
+    return np.asarray(possible & ndimage.binary_dilation(_short(thick, near, geometry), cross(across)))
 
 
 def _away_from_ends(canal: Mask, geometry: Geometry) -> Mask:
@@ -77,7 +77,7 @@ def _away_from_ends(canal: Mask, geometry: Geometry) -> Mask:
     seen = np.flatnonzero(canal.any(axis=tuple(a for a in range(3) if a != axis)))
     margin, place = _ENDS_MM / geometry.spacing[axis], np.arange(canal.shape[axis])
     inside = (place >= seen[0] + margin) & (place <= seen[-1] - margin)
-    return inside.reshape([-1 if a == axis else 1 for a in range(3)])
+    return np.asarray(inside.reshape([-1 if a == axis else 1 for a in range(3)]))
 
 
 def _short(thick: Mask, near: Mask, geometry: Geometry) -> Mask:

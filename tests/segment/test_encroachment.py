@@ -1,4 +1,4 @@
-"""What presses on the cord until no fluid is left is no canal, however the network drew it; fading signal is no pressure."""
+"""What presses on the cord until no fluid is left is no canal, however a network drew it; fading signal is no pressure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FLUID, CORD_SIGNAL, BONE, DARK = 240.0, 100.0, 110.0, 15.0
 def scene(reach_mm: float = 5.0, behind_mm: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Signal, classes as a network draws them (straight), and what presses at 70 mm, 14 mm long.
 
-    The canal is 14 mm deep with the cord, 7 mm, in its middle, behind a dark line and bone; half of the fluid is 3.5 mm.
+    The canal is 14 mm deep, the cord in its middle 7 mm, a dark line and bone lie before it.
     """
     across, down, back = np.meshgrid(*(np.arange(n, dtype=float) for n in GRID.shape), indexing="ij")
     down, back = down * SPACING[1], back * SPACING[2]
