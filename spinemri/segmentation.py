@@ -52,13 +52,19 @@ class Drawing:
     border : of where each border lies by itself
     offset : of how far all borders lie off together, outwards or inwards: it counts in sizes and cancels when sizes in
         one mask are compared
-    rim : of how far the front or back end of an endplate lies off besides: corners are rounded. It counts in heights
-        there and in angles, and cancels like the offset
+    rim, back_rim : of how far the front and the back end of an endplate lie off besides: corners are rounded. They
+        count in heights there, and cancel like the offset
+    tilt : of how far both ends of an endplate lie off against each other, which no number of points along it averages
+        out; it counts in angles
+    wall : of how far a posterior wall lies off besides its border; it counts in slips and retropulsion
     """
 
     border: float
     offset: float
     rim: float = 0.0
+    back_rim: float = 0.0
+    tilt: float = 0.0
+    wall: float = 0.0
 
     @property
     def edges(self) -> float:
@@ -76,7 +82,8 @@ class Drawing:
 
 EXACT = Drawing(0.0, 0.0)
 """Masks that are true by construction."""
-DRAWN = Drawing(*(threshold(f"interval.mask_{part}") for part in ("border", "offset", "rim")))
+_PARTS = ("border", "offset", "rim", "back_rim", "tilt", "wall")
+DRAWN = Drawing(*(threshold(f"interval.mask_{part}") for part in _PARTS))
 """Masks that a network or a reader drew."""
 
 

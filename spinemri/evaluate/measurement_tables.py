@@ -46,7 +46,7 @@ IMAGES_TITLE = "## Measurements from the model's masks"
 IMAGES_ABOUT = (
     "People of the section above rendered as T2w images of the same stacks and segmented by the shipped network "
     "(`spinemri/evaluate/measured_images.py`); bars are twice those for true masks. Intervals count the pixels, the "
-    "slices, and how well borders are drawn (`interval.mask_border`, `interval.mask_offset` and `interval.mask_rim` in "
+    "slices, and how well borders are drawn (`interval.mask_border`, `interval.mask_offset`, `interval.mask_rim` … in "
     "`norms.csv`, set by other people). Where the model errs by more than that, they are too narrow: `covered` says so."
 )
 

@@ -115,8 +115,8 @@ def _of_shape(shape: BodyShape, side: int, pixel: float, series_uid: str) -> Pla
     front, back = shape.corners[side]
     span = float(np.linalg.norm(front - back))
     up = shape.inferior_normal if side else shape.superior_normal
-    ends = float(np.hypot(np.hypot(*shape.sd[[0, 2]]) / np.sqrt(2), np.sqrt(2) * shape.drawing.rim))
-    sd = _direction_sd_deg(ends, span)
+    edges = float(np.hypot(*shape.sd[[0, 2]]) / np.sqrt(2))
+    sd = _direction_sd_deg(edges, shape.drawing.tilt, span)
     wall_sd = _wall_sd_mm(pixel, shape.drawing)
     return Plate(front, back, up, shape.frame.left, sd, wall_sd, pixel, series_uid, shape.flags)
 
@@ -138,21 +138,21 @@ def _lone(vertebra: Vertebra, segmentation: Segmentation, upward: Vector, skip: 
             (front, back), normal = found
             left, pixel = left_axis(segmentation.geometry), _pixel_mm(segmentation)
             drawing = segmentation.drawing
-            one = np.linalg.norm([_LONE_SD_VOXELS * pixel, drawing.border, drawing.rim])
-            edges = float(np.sqrt(2) * one)
-            sd = _direction_sd_deg(edges, float(np.linalg.norm(front - back)))
+            edges = float(np.sqrt(2) * np.hypot(_LONE_SD_VOXELS * pixel, drawing.border))
+            sd = _direction_sd_deg(edges, drawing.tilt, float(np.linalg.norm(front - back)))
             up = normal if sacral else -normal
             plate = Plate(front, back, up, left, sd, _wall_sd_mm(pixel, drawing), pixel, vertebra.series_uid)
     return BodyPlates(plate, other) if sacral else BodyPlates(other, plate)
 
 
-def _direction_sd_deg(edges_sd_mm: float, length_mm: float) -> float:
-    """From the standard deviation of both ends together, each taken as a single edge."""
-    return float(np.hypot(np.degrees(_LINE_SHARE * edges_sd_mm / length_mm), _DIRECTION_SD_DEG))
+def _direction_sd_deg(edges_sd_mm: float, tilt_mm: float, length_mm: float) -> float:
+    """From the standard deviation of both ends together, each taken as a single edge, and what tilts a whole line."""
+    ends = np.hypot(_LINE_SHARE * edges_sd_mm, tilt_mm)
+    return float(np.hypot(np.degrees(ends / length_mm), _DIRECTION_SD_DEG))
 
 
 def _wall_sd_mm(pixel: float, drawing: Drawing) -> float:
-    return float(np.linalg.norm([_WALL_SD_VOXELS * pixel, _WALL_SD_MM, drawing.border]))
+    return float(np.linalg.norm([_WALL_SD_VOXELS * pixel, _WALL_SD_MM, drawing.border, drawing.wall]))
 
 
 def _pixel_mm(segmentation: Segmentation) -> float:

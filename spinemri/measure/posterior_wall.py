@@ -159,7 +159,8 @@ def _retropulsion(place: Place, shape: BodyShape, walls: Walls, intact: Mapping[
     furthest = int(np.argmax(behind))
     ends = np.stack([wall.points[furthest], wall.points[furthest] - behind[furthest] * line.posterior])
     sacral = threshold("interval.sacral_corner") if below[0].region == "S" else 0.0
-    sd = float(np.hypot(threshold("interval.retropulsion") * shape.pixel_mm, sacral))
+    own = threshold("interval.retropulsion") * shape.pixel_mm
+    sd = float(np.linalg.norm([own, sacral, np.sqrt(2) * shape.drawing.wall]))
     stated = place.measured(NAMES[0], float(behind[furthest]), sd, ends)
     return stated.model_copy(update={"reference_levels": (above[0], below[0])})
 

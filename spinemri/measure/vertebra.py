@@ -74,7 +74,7 @@ class BodyShape:
     @property
     def size_sd(self) -> NDArray[np.float64]:
         """(3,) mm, of the heights themselves: with how far all borders of the mask, and its rims, may lie off."""
-        rims = np.array([1.0, 0.0, 1.0]) * np.sqrt(2) * self.drawing.rim
+        rims = np.sqrt(2) * np.array([self.drawing.rim, 0.0, self.drawing.back_rim])
         return np.asarray(np.hypot(np.hypot(self.sd, 2 * self.drawing.offset), rims))
 
     def drawn(self, drawing: Drawing) -> BodyShape:

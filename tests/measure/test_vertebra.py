@@ -201,12 +201,12 @@ def test_an_interval_counts_how_well_both_borders_were_drawn():
     assert shapes[1].sd ** 2 - shapes[0].sd ** 2 == pytest.approx([2 * 0.25] * 3)
     assert shapes[1].size_sd ** 2 - shapes[1].sd ** 2 == pytest.approx([0.36] * 3)
     assert shapes[0].size_sd == pytest.approx(shapes[0].sd)
-    rounded = replace(segmentation, drawing=Drawing(0.5, 0.3, 0.4))
+    rounded = replace(segmentation, drawing=Drawing(0.5, 0.3, 0.4, 0.5))
     rims = body_shapes(phantom.spine(), {rounded.series_uid: rounded}, {})[Level("L3")]
     assert rims.sd == pytest.approx(shapes[1].sd)
-    assert rims.size_sd**2 - shapes[1].size_sd ** 2 == pytest.approx([0.32, 0.0, 0.32])
+    assert rims.size_sd**2 - shapes[1].size_sd ** 2 == pytest.approx([0.32, 0.0, 0.5])
     assert segmentation.drawing == Drawing(
-        *(threshold(f"interval.mask_{part}") for part in ("border", "offset", "rim"))
+        *(threshold(f"interval.mask_{part}") for part in ("border", "offset", "rim", "back_rim", "tilt", "wall"))
     )
 
 

@@ -1,4 +1,4 @@
-"""What presses on the cord until no fluid is left is no canal, however a network drew it; fading signal is no pressure."""
+"""What presses on the cord until no fluid is left is no canal; what a fading signal or flow darkens is canal."""
 
 from __future__ import annotations
 
