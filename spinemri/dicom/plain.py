@@ -11,7 +11,7 @@ import re
 import struct
 from typing import TYPE_CHECKING
 
-from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, tag_for_keyword
 from pydicom.uid import ImplicitVRLittleEndian, MRImageStorage
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_16, EXPLICIT_VR_LENGTH_32
 
@@ -26,6 +26,9 @@ _EXPLICIT, _IMPLICIT, _LENGTH = struct.Struct("<HH2sH"), struct.Struct("<HHL"), 
 _SHORT = frozenset(vr.value.encode() for vr in EXPLICIT_VR_LENGTH_16)
 _LONG = frozenset(vr.value.encode() for vr in EXPLICIT_VR_LENGTH_32)
 _UNDEFINED = 0xFFFFFFFF
+_ITEMS, _ITEM, _ITEM_ENDS, _SEQUENCE_ENDS = 0xFFFE, 0xE000, 0xE00D, 0xE0DD
+_DEEPEST = 8  # sequences within each other
+_Element = tuple[int, bytes, int, int]
 _SYNTAX = 0x00020010
 _FIRST, _FLOAT_PIXELS, _PIXELS = 0x00080000, 0x7FE00008, 0x7FE00010
 _SYNTAXES = re.compile(rb"1\.2\.840\.10008\.1\.2(?:\.1|\.4\.\d+|\.5)?")  # little endian, plain, JPEG family or RLE
@@ -34,7 +37,7 @@ _TEXT = frozenset({b"AS", b"CS", b"DA", b"DT", b"LO", b"PN", b"SH", b"TM", b"UI"
 _BINARY = {vr: struct.Struct(f"<{kind}") for vr, kind in ((b"US", "H"), (b"SS", "h"), (b"UL", "L"), (b"SL", "l"),
                                                            (b"FD", "d"), (b"FL", "f"))}  # fmt: skip
 _PRINTABLE = re.compile(rb"[ -~]*")
-_DECIMAL = rb" *[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,2})? *"
+_DECIMAL = rb" *[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})? *"
 _NUMBERS = {
     b"DS": re.compile(_DECIMAL + rb"(?:\\" + _DECIMAL + rb")*"),
     b"IS": re.compile(rb" *[+-]?\d{1,9} *(?:\\ *[+-]?\d{1,9} *)*"),
@@ -165,20 +168,26 @@ def _header(data: bytes, at: int, syntax: bytes, keep: Mapping[int, tuple[str, b
             break
         if tag in keep:
             keyword, by_dictionary = keep[tag]
+            if vr == b"SQ":
+                raise UnusualError
             if start + length > len(data):
                 raise _ShortError
             stored[keyword] = vr or by_dictionary, data[start : start + length]
     usual = {b"OB", b"OW"} if length == _UNDEFINED else {b"", b"OW"}
-    if tag != _PIXELS or vr not in usual or any(vr == b"SQ" for vr, _ in stored.values()):
+    if tag != _PIXELS or vr not in usual:
         raise UnusualError
-    if stored.get("SOPClassUID", (b"UI", b""))[1].rstrip(b"\0") != MRImageStorage.encode():
-        raise UnusualError
-    if stored.get("SpecificCharacterSet", (b"CS", b""))[1].strip(b" \0") not in _ASCII_SETS:
-        raise UnusualError
+    _check(stored)
     return Plain(syntax.decode("ascii"), stored, (start, length))
 
 
-def _elements(data: bytes, at: int, last: int, *, implicit: bool) -> Iterator[tuple[int, bytes, int, int]]:
+def _check(stored: Mapping[str, tuple[bytes, bytes]]) -> None:
+    """Raise UnusualError when it is no single-frame MR image, or its text needs a character set."""
+    kind, characters = (stored.get(keyword, (b"", b""))[1] for keyword in ("SOPClassUID", "SpecificCharacterSet"))
+    if kind.rstrip(b"\0") != MRImageStorage.encode() or characters.strip(b" \0") not in _ASCII_SETS:
+        raise UnusualError
+
+
+def _elements(data: bytes, at: int, last: int, *, implicit: bool, depth: int = 0) -> Iterator[_Element]:
     """Tag, value representation, first byte and length of each attribute; struct.error where the data ends."""
     while True:
         if implicit:
@@ -190,10 +199,45 @@ def _elements(data: bytes, at: int, last: int, *, implicit: bool) -> Iterator[tu
             if vr in _LONG:
                 (length,) = _LENGTH.unpack_from(data, start)
                 start += 4
-            elif vr not in _SHORT:
+            elif vr not in _SHORT and group != _ITEMS:
                 raise UnusualError
         tag = group << 16 | element
+        if length == _UNDEFINED and (vr == b"SQ" or (implicit and _is_sequence(tag))):
+            length = _behind_items(data, start, depth, implicit=implicit) - start
         if tag <= last or (length == _UNDEFINED and tag != _PIXELS):
             raise UnusualError
         yield tag, vr, start, length
         last, at = tag, start + length
+
+
+def _is_sequence(tag: int) -> bool:
+    return dictionary_has_tag(tag) and dictionary_VR(tag) == "SQ"
+
+
+def _behind_items(data: bytes, at: int, depth: int, *, implicit: bool) -> int:
+    """Where a sequence of undefined length ends; it is read through, as pydicom would read it."""
+    if depth == _DEEPEST:
+        raise UnusualError
+    while True:
+        group, element, length = _IMPLICIT.unpack_from(data, at)
+        at += 8
+        if (group, element, length) == (_ITEMS, _SEQUENCE_ENDS, 0):
+            return at
+        if (group, element) != (_ITEMS, _ITEM):
+            raise UnusualError
+        end = None if length == _UNDEFINED else at + length
+        if at != end:
+            at = _behind_item(_elements(data, at, -1, implicit=implicit, depth=depth + 1), end)
+
+
+def _behind_item(elements: Iterator[_Element], end: int | None) -> int:
+    """Where an item ends: at ``end``, or else behind its delimiter."""
+    for tag, vr, start, length in elements:
+        at = start + length
+        if end is None and tag == _ITEMS << 16 | _ITEM_ENDS and length == 0 and vr in {b"", b"\0\0"}:
+            return at
+        if tag >> 16 == _ITEMS or (end is not None and at > end):
+            break
+        if at == end:
+            return at
+    raise UnusualError

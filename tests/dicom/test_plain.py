@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import struct
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pydicom
 import pytest
+from pydicom.dataset import Dataset
 from pydicom.uid import ImplicitVRLittleEndian
 
 from spinemri.dicom.files import read_dicom
@@ -21,14 +23,12 @@ from spinemri.dicom.shelf import Shelf
 from spinemri.dicom.values import READ_ERRORS, lenient
 from spinemri.geometry import MAX_VOXELS
 from tests.dicom.catalogue import CASES
-from tests.dicom.series_builder import SeriesWriter, sagittal_geometry, unlike_voxels
+from tests.dicom.series_builder import SeriesWriter, item, sagittal_geometry, unlike_voxels
 from tests.fuzz.mutate import bytes_changed, elements_changed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from pydicom.dataset import Dataset
 
     from spinemri.dicom.facts import Frame
 
@@ -79,15 +79,31 @@ def test_hard_cases_are_read_as_pydicom_reads_them_and_most_of_them_quickly(tmp_
     assert headers > pixels > len(found) / 2
 
 
+def with_sequences(_: int, dataset: Dataset) -> None:
+    """Sequences of undefined length within each other, empty items among them."""
+    inner = item(ReferencedSOPInstanceUID="1.2.3", ReferencedImageSequence=[Dataset(), Dataset()])
+    outer = item(ReferencedSOPClassUID="1.2", ReferencedSeriesSequence=[inner, Dataset()])
+    for one in (inner, outer):
+        one.is_undefined_length_sequence_item = True
+    dataset.ReferencedStudySequence, dataset.ProcedureCodeSequence = [outer, Dataset()], [inner]
+    dataset["ReferencedStudySequence"].is_undefined_length = True
+    inner["ReferencedImageSequence"].is_undefined_length = True
+
+
+def made_implicit(path: Path) -> None:
+    dataset = pydicom.dcmread(path)
+    dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    pydicom.dcmwrite(path, dataset, implicit_vr=True, little_endian=True)
+
+
 @pytest.mark.parametrize("syntax", ["explicit", "implicit"])
 @pytest.mark.parametrize("damage", [bytes_changed, elements_changed])
 def test_damaged_files_are_read_as_pydicom_reads_them(syntax, damage, tmp_path):
-    path = ordinary(tmp_path)
+    path = ordinary(tmp_path, with_sequences)
     if syntax == "implicit":
-        with lenient():
-            dataset = pydicom.dcmread(path)
-            dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
-            pydicom.dcmwrite(path, dataset, implicit_vr=True, little_endian=True)
+        made_implicit(path)
+    assert quick(path) == (True, True)
+    assert b"\xfe\xff\xdd\xe0" in path.read_bytes()  # the end of a sequence of undefined length
     content, rng = path.read_bytes(), np.random.default_rng(7)
     found = []
     for _ in range(800):
@@ -99,6 +115,23 @@ def test_damaged_files_are_read_as_pydicom_reads_them(syntax, damage, tmp_path):
         found.append(quick(path))
     assert (False, False) in found
     assert found.count((True, True)) > 40
+
+
+@pytest.mark.parametrize("depth", [5, 9, 100_000])
+def test_only_so_many_sequences_within_each_other_are_read_quickly(depth, tmp_path):
+    begin = struct.pack("<HH2sHLHHL", 0x0008, 0x1110, b"SQ", 0, 0xFFFFFFFF, 0xFFFE, 0xE000, 0xFFFFFFFF)
+    end = struct.pack("<HHLHHL", 0xFFFE, 0xE00D, 0, 0xFFFE, 0xE0DD, 0)
+    path = ordinary(tmp_path)
+    content = path.read_bytes()
+    at = content.index(struct.pack("<HH2s", 0x0010, 0x0010, b"PN"))
+    path.write_bytes(content[:at] + begin * depth + end * depth + content[at:])
+    assert (quick_frames(path) is not None) == (depth < 9)
+
+
+def test_a_sequence_that_is_asked_for_is_left_to_pydicom(tmp_path):
+    path = ordinary(tmp_path, lambda _, dataset: setattr(dataset, "ContrastBolusAgentSequence", [item(CodeValue="1")]))
+    assert quick_frames(path) is None
+    assert frames_of(read_header(path), path)[0].sequence.agent
 
 
 def test_a_long_header_is_read_on(tmp_path):
