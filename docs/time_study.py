@@ -1,7 +1,8 @@
 """Times whole studies, warm: their stages, the formats that are written, loading, and many overlapped; JSON to RESULT.
 
 The study is the sample study enlarged to clinical size: T1w, STIR and T2w, 15 slices of 384 x 384 pixels of 0.7 mm.
-Loading is timed against SimpleITK's series reader with the same resampling, and against dcm2niix where it is installed.
+Loading is timed against SimpleITK's series reader with the same resampling, and against dcm2niix where it is installed,
+its start and the writing of uncompressed NIfTI included.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from pydicom.uid import (
 
 from spinemri.dicom.facts import Frame, PlaneFacts, SequenceFacts
 from spinemri.dicom.files import read_dicom
+from spinemri.dicom.plain import Plain, wanted
 from spinemri.dicom.values import (
     PLACE,
     RESCALE,
@@ -78,6 +79,7 @@ _GROUPS = frozenset(
 )
 _NOT_FLAT = {"SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "PixelData", "FrameType"}
 KEYWORDS = tuple(_NAMES_READ.split())
+KEPT = wanted((*KEYWORDS, "BitsAllocated", "HighBit"))
 _LOSSY_SYNTAXES = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 81, 91, 93, 203))
 
 
@@ -87,16 +89,18 @@ def read_header(path: Path, *, force: bool = False) -> Dataset:
         return read_dicom(path, force=force, header=KEYWORDS)
 
 
-def frames_of(dataset: Dataset, path: Path, *, whole: bool = True) -> list[Frame]:
+def frames_of(dataset: Dataset | Plain, path: Path, *, whole: bool = True) -> list[Frame]:
     """Every image plane of a file, in stored order.
 
     Parameters
     ----------
-    dataset : header or whole object of one MR file
+    dataset : header or whole object of one MR file; of a ``Plain`` one ``UnusualError`` may be raised
     path : where it was read from
     whole : with everything that a frame says; otherwise only how it is stored and where it lies, which loading asks for
     """
     read = _frame if whole else _stored
+    if isinstance(dataset, Plain):
+        return [read(dataset, path, None)]
     with lenient():
         if text(dataset, "SOPClassUID") not in MULTI_FRAME_MR:
             return [read(dataset, path, None)]
@@ -126,7 +130,7 @@ def _overlay(flat: Dataset, group: Dataset) -> None:
             flat.update(element.value[0])
 
 
-def patient_key_of(dataset: Dataset) -> str:
+def patient_key_of(dataset: Dataset | Plain) -> str:
     """From ID and issuer; without an ID from the name; without both, each study, or else series, is its own patient."""
     if identity := text(dataset, "PatientID"):
         return patient_key(identity, text(dataset, "IssuerOfPatientID"))
@@ -135,7 +139,7 @@ def patient_key_of(dataset: Dataset) -> str:
     return patient_key(text(dataset, "StudyInstanceUID") or text(dataset, "SeriesInstanceUID"))
 
 
-def _stored(dataset: Dataset, path: Path, index: int | None) -> Frame:
+def _stored(dataset: Dataset | Plain, path: Path, index: int | None) -> Frame:
     return Frame(
         path=path,
         index=index,
@@ -146,7 +150,7 @@ def _stored(dataset: Dataset, path: Path, index: int | None) -> Frame:
     )
 
 
-def _frame(dataset: Dataset, path: Path, index: int | None) -> Frame:
+def _frame(dataset: Dataset | Plain, path: Path, index: int | None) -> Frame:
     return Frame(
         path=path,
         index=index,
@@ -175,22 +179,24 @@ def _frame(dataset: Dataset, path: Path, index: int | None) -> Frame:
     )
 
 
-def _concatenation(dataset: Dataset) -> tuple[str, int | None, int | None] | None:
+def _concatenation(dataset: Dataset | Plain) -> tuple[str, int | None, int | None] | None:
     uid = text(dataset, "ConcatenationUID")
     part, parts = integer(dataset, "InConcatenationNumber"), integer(dataset, "InConcatenationTotalNumber")
     return (uid, part, parts) if uid else None
 
 
-def _image_type(dataset: Dataset) -> tuple[str, ...]:
+def _image_type(dataset: Dataset | Plain) -> tuple[str, ...]:
     return words(dataset, "FrameType") or words(dataset, "ImageType")
 
 
-def _syntax(dataset: Dataset) -> str:
+def _syntax(dataset: Dataset | Plain) -> str:
+    if isinstance(dataset, Plain):
+        return dataset.syntax
     meta = getattr(dataset, "file_meta", None)
     return "" if meta is None else text(meta, "TransferSyntaxUID")
 
 
-def _sequence(dataset: Dataset) -> SequenceFacts:
+def _sequence(dataset: Dataset | Plain) -> SequenceFacts:
     kinds = set(words(dataset, "ScanningSequence"))
     options = set(words(dataset, "ScanOptions"))
     kinds |= {"SPIN": {"SE"}, "GRADIENT": {"GR"}, "BOTH": {"SE", "GR"}}.get(text(dataset, "EchoPulseSequence"), set())
@@ -223,7 +229,7 @@ def _sequence(dataset: Dataset) -> SequenceFacts:
     )
 
 
-def _plane(dataset: Dataset) -> PlaneFacts:
+def _plane(dataset: Dataset | Plain) -> PlaneFacts:
     position = numbers(dataset, "ImagePositionPatient")
     orientation = numbers(dataset, "ImageOrientationPatient")
     spacing = numbers(dataset, "PixelSpacing")
@@ -249,13 +255,13 @@ def _plane(dataset: Dataset) -> PlaneFacts:
     )
 
 
-def _photometric(dataset: Dataset) -> str:
+def _photometric(dataset: Dataset | Plain) -> str:
     """What the pixels mean, as one word: messages show it, so text that is none of the standard's is not repeated."""
     stated = text(dataset, "PhotometricInterpretation").upper() or "MONOCHROME2"
     return stated if re.fullmatch(r"[A-Z0-9_ ]{1,16}", stated) else "unknown"
 
 
-def _time(dataset: Dataset) -> str:
+def _time(dataset: Dataset | Plain) -> str:
     """Acquisition date and time as digits that sort, from the frame, the image or the series."""
     for keyword in ("FrameAcquisitionDateTime", "AcquisitionDateTime"):
         if stamp := text(dataset, keyword):
@@ -266,7 +272,7 @@ def _time(dataset: Dataset) -> str:
     return ""
 
 
-def age_years(dataset: Dataset) -> float | None:
+def age_years(dataset: Dataset | Plain) -> float | None:
     """Age in years from Patient Age such as '048Y' or '006M'; from the birth date when that is absent."""
     stated = text(dataset, "PatientAge").upper()
     per_year = {"Y": 1.0, "M": 12.0, "W": 52.18, "D": 365.25}.get(stated[-1:])

@@ -7,6 +7,7 @@ missing slice stays empty and is named. Messages name slices by position or inst
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,9 @@ from spinemri.dicom.files import OversizedError, read_dicom
 from spinemri.dicom.frames import FrameDecoder
 from spinemri.dicom.headers import frames_of
 from spinemri.dicom.pixels import decode, undecodable
+from spinemri.dicom.plain import UnusualError
 from spinemri.dicom.seams import find_seams
+from spinemri.dicom.shelf import Shelf
 from spinemri.dicom.slices import arrange
 from spinemri.dicom.stacks import missing_parts
 from spinemri.dicom.values import READ_ERRORS, integer, lenient
@@ -74,13 +77,14 @@ def load(series: Series, *, progress: Callable[[int, int], None] | None = None) 
         return read_volume(series.files[0].path, series)
     if not series.files:
         raise SeriesError(f"series {series.label}: no files")
-    slices = list(_slices(series, progress))
+    shelf = Shelf(len(series.files))
+    slices = list(_slices(series, shelf, progress))
     _check_kind(slices, series.label)
     _check_photometric(slices, series.label)
     _check_damage(slices, series.label)
     arrangement = arrange([s.frame for s in slices], series.label)
     kept, warnings = _one_per_position(slices, arrangement, series.label)
-    voxels = _stack(kept, arrangement, series.label)
+    voxels = _stack(kept, shelf, arrangement.geometry.shape, series.label)
     missing = tuple(k for k, one in enumerate(kept) if one is None)
     facts = series.model_copy(update={"shape": arrangement.geometry.shape, "spacing": arrangement.geometry.spacing})
     seams, remarks = _seams(voxels, arrangement.geometry) if series.composed else ((), ())
@@ -96,17 +100,20 @@ def _seams(voxels: NDArray[np.generic], geometry: Geometry) -> tuple[tuple[float
     return seams, (phrases.COMPOSED_FROM_SEVERAL_STATIONS_SEAMS.format(heights=heights),)
 
 
-def _slices(series: Series, progress: Callable[[int, int], None] | None) -> Iterator[_Slice]:
+def _slices(series: Series, shelf: Shelf, progress: Callable[[int, int], None] | None) -> Iterator[_Slice]:
     left, decoder = MAX_VOXELS, FrameDecoder()
     for done, file in enumerate(series.files, 1):
-        found = _read_file(file, series.label, decoder, left)
+        found = _read_file(file, series.label, shelf, decoder, left)
         left -= sum(_pixels(one.frame) for one in found)
         yield from found
         if progress is not None:
             progress(done, len(series.files))
 
 
-def _read_file(file: SeriesFile, label: str, decoder: FrameDecoder, most: int) -> list[_Slice]:
+def _read_file(file: SeriesFile, label: str, shelf: Shelf, decoder: FrameDecoder, most: int) -> list[_Slice]:
+    if not file.frames:
+        with suppress(UnusualError, OSError):
+            return [_Slice(*shelf.read(file.path, most))]
     try:
         with lenient():
             dataset = read_dicom(file.path, force=True)
@@ -219,22 +226,32 @@ def _same(one: _Slice, other: _Slice) -> bool:
     return rescale[0] == rescale[1] and np.array_equal(one.pixels, other.pixels)
 
 
-def _stack(kept: Sequence[_Slice | None], arrangement: Arrangement, label: str) -> NDArray[np.generic]:
+def _stack(kept: Sequence[_Slice | None], shelf: Shelf, shape: tuple[int, int, int], label: str) -> NDArray[np.generic]:
     good = [(k, s.frame.plane, s.pixels) for k, s in enumerate(kept) if s is not None and s.pixels is not None]
     dtype = _stored_type([plane for _, plane, _ in good], [pixels for _, _, pixels in good])
-    voxels = np.zeros(arrangement.geometry.shape, dtype=dtype)
-    padding = np.zeros(arrangement.geometry.shape, dtype=bool)
-    for k, plane, pixels in good:
-        padding[k] = _padding(pixels, plane)
-        voxels[k] = _grey(pixels, plane, dtype)
-    present = [k for k, _, _ in good]
+    read = shelf.volume([pixels for _, _, pixels in good]) if all(_is_grey(plane) for _, plane, _ in good) else None
+    voxels: NDArray[np.generic]
+    if read is not None and (read.shape, read.dtype) == (shape, dtype):
+        voxels = read
+    else:
+        voxels = np.zeros(shape, dtype=dtype)
+        for k, plane, pixels in good:
+            voxels[k] = _grey(pixels, plane, dtype)
     if voxels.dtype.kind == "f" and not np.isfinite(voxels).all():
         raise SeriesError(f"series {label}: Rescale Slope or Intercept makes values that are no numbers")
-    whole = len(present) == len(voxels) and not padding.any()
-    real = voxels if whole else voxels[present][~padding[present]]
-    if not real.size or real.min() == real.max():
+    padded = [(k, _padding(pixels, plane)) for k, plane, pixels in good if plane.padding]
+    padded = [(k, where) for k, where in padded if where.any()]
+    real = voxels
+    if padded or len(good) < len(voxels):
+        image = np.zeros(voxels.shape, dtype=bool)
+        image[[k for k, _, _ in good]] = True
+        for k, where in padded:
+            image[k] &= ~where
+        real = voxels[image]
+    if not real.size or (lowest := real.min()) == real.max():
         raise SeriesError(f"series {label}: all voxels have the same value; expected an image")
-    voxels[padding] = real.min()
+    for k, where in padded:
+        voxels[k][where] = lowest
     return voxels
 
 
@@ -245,10 +262,15 @@ def _stored_type(planes: Sequence[PlaneFacts], pixels: Sequence[NDArray[np.integ
     return np.dtype(common.newbyteorder("=")) if plain and common.itemsize <= 2 else np.dtype(np.float32)
 
 
+def _is_grey(plane: PlaneFacts) -> bool:
+    """Whether stored values are the grey values."""
+    return plane.photometric != "MONOCHROME1" and (plane.slope, plane.intercept) == (1.0, 0.0)
+
+
 def _grey(pixels: NDArray[np.integer], plane: PlaneFacts, dtype: np.dtype[np.generic]) -> NDArray[np.generic]:
     """Rescaled values, bright is high: MONOCHROME1 is mirrored within the range that its bits can store."""
-    if plane.photometric != "MONOCHROME1" and (plane.slope, plane.intercept) == (1.0, 0.0):
-        return pixels.astype(dtype)
+    if _is_grey(plane):
+        return pixels
     stored = pixels.astype(np.float64)
     if plane.photometric == "MONOCHROME1":
         stored = plane.lowest + plane.highest - stored
@@ -258,8 +280,6 @@ def _grey(pixels: NDArray[np.integer], plane: PlaneFacts, dtype: np.dtype[np.gen
 
 def _padding(pixels: NDArray[np.integer], plane: PlaneFacts) -> NDArray[np.bool_]:
     """Pixels that hold Pixel Padding Value, when that lies outside the range of all the others."""
-    if not plane.padding:
-        return np.zeros(pixels.shape, dtype=bool)
     low, high = min(plane.padding), max(plane.padding)
     padded: NDArray[np.bool_] = (pixels >= low) & (pixels <= high)
     rest = pixels[~padded]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,8 @@ from pydicom.uid import UID
 
 from spinemri.dicom.contrast import agent_state
 from spinemri.dicom.describe import describe
-from spinemri.dicom.headers import MR_IMAGES, frames_of, read_header
+from spinemri.dicom.headers import KEPT, MR_IMAGES, frames_of, read_header
+from spinemri.dicom.plain import HEAD_BYTES, Plain, UnusualError, plain_header
 from spinemri.dicom.stacks import split
 from spinemri.dicom.values import READ_ERRORS, lenient, text, value
 from spinemri.errors import InputError
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
 phrases = Phrases("dicom.scan")
 
-_PREAMBLE, _MAGIC = 128, b"DICM"
+_PREAMBLE, _HEADER, _MAGIC = 128, 132, b"DICM"
 BARE_STARTS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")  # group 2 or 8, as a file without preamble begins
 _MAX_FRAMES = 10_000  # of a multi-frame file; an MR series has hundreds
 _DIRECTORY = "1.2.840.10008.1.3.10"
@@ -99,7 +101,7 @@ def walk(root: Path) -> Iterator[Path]:
         folders.sort()
         for name in sorted(names):
             path = Path(here, name)
-            target = os.path.realpath(path)
+            target = os.path.realpath(path) if path.is_symlink() else str(Path(real, name))
             if target not in seen:
                 seen.add(target)
                 yield path
@@ -130,23 +132,30 @@ def _read(path: Path, root: Path, contrast: Contrast | None) -> list[Frame] | Se
             return phrases.INDEX if path.is_file() else phrases.NOT_READABLE_FILE
         if path.name.lower().endswith(VOLUME_SUFFIXES):
             return phrases.LABEL_MAP_NOT_IMAGE if is_label_file(path) else volume_series(path, root, contrast)
-        with path.open("rb") as stream:
-            head = stream.read(_PREAMBLE + len(_MAGIC))
+        with path.open("rb", buffering=0) as stream:
+            head = stream.read(HEAD_BYTES)
+            if head[_PREAMBLE:_HEADER] == _MAGIC:
+                with suppress(UnusualError):
+                    return _told(plain_header(head, stream, KEPT), path, force=False)
     except OSError as error:
         return phrases.CANNOT_READ.format(error=error.strerror)
-    if head[_PREAMBLE:] == _MAGIC or head[:2] in BARE_STARTS:
-        return _read_dicom(path, force=head[_PREAMBLE:] != _MAGIC)
+    if head[_PREAMBLE:_HEADER] == _MAGIC or head[:2] in BARE_STARTS:
+        return _read_dicom(path, force=head[_PREAMBLE:_HEADER] != _MAGIC)
     return phrases.NOT_DICOM if head else phrases.EMPTY_FILE
 
 
 def _read_dicom(path: Path, *, force: bool) -> list[Frame] | str:
     try:
         with lenient():
-            dataset = read_header(path, force=force)
-            fault = _no_mr_image(dataset, force=force)
-        frames = [] if fault else frames_of(dataset, path)
+            return _told(read_header(path, force=force), path, force=force)
     except READ_ERRORS as error:
         return phrases.DAMAGED_DICOM_HEADER.format(name=type(error).__name__)
+
+
+def _told(dataset: Dataset | Plain, path: Path, *, force: bool) -> list[Frame] | str:
+    """Frames of an MR file, or why it is skipped."""
+    fault = _no_mr_image(dataset, force=force)
+    frames = [] if fault else frames_of(dataset, path)
     if len(frames) > _MAX_FRAMES:
         return phrases.MORE_THAN_FRAMES_ONE_FILE.format(count=_MAX_FRAMES)
     if fault is None and any(not frame.plane.rows or not frame.plane.columns for frame in frames):
@@ -154,9 +163,11 @@ def _read_dicom(path: Path, *, force: bool) -> list[Frame] | str:
     return fault or frames or phrases.ENHANCED_MR_IMAGE_WITHOUT_FUNCTIONAL
 
 
-def _no_mr_image(dataset: Dataset, *, force: bool) -> str | None:
+def _no_mr_image(dataset: Dataset | Plain, *, force: bool) -> str | None:
     """Why a file that reads as DICOM is no MR image; None when it is one."""
-    kind = text(dataset, "SOPClassUID") or ("" if force else text(dataset.file_meta, "MediaStorageSOPClassUID"))
+    kind = text(dataset, "SOPClassUID")
+    if not (kind or force or isinstance(dataset, Plain)):
+        kind = text(dataset.file_meta, "MediaStorageSOPClassUID")
     if kind == _DIRECTORY:
         return phrases.INDEX
     if force and (not kind or value(dataset, "Rows") is None):

@@ -155,7 +155,7 @@ def _check_same_plane(planes: Sequence[PlaneFacts], label: str) -> None:
         raise SeriesError(f"series {label}: slices have different Pixel Spacing; expected one")
     if len({plane.frame_of_reference_uid for plane in planes}) > 1:
         raise SeriesError(f"series {label}: slices belong to different frames of reference; expected one")
-    directions = np.array([_directions(plane) for plane in planes])
+    directions = np.array([_directions(plane) for plane in {plane.orientation: plane for plane in planes}.values()])
     if np.abs(directions - directions[0]).max() > 5e-3:
         raise SeriesError(f"series {label}: slices have different orientations; expected one")
 

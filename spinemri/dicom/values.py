@@ -20,6 +20,7 @@ from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 
+from spinemri.dicom.plain import Plain
 from spinemri.together import together
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ RESCALE: _Expected = {
     "RescaleSlope": ("Rescale Slope", "a number other than 0", lambda v: len(v) == 1 and 0 < abs(v[0]) < 1e12),
     "RescaleIntercept": ("Rescale Intercept", "a number", lambda v: len(v) == 1 and abs(v[0]) < 1e12),
 }
+_SINGLE = frozenset({str, int, float})
 _SHOWN = 6  # numbers that a message repeats
 
 
@@ -79,14 +81,16 @@ def _silence() -> Iterator[None]:
         yield
 
 
-def items(dataset: Dataset, keyword: str) -> list[Dataset]:
+def items(dataset: Dataset | Plain, keyword: str) -> list[Dataset]:
     """Items of a sequence; empty when it is absent or unreadable."""
     found = value(dataset, keyword)
     return list(found) if isinstance(found, Sequence) else []
 
 
-def value(dataset: Dataset, keyword: str) -> object:
+def value(dataset: Dataset | Plain, keyword: str) -> object:
     """Value of an attribute, None when absent, empty or unreadable."""
+    if isinstance(dataset, Plain):
+        return dataset.value(keyword)
     try:
         found = dataset[_tag(keyword)].value
     except READ_ERRORS:  # a KeyError where it is absent
@@ -100,37 +104,42 @@ def _tag(keyword: str) -> BaseTag:
     return Tag(keyword)
 
 
-def text(dataset: Dataset, keyword: str) -> str:
+def text(dataset: Dataset | Plain, keyword: str) -> str:
     """Attribute as stripped text; several values joined by a backslash, empty when absent."""
     found = value(dataset, keyword)
-    if isinstance(found, MultiValue):
+    if found is None or type(found) is str:
+        return found.strip() if found else ""
+    if isinstance(found, MultiValue | tuple):
         return "\\".join(str(v).strip() for v in found)
-    return "" if found is None else str(found).strip()
+    return str(found).strip()
 
 
-def words(dataset: Dataset, keyword: str) -> tuple[str, ...]:
+def words(dataset: Dataset | Plain, keyword: str) -> tuple[str, ...]:
     """Attribute as upper-case words."""
     return tuple(word for word in text(dataset, keyword).upper().split("\\") if word)
 
 
-def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
+def numbers(dataset: Dataset | Plain, keyword: str) -> tuple[float, ...]:
     """Attribute as finite floats; empty when absent or when one of them is no number."""
     found = value(dataset, keyword)
     if found is None:
         return ()
     try:
-        listed = tuple(float(str(v)) for v in (found if isinstance(found, MultiValue | list | tuple) else [found]))
+        if type(found) in _SINGLE:
+            listed: tuple[float, ...] = (float(found),)  # type: ignore[arg-type]
+        else:
+            listed = tuple(float(str(v)) for v in (found if isinstance(found, MultiValue | list | tuple) else [found]))
     except ValueError:
         return ()
-    return listed if all(math.isfinite(v) for v in listed) else ()
+    return listed if all(map(math.isfinite, listed)) else ()
 
 
-def number(dataset: Dataset, *keywords: str) -> float | None:
+def number(dataset: Dataset | Plain, *keywords: str) -> float | None:
     """First attribute of those named that holds a number."""
     return next((found[0] for found in (numbers(dataset, k) for k in keywords) if found), None)
 
 
-def integer(dataset: Dataset, *keywords: str) -> int | None:
+def integer(dataset: Dataset | Plain, *keywords: str) -> int | None:
     """First attribute of those named that holds a number, as an integer."""
     for keyword in keywords:
         if type(found := value(dataset, keyword)) is int:
@@ -140,11 +149,10 @@ def integer(dataset: Dataset, *keywords: str) -> int | None:
     return None
 
 
-def senseless(dataset: Dataset, expected: _Expected) -> str:
+def senseless(dataset: Dataset | Plain, expected: _Expected) -> str:
     """Which of some numeric attributes is there, not empty, and makes no sense; '' when none is."""
     for keyword, (name, wanted, makes_sense) in expected.items():
-        said = _raw(dataset, keyword)
-        if said and not makes_sense(numbers(dataset, keyword)):
+        if not makes_sense(numbers(dataset, keyword)) and (said := _raw(dataset, keyword)):
             return f"{name} is {_shown(said)}; expected {wanted}"
     return ""
 
@@ -157,12 +165,14 @@ def _shown(said: str) -> str:
         return "no number"
 
 
-def _raw(dataset: Dataset, keyword: str) -> str:
+def _raw(dataset: Dataset | Plain, keyword: str) -> str:
     """An attribute as it is written, whether it can be read or not; '' when it is absent or empty."""
     if keyword not in dataset:
         return ""
     if found := text(dataset, keyword):
         return found.replace("\\", ", ")
+    if isinstance(dataset, Plain):
+        return ""
     try:
         return "" if dataset.get_item(keyword).is_empty else "unreadable"
     except READ_ERRORS:

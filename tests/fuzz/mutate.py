@@ -218,7 +218,7 @@ def elements_changed(rng: np.random.Generator, content: bytes, other: bytes) -> 
         dataset = pydicom.dcmread(io.BytesIO(content), force=True)
         holders = [dataset.file_meta, *_datasets(dataset)] if rng.random() < 0.1 else list(_datasets(dataset))
         holder = holders[int(rng.integers(len(holders)))] if rng.random() < 0.5 else dataset
-        tags = [tag for tag in holder if tag.group != 2 or holder is dataset.file_meta]
+        tags = [tag for tag in list(holder.keys()) if tag.group != 2 or holder is dataset.file_meta]
         if not tags:
             raise ValueError
         tag = tags[int(rng.integers(len(tags)))]
