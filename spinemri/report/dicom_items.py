@@ -62,7 +62,7 @@ def measured(quantity: Quantity, key: str, frame_uid: str | None = None) -> Meas
     item = Measurement(
         name=dicom_code(measurement_code(quantity.name)),
         value=float(quantity.value or 0.0),
-        unit=unit_of(quantity),
+        unit=unit_of(quantity.unit),
         tracking_identifier=tracking(key, quantity.id),
         properties=_interval(quantity),
         referenced_coordinates=None if line is None else [line],
@@ -108,9 +108,9 @@ def _properties(finding: Finding) -> Iterator[ContentItem]:
     yield from (text_of(word(name), text) for name, text in told.items() if text)
 
 
-def unit_of(quantity: Quantity) -> CodedConcept:
-    """The unit of a measurement."""
-    return dicom_code(UNITS.get(quantity.unit) or Code(quantity.unit, "UCUM", quantity.unit))
+def unit_of(unit: str) -> CodedConcept:
+    """The code of a unit of UCUM."""
+    return dicom_code(UNITS.get(unit) or Code(unit, "UCUM", unit))
 
 
 def _interval(quantity: Quantity) -> MeasurementProperties | None:
@@ -121,7 +121,9 @@ def _interval(quantity: Quantity) -> MeasurementProperties | None:
     reach = {"upper uncertainty": high - quantity.value, "lower uncertainty": quantity.value - low}
     properties = MeasurementProperties()
     for name, value in reach.items():
-        number = NumContentItem(dicom_code(word(name)), float(value), unit_of(quantity), relationship_type=_PROPERTY)
+        number = NumContentItem(
+            dicom_code(word(name)), float(value), unit_of(quantity.unit), relationship_type=_PROPERTY
+        )
         properties.append(number)
     return properties
 
