@@ -24,8 +24,8 @@ def command(
     formats: Annotated[
         str | None,
         typer.Option(
-            help="json, txt, csv, html, dicom-sr, or all; unless given, all that can be made. A DICOM SR carries the "
-            "identity of the patient."
+            help="Divided by commas: json, txt, csv, html, dicom-sr, or all; unless given, what can be made of these. "
+            "A DICOM SR carries the identity of the patient."
         ),
     ] = None,
     contrast: Annotated[str | None, typer.Option(help="Contrast of volume files whose name does not say it.")] = None,
