@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from io import BytesIO
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from highdicom.sr import (
@@ -136,8 +137,11 @@ def _prior(earlier: Day, later: Day) -> Iterator[ContentItem]:
 
 def _shown(days: Sequence[Day], priors: Sequence[Sequence[Dataset]]) -> list[Dataset]:
     """Headers of all images that were compared, those of the last study first, and of the reports of earlier ones."""
-    images = [one for day in reversed(days) for source in day.sources.values() for one in evidence(source)]
-    return list({one.SOPInstanceUID: one for one in (*images, *(one for found in priors for one in found))}.values())
+    images = (one for day in reversed(days) for source in day.sources.values() for one in evidence(source))
+    known: dict[str, Dataset] = {}
+    for one in chain(images, *priors):
+        known.setdefault(str(one.SOPInstanceUID), one)  # a study that is compared with itself is its own first
+    return list(known.values())
 
 
 def _key(comparison: Comparison, shown: Sequence[Dataset]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 from dataclasses import replace
 
@@ -146,6 +147,35 @@ def test_it_says_with_which_study_it_is_compared_and_refers_to_its_report(report
     (composite,) = beneath(first, "Prior report for current patient")
     assert composite.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == prior.SOPInstanceUID
     assert beneath(before, "Prior report for current patient") == []
+
+
+def test_reports_of_other_studies_and_broken_files_are_passed_over(stored, tmp_path):
+    (tmp_path / "other").mkdir()
+    write_sr(stored.cases[2], tmp_path / "other")
+    report = (tmp_path / "other" / "measurements.dcm").read_bytes()
+    (tmp_path / "other" / "cut.dcm").write_bytes(report[: len(report) // 2])
+    (tmp_path / "other" / "empty.dcm").write_bytes(b"")
+    os.mkfifo(tmp_path / "other" / "pipe.dcm")
+    made = read(to_sr(replace(stored, folders=(tmp_path / "other", None, None))))
+    assert not [item for item in items(made) if item.ValueType == "COMPOSITE"]
+
+
+def test_a_study_compared_with_itself_is_its_own_evidence(stored, tmp_path):
+    first = in_files(stored.cases[0], tmp_path / "same", STUDIES[2], StudyDate="20240110")
+    made = read(to_sr(replace(stored, cases=(first, *stored.cases[1:]))))
+    assert (made.StudyInstanceUID, made.StudyDate) == (STUDIES[2], f"{DATES[2]:%Y%m%d}")
+    assert [study.StudyInstanceUID for study in made.PertinentOtherEvidenceSequence] == [STUDIES[1]]
+
+
+def test_where_nothing_can_be_compared_that_is_said(stored, tmp_path):
+    nothing = {"changes": (), "lesions": (), "fractures": ()}
+    steps = tuple(step.model_copy(update=nothing) for step in stored.comparison.steps)
+    (tmp_path / FILE_NAME).write_bytes(
+        to_sr(replace(stored, comparison=stored.comparison.model_copy(update={"steps": steps})))
+    )
+    (group,) = groups(pydicom.dcmread(tmp_path / FILE_NAME))
+    assert coded(beneath(group, CHANGE)[0]) == word("not comparable")[:2]
+    assert faults(tmp_path / FILE_NAME) == []
 
 
 def check_sentences(report, comparison):
