@@ -108,7 +108,7 @@ def _told(comparison: Comparison, step: Step, days: Sequence[Day], priors: Seque
     notes = comparison.warnings if step.earlier == 0 else ()
     texts = [("impression", one.text) for one in chief]
     texts += [("statement", one.text) for one in sentences if one not in chief]
-    texts += [("comment", text) for text in (*notes, words.phrases.RESEARCH_USE)]
+    texts += [("comment", text) for text in (*notes, words.phrases.RULE, words.phrases.RESEARCH_USE)]
     item.ContentSequence = ContentSequence(
         [
             *_prior(days[step.earlier], days[step.later]),
