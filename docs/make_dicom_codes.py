@@ -11,9 +11,10 @@ from spinemri.measure.catalogue import LESION_MEASURES, MARROW_MEASURES, MEASURE
 PAGE = Path(__file__).resolve().parent / "dicom_codes.md"
 HEAD = f"""# Codes in DICOM output
 
-Where the DICOM code dictionary has a code, it is used (SCT: SNOMED CT, DCM, UCUM, LN: LOINC, NCIt, RADLEX). Where it
-has none, the scheme is `{PRIVATE_SCHEME}`. SNOMED CT needs a licence in countries that are no members; its DICOM subset
-may be used in DICOM objects. `docs/make_dicom_codes.py` writes this page from `spinemri/codes.csv`; a test compares.
+Where the DICOM code dictionary has a code, it is used (SCT: SNOMED CT, DCM, UCUM, LN: LOINC, NCIt, RADLEX, UMLS). Where
+it has none, the scheme is `{PRIVATE_SCHEME}`. SNOMED CT needs a licence in countries that are no members; its DICOM
+subset may be used in DICOM objects. `docs/make_dicom_codes.py` writes this page from `spinemri/codes.csv`; a test
+compares.
 """
 WITHOUT_CODE = ("T13", "L6", "S1", "S2", "S3", "S4", "S5")
 

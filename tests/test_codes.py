@@ -41,6 +41,7 @@ from spinemri.codes import (
     vertebra_code,
     word,
 )
+from spinemri.compare.comparison import Verdict
 from spinemri.finding import Certainty, Urgency
 from spinemri.measure.catalogue import LESION_MEASURES, MARROW_MEASURES, MEASURES
 from tests.strategies import relative_levels, true_levels
@@ -141,7 +142,7 @@ def test_structures_without_a_level_have_no_site():
     assert site_code(Structure(StructureKind.CORD)) is None
 
 
-IN_DICTIONARY = {"SCT", "DCM", "NCIt", "RADLEX", "LN"}
+IN_DICTIONARY = {"SCT", "DCM", "NCIt", "RADLEX", "LN", "UMLS"}
 HAND_TYPED = {"24935-9", "24980-5", "24968-0"}  # LOINC, read in its list of radiology procedures
 
 
@@ -182,6 +183,8 @@ def test_every_kind_of_finding_has_a_row():
 def test_every_answer_has_a_word():
     for value in (*Certainty, *(u for u in Urgency if u is not Urgency.NONE)):
         assert word(value.value).meaning
+    for verdict in Verdict:
+        assert word(verdict.value).meaning
     for side in ("left", "right", "both sides", "midline"):
         assert word(side).scheme == "SCT"
 

@@ -57,8 +57,8 @@ ROW_OF = {part: n for n, row in enumerate(reversed(ROWS)) for part in row}
 DOORS = {  # library -> beginnings of the modules that may import it
     "torch": ("segment.", "training."),
     "monai": ("segment.", "training."),
-    "pydicom": ("dicom.", "report.dicom_", "report.rtstruct"),
-    "highdicom": ("dicom.", "report.dicom_"),
+    "pydicom": ("dicom.", "report.dicom_", "report.rtstruct", "compare.dicom_"),
+    "highdicom": ("dicom.", "report.dicom_", "compare.dicom_"),
     "gdcm": ("dicom.",),
     "SimpleITK": ("convert", "resample", "read"),
     "matplotlib": ("plot", "report."),

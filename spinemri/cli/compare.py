@@ -21,6 +21,13 @@ def command(
     force: Annotated[
         bool, typer.Option("--force", help="Compare even what is not known to be of one person (NIfTI, another ID).")
     ] = False,
+    formats: Annotated[
+        str | None,
+        typer.Option(
+            help="Divided by commas: json, txt, csv, html, dicom-sr, or all; unless given, what can be made of these. "
+            "A DICOM SR carries the identity of the patient."
+        ),
+    ] = None,
     contrast: Annotated[str | None, typer.Option(help="Contrast of volume files whose name does not say it.")] = None,
     language: Language = ENGLISH,
     no_lesions: Annotated[bool, typer.Option("--no-lesions", help="Do not look for marrow lesions.")] = False,
@@ -33,17 +40,20 @@ def command(
 ) -> None:
     """Compare examinations of one person: lesions, fractures, canal, cord; nothing is called a change within the MDC.
 
-    Writes comparison.json, comparison.txt, comparison.csv and comparison.html. Vertebrae are matched by level and by
-    registration, so that a level named otherwise at one date is not compared with its neighbour.
+    Writes comparison.json, comparison.txt, comparison.csv, comparison.html and, of examinations that came from DICOM,
+    comparison_sr.dcm for the latest study. Vertebrae are matched by level and by registration, so that a level named
+    otherwise at one date is not compared with its neighbour.
     """
     from spinemri.cli.token_key import token_key as read_key
-    from spinemri.compare.files import write_comparison
+    from spinemri.compare.dicom_sr import FILE_NAME
+    from spinemri.compare.files import SR, formats_named, write_comparison
     from spinemri.compare.study import How, compare_examinations, examine
     from spinemri.networks import Networks, axial_predictor, default_predictor, lesion_predictor
     from spinemri.pipeline import Options
     from spinemri.report.write import check_writable
     from spinemri.series import contrast_named
 
+    wanted = formats_named(formats)
     check_writable(out)
     key = None if keep_identifiers else read_key(token_key, out)
     options = Options(
@@ -55,9 +65,10 @@ def command(
         return Networks(default_predictor(None, device, threads), lesions, axial_predictor(device))
 
     with progress_bar() as update:
-        found = examine((baseline, *followup), How(options, networks, forced=force, progress=update))
+        how = How(options, networks, forced=force, for_dicom=SR in (wanted or ()), progress=update)
+        found = examine((baseline, *followup), how)
     compared = compare_examinations(found, forced=force)
-    write_comparison(compared, out)
+    write_comparison(compared, out, formats=wanted, tell=warning)
     comparison = compared.comparison
     for text in comparison.warnings:
         warning(text)
@@ -66,4 +77,6 @@ def command(
         called += [f"{one.place} height {one.verdict.value}" for one in step.fractures if one.verdict.called]
         told = "; ".join(called) or "no change of lesions or vertebral height beyond what measurements vary by"
         stdout.print(f"examination {step.later} against {step.earlier}: {told}", markup=False)
-    stdout.print(f"comparison: {Path(out.resolve().name) / 'comparison.html'}", markup=False)
+    for name, what in (("comparison.html", "comparison"), (FILE_NAME, "DICOM SR, with the identity of the patient")):
+        if (out / name).exists():
+            stdout.print(f"{what}: {Path(out.resolve().name) / name}", markup=False)

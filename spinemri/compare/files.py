@@ -1,6 +1,6 @@
-"""``comparison.json``, ``comparison.txt`` and ``comparison.csv``: the document, a section of a report, a table.
+"""What a comparison is written as: the document, sentences, a table, a page, and a DICOM SR where that can be made.
 
-Every text is made before the folder is touched, so that a failure on the way leaves nothing behind.
+Everything is made before the folder is touched, so that a failure on the way leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -12,14 +12,19 @@ from typing import TYPE_CHECKING
 from spinemri.compare import words
 from spinemri.compare.comparison import Comparison
 from spinemri.compare.curves import NAMES
+from spinemri.compare.dicom_sr import FILE_NAME, to_sr
 from spinemri.compare.page import to_page
 from spinemri.compare.sentences import sections
 from spinemri.errors import OutputError
+from spinemri.faults import attempt, collecting
 from spinemri.language import Phrases, in_its_language
 from spinemri.report.json_file import dumped
+from spinemri.report.phrases import phrases as report_phrases
 from spinemri.report.tables import csv_text, number
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
     from spinemri.compare.comparison import Step
     from spinemri.compare.study import Compared
 
@@ -30,28 +35,85 @@ COLUMNS = (
     *("earlier", "later", "days", "place", "lesion", "name", "baseline", "baseline_low", "baseline_high"),
     *("value", "low", "high", "unit", "change", "detectable_change", "verdict", "reason", "source", "id", "evidence"),
 )
-FILES = ("comparison.json", "comparison.txt", "comparison.csv", "comparison.html")
+FORMATS = {name: f"comparison.{name}" for name in ("json", "txt", "csv", "html")}
+"""Format name -> its file. None of them holds an identifier."""
+FILES = tuple(FORMATS.values())
+SR = "dicom-sr"
+"""The format that carries the identity of the patient, and needs examinations that came from DICOM."""
 
 
-def write_comparison(compared: Compared, out: Path | str) -> Path:
+def write_comparison(
+    compared: Compared,
+    out: Path | str,
+    *,
+    formats: Collection[str] | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Path:
     """Write a comparison into a new or empty folder and return its path.
+
+    Parameters
+    ----------
+    formats : names from ``FORMATS``, and ``SR``; when None all, ``SR`` if it can be made. ``comparison.json`` is
+        written in any case.
+    tell : called with the reason where a DICOM SR is not written
 
     Raises
     ------
     OutputError
-        If the folder holds something, or cannot be written.
+        If a format is unknown, a DICOM SR is asked for and cannot be made, or the folder holds something or cannot be
+        written.
     """
-    out, comparison = Path(out), compared.comparison
-    made = (to_json(comparison), to_text(comparison), to_csv(comparison), to_page(compared))
+    out, wanted = Path(out), chosen(formats)
+    made = {FORMATS[name]: _text(name, compared).encode() for name in FORMATS if name in wanted}
+    if SR in wanted:
+        made |= _report(compared, tell or (lambda _: None), must=formats is not None)
     try:
         out.mkdir(parents=True, exist_ok=True)
         if any(out.iterdir()):
             raise OutputError(f"output {out.name}: exists and is not empty; expected a new or empty folder")
-        for name, text in zip(FILES, made, strict=True):
-            (out / name).write_text(text, encoding="utf-8", newline="")
+        for name, content in made.items():
+            (out / name).write_bytes(content)
     except OSError as error:
         raise OutputError(f"output {out.name}: cannot be written ({error.strerror})") from error
     return out
+
+
+def chosen(formats: Collection[str] | None) -> tuple[str, ...]:
+    """The formats that are written; OutputError in one line when there is no such format."""
+    known = (*FORMATS, SR)
+    unknown = sorted(set(formats or ()) - set(known))
+    if unknown:
+        raise OutputError(f"format {', '.join(map(repr, unknown))}: expected some of {', '.join(known)}")
+    return known if formats is None else tuple(name for name in known if name in {*formats, "json"})
+
+
+def formats_named(text: str | None) -> tuple[str, ...] | None:
+    """Names of formats in 'json,html'; every format there is for 'all'; None, what can be made, for None."""
+    if text is None:
+        return None
+    names = [name.strip().lower() for name in text.split(",") if name.strip()]
+    return chosen(None if "all" in names else names)
+
+
+def _text(name: str, compared: Compared) -> str:
+    if name == "html":
+        return to_page(compared)
+    return {"json": to_json, "txt": to_text, "csv": to_csv}[name](compared.comparison)
+
+
+def _report(compared: Compared, tell: Callable[[str], None], *, must: bool) -> dict[str, bytes]:
+    """The DICOM SR by its file's name; nothing, and the reason told, where it cannot be made and need not be."""
+    try:
+        with collecting() as failures:
+            made = attempt(report_phrases.FORMAT.format(name=SR), b"", to_sr, compared)
+    except OutputError as error:
+        if must:
+            raise OutputError(f"format {SR}: {error}; expected some of {', '.join(FORMATS)}") from error
+        tell(f"no {FILE_NAME}: {error}")
+        return {}
+    for failure in failures:
+        tell(f"no {FILE_NAME}: {failure.told}")
+    return {FILE_NAME: made} if made else {}
 
 
 def to_json(comparison: Comparison) -> str:

@@ -21,10 +21,11 @@ phrases = Phrases("compare.sentences")
 
 
 class Sentence(NamedTuple):
-    """A sentence, and the ids of the changes it rests on."""
+    """A sentence, the ids of the changes it rests on, and whether it says that something has changed."""
 
     text: str
     evidence: tuple[str, ...] = ()
+    called: bool = False
 
 
 class Section(NamedTuple):
@@ -75,7 +76,8 @@ def _lesion(step: Step, lesion: LesionChange) -> Sentence:
         many = phrases.EARLIER_LATER_LESIONS_ARE_COMPARED.format(
             count=len(lesion.baseline_ids), later=len(lesion.later_ids)
         )
-    return Sentence(f"{head}{why}. {_capital(said)}.{many}", tuple(change.id for change in changes))
+    evidence = tuple(change.id for change in changes)
+    return Sentence(f"{head}{why}. {_capital(said)}.{many}", evidence, lesion.verdict.called)
 
 
 def _quantity(change: Change) -> str:
@@ -96,7 +98,7 @@ def _fractures(step: Step) -> Iterator[Sentence]:
             continue
         why = phrases.FRACTURE_BECAUSE.format(reason=found.reason) if found.reason else ""
         text = f"{found.place}: {words.phrases['FRACTURE'][found.verdict.value]}{why}, {words.from_to(change)}."
-        yield Sentence(text, (found.change,))
+        yield Sentence(text, (found.change,), found.verdict.called)
     known = [c for c in step.changes if c.name == LOSS and c.mdc is not None]
     quiet = [c.place for c in known if c.place not in {f.place for f in step.fractures}]
     if quiet:
@@ -114,9 +116,9 @@ def _places(step: Step, names: Iterable[str], what: str) -> Iterator[Sentence]:
     compared = [c for c in step.changes if c.name in wanted and not c.lesion and c.mdc is not None]
     for change in compared:
         if change.verdict.called:
-            what = f"{words.phrases['NAMES'][change.name]} {term(change.verdict.value)}"
-            text = f"{change.place}: {what}, {words.from_to(change)}."
-            yield Sentence(text, (change.id,))
+            moved = f"{words.phrases['NAMES'][change.name]} {term(change.verdict.value)}"
+            text = f"{change.place}: {moved}, {words.from_to(change)}."
+            yield Sentence(text, (change.id,), called=True)
     if not compared:
         yield Sentence(phrases.NO_COULD_COMPARED.format(what=what))
         return

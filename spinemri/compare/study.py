@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from spinemri.case import Case
 from spinemri.compare.comparison import Comparison, Examined, Step
+from spinemri.compare.dicom_source import check_dicom
 from spinemri.compare.fractures import fracture_changes
 from spinemri.compare.lesions import lesion_changes
 from spinemri.compare.matching import match_vertebrae
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from spinemri.anatomy import Level
     from spinemri.compare.matching import Matched, Pair
     from spinemri.dicom.study import LoadedStudy
+    from spinemri.image import Image
 
     Progress = Callable[[str, int, int], None]
 
@@ -35,19 +37,24 @@ phrases = Phrases("compare.study")
 
 @dataclass(frozen=True, eq=False)
 class Examination:
-    """An analysed examination, and when it was made; None where that is not known."""
+    """An analysed examination, when it was made and the folder of its images; None where that is not known."""
 
     case: Case
     date: date | None = None
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """A comparison with what its pictures are made from: the cases, and the registered vertebrae of each step."""
+    """A comparison with what its pictures are made from: the cases, and the registered vertebrae of each step.
+
+    ``folders`` are those that the images of each examination lay in, perhaps with reports of it; None where not known.
+    """
 
     comparison: Comparison
     cases: tuple[Case, ...]
     pairs: tuple[Mapping[Level, Pair], ...]
+    folders: tuple[Path | None, ...] = ()
 
     @property
     def language(self) -> str:
@@ -99,6 +106,7 @@ class How:
     networks : the loaded models, or what loads them when the first folder needs them; the bundled ones when None
     dates : parallel to the examinations, in place of those in the images
     forced : analyse even what is not known to be of one person
+    for_dicom : refuse, before any folder is analysed, what no DICOM report can be made of
     progress : called with (stage, done, total)
     """
 
@@ -106,6 +114,7 @@ class How:
     networks: Networks | Callable[[], Networks] | None = None
     dates: tuple[date | None, ...] = ()
     forced: bool = False
+    for_dicom: bool = False
     progress: Progress | None = None
 
     def loaded_networks(self) -> Networks:
@@ -122,6 +131,8 @@ def examine(given: Sequence[Path | str | Case], how: How) -> list[Examination]:
     ------
     InputError
         As ``compare`` does.
+    OutputError
+        No DICOM report can be made, and one is wanted.
     SpineMRIError
         If nothing in a folder can be measured.
     """
@@ -131,9 +142,19 @@ def examine(given: Sequence[Path | str | Case], how: How) -> list[Examination]:
     known = [None if isinstance(one, Case) else _day(one.study.study_date) for one in read]
     days = how.dates or tuple(known)
     check_one_person([_who(one, day) for one, day in zip(read, days, strict=True)], forced=how.forced)
+    if how.for_dicom:
+        check_dicom(
+            [[i.series.source for i in _images(one)] for one in read], [_who(one, None).patient for one in read]
+        )
     networks = None if all(isinstance(one, Case) for one in read) else how.loaded_networks()
     cases = [one if isinstance(one, Case) or networks is None else _analysed(one, networks, how) for one in read]
-    return [Examination(one, day) for one, day in zip(cases, days, strict=True) if isinstance(one, Case)]
+    folders = [None if isinstance(one, Case) else Path(one) for one in given]
+    together = zip(cases, days, folders, strict=True)
+    return [Examination(one, day, folder) for one, day, folder in together if isinstance(one, Case)]
+
+
+def _images(one: Case | LoadedStudy) -> Sequence[Image]:
+    return one.images if isinstance(one, Case) else one.every_image
 
 
 def _analysed(loaded: LoadedStudy, networks: Networks, how: How) -> Case:
@@ -188,7 +209,7 @@ def _compared(examinations: Sequence[Examination], language: str, *, forced: boo
         trends=trends(made, count) if count > 2 else (),
         warnings=tuple(warnings),
     )
-    return Compared(comparison, cases, pairs)
+    return Compared(comparison, cases, pairs, tuple(one.folder for one in examinations))
 
 
 def _step(every: Sequence[Case], ends: tuple[int, int], matched: Matched) -> Step:

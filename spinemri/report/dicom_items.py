@@ -62,26 +62,26 @@ def measured(quantity: Quantity, key: str, frame_uid: str | None = None) -> Meas
     item = Measurement(
         name=dicom_code(measurement_code(quantity.name)),
         value=float(quantity.value or 0.0),
-        unit=_unit(quantity),
+        unit=unit_of(quantity.unit),
         tracking_identifier=tracking(key, quantity.id),
         properties=_interval(quantity),
         referenced_coordinates=None if line is None else [line],
     )
-    _under(item[0], [_code(word("reference"), level_code(level)) for level in quantity.reference_levels])
+    under(item[0], [code_of(word("reference"), level_code(level)) for level in quantity.reference_levels])
     return item
 
 
 def not_assessed(quantity: Quantity) -> QualitativeEvaluation:
     """That a quantity could not be measured, and why."""
     item = QualitativeEvaluation(dicom_code(measurement_code(quantity.name)), dicom_code(word("not_assessable")))
-    _under(item[0], [_name(quantity.id), _text(word("reason"), quantity.reason)])
+    under(item[0], [_name(quantity.id), text_of(word("reason"), quantity.reason)])
     return item
 
 
 def stated(finding: Finding) -> QualitativeEvaluation:
     """A finding: how sure it is, and beneath it where, how severe, why, by which rule."""
     item = QualitativeEvaluation(dicom_code(finding_code(finding.kind)), dicom_code(word(finding.certainty.value)))
-    _under(item[0], [_name(finding.id), *_places(finding), *_properties(finding)])
+    under(item[0], [_name(finding.id), *_places(finding), *_properties(finding)])
     return item
 
 
@@ -97,19 +97,20 @@ def _places(finding: Finding) -> Iterator[ContentItem]:
 
 def _properties(finding: Finding) -> Iterator[ContentItem]:
     if finding.grade in _SEVERITIES:
-        yield _code(word("severity"), word(finding.grade))
+        yield code_of(word("severity"), word(finding.grade))
     elif finding.grade:
-        yield _text(word("grade"), finding.grade)
+        yield text_of(word("grade"), finding.grade)
     if finding.urgency is not Urgency.NONE:
-        yield _code(word("urgency"), word(finding.urgency.value))
+        yield code_of(word("urgency"), word(finding.urgency.value))
     rule = "; source: ".join(filter(None, (finding.rule, finding.source)))
     evidence = ", ".join(finding.evidence)
     told = {"cause": finding.cause, "comment": finding.statement, "rule": rule, "evidence": evidence}
-    yield from (_text(word(name), text) for name, text in told.items() if text)
+    yield from (text_of(word(name), text) for name, text in told.items() if text)
 
 
-def _unit(quantity: Quantity) -> CodedConcept:
-    return dicom_code(UNITS.get(quantity.unit) or Code(quantity.unit, "UCUM", quantity.unit))
+def unit_of(unit: str) -> CodedConcept:
+    """The code of a unit of UCUM."""
+    return dicom_code(UNITS.get(unit) or Code(unit, "UCUM", unit))
 
 
 def _interval(quantity: Quantity) -> MeasurementProperties | None:
@@ -120,7 +121,9 @@ def _interval(quantity: Quantity) -> MeasurementProperties | None:
     reach = {"upper uncertainty": high - quantity.value, "lower uncertainty": quantity.value - low}
     properties = MeasurementProperties()
     for name, value in reach.items():
-        number = NumContentItem(dicom_code(word(name)), float(value), _unit(quantity), relationship_type=_PROPERTY)
+        number = NumContentItem(
+            dicom_code(word(name)), float(value), unit_of(quantity.unit), relationship_type=_PROPERTY
+        )
         properties.append(number)
     return properties
 
@@ -129,15 +132,17 @@ def _name(id_: str) -> TextContentItem:
     return TextContentItem(name=codes.DCM.TrackingIdentifier, value=id_, relationship_type=_CONTEXT)
 
 
-def _text(name: Code, text: str) -> TextContentItem:
+def text_of(name: Code, text: str) -> TextContentItem:
+    """A text as a property of what it stands beneath."""
     return TextContentItem(name=dicom_code(name), value=text, relationship_type=_PROPERTY)
 
 
-def _code(name: Code, value: Code) -> CodeContentItem:
+def code_of(name: Code, value: Code) -> CodeContentItem:
+    """A coded answer as a property of what it stands beneath."""
     return CodeContentItem(name=dicom_code(name), value=dicom_code(value), relationship_type=_PROPERTY)
 
 
-def _under(item: Dataset, children: list[ContentItem]) -> None:
+def under(item: Dataset, children: list[ContentItem]) -> None:
     """Hang items beneath an item; an empty sequence is never written."""
     if not children:
         return

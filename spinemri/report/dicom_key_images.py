@@ -13,9 +13,10 @@ from highdicom.ko import KeyObjectSelection, KeyObjectSelectionDocument
 from pydicom.sr.codedict import codes
 
 from spinemri.finding import Certainty
+from spinemri.report.dicom_document import observer_of
 from spinemri.report.dicom_seg import seg_objects
 from spinemri.report.dicom_source import UTF8, dated, evidence, lenient, read_sources, uid_of
-from spinemri.report.dicom_sr import content_key, observer_of
+from spinemri.report.dicom_sr import content_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -12,19 +12,13 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import highdicom
 import numpy as np
-from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from highdicom.sr import (
     AlgorithmIdentification,
-    CodedConcept,
-    DeviceObserverIdentifyingAttributes,
     FindingSite,
-    LanguageOfContentItemAndDescendants,
     MeasurementReport,
     MeasurementsAndQualitativeEvaluations,
     ObservationContext,
-    ObserverContext,
     ReferencedSegment,
     SourceImageForMeasurementGroup,
     SourceSeriesForSegmentation,
@@ -40,14 +34,13 @@ from spinemri.codes import (
     ABNORMAL_STRUCTURE,
     ANATOMICAL_STRUCTURE,
     LESION,
-    PRIVATE_SCHEME,
     VERTEBRA,
     place_codes,
     structure_code,
     word,
 )
-from spinemri.language import ENGLISH, Phrases
 from spinemri.measurement import Status
+from spinemri.report.dicom_document import Kind, language_of, observer_of, report_of
 from spinemri.report.dicom_items import measured, not_assessed, stated, tracking
 from spinemri.report.dicom_seg import (
     algorithm_of,
@@ -56,12 +49,14 @@ from spinemri.report.dicom_seg import (
     tracking_uid,
     write_seg_object,
 )
-from spinemri.report.dicom_source import UTF8, all_items, dated, evidence, lenient, read_sources, settled, uid_of
+from spinemri.report.dicom_source import evidence, lenient, read_sources, uid_of
 from spinemri.report.examination import regions_examined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    import highdicom
 
     from spinemri.analysis import Analysis, Provenance
     from spinemri.case import Case
@@ -76,7 +71,6 @@ if TYPE_CHECKING:
 
 FILE_NAME = "measurements.dcm"
 SERIES_NUMBER = 9001
-_REFERRING = ("IMAGE", "COMPOSITE")
 _BODY = StructureKind.VERTEBRAL_BODY
 
 
@@ -127,101 +121,44 @@ def write_sr(case: Case, folder: Path) -> None:
     of_series = {mask.series_uid: source for mask, source in zip(case.segmentations, sources, strict=True)}
     context = _Context(analysis, of_series, objects, content_key(analysis, sources, objects))
     with lenient():
-        report = _document(context)
-        dated(report, analysis.provenance.created)
-        settled(report)
-        report.save_as(folder / FILE_NAME)
+        _document(context).save_as(folder / FILE_NAME)
 
 
 def groups_of(analysis: Analysis) -> dict[Place, _Group]:
     """Measurements and findings by place; a finding goes where its first measurement stands, if that is its place."""
     groups: dict[Place, _Group] = defaultdict(_Group)
-    place_of = {m.id: _place(m) for m in analysis.measurements}
+    places = {m.id: place_of(m) for m in analysis.measurements}
     for m in analysis.measurements:
-        groups[place_of[m.id]].measurements.append(m)
+        groups[places[m.id]].measurements.append(m)
     for finding in analysis.findings:
         prefix = finding.id.split(".")[0]
-        near = [place_of[id_] for id_ in finding.evidence if id_ in place_of and id_.split(".")[0] == prefix]
+        near = [places[id_] for id_ in finding.evidence if id_ in places and id_.split(".")[0] == prefix]
         groups[near[0] if near else Place()].findings.append(finding)
     return dict(groups) or {Place(): _Group()}
 
 
-def _place(m: Measurement) -> Place:
+def place_of(m: Measurement) -> Place:
+    """What a measurement is about."""
     lesion = m.id.split(".")[0] if m.kind is StructureKind.LESION else ""
     return Place(m.kind, m.level, m.lower, lesion)
 
 
 def _document(context: _Context) -> highdicom.sr.Comprehensive3DSR:
-    provenance = context.analysis.provenance
-    groups = [_group(place, group, context) for place, group in groups_of(context.analysis).items()]
+    analysis = context.analysis
+    groups = [_group(place, group, context) for place, group in groups_of(analysis).items()]
     (content,) = MeasurementReport(
-        observation_context=ObservationContext(observer_device_context=observer_of(provenance)),
-        procedure_reported=[dicom_code(code) for code in _procedures(context.analysis)],
+        observation_context=ObservationContext(observer_device_context=observer_of(analysis.provenance)),
+        procedure_reported=[dicom_code(code) for code in procedures(analysis)],
         imaging_measurements=groups,
         title=codes.DCM.ImagingMeasurementReport,
-        language_of_content_item_and_descendants=_language(context.analysis),
+        language_of_content_item_and_descendants=language_of(analysis.language),
     )
-    items = list(all_items(content))
-    for item in items:
-        if "ContinuityOfContent" in item:
-            item.ContinuityOfContent = "SEPARATE"  # entries of their own, no running text
     images = {one.SOPInstanceUID: one for source in context.sources.values() for one in evidence(source)}
-    report = highdicom.sr.Comprehensive3DSR(
-        evidence=[*images.values(), *(_seg_evidence(one) for one in context.objects)],
-        content=_references(content, items),
-        series_instance_uid=uid_of("SR series", context.key),
-        series_number=SERIES_NUMBER,
-        sop_instance_uid=uid_of("SR instance", context.key),
-        instance_number=1,
-        manufacturer=provenance.software,
-        manufacturer_model_name=provenance.software,
-        software_versions=provenance.version,
-        series_description=f"{provenance.software} measurements",
-        is_complete=True,
-        is_final=False,
-        is_verified=False,
-        specific_character_set=UTF8,
-        coding_schemes=[
-            CodingSchemeIdentificationItem(
-                PRIVATE_SCHEME, name=f"{provenance.software} codes, docs/dicom_codes.md", version=provenance.version
-            )
-        ],
-    )
-    report.ContentSequence = content.ContentSequence
-    return report
+    shown = [*images.values(), *(_seg_evidence(one) for one in context.objects)]
+    return report_of(content, shown, Kind("SR", context.key, "measurements", SERIES_NUMBER), analysis.provenance)
 
 
-def _references(content: Dataset, items: Sequence[Dataset]) -> Dataset:
-    """The root of a report with nothing beneath it but what refers to images.
-
-    This is all that the constructor of a report looks at, to see that its evidence is complete; it copies what it is
-    given and walks it twice, which for a whole report takes longer than to make and to write it.
-    """
-    root = Dataset()
-    root.update({element.tag: element for element in content if element.keyword != "ContentSequence"})
-    root.ContentSequence = [item for item in items if item.get("ValueType") in _REFERRING]
-    return root
-
-
-def _language(analysis: Analysis) -> LanguageOfContentItemAndDescendants | None:
-    """The language of the texts in it, by RFC 5646; None for English, which is highdicom's own choice."""
-    if analysis.language == ENGLISH:
-        return None
-    return LanguageOfContentItemAndDescendants(CodedConcept(analysis.language, "RFC5646", Phrases("language").NAME))
-
-
-def observer_of(provenance: Provenance) -> ObserverContext:
-    """The program as the observer of what it reports."""
-    device = DeviceObserverIdentifyingAttributes(
-        uid=uid_of("device", provenance.software, provenance.version),
-        name=provenance.software,
-        manufacturer_name=provenance.software,
-        model_name=f"{provenance.software} {provenance.version}",
-    )
-    return ObserverContext(observer_type=codes.DCM.Device, observer_identifying_attributes=device)
-
-
-def _procedures(analysis: Analysis) -> list[Code]:
+def procedures(analysis: Analysis) -> list[Code]:
     """The regions that were examined; 'spine' when the levels do not say."""
     return [word(f"report of {region}") for region in regions_examined(analysis)] or [word("report")]
 
@@ -235,18 +172,18 @@ def _group(place: Place, group: _Group, context: _Context) -> Group:
     values = [m for m in group.measurements if m.status is Status.MEASURED]
     gaps = [m for m in group.measurements if m.status is not Status.MEASURED]
     common: dict[str, Any] = {
-        **_meaning(place, context.analysis.spine.levels),
+        **meaning(place, context.analysis.spine.levels),
         "measurements": [measured(m, context.key, frame) for m in values],
         "qualitative_evaluations": [*map(not_assessed, gaps), *map(stated, group.findings)],
     }
     if segment:
         return _of_segment(*segment, common, context.analysis.provenance)
-    images = _images(values, source) if source else None
+    images = images_of(values, source) if source else None
     name = tracking(context.key, str(place))
     return MeasurementsAndQualitativeEvaluations(tracking_identifier=name, source_images=images, **common)
 
 
-def _meaning(place: Place, spine: Sequence[Level]) -> dict[str, Any]:
+def meaning(place: Place, spine: Sequence[Level]) -> dict[str, Any]:
     """Category, type and site of what a group is about."""
     if place.kind is None:
         return {"finding_sites": [FindingSite(dicom_code(word("spine")))]}
@@ -298,7 +235,7 @@ def _source_of(group: _Group, context: _Context) -> Source | None:
     return next((context.sources[m.series_uid] for m in group.measurements if m.series_uid in context.sources), None)
 
 
-def _images(values: list[Measurement], source: Source) -> list[SourceImageForMeasurementGroup]:
+def images_of(values: Sequence[Measurement], source: Source) -> list[SourceImageForMeasurementGroup]:
     """The slices that the measured points lie on; the middle one of the series when there are no points."""
     points = np.array([point for m in values for point in m.points]).reshape(-1, 3)
     present = np.array(source.present)

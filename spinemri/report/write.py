@@ -2,7 +2,7 @@
 
 ``report.json`` is always written: it is the document that the other formats are made from, and what tells a former
 result from any other folder. A folder that holds anything else is never replaced. DICOM objects carry the identity of
-the patient, whatever stands for it elsewhere: they are written only when they are asked for.
+the patient, whatever stands for it elsewhere: an analysis writes them only when they are asked for.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from spinemri.convert import write_nifti
 from tests.cli.command import run
 from tests.dicom.series_builder import SeriesWriter, sagittal_geometry, unlike_voxels
 
@@ -45,3 +46,27 @@ def test_a_full_output_folder_is_refused_before_anything_is_read(tmp_path):
     outcome = run("compare", tmp_path / "none", tmp_path / "nothing", "-o", tmp_path / "out")
     assert outcome.code == 2
     assert "not empty" in outcome.err
+
+
+def test_a_dicom_report_of_volumes_is_refused_before_any_network_is_loaded(tmp_path):
+    study(tmp_path / "a", "PID4711", "20240110")
+    (tmp_path / "b").mkdir()
+    write_nifti(VOXELS, GRID, tmp_path / "b" / "person_T1w.nii.gz")
+    told = ("-o", tmp_path / "out", "--token-key", tmp_path / "key", "--force", "--formats", "dicom-sr")
+    outcome = run("compare", tmp_path / "a", tmp_path / "b", *told)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "examination 1 did not come from DICOM" in " ".join(outcome.err.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_dicom_report_of_two_patients_is_refused_even_if_they_are_compared(tmp_path):
+    outcome = compare(tmp_path, ("PID4711", "20240110"), ("PID4712", "20240601"), "--force", "--formats", "dicom-sr")
+    assert outcome.code == 2
+    assert "examination 1 is not known to be of the patient of the baseline" in " ".join(outcome.err.split())
+    assert not [word for word in ("PID471", "MUSTERMANN", "2024") if word in outcome.err]
+
+
+def test_an_unknown_format_is_refused(tmp_path):
+    outcome = run("compare", tmp_path / "a", tmp_path / "b", "-o", tmp_path / "out", "--formats", "docx")
+    assert outcome.code == 2
+    assert "'docx': expected some of json, txt, csv, html, dicom-sr" in " ".join(outcome.err.split())

@@ -135,12 +135,14 @@ def case_of(image: Image) -> Case:
     return Case(_analysis(image), (image,), (mask,), (lesions,))
 
 
-def on_files(case: Case, folder: Path) -> Case:
+def on_files(case: Case, folder: Path, study: str = "1.2.826.0.1.1", **header: object) -> Case:
     """A hand-made case whose series lie in files, as they would have come from a scanner."""
     images = []
     for n, image in enumerate(case.images):
         series = image.series
-        writer = SeriesWriter(folder / str(n), series=f"1.2.826.0.1.1.{n + 2}", number=series.number)
+        writer = SeriesWriter(
+            folder / str(n), study=study, series=f"{study}.{n + 2}", number=series.number, header=header
+        )
         paths = writer.classic(image.geometry, np.clip(image.voxels, 0, 4095).astype(np.uint16))
         files = tuple(SeriesFile(path=path) for path in paths)
         images.append(replace(image, series=series.model_copy(update={"files": files})))
