@@ -196,10 +196,7 @@ def leaks_of_given_files(source: Path = ONE_SERIES, options: tuple[str, ...] = F
 
 
 def leaks_of_compare(source: Path = ONE_SERIES, options: tuple[str, ...] = FASTER) -> Found:
-    """Marks in what compare writes and prints of two studies of a person, and of two that it refuses.
-
-    The DICOM SR belongs into its study and carries its identity: it is written, and not searched.
-    """
+    """Marks in what compare writes and prints of two studies of a person, and of two that it refuses."""
     with _place() as place:
         marks = Marks()
         plant(source, place.given / "ZQX00000", marks)
@@ -208,7 +205,6 @@ def leaks_of_compare(source: Path = ONE_SERIES, options: tuple[str, ...] = FASTE
         spoil(series_folders(source)[0], place.given / "ZQX00002", marks)
         earlier, later, spoilt = sorted(place.given.iterdir())
         place.run(0, "compare", earlier, later, "-o", place.out / "compared", *place.key, *options)
-        (place.out / "compared" / "comparison_sr.dcm").unlink()
         for number, folders in enumerate(((later, earlier), (earlier, spoilt), (next(spoilt.iterdir()), later))):
             place.run(_REFUSED, "compare", *folders, "-o", place.out / f"none{number}", *place.key, *options)
         return place.result()

@@ -24,7 +24,7 @@ def command(
     formats: Annotated[
         str | None,
         typer.Option(
-            help="Divided by commas: json, txt, csv, html, dicom-sr, or all; unless given, what can be made of these. "
+            help="Divided by commas: json, txt, csv, html (these unless you say so), dicom-sr, or all. "
             "A DICOM SR carries the identity of the patient."
         ),
     ] = None,
@@ -40,9 +40,9 @@ def command(
 ) -> None:
     """Compare examinations of one person: lesions, fractures, canal, cord; nothing is called a change within the MDC.
 
-    Writes comparison.json, comparison.txt, comparison.csv, comparison.html and, of examinations that came from DICOM,
-    comparison_sr.dcm for the latest study. Vertebrae are matched by level and by registration, so that a level named
-    otherwise at one date is not compared with its neighbour.
+    Writes comparison.json, comparison.txt, comparison.csv, comparison.html and, where it is asked for and the
+    examinations came from DICOM, comparison_sr.dcm for the latest study. Vertebrae are matched by level and by
+    registration, so that a level named otherwise at one date is not compared with its neighbour.
     """
     from spinemri.cli.token_key import token_key as read_key
     from spinemri.compare.dicom_sr import FILE_NAME

@@ -1,4 +1,4 @@
-"""What a comparison is written as: the document, sentences, a table, a page, and a DICOM SR where that can be made.
+"""What a comparison is written as: the document, sentences, a table, a page, and a DICOM SR where it is asked for.
 
 Everything is made before the folder is touched, so that a failure on the way leaves nothing behind.
 """
@@ -38,6 +38,7 @@ COLUMNS = (
 FORMATS = {name: f"comparison.{name}" for name in ("json", "txt", "csv", "html")}
 """Format name -> its file. None of them holds an identifier."""
 FILES = tuple(FORMATS.values())
+_ALL = "all"
 SR = "dicom-sr"
 """The format that carries the identity of the patient, and needs examinations that came from DICOM."""
 
@@ -53,20 +54,20 @@ def write_comparison(
 
     Parameters
     ----------
-    formats : names from ``FORMATS``, and ``SR``; when None all, ``SR`` if it can be made. ``comparison.json`` is
-        written in any case.
-    tell : called with the reason where a DICOM SR is not written
+    formats : names from ``FORMATS``, and ``SR``; None for all of ``FORMATS``, 'all' for ``SR`` too if it can be made.
+        ``comparison.json`` is written in any case.
+    tell : called with the reason where a DICOM SR is not written among all
 
     Raises
     ------
     OutputError
-        If a format is unknown, a DICOM SR is asked for and cannot be made, or the folder holds something or cannot be
-        written.
+        If a format is unknown, a DICOM SR is asked for by name and cannot be made, or the folder holds something or
+        cannot be written.
     """
     out, wanted = Path(out), chosen(formats)
     made = {FORMATS[name]: _text(name, compared).encode() for name in FORMATS if name in wanted}
     if SR in wanted:
-        made |= _report(compared, tell or (lambda _: None), must=formats is not None)
+        made |= _report(compared, tell or (lambda _: None), must=SR in (formats or ()))
     try:
         out.mkdir(parents=True, exist_ok=True)
         if any(out.iterdir()):
@@ -81,18 +82,21 @@ def write_comparison(
 def chosen(formats: Collection[str] | None) -> tuple[str, ...]:
     """The formats that are written; OutputError in one line when there is no such format."""
     known = (*FORMATS, SR)
-    unknown = sorted(set(formats or ()) - set(known))
+    unknown = sorted(set(formats or ()) - {*known, _ALL})
     if unknown:
         raise OutputError(f"format {', '.join(map(repr, unknown))}: expected some of {', '.join(known)}")
-    return known if formats is None else tuple(name for name in known if name in {*formats, "json"})
+    if formats is None:
+        return tuple(FORMATS)
+    return known if _ALL in formats else tuple(name for name in known if name in {*formats, "json"})
 
 
 def formats_named(text: str | None) -> tuple[str, ...] | None:
-    """Names of formats in 'json,html'; every format there is for 'all'; None, what can be made, for None."""
+    """Names of formats in 'json,html' or 'all'; None for None. OutputError in one line for one that does not exist."""
     if text is None:
         return None
-    names = [name.strip().lower() for name in text.split(",") if name.strip()]
-    return chosen(None if "all" in names else names)
+    names = tuple(name.strip().lower() for name in text.split(",") if name.strip())
+    chosen(names)
+    return names
 
 
 def _text(name: str, compared: Compared) -> str:
