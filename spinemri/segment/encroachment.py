@@ -33,7 +33,7 @@ _OWN = 0.6  # of the mean signal of what was drawn as cord nearby: darker parts 
 _CORD_ALONG_MM, _DARK_ALONG_MM = 15.0, 6.0
 _OUTSIDE_MM = 4.0
 _DARK = 0.6  # of the cord's signal
-_DEEPEST_MM = 8.0
+_LEAST_DEPTH_MM, _DEEPEST_MM = 1.7, 8.0  # less is how the border of a canal happens to be drawn
 _TO_CORD_MM = 15.0  # where no cord is as bright as it should be, nothing is told
 _ENDS_MM, _LONGEST_MM = 10.0, 30.0
 
@@ -68,7 +68,7 @@ def find_encroachment(classes: NDArray[np.uint8], signal: Floats, geometry: Geom
     possible &= ndimage.distance_transform_edt(~lit, sampling=plane) <= _TO_CORD_MM
     near = ndimage.binary_dilation(beyond, cross(across))
     thick = ndimage.binary_opening(possible | beyond, cross(across)) & possible
-    return np.asarray(possible & ndimage.binary_dilation(_short(thick, near, geometry), cross(across)))
+    return np.asarray(possible & ndimage.binary_dilation(_pieces(thick, near, depth, geometry), cross(across)))
 
 
 def _away_from_ends(canal: Mask, geometry: Geometry) -> Mask:
@@ -80,14 +80,15 @@ def _away_from_ends(canal: Mask, geometry: Geometry) -> Mask:
     return np.asarray(inside.reshape([-1 if a == axis else 1 for a in range(3)]))
 
 
-def _short(thick: Mask, near: Mask, geometry: Geometry) -> Mask:
-    """Pieces that touch what is ``near`` and are no longer along the spine than a disc and most of a body."""
+def _pieces(thick: Mask, near: Mask, depth: Floats, geometry: Geometry) -> Mask:
+    """Pieces that touch what is ``near``, reach deep enough, and are no longer than a disc and most of a body."""
     axis = geometry.axis_along(2)
     pieces, _ = ndimage.label(thick, structure=cross(geometry.axis_along(0)))
     kept = np.zeros_like(thick)
     touching = set(np.unique(pieces[near]).tolist())
     for number, where in enumerate(ndimage.find_objects(pieces), start=1):
         length = (where[axis].stop - where[axis].start) * geometry.spacing[axis]
-        if number in touching and length <= _LONGEST_MM:
-            kept[where] |= pieces[where] == number
+        piece = pieces[where] == number
+        if number in touching and length <= _LONGEST_MM and depth[where][piece].max() >= _LEAST_DEPTH_MM:
+            kept[where] |= piece
     return kept
