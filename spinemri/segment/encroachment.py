@@ -59,16 +59,30 @@ def find_encroachment(classes: NDArray[np.uint8], signal: Floats, geometry: Geom
         return np.zeros(canal.shape, dtype=bool)
     with np.errstate(invalid="ignore"):  # nan, where no cord is near, is never less
         lit = core & (signal > _OWN * local_mean(signal, core, spacing, across, _CORD_ALONG_MM))
-    own = local_mean(signal, lit, spacing, across, _CORD_ALONG_MM)
+    own = _also_beside(local_mean(signal, lit, spacing, across, _CORD_ALONG_MM), across)
     outside = ~canal & (ndimage.distance_transform_edt(~canal, sampling=plane) <= _OUTSIDE_MM)
     with np.errstate(invalid="ignore"):  # nan, where either is unknown, is never less
         beyond = outside & (signal < _DARK * own)
         told = signal < (own + local_mean(signal, beyond, spacing, across, _DARK_ALONG_MM)) / 2
     possible = canal & told & (depth <= _DEEPEST_MM) & _away_from_ends(canal, geometry)
-    possible &= ndimage.distance_transform_edt(~lit, sampling=plane) <= _TO_CORD_MM
+    possible &= ndimage.distance_transform_edt(~_anywhere(lit, across), sampling=plane) <= _TO_CORD_MM
     near = ndimage.binary_dilation(beyond, cross(across))
     thick = ndimage.binary_opening(possible | beyond, cross(across)) & possible
     return np.asarray(possible & ndimage.binary_dilation(_pieces(thick, near, depth, geometry), cross(across)))
+
+
+def _also_beside(own: Floats, across: int) -> Floats:
+    """Signal of the cord in every slice: in those that do not show it, the mean of the others at that place."""
+    known = np.isfinite(own)
+    count = known.sum(axis=across, keepdims=True)
+    total = np.where(known, own, 0).sum(axis=across, keepdims=True)
+    mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return np.asarray(np.where(known, own, mean))
+
+
+def _anywhere(mask: Mask, across: int) -> Mask:
+    """Whether any slice shows it at a place, for all slices."""
+    return np.asarray(np.broadcast_to(mask.any(axis=across, keepdims=True), mask.shape))
 
 
 def _away_from_ends(canal: Mask, geometry: Geometry) -> Mask:

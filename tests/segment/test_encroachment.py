@@ -77,3 +77,11 @@ def test_dark_fluid_and_a_missing_cord_tell_nothing():
     signal, classes, _ = scene()
     assert not find_encroachment(classes, 260 - signal, GRID).any()
     assert not find_encroachment(np.where(classes == CORD, SAC, classes), signal, GRID).any()
+
+
+def test_slices_beside_the_cord_are_judged_by_it():
+    signal, classes, pressing = scene()
+    beside = np.isin(np.arange(5), (1, 3))[:, None, None] & np.ones_like(pressing)
+    signal[beside & (classes == CORD) & ~pressing] = FLUID
+    classes[beside & (classes == CORD)] = SAC
+    assert find_encroachment(classes, signal, GRID)[beside & pressing].mean() > 0.93
