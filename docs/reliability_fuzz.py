@@ -42,6 +42,7 @@ def section() -> str:
             "",
             f"Faults: {told}.{_repeated(found)}",
             "",
+            *([found["note"], ""] if "note" in found else []),
         ]
     )
 
