@@ -108,6 +108,8 @@ def command(
     config = TrainingConfig(
         run, told, speed, stacks=stacks, real_stacks=real_stacks, replays=replays, seed=seed, max_steps=steps
     )
+    if replays and (kind is BundleKind.LEVELS or (data and kind is BundleKind.LESIONS)):
+        raise InputError("--replays is for networks of anatomy, and of lesions on painted subjects")
     if data and new:
         if kind is BundleKind.LEVELS:
             raise InputError(

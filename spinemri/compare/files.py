@@ -116,6 +116,8 @@ def _report(compared: Compared, tell: Callable[[str], None], *, must: bool) -> d
         tell(f"no {FILE_NAME}: {error}")
         return {}
     for failure in failures:
+        if must:
+            raise OutputError(f"format {SR}: {failure.told}; expected some of {', '.join(FORMATS)}")
         tell(f"no {FILE_NAME}: {failure.told}")
     return {FILE_NAME: made} if made else {}
 

@@ -135,7 +135,7 @@ def _read(path: Path, root: Path, contrast: Contrast | None) -> list[Frame] | Se
         with path.open("rb", buffering=0) as stream:
             head = stream.read(HEAD_BYTES)
             if head[_PREAMBLE:_HEADER] == _MAGIC:
-                with suppress(UnusualError):
+                with suppress(UnusualError, ValueError, OverflowError):  # whatever it is, pydicom decides
                     return _told(plain_header(head, stream, KEPT), path, force=False)
     except OSError as error:
         return phrases.CANNOT_READ.format(error=error.strerror)

@@ -5,7 +5,7 @@ would tell where the sac ends, and a network draws cord and sac straight through
 On images with bright fluid (T2, STIR) cortex, ligament and annulus are much darker than the cord. So what is nearer to
 their signal than to the cord's, and hangs together with what is dark outside the canal, lies outside it. Where a coil's
 signal fades, everything is dark: long stretches, the ends of the canal, and what is far from a cord as bright as its
-surroundings are left alone.
+surroundings are left alone; so is what does not reach the cord.
 """
 
 from __future__ import annotations
@@ -66,9 +66,20 @@ def find_encroachment(classes: NDArray[np.uint8], signal: Floats, geometry: Geom
         told = signal < (own + local_mean(signal, beyond, spacing, across, _DARK_ALONG_MM)) / 2
     possible = canal & told & (depth <= _DEEPEST_MM) & _away_from_ends(canal, geometry)
     possible &= ndimage.distance_transform_edt(~_anywhere(lit, across), sampling=plane) <= _TO_CORD_MM
-    near = ndimage.binary_dilation(beyond, cross(across))
     thick = ndimage.binary_opening(possible | beyond, cross(across)) & possible
-    return np.asarray(possible & ndimage.binary_dilation(_pieces(thick, near, depth, geometry), cross(across)))
+    at_cord = ndimage.distance_transform_edt(~_anywhere(cord, across), sampling=plane) <= _CORE_MM
+    ends = ndimage.binary_dilation(beyond, cross(across)), at_cord
+    taken = possible & ndimage.binary_dilation(_pieces(thick, ends, depth, geometry), cross(across))
+    return np.asarray(taken & ~_last_of(canal, taken, depth, geometry))
+
+
+def _last_of(canal: Mask, taken: Mask, depth: Floats, geometry: Geometry) -> Mask:
+    """The innermost voxels of planes that would lose all canal: a sac pressed flat does not end and begin again."""
+    axis = geometry.axis_along(2)
+    others = tuple(a for a in range(3) if a != axis)
+    lost = canal.any(axis=others, keepdims=True) & ~(canal & ~taken).any(axis=others, keepdims=True)
+    inner = np.where(canal, depth, 0)
+    return np.asarray(lost & canal & (inner >= inner.max(axis=others, keepdims=True)))
 
 
 def _also_beside(own: Floats, across: int) -> Floats:
@@ -94,12 +105,15 @@ def _away_from_ends(canal: Mask, geometry: Geometry) -> Mask:
     return np.asarray(inside.reshape([-1 if a == axis else 1 for a in range(3)]))
 
 
-def _pieces(thick: Mask, near: Mask, depth: Floats, geometry: Geometry) -> Mask:
-    """Pieces that touch what is ``near``, reach deep enough, and are no longer than a disc and most of a body."""
+def _pieces(thick: Mask, ends: tuple[Mask, Mask], depth: Floats, geometry: Geometry) -> Mask:
+    """Pieces from one of the ``ends`` to the other, deep enough, and no longer than a disc and most of a body.
+
+    A flow void at the dura, with fluid between it and the cord, is none.
+    """
     axis = geometry.axis_along(2)
     pieces, _ = ndimage.label(thick, structure=cross(geometry.axis_along(0)))
     kept = np.zeros_like(thick)
-    touching = set(np.unique(pieces[near]).tolist())
+    touching = set.intersection(*(set(np.unique(pieces[end]).tolist()) for end in ends))
     for number, where in enumerate(ndimage.find_objects(pieces), start=1):
         length = (where[axis].stop - where[axis].start) * geometry.spacing[axis]
         piece = pieces[where] == number

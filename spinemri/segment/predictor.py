@@ -168,8 +168,10 @@ class Predictor:
         half, able = half_precision(self.device)
         with torch.inference_mode(), torch.autocast(self.device.type, half, enabled=able):
             logits = cast("torch.Tensor", inferer(channels, self._stack_logits)).float()[0].movedim(0, 1)
-        weighted = logits.softmax(1) / self._weights
-        return (weighted / weighted.sum(1, keepdim=True)).half().cpu()
+        probabilities = logits.softmax(1)
+        probabilities /= self._weights
+        probabilities /= probabilities.sum(1, keepdim=True)
+        return probabilities.half().cpu()
 
     def _stack_logits(self, window: torch.Tensor) -> torch.Tensor:
         """One window (1, neighbours, slices, rows, columns) through the network, whose batch is a stack in order."""

@@ -111,3 +111,9 @@ def test_without_painted_subjects_it_says_how_to_get_some(bundle, tmp_path):
     done = run("train", bundle, "-o", tmp_path / "run", "--painted", tmp_path / "none", "--minutes", 0.05)
     assert done.code == 2
     assert "--paint" in done.err
+
+
+def test_replays_are_refused_where_nothing_would_be_shown_again(tmp_path):
+    outcome = run("train", "vertebra_level", "--painted", tmp_path, "-o", tmp_path / "run", "--replays", "2")
+    assert outcome.code == 2
+    assert "--replays is for networks of anatomy" in " ".join(outcome.err.split())

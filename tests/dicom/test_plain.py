@@ -229,3 +229,16 @@ def test_a_series_is_the_same_in_any_order_of_its_files(order, tmp_path):
     assert np.array_equal(load(series).voxels, VOXELS)
     backwards = series.model_copy(update={"files": series.files[::-1]})
     assert np.array_equal(load(backwards).voxels, VOXELS)
+
+
+def test_a_value_too_long_to_be_a_number_spoils_its_own_file_only(tmp_path):
+    SeriesWriter(tmp_path / "good").classic(GRID, VOXELS)
+    odd = ordinary(tmp_path / "odd", lambda _, dataset: setattr(dataset, "PatientAge", "033Y"))
+    content = odd.read_bytes()
+    at = content.index(b"\x10\x00\x10\x10AS\x04\x00033Y")
+    odd.write_bytes(content[: at + 6] + struct.pack("<H", 5000) + b"9" * 4999 + b"Y" + content[at + 12 :])
+    for other in odd.parent.iterdir():
+        if other != odd:
+            other.unlink()
+    found = scan(tmp_path)
+    assert [len(one.files) for study in found.studies for one in study.series] == [len(VOXELS)]

@@ -73,6 +73,25 @@ def test_flow_voids_within_the_fluid_stay():
     assert not find_encroachment(classes, signal, GRID)[1:4, rows, columns].any()
 
 
+@pytest.mark.parametrize("depth_mm", [1.6, 2.4])
+def test_flow_voids_at_the_dura_stay_where_fluid_lies_between_them_and_the_cord(depth_mm):
+    signal, classes, _ = scene(0.0)
+    void = (classes == SAC) & (np.arange(60) * SPACING[2] > 30 - depth_mm) & (np.abs(np.arange(140) - 70) < 10)[:, None]
+    signal[void] = DARK
+    assert void.any()
+    assert not find_encroachment(classes, signal, GRID).any()
+
+
+def test_a_sac_that_is_pressed_flat_is_still_there():
+    signal, classes, _ = scene(0.0)
+    here = (classes > 0) & (np.abs(np.arange(140) - 70) < 6)[:, None]
+    signal[here] = DARK
+    followed = follow_borders(classes, image_of(signal))
+    left = np.isin(followed, (SAC, CORD))[:, 65:76].sum(axis=(0, 2))
+    assert left.min() >= 1
+    assert left.max() < 0.2 * here[:, 70].sum()
+
+
 def test_dark_fluid_and_a_missing_cord_tell_nothing():
     signal, classes, _ = scene()
     assert not find_encroachment(classes, 260 - signal, GRID).any()
