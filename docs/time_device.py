@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from peer_networks import TOTALSPINESEG, VERTEBRAE_MR
-from time_networks import SAMPLE, SERIES, SHAPE, SPACING, enlarged, peer_times, read_network, timed
+from time_networks import SAMPLE, SERIES, SHAPE, SPACING, enlarged, peer_times, read_network, settled, timed
 from time_study import OPTIONS, write_studies
 
 import spinemri
@@ -26,14 +26,18 @@ from spinemri.batch.line import Job
 from spinemri.batch.run import run
 from spinemri.errors import ModelError
 from spinemri.networks import default_predictor, load_networks
-from spinemri.segment.device import device_named
+from spinemri.segment.device import device_named, memory_layout
+from spinemri.segment.model import load_model
+from spinemri.segment.weights import load_network
 from spinemri.series import Contrast
+from spinemri.training.clock import logits_of
 
 if TYPE_CHECKING:
     from spinemri.batch.sources import Source
 
 PAGE = Path(__file__).parent / "benchmarks_gpu.md"
 STUDIES = 24
+STACKS, SLICES, WINDOW = 20, 4, (160, 192)
 LEAST = {"TotalSpineSeg": 40.0, "TotalSegmentator vertebrae_mr": 4.0}
 
 
@@ -46,7 +50,8 @@ def main() -> None:
         sys.exit(str(problem))
     torch.set_num_threads(options.threads)
     lines = [*_head(device)]
-    for section in (partial(_networks, device), partial(_batches, device, options.studies)):
+    sections = partial(_networks, device), partial(_training, device), partial(_batches, device, options.studies)
+    for section in sections:
         lines += section()
         options.page.write_text("\n".join([*lines, ""]), encoding="utf-8")  # what is measured stays when time runs out
     print(options.page.read_text(encoding="utf-8"))
@@ -85,6 +90,28 @@ def _networks(device: torch.device) -> list[str]:
         *rows,
         "",
         f"{100 * same:.3f} % of voxels have the same class on both devices.{memory}",
+        "",
+    ]
+
+
+def _training(device: torch.device) -> list[str]:
+    """Forwards and backwards through the anatomy network, stacks of one size at once."""
+    model = load_model()
+    network = load_network(model).requires_grad_().to(device, memory_format=memory_layout(device)).train()  # type: ignore[call-overload]
+    image = torch.randn(STACKS, SLICES, model.slices, *WINDOW, device=device)
+
+    def step() -> torch.Tensor:
+        network.zero_grad()
+        cost = logits_of(network, image).square().mean()
+        cost.backward()  # type: ignore[no-untyped-call]
+        return settled(cost)
+
+    seconds = min(timed(step))
+    size = f"{STACKS} stacks of {SLICES} slices of {' x '.join(map(str, WINDOW))}"
+    return [
+        "| training the anatomy network | seconds |",
+        "|---|---|",
+        f"| forwards and backwards, {size} | {seconds:.3f} |",
         "",
     ]
 

@@ -65,10 +65,10 @@ def command(
         return Networks(default_predictor(None, device, threads), lesions, axial_predictor(device))
 
     with progress_bar() as update:
-        how = How(options, networks, forced=force, for_dicom=SR in (wanted or ()), progress=update)
+        how = How(options, networks, forced=force, for_dicom=SR in wanted, progress=update)
         found = examine((baseline, *followup), how)
     compared = compare_examinations(found, forced=force)
-    write_comparison(compared, out, formats=wanted, tell=warning)
+    write_comparison(compared, out, formats=wanted)
     comparison = compared.comparison
     for text in comparison.warnings:
         warning(text)

@@ -1,6 +1,6 @@
 """What a comparison is written as: the document, sentences, a table, a page, and a DICOM SR where it is asked for.
 
-Everything is made before the folder is touched, so that a failure on the way leaves nothing behind.
+Everything is made before the folder is, so that a failure on the way leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ from spinemri.compare.dicom_sr import FILE_NAME, to_sr
 from spinemri.compare.page import to_page
 from spinemri.compare.sentences import sections
 from spinemri.errors import OutputError
-from spinemri.faults import attempt, collecting
 from spinemri.language import Phrases, in_its_language
 from spinemri.report.json_file import dumped
-from spinemri.report.phrases import phrases as report_phrases
 from spinemri.report.tables import csv_text, number
+from spinemri.report.write import check_writable, finished_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
     from spinemri.compare.comparison import Step
     from spinemri.compare.study import Compared
@@ -36,67 +35,54 @@ COLUMNS = (
     *("value", "low", "high", "unit", "change", "detectable_change", "verdict", "reason", "source", "id", "evidence"),
 )
 FORMATS = {name: f"comparison.{name}" for name in ("json", "txt", "csv", "html")}
-"""Format name -> its file. None of them holds an identifier."""
+"""Format name -> its file. None of them holds an identifier; they are written unless others are named."""
 FILES = tuple(FORMATS.values())
-_ALL = "all"
 SR = "dicom-sr"
 """The format that carries the identity of the patient, and needs examinations that came from DICOM."""
 
 
-def write_comparison(
-    compared: Compared,
-    out: Path | str,
-    *,
-    formats: Collection[str] | None = None,
-    tell: Callable[[str], None] | None = None,
-) -> Path:
+def write_comparison(compared: Compared, out: Path | str, *, formats: Collection[str] | None = None) -> Path:
     """Write a comparison into a new or empty folder and return its path.
 
     Parameters
     ----------
-    formats : names from ``FORMATS``, and ``SR``; None for all of ``FORMATS``, 'all' for ``SR`` too if it can be made.
-        ``comparison.json`` is written in any case.
-    tell : called with the reason where a DICOM SR is not written among all
+    formats : names from ``FORMATS``, and ``SR``; all of ``FORMATS`` when None. ``comparison.json`` is written in any
+        case.
 
     Raises
     ------
     OutputError
-        If a format is unknown, a DICOM SR is asked for by name and cannot be made, or the folder holds something or
-        cannot be written.
+        If a format is unknown, a DICOM SR is asked for and cannot be made, or the folder holds something or cannot be
+        written. Nothing is left behind then.
     """
     out, wanted = Path(out), chosen(formats)
+    check_writable(out)
     made = {FORMATS[name]: _text(name, compared).encode() for name in FORMATS if name in wanted}
     if SR in wanted:
-        made |= _report(compared, tell or (lambda _: None), must=SR in (formats or ()))
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        if any(out.iterdir()):
-            raise OutputError(f"output {out.name}: exists and is not empty; expected a new or empty folder")
+        made[FILE_NAME] = _report(compared)
+    with finished_folder(out) as folder:
         for name, content in made.items():
-            (out / name).write_bytes(content)
-    except OSError as error:
-        raise OutputError(f"output {out.name}: cannot be written ({error.strerror})") from error
+            (folder / name).write_bytes(content)
     return out
 
 
 def chosen(formats: Collection[str] | None) -> tuple[str, ...]:
     """The formats that are written; OutputError in one line when there is no such format."""
     known = (*FORMATS, SR)
-    unknown = sorted(set(formats or ()) - {*known, _ALL})
+    wanted = {*(FORMATS if formats is None else formats), "json"}
+    unknown = sorted(wanted - set(known))
     if unknown:
         raise OutputError(f"format {', '.join(map(repr, unknown))}: expected some of {', '.join(known)}")
-    if formats is None:
-        return tuple(FORMATS)
-    return known if _ALL in formats else tuple(name for name in known if name in {*formats, "json"})
+    return tuple(name for name in known if name in wanted)
 
 
-def formats_named(text: str | None) -> tuple[str, ...] | None:
-    """Names of formats in 'json,html' or 'all'; None for None. OutputError in one line for one that does not exist."""
-    if text is None:
-        return None
-    names = tuple(name.strip().lower() for name in text.split(",") if name.strip())
-    chosen(names)
-    return names
+def formats_named(text: str | None) -> tuple[str, ...]:
+    """Names of formats in 'json,html'; every format there is for 'all', the usual ones for None.
+
+    Raises OutputError in one line for one that does not exist.
+    """
+    names = None if text is None else [name.strip().lower() for name in text.split(",") if name.strip()]
+    return chosen((*FORMATS, SR) if names and "all" in names else names)
 
 
 def _text(name: str, compared: Compared) -> str:
@@ -105,21 +91,11 @@ def _text(name: str, compared: Compared) -> str:
     return {"json": to_json, "txt": to_text, "csv": to_csv}[name](compared.comparison)
 
 
-def _report(compared: Compared, tell: Callable[[str], None], *, must: bool) -> dict[str, bytes]:
-    """The DICOM SR by its file's name; nothing, and the reason told, where it cannot be made and need not be."""
+def _report(compared: Compared) -> bytes:
     try:
-        with collecting() as failures:
-            made = attempt(report_phrases.FORMAT.format(name=SR), b"", to_sr, compared)
+        return to_sr(compared)
     except OutputError as error:
-        if must:
-            raise OutputError(f"format {SR}: {error}; expected some of {', '.join(FORMATS)}") from error
-        tell(f"no {FILE_NAME}: {error}")
-        return {}
-    for failure in failures:
-        if must:
-            raise OutputError(f"format {SR}: {failure.told}; expected some of {', '.join(FORMATS)}")
-        tell(f"no {FILE_NAME}: {failure.told}")
-    return {FILE_NAME: made} if made else {}
+        raise OutputError(f"format {SR}: {error}; expected some of {', '.join(FORMATS)}") from error
 
 
 def to_json(comparison: Comparison) -> str:

@@ -14,7 +14,7 @@ import torch
 
 from spinemri.training.clock import logits_of, run_by_the_clock
 from spinemri.training.loss import full_loss, kept_loss, partial_loss
-from spinemri.training.replay import StepReplay
+from spinemri.training.replay import changed_step, replayed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,8 +48,7 @@ def train(
         If the checkpoint in ``config.out`` does not fit the network.
     """
     device = next(network.parameters()).device
-    steps = StepReplay(config.replays, config.seed)
-    objective = _Anatomy(config, torch.tensor(list(weights), device=device), synthetic, real, steps)
+    objective = _Anatomy(config, torch.tensor(list(weights), device=device), synthetic, real)
     return run_by_the_clock(config, network, objective)
 
 
@@ -70,17 +69,17 @@ class _Anatomy:
         weights: torch.Tensor,
         synthetic: Iterable[Sequence[torch.Tensor]],
         real: Iterable[Sequence[torch.Tensor]] | None,
-        steps: StepReplay,
     ) -> None:
-        self.config, self.weights, self.steps = config, weights, steps
-        self.synthetic, self.real = iter(synthetic), iter(real if real is not None else ())
+        self.config, self.weights = config, weights
+        sources = iter(synthetic), iter(real if real is not None else ())
+        self.steps = replayed(self._drawn(*sources), config.replays, changed_step, config.seed)
         self.totals = _Totals(len(weights))
         dice = [f"dice_{c}" for c in range(1, len(weights))]
         self.columns = ("waited_s", "loss", "real_loss", *dice, "dice_real")
 
     def backward(self, network: torch.nn.Module) -> None:
         began = time.monotonic()
-        synthetic, real = self.steps.next(self._drawn)
+        synthetic, real = next(self.steps)
         self.totals.waited_s += time.monotonic() - began
         full, partial = [], []
         for image, *parts in synthetic:
@@ -95,11 +94,14 @@ class _Anatomy:
             (cost * self.config.real_weight * _share(image, real)).backward()  # type: ignore[no-untyped-call]
         self.totals.add(full, partial)
 
-    def _drawn(self) -> tuple[Groups, Groups]:
-        """Synthetic and real stacks of a new step."""
-        device, config = self.weights.device, self.config
-        synthetic = together(islice(self.synthetic, config.stacks), device)
-        return synthetic, together(islice(self.real, config.real_stacks), device)
+    def _drawn(self, *sources: Iterator[Sequence[torch.Tensor]]) -> Iterator[tuple[Groups, ...]]:
+        """Synthetic and real stacks of new steps, for ever."""
+        counts = self.config.stacks, self.config.real_stacks
+        while True:
+            yield tuple(
+                together(islice(source, count), self.weights.device)
+                for source, count in zip(sources, counts, strict=True)
+            )
 
     def row(self) -> Sequence[str]:
         totals, self.totals = self.totals, _Totals(len(self.weights))

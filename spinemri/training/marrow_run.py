@@ -18,7 +18,7 @@ from spinemri.training.marrow_loop import train_lesions
 from spinemri.training.marrow_samples import MarrowSamples
 from spinemri.training.real import background_cases
 from spinemri.training.real_scenes import real_scene
-from spinemri.training.replay import replayed
+from spinemri.training.replay import changed, packed, replayed
 from spinemri.training.start import starting_network
 from spinemri.training.volumes import write_volumes
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from spinemri.segment.predictor import Predictor
     from spinemri.training.clock import TrainingConfig
     from spinemri.training.implant import RealScene
+    from spinemri.training.replay import Batch
 
 _FIRST_SUBJECT = 5000  # far from the seeds of the anatomy's training and of every test
 _CHANGED = 0.1  # share of voxels near the spine that belong to a change
@@ -83,8 +84,11 @@ def train_lesion_bundle(
     write_volumes(data.painted, range(_FIRST_SUBJECT, _FIRST_SUBJECT + data.paint), data.shapes, plain=True)
     network = starting_network(model, start, starting_priors())
     samples = MarrowSamples(data.painted, backgrounds(data, anatomy), config.stacks, config.seed)
-    loader = DataLoader(samples, batch_size=None, num_workers=data.workers, prefetch_factor=_PREFETCH)
-    return train_lesions(config, network, model.lesion_weight, replayed(loader, config.replays, config.seed))
+    loader: DataLoader[Batch] = DataLoader(
+        samples, batch_size=None, num_workers=data.workers, prefetch_factor=_PREFETCH
+    )
+    batches = replayed(loader, config.replays, changed, config.seed, packed)
+    return train_lesions(config, network, model.lesion_weight, batches)
 
 
 def starting_priors() -> list[float]:

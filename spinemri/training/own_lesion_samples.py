@@ -51,7 +51,7 @@ class OwnLesionSamples(IterableDataset["Batch"]):
         generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
         while True:
             image, kinds = part_of(self.scenes[rng.integers(len(self.scenes))], rng)
-            yield changed(image[None], kinds[None], generator)
+            yield changed((image[None], kinds[None]), generator)
 
 
 def part_of(scene: OwnScene, rng: np.random.Generator) -> Batch:

@@ -1,12 +1,12 @@
-"""Batches shown again, a little changed: where a GPU learns faster than the processors make samples.
+"""What was shown is shown again, a little changed: where a GPU learns faster than the processors make samples.
 
-What is shown again differs in the order of slices, in the gain, level and noise of each sequence; the truth stays.
-Lesion networks see batches again, networks of anatomy whole steps, which stay where the network is.
+What is shown again differs in the order of slices, in the gain, level and noise of each image; the truth stays.
+Networks of lesions see batches again, networks of anatomy whole steps, which stay where the network is.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
@@ -18,40 +18,55 @@ if TYPE_CHECKING:
     Batch = tuple[torch.Tensor, torch.Tensor]
     Groups = list[list[torch.Tensor]]  # images (stacks, slices, neighbours, rows, columns) and what belongs to them
 
-_KEPT = 64  # batches, or steps, to draw from
+T = TypeVar("T")
+
+_KEPT = 64  # to draw from
 _GAIN, _LEVEL, _NOISE = 0.12, 0.08, 0.06
 
 
-def replayed(batches: Iterable[Batch], times: int, seed: int = 0) -> Iterator[Batch]:
-    """The batches as they come, each followed by so many that came before, changed a little.
+def replayed(
+    shown: Iterable[T],
+    times: int,
+    again: Callable[[T, torch.Generator], T],
+    seed: int = 0,
+    keep: Callable[[T], T] | None = None,
+) -> Iterator[T]:
+    """What is shown as it comes, each followed by so many that came before, changed a little.
 
     Parameters
     ----------
-    batches : of ``MarrowSamples``
-    times : 0 for the batches alone
+    shown : batches or steps
+    times : 0 for these alone
+    again : makes of a kept one what is shown again
     seed : start of the random sequence
+    keep : makes what is kept of each smaller; None keeps it as it is
     """
     generator = torch.Generator().manual_seed(seed)
-    kept: list[Batch] = []
-    for count, (image, kinds) in enumerate(batches):
-        yield image, kinds
+    kept: list[T] = []
+    for count, new in enumerate(shown):
+        yield new
         if not times:
             continue
-        stored = image.half(), kinds.to(torch.uint8)
+        stored = keep(new) if keep else new
         if len(kept) < _KEPT:
             kept.append(stored)
         else:
             kept[count % _KEPT] = stored
         for _ in range(times):
-            yield changed(*kept[int(torch.randint(len(kept), (), generator=generator))], generator)
+            yield again(kept[int(torch.randint(len(kept), (), generator=generator))], generator)
 
 
-def changed(image: torch.Tensor, kinds: torch.Tensor, generator: torch.Generator) -> Batch:
+def packed(batch: Batch) -> Batch:
+    """A batch of ``MarrowSamples`` in a third of its memory."""
+    return batch[0].half(), batch[1].to(torch.uint8)
+
+
+def changed(batch: Batch, generator: torch.Generator) -> Batch:
     """An image (batch, channels, slices, rows, columns) and kinds (batch, slices, rows, columns), changed a little.
 
     What a sequence does not show stays 0, and the anatomy stays as it is.
     """
-    image, kinds = image.float(), kinds.long()
+    image, kinds = batch[0].float(), batch[1].long()
     if torch.rand((), generator=generator) < 0.5:
         image, kinds = image.flip(2), kinds.flip(1)
     shown = image[:, : len(CHANNELS)]
@@ -63,31 +78,9 @@ def changed(image: torch.Tensor, kinds: torch.Tensor, generator: torch.Generator
     return torch.cat([new * (shown != 0), image[:, len(CHANNELS) :]], dim=1), kinds
 
 
-class StepReplay:
-    """Steps of new stacks, each followed by so many that show earlier ones again, a little changed.
-
-    Parameters
-    ----------
-    times : 0 for new stacks only
-    seed : start of the random sequence
-    """
-
-    def __init__(self, times: int, seed: int = 0) -> None:
-        self.times, self.generator = times, torch.Generator().manual_seed(seed)
-        self._turn = 0
-        self._kept: list[tuple[Groups, ...]] = []
-
-    def next(self, draw: Callable[[], tuple[Groups, Groups]]) -> tuple[Groups, Groups]:
-        """What a step shows; ``draw`` makes the new ones."""
-        self._turn += 1
-        if not self.times or (self._turn - 1) % (self.times + 1) == 0:
-            new = draw()
-            if self.times:
-                self._kept = [*self._kept[1 - _KEPT :], new]
-            return new
-        kept = self._kept[int(torch.randint(len(self._kept), (), generator=self.generator))]
-        synthetic, real = ([changed_stacks(group, self.generator) for group in groups] for groups in kept)
-        return synthetic, real
+def changed_step(step: tuple[Groups, ...], generator: torch.Generator) -> tuple[Groups, ...]:
+    """Synthetic and real stacks of a step, each group changed a little."""
+    return tuple([changed_stacks(group, generator) for group in groups] for groups in step)
 
 
 def changed_stacks(group: list[torch.Tensor], generator: torch.Generator) -> list[torch.Tensor]:

@@ -7,7 +7,7 @@ from itertools import islice
 import torch
 
 from spinemri.segment.lesion_input import ANATOMY, CHANNELS
-from spinemri.training.replay import changed, replayed
+from spinemri.training.replay import changed, packed, replayed
 
 SIZE = (4, 16, 16)
 
@@ -24,18 +24,21 @@ def batch(number: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def test_batches_come_once_and_then_again() -> None:
-    assert [int(k[0, 1, 1, 1]) for _, k in islice(replayed(map(batch, range(5)), 0), 9)] == [0, 1, 2, 3, 4]
-    shown = [int(k[0, 1, 1, 1]) for _, k in replayed(map(batch, range(5)), 2)]
+    assert [int(k[0, 1, 1, 1]) for _, k in islice(replayed(map(batch, range(5)), 0, changed), 9)] == [0, 1, 2, 3, 4]
+    shown = [int(k[0, 1, 1, 1]) for _, k in replayed(map(batch, range(5)), 2, changed, keep=packed)]
     assert shown[::3] == [0, 1, 2, 3, 4]
     assert all(
         again <= first for first, *more in zip(shown[::3], shown[1::3], shown[2::3], strict=True) for again in more
     )
-    same = [k for _, k in replayed(map(batch, range(5)), 2)]
-    assert all(torch.equal(a, b) for a, b in zip(same, [k for _, k in replayed(map(batch, range(5)), 2)], strict=True))
+    same = [k for _, k in replayed(map(batch, range(5)), 2, changed, keep=packed)]
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(same, [k for _, k in replayed(map(batch, range(5)), 2, changed, keep=packed)], strict=True)
+    )
 
 
 def test_the_oldest_make_room() -> None:
-    late = [int(k[0, 1, 1, 1]) for _, k in replayed(((i, k + 0) for i, k in map(batch, [3] * 70 + [9] * 200)), 1)]
+    late = [int(k[0, 1, 1, 1]) for _, k in replayed(map(batch, [3] * 70 + [9] * 200), 1, changed)]
     assert set(late[-20:]) == {9}
 
 
@@ -43,7 +46,7 @@ def test_only_what_is_shown_is_changed_and_a_turned_image_has_a_turned_truth() -
     turned = set()
     for seed in range(12):
         image, kinds = batch(5)
-        again, truth = changed(image.half(), kinds.to(torch.uint8), torch.Generator().manual_seed(seed))
+        again, truth = changed(packed((image, kinds)), torch.Generator().manual_seed(seed))
         flipped = bool(again[0, len(CHANNELS), -1].all())
         turned.add(flipped)
         assert bool((truth[:, -1 if flipped else 0, 0, 0] == 255).all())

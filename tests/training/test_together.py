@@ -7,7 +7,7 @@ from itertools import islice
 import torch
 
 from spinemri.training.loop import together
-from spinemri.training.replay import StepReplay, changed_stacks
+from spinemri.training.replay import changed_stacks, changed_step, replayed
 from spinemri.training.synthetic import sizes
 
 CPU = torch.device("cpu")
@@ -38,17 +38,10 @@ def test_workers_agree_on_sizes_that_come_several_times_in_a_row() -> None:
 
 
 def test_steps_come_once_and_then_again() -> None:
-    numbers = iter(range(100))
-
-    def draw() -> tuple[list[list[torch.Tensor]], list[list[torch.Tensor]]]:
-        return together([sample(next(numbers))], CPU), []
-
-    steps = StepReplay(2, seed=1)
-    shown = [int(steps.next(draw)[0][0][1][0, 1, 1, 1]) for _ in range(12)]
+    steps = [(together([sample(number)], CPU), together([], CPU)) for number in range(4)]
+    shown = [int(synthetic[0][1][0, 1, 1, 1]) for synthetic, _ in replayed(steps, 2, changed_step, seed=1)]
     assert shown[::3] == [0, 1, 2, 3]
     assert all(again <= new for n, new in enumerate(shown[::3]) for again in shown[3 * n : 3 * n + 3])
-    alone = StepReplay(0)
-    assert [int(alone.next(draw)[0][0][1][0, 1, 1, 1]) for _ in range(3)] == [4, 5, 6]
 
 
 def test_what_is_shown_again_keeps_its_truth_and_what_is_absent() -> None:
