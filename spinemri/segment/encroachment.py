@@ -4,8 +4,8 @@ A herniated disc, a thickened ligament or a retropulsed wall that reaches the co
 would tell where the sac ends, and a network draws cord and sac straight through it: the worst narrowings look open.
 On images with bright fluid (T2, STIR) cortex, ligament and annulus are much darker than the cord. So what is nearer to
 their signal than to the cord's, and hangs together with what is dark outside the canal, lies outside it. Where a coil's
-signal fades, everything is dark: long stretches, the ends of the canal, and what is far from a cord as bright as its
-surroundings are left alone; so is what does not reach the cord.
+signal fades, everything is dark: long stretches and the ends of the canal are left alone; so is what does not reach the
+cord.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ _OWN = 0.6  # of the mean signal of what was drawn as cord nearby: darker parts 
 _CORD_ALONG_MM, _DARK_ALONG_MM = 15.0, 6.0
 _OUTSIDE_MM = 4.0
 _DARK = 0.6  # of the cord's signal
-_LEAST_DEPTH_MM, _DEEPEST_MM = 1.7, 8.0  # less is how the border of a canal happens to be drawn
-_TO_CORD_MM = 15.0  # where no cord is as bright as it should be, nothing is told
+_LEAST_DEPTH_MM = 1.7  # less is how the border of a canal happens to be drawn
 _ENDS_MM, _LONGEST_MM = 10.0, 30.0
 
 
@@ -64,8 +63,7 @@ def find_encroachment(classes: NDArray[np.uint8], signal: Floats, geometry: Geom
     with np.errstate(invalid="ignore"):  # nan, where either is unknown, is never less
         beyond = outside & (signal < _DARK * own)
         told = signal < (own + local_mean(signal, beyond, spacing, across, _DARK_ALONG_MM)) / 2
-    possible = canal & told & (depth <= _DEEPEST_MM) & _away_from_ends(canal, geometry)
-    possible &= ndimage.distance_transform_edt(~_anywhere(lit, across), sampling=plane) <= _TO_CORD_MM
+    possible = canal & told & _away_from_ends(canal, geometry)
     thick = ndimage.binary_opening(possible | beyond, cross(across)) & possible
     at_cord = ndimage.distance_transform_edt(~_anywhere(cord, across), sampling=plane) <= _CORE_MM
     ends = ndimage.binary_dilation(beyond, cross(across)), at_cord
