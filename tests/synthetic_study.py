@@ -39,6 +39,7 @@ class TruePredictor:
     model: Model
     device: str = "cpu"
     levels: LevelReader | None = None
+    together: int = 1
 
     def predict(self, image: Image) -> ClassMap:
         grid = np.indices(image.geometry.shape, dtype=np.float32).reshape(3, -1).T

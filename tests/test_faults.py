@@ -98,6 +98,7 @@ class FailingOnce:
     model = property(lambda self: self.truth.model)
     device = "cpu"
     levels = None
+    together = 1
 
     def predict(self, image):
         if image.series.label == self.label:

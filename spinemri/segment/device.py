@@ -7,6 +7,7 @@ import torch
 from spinemri.errors import ModelError
 
 _MATRICES = "amx_bf16"
+_WINDOWS_AT_ONCE = 8  # about 3 GB of a GPU, of the largest windows
 
 
 def device_named(name: str) -> torch.device:
@@ -40,6 +41,11 @@ def memory_layout(device: torch.device) -> torch.memory_format:
 def volume_layout(device: torch.device) -> torch.memory_format:
     """As ``memory_layout``, of volumes: a GPU trains on them a third faster with channels last."""
     return torch.channels_last_3d if device.type != "cpu" else torch.contiguous_format
+
+
+def read_together(device: torch.device) -> int:
+    """Windows that a network reads at once: several where the start of each step is waited for, not its work."""
+    return 1 if device.type == "cpu" else _WINDOWS_AT_ONCE
 
 
 def _has(feature: str) -> bool:

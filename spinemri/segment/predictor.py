@@ -18,13 +18,16 @@ import torch
 from monai.inferers.inferer import SlidingWindowInferer
 
 from spinemri.errors import ModelError
-from spinemri.segment.device import device_named, half_precision, memory_layout
+from spinemri.segment.device import device_named, half_precision, memory_layout, read_together
+from spinemri.segment.network import StackUNet
 from spinemri.segment.preprocess import neighbours, normalise, working_map, working_slices
 from spinemri.segment.weights import load_network
 from spinemri.segment.windows import OVERLAP, rows_around, square_around, window_size
 from spinemri.series import Plane
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
     from numpy.typing import NDArray
 
     from spinemri.image import Image
@@ -70,6 +73,10 @@ class Predictor:
     quality : read every stack a second time, left and right exchanged, and average: twice the time
     levels : evidence for the levels of vertebrae, handed on with what is found
 
+    Attributes
+    ----------
+    together : windows of one size that are read at once, of whichever series; what suits the device unless it is set
+
     Raises
     ------
     ModelError
@@ -89,6 +96,7 @@ class Predictor:
             torch.set_num_threads(threads)
         self.model, self.quality, self.levels = model, quality, levels
         self.device = device_named(device)
+        self.together = read_together(self.device)
         self._layout = memory_layout(self.device)
         self.network: torch.nn.Module = load_network(model).to(self.device).to(memory_format=self._layout)  # type: ignore[call-overload]
         self._step = gcd(*model.window)
@@ -102,23 +110,33 @@ class Predictor:
         ModelError
             If the image has no slices of that plane, or the model does not accept its contrast.
         """
-        if image.series.contrast not in self.model.contrasts:
-            accepted = ", ".join(sorted(c.value for c in self.model.contrasts))
-            raise ModelError(
-                f"series {image.series.label}: {self.model.label} does not read {image.series.contrast.value} images,"
-                f" only {accepted}"
-            )
+        self._accept(image)
         return self.classify(image)
+
+    def predict_all(self, images: Sequence[Image]) -> Iterator[ClassMap]:
+        """The same of several images, in order; on a device that gains by it, stacks of one size are read together.
+
+        Raises
+        ------
+        ModelError
+            As ``predict``, for the first image that it cannot read.
+        """
+        if self.together == 1:
+            yield from map(self.predict, images)
+            return
+        for image in images:
+            self._accept(image)
+        mappings = [working_map(image, self.model) for image in images]
+        slices = [working_slices(image, mapping) for image, mapping in zip(images, mappings, strict=True)]
+        found = self._read_all(slices, [mapping.stride for mapping in mappings])
+        for image, mapping, values, work in zip(images, mappings, slices, found, strict=True):
+            yield self._class_map(image, mapping, values, work)
 
     def classify(self, image: Image) -> ClassMap:
         """The same whatever the image's contrast. Raises ModelError if the image has no slices of the model's plane."""
         mapping = working_map(image, self.model)
         slices = working_slices(image, mapping)
-        work = self.class_probabilities(slices, mapping.stride)
-        classes, probabilities = _on_image_grid(work, mapping, image)
-        made_by = self.model.label + (_TWICE if self.quality else "")
-        looks = self.levels.looks(image.geometry, mapping, slices) if self.levels is not None else None
-        return ClassMap(classes, probabilities, made_by, looks)
+        return self._class_map(image, mapping, slices, self.class_probabilities(slices, mapping.stride))
 
     def class_probabilities(self, slices: torch.Tensor, stride: int) -> torch.Tensor:
         """Probabilities (slices, class, rows, columns), float16 on the CPU, of working slices (slices, rows, columns).
@@ -130,53 +148,113 @@ class Predictor:
         slices : intensities from 0, see ``preprocess.working_slices``
         stride : slices from one to its neighbour; slices in between make stacks of their own
         """
-        found = torch.zeros(len(slices), len(self.model.classes), *slices.shape[1:], dtype=torch.float16)
-        rows, columns = self._part(slices, stride)
-        found[:, 0] = 1
-        inside = normalise(slices[:, rows, columns])
-        for first in range(stride):
-            stacked = neighbours(inside[first::stride], self.model.slices, 1)
-            seen = self._probabilities(stacked, _SLICES_PER_PASS)
-            if self.quality:
-                mirrored = self._probabilities(stacked.flip(0, 1), _SLICES_PER_PASS).flip(0)
-                seen = ((seen.float() + mirrored.float()) / 2).half()
-            found[first::stride, :, rows, columns] = seen
+        return self._read_all([slices], [stride])[0]
+
+    def _accept(self, image: Image) -> None:
+        if image.series.contrast not in self.model.contrasts:
+            accepted = ", ".join(sorted(c.value for c in self.model.contrasts))
+            raise ModelError(
+                f"series {image.series.label}: {self.model.label} does not read {image.series.contrast.value} images,"
+                f" only {accepted}"
+            )
+
+    def _class_map(self, image: Image, mapping: WorkingMap, slices: torch.Tensor, work: torch.Tensor) -> ClassMap:
+        classes, probabilities = _on_image_grid(work, mapping, image)
+        made_by = self.model.label + (_TWICE if self.quality else "")
+        looks = self.levels.looks(image.geometry, mapping, slices) if self.levels is not None else None
+        return ClassMap(classes, probabilities, made_by, looks)
+
+    def _read_all(self, images: Sequence[torch.Tensor], strides: Sequence[int]) -> list[torch.Tensor]:
+        """``class_probabilities`` of several images."""
+        parts = self._parts(images, strides)
+        stacks = [
+            neighbours(inside[first::stride], self.model.slices, 1)
+            for slices, stride, part in zip(images, strides, parts, strict=True)
+            for inside in [normalise(slices[:, *part])]
+            for first in range(stride)
+        ]
+        seen = iter(self._both_ways(stacks))
+        found = []
+        for slices, stride, part in zip(images, strides, parts, strict=True):
+            whole = torch.zeros(len(slices), len(self.model.classes), *slices.shape[1:], dtype=torch.float16)
+            whole[:, 0] = 1
+            for first in range(stride):
+                whole[first::stride, :, *part] = next(seen)
+            found.append(whole)
         return found
 
-    def _part(self, slices: torch.Tensor, stride: int) -> tuple[slice, slice]:
+    def _both_ways(self, stacks: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Probabilities of stacks; with ``quality`` the mean of what is seen with left and right exchanged."""
+        seen = self._probabilities(stacks, _SLICES_PER_PASS)
+        if not self.quality:
+            return seen
+        mirrored = self._probabilities([stack.flip(0, 1) for stack in stacks], _SLICES_PER_PASS)
+        return [((one.float() + two.flip(0).float()) / 2).half() for one, two in zip(seen, mirrored, strict=True)]
+
+    def _parts(self, images: Sequence[torch.Tensor], strides: Sequence[int]) -> list[tuple[slice, slice]]:
         """Rows and columns around the spine that are read; all of them when no spine is found in a few slices."""
-        everything = slice(0, slices.shape[1]), slice(0, slices.shape[2])
         axial = self.model.plane is Plane.AXIAL
         sought = [n for n, name in self.model.classes.items() if name in (_CANAL if axial else _COLUMN)]
-        sides = slices.shape[1 : 3 if axial else 2]
-        if not sought or all(n <= trained for n, trained in zip(sides, self.model.window, strict=False)):
-            return everything
-        few = torch.unique((torch.linspace(*_LOOK_AT, _LOOKS) * (len(slices) - 1)).round().long())
-        stacked = neighbours(normalise(slices), self.model.slices, stride, few)
-        seen = torch.isin(self._probabilities(stacked, 1).argmax(1), torch.tensor(sought)).sum(0).numpy()
-        if axial:
-            return square_around(seen, self.model.window, self.model.spacing_mm) or everything
-        rows = rows_around(seen.sum(axis=1), self.model.window[0], self._step)
-        return rows or everything[0], everything[1]
+        parts = [(slice(0, slices.shape[1]), slice(0, slices.shape[2])) for slices in images]
+        large = [n for n, slices in enumerate(images) if sought and not self._is_small(slices, axial=axial)]
+        looks = []
+        for n in large:
+            few = torch.unique((torch.linspace(*_LOOK_AT, _LOOKS) * (len(images[n]) - 1)).round().long())
+            looks.append(neighbours(normalise(images[n]), self.model.slices, strides[n], few))
+        for n, probabilities in zip(large, self._probabilities(looks, 1), strict=True):
+            seen = torch.isin(probabilities.argmax(1), torch.tensor(sought)).sum(0).numpy()
+            if axial:
+                parts[n] = square_around(seen, self.model.window, self.model.spacing_mm) or parts[n]
+            else:
+                parts[n] = rows_around(seen.sum(axis=1), self.model.window[0], self._step) or parts[n][0], parts[n][1]
+        return parts
 
-    def _probabilities(self, stacked: torch.Tensor, together: int) -> torch.Tensor:
-        """Probabilities (slices, class, rows, columns) of slices with their neighbours, so many in order at a time."""
-        sizes = zip(stacked.shape[2:], self.model.window, _MAX_GROWTH, strict=True)
+    def _is_small(self, slices: torch.Tensor, *, axial: bool) -> bool:
+        """Whether one window shows all rows (and columns, of axial slices), so that there is nothing to look for."""
+        sides = slices.shape[1 : 3 if axial else 2]
+        return all(n <= trained for n, trained in zip(sides, self.model.window, strict=False))
+
+    def _probabilities(self, stacks: Sequence[torch.Tensor], slices: int) -> list[torch.Tensor]:
+        """Probabilities (slices, class, rows, columns) of stacks (slices, neighbours, rows, columns), so many slices at
+        a time; stacks of one size share what is read at once.
+        """
+        found: dict[int, torch.Tensor] = {}
+        for numbers in _of_one_size(stacks):
+            for first in range(0, len(numbers), self.together):
+                some = numbers[first : first + self.together]
+                found.update(zip(some, self._joined(torch.stack([stacks[n] for n in some]), slices), strict=True))
+        return [found[n] for n in range(len(stacks))]
+
+    def _joined(self, stacks: torch.Tensor, slices: int) -> torch.Tensor:
+        """Probabilities (stacks, slices, class, rows, columns) of stacks of one size."""
+        sizes = zip(stacks.shape[3:], self.model.window, _MAX_GROWTH, strict=True)
         window = [window_size(size, trained, self._step, growth) for size, trained, growth in sizes]
-        inferer = SlidingWindowInferer([min(len(stacked), together), *window], 1, OVERLAP, mode="gaussian")
-        channels = stacked.movedim(1, 0)[None].to(self.device)
+        inferer = SlidingWindowInferer([min(stacks.shape[1], slices), *window], self.together, OVERLAP, mode="gaussian")
         half, able = half_precision(self.device)
         with torch.inference_mode(), torch.autocast(self.device.type, half, enabled=able):
-            logits = cast("torch.Tensor", inferer(channels, self._stack_logits)).float()[0].movedim(0, 1)
-        probabilities = logits.softmax(1)
+            channels = stacks.movedim(2, 1).to(self.device)
+            logits = cast("torch.Tensor", inferer(channels, self._stack_logits)).float().movedim(1, 2)
+        probabilities = logits.softmax(2)
         probabilities /= self._weights
-        probabilities /= probabilities.sum(1, keepdim=True)
+        probabilities /= probabilities.sum(2, keepdim=True)
         return probabilities.half().cpu()
 
-    def _stack_logits(self, window: torch.Tensor) -> torch.Tensor:
-        """One window (1, neighbours, slices, rows, columns) through the network, whose batch is a stack in order."""
-        stack = window[0].movedim(0, 1).contiguous(memory_format=self._layout)
-        return cast("torch.Tensor", self.network(stack)).float().movedim(0, 1)[None]
+    def _stack_logits(self, windows: torch.Tensor) -> torch.Tensor:
+        """Windows (windows, neighbours, slices, rows, columns) through the network, each as a stack in order."""
+        count, stacks = len(windows), windows.movedim(1, 2)
+        if count > 1 and isinstance(self.network, StackUNet):
+            return cast("torch.Tensor", self.network(stacks)).float().movedim(1, 2)
+        slices = stacks.flatten(0, 1).contiguous(memory_format=self._layout)  # one stack, or slices read one by one
+        found = cast("torch.Tensor", self.network(slices)).float()
+        return found.view(count, -1, *found.shape[1:]).movedim(1, 2)
+
+
+def _of_one_size(stacks: Sequence[torch.Tensor]) -> Iterable[list[int]]:
+    """Numbers of the stacks of each size."""
+    numbers: dict[torch.Size, list[int]] = {}
+    for n, stack in enumerate(stacks):
+        numbers.setdefault(stack.shape, []).append(n)
+    return numbers.values()
 
 
 def _on_image_grid(

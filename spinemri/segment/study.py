@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinemri.faults import attempt
+from spinemri.errors import ModelError
+from spinemri.faults import attempt, is_fault
 from spinemri.language import Phrases
-from spinemri.segment.anatomy import segment_anatomy
+from spinemri.segment.anatomy import name_anatomy, segment_anatomy
 from spinemri.segment.levels import phrases as naming
 from spinemri.segment.reconcile import reconcile
 from spinemri.segmentation import Segmentation
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from spinemri.image import Image
     from spinemri.segment.levels import Anchor
-    from spinemri.segment.predictor import Predictor
+    from spinemri.segment.predictor import ClassMap, Predictor
     from spinemri.spine import LevelAssignment
 
     Names = tuple[LevelAssignment, ...]
@@ -55,12 +56,14 @@ def segment_study(
         The model does not accept an image.
     """
     found: list[Anatomy] = []
+    seen = _seen_together([(n, image) for n, image in enumerate(images) if n not in (given or {})], predictor)
     for n, image in enumerate(images):
         report("segmenting", n, len(images))
         word = anchor if _reaches_bottom(image, images) else None
         known = (given or {}).get(n)
         part = phrases.ANATOMY_SERIES.format(label=image.series.label)
-        found.append(known or attempt(part, _empty(image, phrases.FAILED), _segmented, image, predictor, word))
+        empty = _empty(image, phrases.FAILED)
+        found.append(known or attempt(part, empty, _segmented, image, predictor, word, seen.pop(n, None)))
     report("segmenting", len(images), len(images))
     segmentations, assignments, told = zip(*found, strict=True)
     agreed, names_agreed, notes = reconcile(images, segmentations, assignments)
@@ -73,7 +76,26 @@ def segment_study(
     return agreed, names_agreed, (*warnings, *notes)
 
 
-def _segmented(image: Image, predictor: Predictor | None, anchor: Anchor | None) -> Anatomy:
+def _seen_together(images: Sequence[tuple[int, Image]], predictor: Predictor | None) -> dict[int, ClassMap]:
+    """What the network sees in several images where its device gains by reading them at once; else nothing.
+
+    When one of them fails each is read alone afterwards, so that it costs itself only.
+    """
+    if predictor is None or predictor.together == 1 or len(images) == 1:
+        return {}
+    try:
+        return dict(zip((n for n, _ in images), predictor.predict_all([image for _, image in images]), strict=True))
+    except Exception as error:
+        if not (is_fault(error) or isinstance(error, ModelError)):
+            raise
+        return {}
+
+
+def _segmented(
+    image: Image, predictor: Predictor | None, anchor: Anchor | None, seen: ClassMap | None = None
+) -> Anatomy:
+    if seen is not None:
+        return name_anatomy(seen, image, anchor=anchor)
     if predictor is not None:
         return segment_anatomy(image, predictor, anchor=anchor)
     return _empty(image, phrases.NOT_SEGMENTED)

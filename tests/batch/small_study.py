@@ -58,6 +58,7 @@ class Deadly:
     model = property(lambda self: self.truth.model)
     device = "cpu"
     levels = None
+    together = 1
 
     def predict(self, image: Image) -> ClassMap:
         if int(image.voxels.max()) == self.brightness and not (self.mark and self.mark.exists()):

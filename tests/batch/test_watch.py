@@ -205,6 +205,7 @@ class Interrupted:
     model = property(lambda _: true_networks().anatomy.model)
     device = "cpu"
     levels = None
+    together = 1
 
     def predict(self, _):
         raise KeyboardInterrupt

@@ -122,6 +122,37 @@ def test_with_quality_left_and_right_are_treated_alike(predictor):
     assert gaps[1] < 0.01 < gaps[0]
 
 
+def test_stacks_of_one_size_are_read_together_and_say_the_same(predictor):
+    whole = spine()
+    fewer = replace(whole.geometry, shape=(5, *whole.geometry.shape[1:]))
+    images = [whole, Image(whole.voxels[:5], fewer, SERIES), replace(whole, voxels=whole.voxels[:, ::-1].copy())]
+    alone = [predictor.predict(image) for image in images]
+    joined = Predictor(load_model(), device="cpu")
+    joined.together = 4
+    sizes = []
+    joined.network.register_forward_hook(lambda _, given, __: sizes.append(tuple(given[0].shape)))
+    for one, other in zip(alone, joined.predict_all(images), strict=True):
+        assert (one.classes == other.classes).mean() > 0.999
+        difference = one.probabilities.astype(np.float32) - other.probabilities
+        assert np.abs(difference).mean() < 1e-3
+    assert sorted(size[0] for size in sizes) == [2, 5]  # two stacks of one size at once, the third alone
+    assert len(list(predictor.predict_all(images))) == 3
+
+
+def test_a_network_that_reads_slices_one_by_one_may_read_several_stacks(predictor):
+    class Middle(torch.nn.Module):
+        def forward(self, slices):
+            return torch.nn.functional.one_hot((slices[:, 2] > 0).long(), 7).movedim(-1, 1).float() * 9
+
+    images = [spine(), replace(spine(), voxels=spine().voxels[:, ::-1].copy())]
+    plain = Predictor(load_model(), device="cpu")
+    plain.network = Middle()
+    alone = [plain.predict(image).classes for image in images]
+    plain.together = 4
+    for one, other in zip(alone, plain.predict_all(images), strict=True):
+        assert np.array_equal(one, other.classes)
+
+
 def test_a_missing_slice_stays_empty(predictor):
     image = spine()
     voxels = image.voxels.copy()
