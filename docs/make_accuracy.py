@@ -58,7 +58,8 @@ def main() -> None:
     """Score and write the page."""
     options = _options()
     predictor = default_predictor(options.model, threads=1)
-    made = f"model {predictor.model.label} on {platform.machine()}, Python {platform.python_version()}"
+    beside = f" and {predictor.outlines.model.label}" if predictor.outlines else ""
+    made = f"model {predictor.model.label}{beside} on {platform.machine()}, Python {platform.python_version()}"
     quick = ["**A quick run over a few cases: no figure of it counts.**", ""] if options.quick else []
     full = (options.people, options.studies) == (FULL, FULL)
     less = f"docs/make_accuracy.py --people {options.people} --studies {options.studies}"

@@ -182,7 +182,7 @@ def _peers() -> list[str]:
     """Our network against the shapes of others, and layer by layer against the processor."""
     found = _told("time_networks.py")
     bars = {"TotalSpineSeg": 40.0, "TotalSegmentator vertebrae_mr": 4.0}
-    rows = [f"| ours, anatomy and levels | | | {found['ours_s']:.1f} | | |"]
+    rows = [f"| ours, anatomy, levels and outlines | | | {found['ours_s']:.1f} | | |"]
     for name, peer in found["peers"].items():
         ratio = peer["study_s"] / found["ours_s"]
         rows.append(

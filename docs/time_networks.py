@@ -2,7 +2,8 @@
 
 The study is three series of 16 x 384 x 384 voxels of 4 x 0.7 x 0.7 mm. Of the others one patch is timed with random
 weights, in the same precision on the same threads, and counted as often as their own steps tile that volume: networks
-only, no resampling, no test-time flips. Ours is read whole: the look for the spine, the band, the levels. Then the
+only, no resampling, no test-time flips. Ours is read whole: the look for the spine, the band, levels and
+outlines of ten vertebrae in each series. Then the
 network's layers one by one, against what the processor can multiply in that precision.
 """
 
@@ -23,11 +24,12 @@ from spinemri.geometry import Geometry
 from spinemri.image import Image
 from spinemri.networks import default_predictor
 from spinemri.segment.device import half_precision
+from spinemri.segment.outline_view import CHANNELS, SIDE, slices_of
 from spinemri.segment.preprocess import working_map, working_slices
 from spinemri.series import Contrast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from spinemri.segment.predictor import Predictor
 
@@ -41,7 +43,7 @@ def main() -> None:
     predictor = default_predictor("spine_anatomy", "cpu")
     stored = spinemri.scan(SAMPLE).studies[0].series
     image = enlarged(spinemri.load(next(one for one in stored if one.contrast is Contrast.T2W)), SHAPE, SPACING)
-    ours = SERIES * min(timed(lambda: read_network(predictor, image)))
+    ours = min(timed(lambda: read_networks(predictor, [image] * SERIES)))
     peers = {peer.name: peer_times(peer) for peer in (TOTALSPINESEG, VERTEBRAE_MR)}
     found = {
         "threads": torch.get_num_threads(),
@@ -64,14 +66,17 @@ def enlarged(image: Image, shape: tuple[int, int, int], spacing: tuple[float, fl
     return Image(np.ascontiguousarray(image.voxels[np.ix_(*where)]), grid, resized)
 
 
-def read_network(predictor: Predictor, image: Image) -> None:
-    """One series through the networks for anatomy and levels, whose results are on the CPU when this returns."""
-    mapping = working_map(image, predictor.model)
-    slices = working_slices(image, mapping)
-    predictor.class_probabilities(slices, mapping.stride)
-    if predictor.levels is not None:
-        places = np.repeat(np.array(slices.shape)[None] / 2, VERTEBRAE, axis=0)
-        predictor.levels.probabilities(places, slices, mapping.slice_mm)
+def read_networks(predictor: Predictor, images: Sequence[Image]) -> None:
+    """Series through the networks for anatomy, levels and outlines; results are on the CPU when this returns."""
+    mappings = [working_map(image, predictor.model) for image in images]
+    slices = [working_slices(image, mapping) for image, mapping in zip(images, mappings, strict=True)]
+    predictor.read_all(slices, [mapping.stride for mapping in mappings])
+    for one, mapping in zip(slices, mappings, strict=True):
+        if predictor.levels is not None:
+            places = np.repeat(np.array(one.shape)[None] / 2, VERTEBRAE, axis=0)
+            predictor.levels.probabilities(places, one, mapping.slice_mm)
+        if predictor.outlines is not None:
+            predictor.outlines.logits([torch.rand(CHANNELS, slices_of(mapping.slice_mm), SIDE, SIDE)] * VERTEBRAE)
 
 
 def peer_times(peer: Peer, device: str = "cpu") -> dict[str, float]:

@@ -9,6 +9,7 @@ from spinemri.segment.bundle import AXIAL_MODEL
 from spinemri.segment.lesion_model import load_lesion_model
 from spinemri.segment.level_model import load_level_model
 from spinemri.segment.model import load_model
+from spinemri.segment.outline_model import load_outline_model
 from spinemri.series import Plane
 
 if TYPE_CHECKING:
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     from spinemri.segment.lesion_predictor import LesionPredictor
     from spinemri.segment.level_model import LevelModel
     from spinemri.segment.model import Model
+    from spinemri.segment.outline_model import OutlineModel
     from spinemri.segment.predictor import Predictor
 
-    LoadedModel = Model | LesionModel | LevelModel
+    LoadedModel = Model | LesionModel | LevelModel | OutlineModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +37,9 @@ class Networks:
 
     @property
     def models(self) -> dict[str, LoadedModel]:
-        """The models that are there, by what they are for: 'anatomy', 'levels', 'lesions', 'axial'."""
-        levels = self.anatomy.levels if self.anatomy is not None else None
-        every = {"anatomy": self.anatomy, "levels": levels, "lesions": self.lesions, "axial": self.axial}
+        """The models that are there, by what they are for: 'anatomy', 'levels', 'outlines', 'lesions', 'axial'."""
+        beside = {"levels": self.anatomy.levels, "outlines": self.anatomy.outlines} if self.anatomy else {}
+        every = {"anatomy": self.anatomy, **beside, "lesions": self.lesions, "axial": self.axial}
         return {role: network.model for role, network in every.items() if network is not None}
 
 
@@ -46,8 +48,8 @@ def default_predictor(
 ) -> Predictor:
     """The loaded model: a bundle's name or folder (the bundled one when None) on a device.
 
-    One of sagittal slices comes with the bundled level reader. With ``quality`` every stack is read twice, left and
-    right exchanged.
+    One of sagittal slices comes with the bundled level reader and outliner. With ``quality`` every stack is read twice,
+    left and right exchanged.
 
     Raises
     ------
@@ -55,11 +57,14 @@ def default_predictor(
         If the bundle is missing, incomplete or corrupt, or the device is not available.
     """
     from spinemri.segment.level_reader import LevelReader
-    from spinemri.segment.predictor import Predictor
+    from spinemri.segment.outliner import BodyOutliner
+    from spinemri.segment.predictor import Aids, Predictor
 
     loaded = load_model(model)
-    levels = LevelReader(load_level_model(), device) if loaded.plane is Plane.SAGITTAL else None
-    return Predictor(loaded, device, threads, quality=quality, levels=levels)
+    aids = Aids()
+    if loaded.plane is Plane.SAGITTAL:
+        aids = Aids(LevelReader(load_level_model(), device), BodyOutliner(load_outline_model(), device))
+    return Predictor(loaded, device, threads, quality=quality, aids=aids)
 
 
 def lesion_predictor(model: str | Path | None = None, device: str = "auto") -> LesionPredictor:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from spinemri.geometry import Geometry
     from spinemri.image import Image
     from spinemri.segment.level_reader import LevelReader
+    from spinemri.segment.outliner import BodyOutliner
 
 CLASSES = 7
 
@@ -39,6 +40,7 @@ class TruePredictor:
     model: Model
     device: str = "cpu"
     levels: LevelReader | None = None
+    outlines: BodyOutliner | None = None
     together: int = 1
 
     def predict(self, image: Image) -> ClassMap:

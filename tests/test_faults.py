@@ -97,7 +97,7 @@ class FailingOnce:
 
     model = property(lambda self: self.truth.model)
     device = "cpu"
-    levels = None
+    levels = outlines = None
     together = 1
 
     def predict(self, image):

@@ -20,6 +20,7 @@ from spinemri.segment.bundle import BundleKind, bundle_kind
 from spinemri.segment.lesion_model import load_lesion_model
 from spinemri.segment.level_model import load_level_model
 from spinemri.segment.model import load_model
+from spinemri.segment.outline_model import load_outline_model
 from spinemri.segment.predictor import Predictor
 from spinemri.series import Contrast
 
@@ -53,6 +54,7 @@ LOADERS = {
     BundleKind.ANATOMY: load_model,
     BundleKind.LESIONS: load_lesion_model,
     BundleKind.LEVELS: load_level_model,
+    BundleKind.OUTLINES: load_outline_model,
 }
 SAMPLE = MODELS.parent / "sample_data"
 OURS = {"schema", "changelog", "intended_use", "data_source", "data_type", "references", "eval_metrics", "spinemri"}

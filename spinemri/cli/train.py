@@ -108,13 +108,19 @@ def command(
     config = TrainingConfig(
         run, told, speed, stacks=stacks, real_stacks=real_stacks, replays=replays, seed=seed, max_steps=steps
     )
-    if replays and (kind is BundleKind.LEVELS or (data and kind is BundleKind.LESIONS)):
+    if replays and (kind in {BundleKind.LEVELS, BundleKind.OUTLINES} or (data and kind is BundleKind.LESIONS)):
         raise InputError("--replays is for networks of anatomy, and of lesions on painted subjects")
     if data and new:
         if kind is BundleKind.LEVELS:
             raise InputError(
                 f"--data trains networks of anatomy and of lesions; {Path(bundle).name} names levels, which it learns "
                 "from whole spines: correct names in review.json, or train it on --painted subjects"
+            )
+        if kind is BundleKind.OUTLINES:
+            raise InputError(
+                f"--data trains networks of anatomy and of lesions; {Path(bundle).name} redraws bodies, which it "
+                "learns beside the anatomy network: train that one on --data, or this one on --painted subjects and "
+                "--real sets"
             )
         if real or unlabelled or paint:
             raise InputError("--data goes with subjects painted before, not with --real, --unlabelled or --paint")
@@ -143,6 +149,11 @@ def _train(kind: BundleKind, bundle: str, data: tuple[Any, ...], config: Trainin
     from spinemri.networks import default_predictor
 
     anatomy = default_predictor(threads=data[-1])
+    if kind is BundleKind.OUTLINES:
+        from spinemri.segment.outline_model import load_outline_model
+        from spinemri.training.outline_run import train_outline_bundle
+
+        return train_outline_bundle(load_outline_model(bundle), anatomy, TrainingData(*data), config, start)
     if kind is BundleKind.LESIONS:
         from spinemri.segment.lesion_model import load_lesion_model
         from spinemri.training.marrow_run import MarrowData, train_lesion_bundle

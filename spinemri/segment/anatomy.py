@@ -53,4 +53,5 @@ def name_anatomy(
     """
     classes = follow_borders(found.classes, image)
     hints = Hints(anchor, found.looks)
-    return label_anatomy(classes, image.geometry, image.series.series_uid, found.made_by, hints)
+    named, names, told = label_anatomy(classes, image.geometry, image.series.series_uid, found.made_by, hints)
+    return (found.outline(named, image.missing_slices) if found.outline else named), names, told

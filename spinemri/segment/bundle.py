@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 Parsed = TypeVar("Parsed")
 
-DEFAULT_MODEL, AXIAL_MODEL, LEVEL_MODEL = "spine_anatomy", "axial_anatomy", "vertebra_level"
+DEFAULT_MODEL, AXIAL_MODEL = "spine_anatomy", "axial_anatomy"
+LEVEL_MODEL, OUTLINE_MODEL = "vertebra_level", "body_outline"
+OUTLINE = "outline of the vertebral body"
+"""The one output channel of an outliner."""
+
 METADATA = "configs/metadata.json"
 INFERENCE = "configs/inference.json"
 WEIGHTS = "models/model.pt"
@@ -30,6 +34,7 @@ class BundleKind(StrEnum):
     ANATOMY = "anatomy"
     LESIONS = "lesions"
     LEVELS = "levels"
+    OUTLINES = "outlines"
 
 
 class Bundle(Protocol):
@@ -73,6 +78,8 @@ def bundle_kind(path_or_name: str | Path) -> BundleKind:
         raise ModelError(f"model {path.name}: {METADATA}: missing or wrong entry ({problem})") from problem
     if last in set(MarrowChange):
         return BundleKind.LESIONS
+    if last == OUTLINE:
+        return BundleKind.OUTLINES
     return BundleKind.ANATOMY if last in set(StructureKind) else BundleKind.LEVELS
 
 

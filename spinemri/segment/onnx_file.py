@@ -26,6 +26,7 @@ from spinemri.segment.bundle import METADATA, BundleKind, bundle_kind, find_bund
 from spinemri.segment.lesion_model import load_lesion_model
 from spinemri.segment.level_model import load_level_model
 from spinemri.segment.model import load_model
+from spinemri.segment.outline_model import load_outline_model
 from spinemri.segment.weights import load_network
 
 if TYPE_CHECKING:
@@ -41,17 +42,20 @@ _LOADERS: Mapping[BundleKind, Callable[[str | Path], Bundle]] = {
     BundleKind.ANATOMY: load_model,
     BundleKind.LESIONS: load_lesion_model,
     BundleKind.LEVELS: load_level_model,
+    BundleKind.OUTLINES: load_outline_model,
 }
 _FREE = {
     BundleKind.ANATOMY: {0: "slices", 2: "rows", 3: "columns"},
     BundleKind.LESIONS: {0: "batch", 2: "slices", 3: "rows", 4: "columns"},
     BundleKind.LEVELS: {0: "vertebrae"},
+    BundleKind.OUTLINES: {0: "bodies", 2: "slices", 3: "rows", 4: "columns"},
 }
 """Axes of the input whose size is free; those of the output are the same, a level has no place."""
 _LAYOUT = {
     BundleKind.ANATOMY: "(slices, neighbours, rows, columns): one stack of slices in order, each with its neighbours",
     BundleKind.LESIONS: "(batch, channels, slices, rows, columns)",
     BundleKind.LEVELS: "(vertebrae, slices, rows, columns): the surroundings of one vertebra each",
+    BundleKind.OUTLINES: "(bodies, channels, slices, rows, columns): the surroundings of one body each",
 }
 _MULTIPLE = 32  # of rows and columns: a network halves them up to five times
 _COUNT = 3  # slices or vertebrae of the example

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from spinemri.segment.level_evidence import Looks
     from spinemri.segment.level_reader import LevelReader
     from spinemri.segment.model import Model
+    from spinemri.segment.outliner import BodyOutliner, Outline
     from spinemri.segment.preprocess import WorkingMap
 
 _TWICE = ", both sides"  # what is said of a mask for which left and right were exchanged too
@@ -54,12 +55,31 @@ class ClassMap:
     made_by : model name and version
     looks : points (n, 3), LPS mm -> what surrounds them in the image says of their levels, see ``level_evidence``; None
         when no level model was loaded
+    outline : draws the bodies of a named segmentation once more, see ``outliner``; None when no outliner was loaded
     """
 
     classes: NDArray[np.uint8]
     probabilities: NDArray[np.float16]
     made_by: str
     looks: Looks | None = None
+    outline: Outline | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Aids:
+    """What goes with an anatomy network.
+
+    Parameters
+    ----------
+    levels : evidence for the levels of vertebrae, handed on with what is found
+    outlines : draws vertebral bodies once more, handed on likewise
+    """
+
+    levels: LevelReader | None = None
+    outlines: BodyOutliner | None = None
+
+
+_NO_AIDS = Aids()
 
 
 class Predictor:
@@ -71,7 +91,7 @@ class Predictor:
     device : 'cpu', 'cuda', 'cuda:1' …; 'auto' takes a GPU when there is one
     threads : CPU threads for the whole process, None leaves PyTorch's setting
     quality : read every stack a second time, left and right exchanged, and average: twice the time
-    levels : evidence for the levels of vertebrae, handed on with what is found
+    aids : what is handed on with what is found
 
     Attributes
     ----------
@@ -90,11 +110,12 @@ class Predictor:
         threads: int | None = None,
         *,
         quality: bool = False,
-        levels: LevelReader | None = None,
+        aids: Aids = _NO_AIDS,
     ) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
-        self.model, self.quality, self.levels = model, quality, levels
+        self.model, self.quality = model, quality
+        self.levels, self.outlines = aids.levels, aids.outlines
         self.device = device_named(device)
         self.together = read_together(self.device)
         self._layout = memory_layout(self.device)
@@ -128,7 +149,7 @@ class Predictor:
             self._accept(image)
         mappings = [working_map(image, self.model) for image in images]
         slices = [working_slices(image, mapping) for image, mapping in zip(images, mappings, strict=True)]
-        found = self._read_all(slices, [mapping.stride for mapping in mappings])
+        found = self.read_all(slices, [mapping.stride for mapping in mappings])
         for image, mapping, values, work in zip(images, mappings, slices, found, strict=True):
             yield self._class_map(image, mapping, values, work)
 
@@ -148,7 +169,7 @@ class Predictor:
         slices : intensities from 0, see ``preprocess.working_slices``
         stride : slices from one to its neighbour; slices in between make stacks of their own
         """
-        return self._read_all([slices], [stride])[0]
+        return self.read_all([slices], [stride])[0]
 
     def _accept(self, image: Image) -> None:
         if image.series.contrast not in self.model.contrasts:
@@ -162,10 +183,11 @@ class Predictor:
         classes, probabilities = _on_image_grid(work, mapping, image)
         made_by = self.model.label + (_TWICE if self.quality else "")
         looks = self.levels.looks(image.geometry, mapping, slices) if self.levels is not None else None
-        return ClassMap(classes, probabilities, made_by, looks)
+        outline = self.outlines.outline(mapping, slices, work, self.model.classes) if self.outlines else None
+        return ClassMap(classes, probabilities, made_by, looks, outline)
 
-    def _read_all(self, images: Sequence[torch.Tensor], strides: Sequence[int]) -> list[torch.Tensor]:
-        """``class_probabilities`` of several images."""
+    def read_all(self, images: Sequence[torch.Tensor], strides: Sequence[int]) -> list[torch.Tensor]:
+        """``class_probabilities`` of several images, given the slices and the stride of each."""
         parts = self._parts(images, strides)
         stacks = [
             neighbours(inside[first::stride], self.model.slices, 1)

@@ -57,7 +57,7 @@ class Deadly:
 
     model = property(lambda self: self.truth.model)
     device = "cpu"
-    levels = None
+    levels = outlines = None
     together = 1
 
     def predict(self, image: Image) -> ClassMap:

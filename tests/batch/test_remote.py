@@ -286,7 +286,7 @@ import spinemri.batch.run
 from tests.batch.small_study import true_networks
 from spinemri.networks import Networks
 class Slow:
-    model, device, levels, together = true_networks().anatomy.model, "cpu", None, 1
+    model, device, levels, outlines, together = true_networks().anatomy.model, "cpu", None, None, 1
     def predict(self, image):
         time.sleep(0.5)
         return true_networks().anatomy.predict(image)

@@ -204,7 +204,7 @@ class Interrupted:
 
     model = property(lambda _: true_networks().anatomy.model)
     device = "cpu"
-    levels = None
+    levels = outlines = None
     together = 1
 
     def predict(self, _):

@@ -14,6 +14,7 @@ from spinemri.segment.bundle import bundle_path
 from spinemri.segment.lesion_model import load_lesion_model
 from spinemri.segment.level_model import load_level_model
 from spinemri.segment.model import load_model
+from spinemri.segment.outline_model import load_outline_model
 from spinemri.series import Contrast
 from spinemri.synthesis.tissue import Tissue
 from tests.cli.command import run
@@ -87,6 +88,23 @@ def test_a_level_bundle_is_trained_by_the_same_command(painted, tmp_path):
     assert done.code == 0, done.err
     assert load_level_model(bundle).version == "9.9.9"
     assert load_level_model(bundle).sha256 != load_level_model("vertebra_level").sha256
+
+
+def test_an_outline_bundle_is_trained_by_the_same_command(painted, tmp_path):
+    bundle = Path(shutil.copytree(bundle_path("body_outline"), tmp_path / "mine"))
+    done = run(
+        "train", bundle, "-o", tmp_path / "run", "--painted", painted, "--minutes", 0.05, "--version", "9.9.9",
+        "--change", "a test",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert load_outline_model(bundle).version == "9.9.9"
+    assert load_outline_model(bundle).sha256 != load_outline_model("body_outline").sha256
+
+
+def test_an_outliner_is_not_trained_on_pairs(painted, tmp_path):
+    outcome = run("train", "--from", "body_outline", "--data", painted, "--into", tmp_path / "mine")
+    assert outcome.code == 2
+    assert "learns beside the anatomy network" in " ".join(outcome.err.split())
 
 
 @pytest.mark.parametrize(

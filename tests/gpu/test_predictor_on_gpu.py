@@ -26,5 +26,13 @@ def test_gpu_and_cpu_find_the_same_classes(image):
         assert 2 * np.count_nonzero(one & two) >= 0.98 * (np.count_nonzero(one) + np.count_nonzero(two)), value
 
 
+def test_series_that_are_read_together_say_what_each_says_alone():
+    images = make_phantom(3).images
+    predictor = Predictor(load_model(), "cuda")
+    assert predictor.together > 1
+    for image, joined in zip(images, predictor.predict_all(images), strict=True):
+        assert (predictor.predict(image).classes == joined.classes).mean() > 0.999
+
+
 def test_auto_takes_the_gpu():
     assert Predictor(load_model(), "auto").device.type == "cuda"
