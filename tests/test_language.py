@@ -27,6 +27,7 @@ from spinemri.language import (
     speaking,
     spoken,
 )
+from spinemri.networks import load_networks
 from spinemri.pipeline import Options
 from spinemri.report.html_page import to_html
 from spinemri.report.json_file import to_json
@@ -255,3 +256,10 @@ def test_codes_have_words_and_what_is_no_word_stays():
 def test_a_phrase_that_does_not_exist_is_an_error_and_never_english():
     with speaking("de"), pytest.raises(AttributeError, match="no phrase NOWHERE in section report of language de"):
         _ = Phrases("report").NOWHERE
+
+
+@pytest.mark.parametrize("language", languages())
+def test_every_network_of_an_analysis_has_words(language):
+    with speaking(language):
+        words = Phrases("report")["MODEL_ROLES"]
+        assert set(load_networks("cpu").models) == set(words)
