@@ -48,8 +48,8 @@ def default_predictor(
 ) -> Predictor:
     """The loaded model: a bundle's name or folder (the bundled one when None) on a device.
 
-    One of sagittal slices comes with the bundled level reader and outliner. With ``quality`` every stack is read twice,
-    left and right exchanged.
+    One of sagittal slices comes with the bundled level reader and, if these are the weights it was trained beside, the
+    bundled outliner. With ``quality`` every stack is read twice, left and right exchanged.
 
     Raises
     ------
@@ -63,7 +63,9 @@ def default_predictor(
     loaded = load_model(model)
     aids = Aids()
     if loaded.plane is Plane.SAGITTAL:
-        aids = Aids(LevelReader(load_level_model(), device), BodyOutliner(load_outline_model(), device))
+        outlines = load_outline_model()
+        fits = outlines.anatomy_sha256 == loaded.sha256
+        aids = Aids(LevelReader(load_level_model(), device), BodyOutliner(outlines, device) if fits else None)
     return Predictor(loaded, device, threads, quality=quality, aids=aids)
 
 

@@ -20,6 +20,7 @@ class OutlineModel:
     Parameters
     ----------
     name, version, path, network, sha256 : as in ``Model``
+    anatomy_sha256 : weights of the anatomy network beside which it was trained; others may draw borders elsewhere
     """
 
     name: str
@@ -27,6 +28,7 @@ class OutlineModel:
     path: Path
     network: Mapping[str, object]
     sha256: str
+    anatomy_sha256: str
 
     @property
     def label(self) -> str:
@@ -63,4 +65,5 @@ def _from_metadata(path: Path, metadata: Mapping[str, object], inference: Mappin
         path=path,
         network=section(inference, "network_def"),
         sha256=str(section(metadata, "spinemri")["weights_sha256"]),
+        anatomy_sha256=str(section(metadata, "spinemri")["anatomy_sha256"]),
     )

@@ -147,7 +147,9 @@ def _painted(
         part[(part == value) & ~mine] = 0
         part[mine], best[region][mine] = value, sure[mine]
     voxels[list(missing)] = 0
-    return replace(segmentation, voxels=voxels)
+    present = set(np.flatnonzero(np.bincount(voxels.ravel())).tolist())
+    structures = {value: structure for value, structure in segmentation.structures.items() if value in present}
+    return replace(segmentation, voxels=voxels, structures=structures)
 
 
 def _same(new: NDArray[np.bool_], old: NDArray[np.bool_], volume: int) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from spinemri.geometry import Geometry
 from spinemri.image import Image
 from spinemri.networks import default_predictor
 from spinemri.segment.anatomy import name_anatomy
+from spinemri.segment.bundle import WEIGHTS, bundle_path
 from spinemri.segment.model import load_model
 from spinemri.segment.outline_model import load_outline_model
 from spinemri.segment.outline_view import (
@@ -33,6 +36,7 @@ from spinemri.segment.outliner import BodyOutliner
 from spinemri.segment.preprocess import working_map, working_slices
 from spinemri.segmentation import Segmentation, label_value
 from spinemri.series import Contrast, Series
+from spinemri.training.export import export_weights
 
 BODY, POSTERIOR, DISC, SAC, CORD, SACRUM = range(1, 7)
 LEVELS = ("L3", "L4", "S1")
@@ -225,6 +229,16 @@ def test_the_shipped_outliner_draws_closer_to_the_truth(predictor, region, contr
         for found in (replace(seen, outline=None), seen)
     )
     assert after > before + 0.005
+
+
+def test_it_goes_with_the_weights_that_it_was_trained_beside_and_with_no_others(predictor, tmp_path):
+    assert predictor.outlines is not None
+    own = Path(shutil.copytree(bundle_path(), tmp_path / "own"))
+    state = torch.load(own / WEIGHTS, weights_only=True)
+    export_weights({name: value.float() * 1.001 for name, value in state.items()}, own, "9.9.9", "a test")
+    other = default_predictor(own, "cpu")
+    assert other.outlines is None
+    assert other.levels is not None
 
 
 def test_random_weights_draw_worse(predictor):
