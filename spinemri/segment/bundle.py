@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from spinemri.anatomy import StructureKind
 from spinemri.errors import ModelError
@@ -37,20 +38,44 @@ class BundleKind(StrEnum):
     OUTLINES = "outlines"
 
 
-class Bundle(Protocol):
-    """What any model has: a name, its weights, and the network they fit."""
+@dataclass(frozen=True)
+class Bundle:
+    """What any model has.
+
+    Parameters
+    ----------
+    name : folder name of the bundle
+    version : version of the weights
+    path : the bundle folder
+    network : name and arguments of the network, plain numbers and text only
+    sha256 : checksum of the weights file
+    """
+
+    name: str
+    version: str
+    path: Path
+    network: Mapping[str, object]
+    sha256: str
 
     @property
-    def name(self) -> str:
-        """Folder name of the bundle."""
+    def label(self) -> str:
+        """Name and version, as written into every segmentation: 'spine_anatomy 0.1.0'."""
+        return f"{self.name} {self.version}"
 
     @property
     def weights(self) -> Path:
         """The weights file."""
+        return self.path / WEIGHTS
 
-    @property
-    def network(self) -> Mapping[str, object]:
-        """Name and arguments of the network, plain numbers and text only."""
+
+class BundleFacts(TypedDict):
+    """The fields of ``Bundle``."""
+
+    name: str
+    version: str
+    path: Path
+    network: Mapping[str, object]
+    sha256: str
 
 
 def bundle_path(name: str = DEFAULT_MODEL) -> Path:
@@ -103,6 +128,17 @@ def load_bundle(
         raise ModelError(f"model {path.name}: {METADATA}: missing or wrong entry ({problem})") from problem
     check_weights(path, sha256)
     return found
+
+
+def bundle_facts(path: Path, metadata: Mapping[str, object], inference: Mapping[str, object]) -> BundleFacts:
+    """What a bundle's files say of any model. Raises TypeError or LookupError if an entry is missing."""
+    return {
+        "name": path.name,
+        "version": str(metadata["version"]),
+        "path": path,
+        "network": section(inference, "network_def"),
+        "sha256": str(section(metadata, "spinemri")["weights_sha256"]),
+    }
 
 
 def file_sha256(path: Path) -> str:

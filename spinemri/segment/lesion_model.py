@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from spinemri.errors import ModelError
 from spinemri.lesion import MarrowChange
-from spinemri.segment.bundle import WEIGHTS, load_bundle, read_json, section
+from spinemri.segment.bundle import Bundle, bundle_facts, load_bundle, read_json, section
 from spinemri.segment.lesion_input import ANATOMY, CHANNELS
 from spinemri.segment.lesion_kinds import KindModel, kind_model
 
@@ -41,12 +41,12 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class LesionModel:
+class LesionModel(Bundle):
     """A lesion model.
 
     Parameters
     ----------
-    name, version, path, network, sha256 : as in ``Model``
+    name, version, path, network, sha256 : as in ``Bundle``
     spacing_mm : in-plane pixel size the network was trained on
     window : (slices, antero-posterior, cranio-caudal) voxels of one inference window
     lesion_weight : weight of changed voxels in the training loss; probabilities are freed of it
@@ -59,11 +59,6 @@ class LesionModel:
     kinds : weighs a candidate's features; None when the bundle has none that was fitted to these weights
     """
 
-    name: str
-    version: str
-    path: Path
-    network: Mapping[str, object]
-    sha256: str
     spacing_mm: float
     window: tuple[int, int, int]
     lesion_weight: float
@@ -75,19 +70,9 @@ class LesionModel:
     kinds: KindModel | None = field(default=None, compare=False)
 
     @property
-    def label(self) -> str:
-        """Name and version: 'marrow_lesion 0.1.0'."""
-        return f"{self.name} {self.version}"
-
-    @property
     def classes(self) -> dict[int, str]:
         """What each output channel says."""
         return dict(enumerate(("background", *(kind.value for kind in MarrowChange))))
-
-    @property
-    def weights(self) -> Path:
-        """The weights file."""
-        return self.path / WEIGHTS
 
 
 def load_lesion_model(path_or_name: str | Path | None = None) -> LesionModel:
@@ -129,11 +114,7 @@ def _from_metadata(path: Path, metadata: Mapping[str, object], inference: Mappin
         for name in ("spacing_mm", "lesion_weight", "operating_point", "benign_point", "least_volume_mm3")
     }
     return LesionModel(
-        name=path.name,
-        version=str(metadata["version"]),
-        path=path,
-        network=section(inference, "network_def"),
-        sha256=sha256,
+        **bundle_facts(path, metadata, inference),
         window=(slices, rows, columns),
         calibration=Calibration(**{k: float(str(v)) for k, v in section(own, "calibration").items()}),
         detection_limits_mm={k: None if v is None else float(str(v)) for k, v in limits.items()},

@@ -10,7 +10,7 @@ from monai.inferers.inferer import SlidingWindowInferer
 
 from spinemri.segment.device import device_named, half_precision
 from spinemri.segment.lesion_input import STEP
-from spinemri.segment.weights import load_network
+from spinemri.segment.weights import network_on
 
 if TYPE_CHECKING:
     from numpy import float32
@@ -42,7 +42,7 @@ class LesionPredictor:
             torch.set_num_threads(threads)
         self.model = model
         self.device = device_named(device)
-        self.network: torch.nn.Module = load_network(model).to(self.device)
+        self.network = network_on(model, self.device)
 
     def predict(self, seen: LesionInput) -> NDArray[float32]:
         """Probability (1 + kinds, slices, rows, columns) of no change and of each kind, freed of training weights."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spinemri.anatomy import Level
-from spinemri.segment.bundle import LEVEL_MODEL, WEIGHTS, load_bundle, section
+from spinemri.segment.bundle import LEVEL_MODEL, Bundle, bundle_facts, load_bundle, section
 from spinemri.segment.chain import LADDER
 
 if TYPE_CHECKING:
@@ -18,31 +18,16 @@ READ_LEVELS = tuple(level for level in LADDER if level.name not in {"T13", "L6",
 
 
 @dataclass(frozen=True)
-class LevelModel:
+class LevelModel(Bundle):
     """A level reader.
 
     Parameters
     ----------
-    name, version, path, network, sha256 : as in ``Model``
+    name, version, path, network, sha256 : as in ``Bundle``
     weight : how much its evidence counts per vertebra; neighbours are not independent
     """
 
-    name: str
-    version: str
-    path: Path
-    network: Mapping[str, object]
-    sha256: str
     weight: float
-
-    @property
-    def label(self) -> str:
-        """Name and version: 'vertebra_level 0.1.0'."""
-        return f"{self.name} {self.version}"
-
-    @property
-    def weights(self) -> Path:
-        """The weights file."""
-        return self.path / WEIGHTS
 
 
 def load_level_model(path_or_name: str | Path | None = None) -> LevelModel:
@@ -63,10 +48,6 @@ def _from_metadata(path: Path, metadata: Mapping[str, object], inference: Mappin
         raise ValueError(f"channels {', '.join(map(str, found))}: expected {', '.join(map(str, READ_LEVELS))}")
     own = section(metadata, "spinemri")
     return LevelModel(
-        name=path.name,
-        version=str(metadata["version"]),
-        path=path,
-        network=section(inference, "network_def"),
-        sha256=str(own["weights_sha256"]),
+        **bundle_facts(path, metadata, inference),
         weight=float(str(own["weight"])),
     )

@@ -12,7 +12,7 @@ from spinemri.segment.chain import LADDER
 from spinemri.segment.device import device_named, half_precision, memory_layout
 from spinemri.segment.level_model import READ_LEVELS
 from spinemri.segment.level_view import view_around
-from spinemri.segment.weights import load_network
+from spinemri.segment.weights import network_on
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,7 +46,7 @@ class LevelReader:
         self.model = model
         self.device = device_named(device)
         self._layout = memory_layout(self.device)
-        self.network: torch.nn.Module = load_network(model).to(self.device).to(memory_format=self._layout)  # type: ignore[call-overload]
+        self.network = network_on(model, self.device, self._layout)
 
     def looks(self, geometry: Geometry, mapping: WorkingMap, slices: torch.Tensor) -> Looks:
         """What the surroundings in an image say of vertebrae around points (n, 3), LPS mm.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from spinemri.anatomy import StructureKind
 from spinemri.errors import ModelError
-from spinemri.segment.bundle import DEFAULT_MODEL, WEIGHTS, load_bundle, section
+from spinemri.segment.bundle import DEFAULT_MODEL, Bundle, bundle_facts, load_bundle, section
 from spinemri.series import Contrast, Plane
 
 if TYPE_CHECKING:
@@ -22,14 +22,12 @@ BACKGROUND = "background"
 
 
 @dataclass(frozen=True)
-class Model:
+class Model(Bundle):
     """A segmentation model as its bundle describes it.
 
     Parameters
     ----------
-    name : folder name of the bundle
-    version : version of the weights
-    path : the bundle folder
+    name, version, path, network, sha256 : as in ``Bundle``
     classes : output channel -> StructureKind value, channel 0 is 'background'
     spacing_mm : in-plane pixel size the network was trained on
     slices : neighbouring slices given as channels; the middle one is segmented
@@ -37,14 +35,9 @@ class Model:
     contrasts : image contrasts it may be used on
     class_weights : weights of the training loss, one per class; probabilities are divided by them
     window : (rows, columns) pixels of one inference window
-    network : MONAI network name and its arguments, plain numbers and text only
-    sha256 : checksum of the weights file
     plane : of the slices it reads: sagittal or axial
     """
 
-    name: str
-    version: str
-    path: Path
     classes: Mapping[int, str]
     spacing_mm: float
     slices: int
@@ -52,8 +45,6 @@ class Model:
     contrasts: frozenset[Contrast]
     class_weights: tuple[float, ...]
     window: tuple[int, int]
-    network: Mapping[str, object]
-    sha256: str
     plane: Plane = Plane.SAGITTAL
 
     def __post_init__(self) -> None:
@@ -70,16 +61,6 @@ class Model:
             raise ModelError(f"{where}: plane {self.plane.value!r}: expected sagittal or axial")
         if self.slices < 1 or self.slices % 2 == 0 or self.spacing_mm <= 0 or self.slice_spacing_mm <= 0:
             raise ModelError(f"{where}: {self.slices} slices at {self.spacing_mm} mm: expected an odd count, mm > 0")
-
-    @property
-    def label(self) -> str:
-        """Name and version, as written into every segmentation: 'spine_anatomy 0.1.0'."""
-        return f"{self.name} {self.version}"
-
-    @property
-    def weights(self) -> Path:
-        """The weights file."""
-        return self.path / WEIGHTS
 
 
 def load_model(path_or_name: str | Path | None = None) -> Model:
@@ -99,9 +80,7 @@ def _from_metadata(path: Path, metadata: Mapping[str, object], inference: Mappin
     own = section(metadata, "spinemri")
     window = [int(n) for n in own["window"]]  # type: ignore[attr-defined]  # TypeError is caught by load_model
     return Model(
-        name=path.name,
-        version=str(metadata["version"]),
-        path=path,
+        **bundle_facts(path, metadata, inference),
         classes={int(k): str(v) for k, v in section(output, "channel_def").items()},
         spacing_mm=float(str(own["spacing_mm"])),
         slices=int(str(image["num_channels"])),
@@ -109,7 +88,5 @@ def _from_metadata(path: Path, metadata: Mapping[str, object], inference: Mappin
         contrasts=frozenset(Contrast(v) for v in own["contrasts"]),  # type: ignore[attr-defined]
         class_weights=tuple(float(v) for v in own["class_weights"]),  # type: ignore[attr-defined]
         window=(window[0], window[1]),
-        network=section(inference, "network_def"),
-        sha256=str(own["weights_sha256"]),
         plane=Plane(str(own.get("plane", Plane.SAGITTAL.value))),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spinemri.segment.bundle import OUTLINE, OUTLINE_MODEL, WEIGHTS, load_bundle, section
+from spinemri.segment.bundle import OUTLINE, OUTLINE_MODEL, Bundle, bundle_facts, load_bundle, section
 from spinemri.segment.outline_view import CHANNELS
 
 if TYPE_CHECKING:
@@ -14,31 +14,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class OutlineModel:
+class OutlineModel(Bundle):
     """An outliner.
 
     Parameters
     ----------
-    name, version, path, network, sha256 : as in ``Model``
+    name, version, path, network, sha256 : as in ``Bundle``
     anatomy_sha256 : weights of the anatomy network beside which it was trained; others may draw borders elsewhere
     """
 
-    name: str
-    version: str
-    path: Path
-    network: Mapping[str, object]
-    sha256: str
     anatomy_sha256: str
-
-    @property
-    def label(self) -> str:
-        """Name and version: 'body_outline 0.1.0'."""
-        return f"{self.name} {self.version}"
-
-    @property
-    def weights(self) -> Path:
-        """The weights file."""
-        return self.path / WEIGHTS
 
 
 def load_outline_model(path_or_name: str | Path | None = None) -> OutlineModel:
@@ -60,10 +45,6 @@ def _from_metadata(path: Path, metadata: Mapping[str, object], inference: Mappin
     if output != {"0": OUTLINE}:
         raise ValueError(f"output channels {output}: expected the {OUTLINE} alone")
     return OutlineModel(
-        name=path.name,
-        version=str(metadata["version"]),
-        path=path,
-        network=section(inference, "network_def"),
-        sha256=str(section(metadata, "spinemri")["weights_sha256"]),
+        **bundle_facts(path, metadata, inference),
         anatomy_sha256=str(section(metadata, "spinemri")["anatomy_sha256"]),
     )

@@ -19,7 +19,7 @@ from spinemri.anatomy import StructureKind
 from spinemri.segment.device import device_named, half_precision, volume_layout
 from spinemri.segment.outline_view import SEEN, Surroundings, box_around, first_guess, middle_of, view_of
 from spinemri.segment.preprocess import normalise
-from spinemri.segment.weights import load_network
+from spinemri.segment.weights import network_on
 from spinemri.segmentation import label_value
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class BodyOutliner:
         self.model = model
         self.device = device_named(device)
         self._layout = volume_layout(self.device)
-        self.network: torch.nn.Module = load_network(model).to(self.device).to(memory_format=self._layout)  # type: ignore[call-overload]
+        self.network = network_on(model, self.device, self._layout)
 
     def outline(
         self, mapping: WorkingMap, slices: torch.Tensor, work: torch.Tensor, classes: Mapping[int, str]
@@ -121,8 +121,7 @@ def _numbered(segmentation: Segmentation, mapping: WorkingMap) -> NDArray[np.uin
     numbers = np.zeros(256, dtype=np.uint8)
     for number, body in enumerate(segmentation.of_kind(StructureKind.VERTEBRAL_BODY), start=1):
         numbers[label_value(body)] = number
-    turned = segmentation.voxels.transpose(mapping.axes)
-    return np.asarray(numbers[turned[np.ix_(*(matrix.argmax(1).numpy() for matrix in mapping.to_work))]])
+    return np.asarray(numbers[mapping.nearest(segmentation.voxels)])
 
 
 def _painted(

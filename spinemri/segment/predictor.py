@@ -21,7 +21,7 @@ from spinemri.errors import ModelError
 from spinemri.segment.device import device_named, half_precision, memory_layout, read_together
 from spinemri.segment.network import StackUNet
 from spinemri.segment.preprocess import neighbours, normalise, working_map, working_slices
-from spinemri.segment.weights import load_network
+from spinemri.segment.weights import network_on
 from spinemri.segment.windows import OVERLAP, rows_around, square_around, window_size
 from spinemri.series import Plane
 
@@ -119,7 +119,7 @@ class Predictor:
         self.device = device_named(device)
         self.together = read_together(self.device)
         self._layout = memory_layout(self.device)
-        self.network: torch.nn.Module = load_network(model).to(self.device).to(memory_format=self._layout)  # type: ignore[call-overload]
+        self.network = network_on(model, self.device, self._layout)
         self._step = gcd(*model.window)
         self._weights = torch.tensor(model.class_weights, device=self.device).view(-1, 1, 1)
 

@@ -63,6 +63,11 @@ class WorkingMap:
         slices, rows, columns = (m.shape[0] for m in self.to_work)
         return slices, rows, columns
 
+    def nearest(self, labels: NDArray[np.integer]) -> NDArray[np.integer]:
+        """Labels (k, j, i) of the image at the voxel that each place of the working grid mostly comes from."""
+        where = np.ix_(*(matrix.argmax(1).numpy() for matrix in self.to_work))
+        return np.asarray(labels.transpose(self.axes)[where])
+
     def places(self, index: NDArray[np.float64]) -> NDArray[np.float64]:
         """Continuous places (n, 3) = (slice, row, column) of the working grid at continuous image indices (n, 3)."""
         found = []

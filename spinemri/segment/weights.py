@@ -52,3 +52,11 @@ def load_network(model: Bundle) -> torch.nn.Module:
     except Exception as problem:  # torch.load raises a different type for every way a file can be broken
         raise ModelError(f"model {model.name}: the weights cannot be read or do not fit the network") from problem
     return network.eval()
+
+
+def network_on(
+    model: Bundle, device: torch.device, layout: torch.memory_format = torch.contiguous_format
+) -> torch.nn.Module:
+    """The same on a device, its weights in a memory layout."""
+    network: torch.nn.Module = load_network(model).to(device).to(memory_format=layout)  # type: ignore[call-overload]
+    return network

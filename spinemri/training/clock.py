@@ -41,6 +41,28 @@ class Objective(Protocol):
         """Means over the steps since the last call, for the log."""
 
 
+class SetMeans:
+    """Means over the steps since the last line of the log, of a few numbers of each of several sets.
+
+    Parameters
+    ----------
+    sets : how many
+    """
+
+    def __init__(self, sets: int) -> None:
+        self.seen: list[list[tuple[float, ...]]] = [[] for _ in range(sets)]
+
+    def add(self, number: int, *values: torch.Tensor) -> None:
+        """Numbers of a step, of one set."""
+        self.seen[number].append(tuple(float(value.detach()) for value in values))
+
+    def row(self) -> Sequence[str]:
+        """What a log says, and a new beginning."""
+        columns = [column for seen in self.seen if seen for column in zip(*seen, strict=True)]
+        self.seen = [[] for _ in self.seen]
+        return [f"{sum(column) / len(column):.3f}" for column in columns]
+
+
 @dataclass(frozen=True)
 class TrainingConfig:
     """How long and how fast to train.

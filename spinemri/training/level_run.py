@@ -20,7 +20,7 @@ from spinemri.segment.level_model import READ_LEVELS
 from spinemri.segment.levels import count_from
 from spinemri.segment.preprocess import working_map, working_slices
 from spinemri.spine import LevelBasis
-from spinemri.training.clock import logits_of, run_by_the_clock
+from spinemri.training.clock import SetMeans, logits_of, run_by_the_clock
 from spinemri.training.level_samples import LevelScene, PaintedLevels, RealLevels
 from spinemri.training.real import drawn_bodies, read_pair, training_cases
 from spinemri.training.start import starting_network
@@ -138,7 +138,7 @@ class _Levels:
 
     def __init__(self, sets: Sequence[Iterable[Sequence[torch.Tensor]]]) -> None:
         self.sets = [iter(samples) for samples in sets]
-        self.seen: list[list[tuple[float, float]]] = [[] for _ in sets]
+        self.means = SetMeans(len(self.sets))
 
     def backward(self, network: torch.nn.Module) -> None:
         device = next(network.parameters()).device
@@ -148,9 +148,7 @@ class _Levels:
             loss = nnf.cross_entropy(logits, truth, label_smoothing=_SMOOTHING)
             (loss / len(self.sets)).backward()  # type: ignore[no-untyped-call]
             right = (logits.argmax(1) == truth).float().mean()
-            self.seen[number].append((float(loss.detach()), float(right)))
+            self.means.add(number, loss, right)
 
     def row(self) -> Sequence[str]:
-        means = [np.mean(seen, axis=0) for seen in self.seen if seen]
-        self.seen = [[] for _ in self.sets]
-        return [f"{value:.3f}" for mean in means for value in mean]
+        return self.means.row()

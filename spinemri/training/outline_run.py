@@ -14,8 +14,8 @@ import torch.nn.functional as nnf
 from torch.utils.data import DataLoader
 
 from spinemri.anatomy import StructureKind
-from spinemri.segment.outline_view import CHANNELS, first_guess, slices_of
-from spinemri.training.clock import logits_of, run_by_the_clock
+from spinemri.segment.outline_view import CHANNELS, first_guess
+from spinemri.training.clock import SetMeans, logits_of, run_by_the_clock
 from spinemri.training.outline_samples import OutlineSamples, painted_scene, real_scene
 from spinemri.training.real import read_pair, training_cases
 from spinemri.training.start import starting_network
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 _FIRST_SUBJECT = 3000  # those of the anatomy network
 _PER_STACK = 3  # bodies that count as one stack of the other networks
-_SLICE_MM = 4.0
 _SHELF, _FRESH = 6, 0.25
 _PREFETCH = 4
 _FAR = 0.3  # weight of what lies more than three pixels from the true body
@@ -50,7 +49,7 @@ def train_outline_bundle(
     Parameters
     ----------
     model : from ``load_outline_model``
-    anatomy : reads the images; without an outliner of its own
+    anatomy : reads the images; an outliner of its own is not used
     data : what to train on; images without labels teach nothing here
     config : how long and how fast; a stack is 3 bodies
     start : checkpoint or weights to start from; 'new' for fresh weights, None for the bundle's own
@@ -65,10 +64,10 @@ def train_outline_bundle(
     torch.set_num_threads(data.threads)
     write_volumes(data.painted, range(_FIRST_SUBJECT, _FIRST_SUBJECT + data.paint), data.shapes)
     shelf = VolumeShelf(data.painted, _SHELF, _FRESH)
-    sets = [_loader((partial(painted_scene, shelf, anatomy),), config.stacks, config.seed, data.workers)]
+    sets = [_loader(partial(painted_scene, shelf, anatomy), config.stacks, config.seed, data.workers)]
     labelled = _labelled(data.real) if data.real is not None else []
     if labelled:
-        sets.append(_loader((partial(_any_of, labelled, anatomy),), config.real_stacks, config.seed, 1))
+        sets.append(_loader(partial(_any_of, labelled, anatomy), config.real_stacks, config.seed, 1))
     return run_by_the_clock(config, starting_network(model, start, None), _Outlines(sets))
 
 
@@ -84,11 +83,9 @@ def _any_of(labelled: Labelled, anatomy: Predictor, rng: np.random.Generator) ->
     return real_scene(image, labels, anatomy, rng)
 
 
-def _loader(
-    makers: Sequence[Maker], stacks: int, seed: int, workers: int
-) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
-    samples = OutlineSamples(makers, slices_of(_SLICE_MM), seed)
-    return DataLoader(samples, batch_size=stacks * _PER_STACK, num_workers=workers, prefetch_factor=_PREFETCH)
+def _loader(maker: Maker, stacks: int, seed: int, workers: int) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
+    samples = OutlineSamples(maker, stacks * _PER_STACK, seed)
+    return DataLoader(samples, batch_size=None, num_workers=workers, prefetch_factor=_PREFETCH)
 
 
 class _Outlines:
@@ -98,7 +95,7 @@ class _Outlines:
 
     def __init__(self, sets: Sequence[Iterable[Sequence[torch.Tensor]]]) -> None:
         self.sets = [iter(samples) for samples in sets]
-        self.seen: list[list[tuple[float, float]]] = [[] for _ in sets]
+        self.means = SetMeans(len(self.sets))
 
     def backward(self, network: torch.nn.Module) -> None:
         device = next(network.parameters()).device
@@ -107,12 +104,10 @@ class _Outlines:
             logits = logits_of(network, views)[:, 0] + first_guess(views)
             loss, overlap = outline_loss(logits, truth, views[:, CHANNELS - 1])
             (loss / len(self.sets)).backward()  # type: ignore[no-untyped-call]
-            self.seen[number].append((float(loss.detach()), float(overlap.detach())))
+            self.means.add(number, loss, overlap)
 
     def row(self) -> Sequence[str]:
-        means = [np.mean(seen, axis=0) for seen in self.seen if seen]
-        self.seen = [[] for _ in self.sets]
-        return [f"{value:.3f}" for mean in means for value in mean]
+        return self.means.row()
 
 
 def outline_loss(logits: torch.Tensor, truth: torch.Tensor, there: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

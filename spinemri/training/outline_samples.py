@@ -27,13 +27,12 @@ from spinemri.training.augment import random_curve, random_grid
 from spinemri.training.synthetic import CLASSES, cut_patch, render
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
     from spinemri.image import Image
     from spinemri.segment.predictor import Predictor
-    from spinemri.segment.preprocess import WorkingMap
     from spinemri.training.volumes import VolumeShelf
 
     Sample = tuple[torch.Tensor, torch.Tensor]
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
 
 _LAYERS, _WINDOW = 15, (160, 208)  # slices, and pixels of 1 mm, of a painted scene
 _LEAST_SHARED = 0.5  # of a found body that lies in the true one of its number
-_POOL, _USES = 40, 12  # scenes in memory, and bodies drawn of each
+_POOL, _USES = 40, 12  # scenes in memory, and samples drawn of each
 _EDGE = 2  # pixels; a body that reaches so near the border of the image is not whole
 _RECAST = 0.7  # of the readings of a real image
 _STRAY_PX = 2.5
@@ -85,12 +84,7 @@ def real_scene(
     if rng.random() < _RECAST:
         inside = slices > 0
         slices = random_curve(slices, inside, rng).clamp(min=0.01) * inside
-    return _read(slices, _numbers_at(labels, mapping), mapping.slice_mm, mapping.stride, anatomy)
-
-
-def _numbers_at(labels: NDArray[np.integer], mapping: WorkingMap) -> NDArray[np.uint8]:
-    turned = labels.transpose(mapping.axes)
-    return np.asarray(turned[np.ix_(*(matrix.argmax(1).numpy() for matrix in mapping.to_work))], dtype=np.uint8)
+    return _read(slices, mapping.nearest(labels).astype(np.uint8), mapping.slice_mm, mapping.stride, anatomy)
 
 
 def _read(
@@ -123,19 +117,17 @@ def _is_whole(mask: NDArray[np.bool_]) -> bool:
 
 
 class OutlineSamples(IterableDataset["Sample"]):
-    """Endless samples: views (CHANNELS, slices, SIDE, SIDE) float32 and true bodies (slices, SIDE, SIDE) in them.
-
-    All samples have as many slices; thin ones are left out in turn.
+    """Endless samples: views (bodies, CHANNELS, slices, SIDE, SIDE) float32 of bodies of one scene, and the true ones.
 
     Parameters
     ----------
-    makers : of scenes, drawn equally
-    slices : of every sample
+    maker : of scenes
+    bodies : in every sample
     seed : start of the random sequence
     """
 
-    def __init__(self, makers: Sequence[Maker], slices: int, seed: int = 0) -> None:
-        self.makers, self.slices, self.seed = makers, slices, seed
+    def __init__(self, maker: Maker, bodies: int, seed: int = 0) -> None:
+        self.maker, self.bodies, self.seed = maker, bodies, seed
 
     def __iter__(self) -> Iterator[Sample]:
         """Samples for ever; each loader worker draws its own."""
@@ -146,15 +138,17 @@ class OutlineSamples(IterableDataset["Sample"]):
         pool: list[OutlineScene] = []
         while True:
             while len(pool) < _POOL and (len(pool) < 2 or rng.random() < 1 / _USES):
-                scene = self.makers[int(rng.integers(len(self.makers)))](rng)
+                scene = self.maker(rng)
                 pool += [scene] if scene is not None else []
             if len(pool) == _POOL and rng.random() < 1 / _USES:
                 pool.pop(int(rng.integers(len(pool))))
-            yield sample_of(pool[int(rng.integers(len(pool)))], self.slices, disturb)
+            scene = pool[int(rng.integers(len(pool)))]
+            views, truth = zip(*(sample_of(scene, disturb) for _ in range(self.bodies)), strict=True)
+            yield torch.stack(views), torch.stack(truth)
 
 
-def sample_of(scene: OutlineScene, slices: int, disturb: Disturbance) -> Sample:
-    """A random view of a random known body of a scene."""
+def sample_of(scene: OutlineScene, disturb: Disturbance) -> Sample:
+    """A random view (CHANNELS, slices, SIDE, SIDE) of a random known body of a scene, and the true one in it."""
     rng = disturb.rng
     number = list(scene.known)[rng.integers(len(scene.known))]
     around = scene.around
@@ -163,19 +157,11 @@ def sample_of(scene: OutlineScene, slices: int, disturb: Disturbance) -> Sample:
     box = box_around(middle, around.slice_mm)
     view = view_of(around, number, middle, box)
     truth = box.cut(torch.from_numpy((scene.truth == scene.known[number]).astype(np.float32)))
-    keep = _evenly(view.shape[1], slices)
-    view, truth = disturb(view[:, keep], truth[keep])
+    view, truth = disturb(view, truth)
     if rng.random() < 0.5:
         view, truth = view.flip(1), truth.flip(0)
         view[CHANNELS - 2] *= -1
     return view.contiguous(), truth.contiguous()
-
-
-def _evenly(count: int, wanted: int) -> torch.Tensor:
-    """Numbers of ``wanted`` slices around the middle one of ``count``, every second where there are twice as many."""
-    step = max(1, round(count / wanted))
-    at = count // 2 + step * (torch.arange(wanted) - wanted // 2)
-    return at.clamp(0, count - 1)
 
 
 class Disturbance:

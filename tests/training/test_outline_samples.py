@@ -71,7 +71,7 @@ def test_every_found_body_knows_its_true_one(scene):
 def test_samples_keep_body_and_truth_together(scene):
     disturb = Disturbance(3)
     for _ in range(20):
-        view, truth = sample_of(scene, 15, disturb)
+        view, truth = sample_of(scene, disturb)
         assert tuple(view.shape) == (CHANNELS, 15, SIDE, SIDE)
         assert tuple(truth.shape) == (15, SIDE, SIDE)
         assert bool(torch.isfinite(view).all())
@@ -82,19 +82,25 @@ def test_samples_keep_body_and_truth_together(scene):
         assert bool((aside.diff() > 0).all()) or bool((aside.diff() < 0).all())
 
 
-def test_thin_slices_are_left_out_in_turn():
+def test_thin_slices_give_deeper_views():
     found = np.zeros((33, 90, 90), dtype=np.uint8)
     found[4:29, 30:60, 30:60] = 1
     around = Surroundings(torch.rand(33, 90, 90), torch.rand(33, 5, 90, 90), found, 2.0)
-    view, truth = sample_of(OutlineScene(around, found, {1: 1}), 15, Disturbance(1))
-    assert view.shape[1] == 15
-    assert 11 <= int(truth.flatten(1).any(1).sum()) <= 13  # 25 slices of 2 mm are 12 or 13 of 4 mm
+    view, truth = sample_of(OutlineScene(around, found, {1: 1}), Disturbance(1))
+    assert view.shape[1] == 29
+    assert truth.flatten(1).any(1).sum() == 25
+
+
+def test_bodies_of_one_scene_come_together(scene):
+    views, truth = next(iter(OutlineSamples(lambda _: scene, 3, 7)))
+    assert tuple(views.shape) == (3, CHANNELS, 15, SIDE, SIDE)
+    assert tuple(truth.shape) == (3, 15, SIDE, SIDE)
 
 
 def test_equal_seeds_give_equal_samples(scene):
-    first, again = ([*islice(OutlineSamples((lambda _: scene,), 15, 7), 4)] for _ in range(2))
+    first, again = ([*islice(OutlineSamples(lambda _: scene, 3, 7), 4)] for _ in range(2))
     assert all(torch.equal(a, b) for one, two in zip(first, again, strict=True) for a, b in zip(one, two, strict=True))
-    other = [*islice(OutlineSamples((lambda _: scene,), 15, 8), 4)]
+    other = [*islice(OutlineSamples(lambda _: scene, 3, 8), 4)]
     assert not all(torch.equal(one[0], two[0]) for one, two in zip(first, other, strict=True))
 
 
