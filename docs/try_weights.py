@@ -1,13 +1,14 @@
 """Prints what decides between weights: figures that prove nothing, because decisions were made by them.
 
-Two tables. Bodies of the people kept apart from training (``spinemri.training.real.tuning_cases``), raw and final. And
-synthetic people in T1w, STIR and T2w on one grid: each image alone, and their probabilities averaged, which shows what
-a fusion of perfectly aligned series would be worth.
+Three tables. Bodies of the people kept apart from training (``spinemri.training.real.tuning_cases``): raw, named, and
+drawn once more. The latter two of synthetic people, by region. And these in T1w, STIR and T2w on one grid: each image
+alone, and their probabilities averaged, which shows what a fusion of perfectly aligned series would be worth.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,9 @@ from spinemri.training.export import checkpoint_state
 from spinemri.training.real import read_pair, tuning_cases
 
 if TYPE_CHECKING:
-    from spinemri.segment.predictor import Predictor
+    from spinemri.image import Image
+    from spinemri.segment.predictor import ClassMap, Predictor
+    from spinemri.segmentation import Segmentation
 
 HERE = Path(__file__).parent
 CONTRASTS = (Contrast.T1W, Contrast.STIR, Contrast.T2W)
@@ -45,6 +48,7 @@ def main() -> None:
         predictor.network.load_state_dict(checkpoint_state(options.weights))
     if options.real.is_dir():
         print(_tuning(predictor, options.real))
+    print(_outlines(predictor, options.people))
     print(_fusion(predictor, options.people))
 
 
@@ -56,10 +60,29 @@ def _tuning(predictor: Predictor, root: Path) -> str:
         extent = column_extent(truth, image.geometry)
         found = predictor.classify(image)
         raw = found.classes == next(v for v, name in predictor.model.classes.items() if name == case.structure)
-        final = name_anatomy(found, image)[0].mask_of_kind(StructureKind(case.structure))
-        cells = (f"{dice(mask & extent, (truth > 0) & extent):.3f}" for mask in (raw, final))
-        rows.append((case.set, case.case, *cells))
-    return markdown(("set", "case", "raw Dice", "final Dice"), rows)
+        kind = StructureKind(case.structure)
+        masks = (raw, *(s.mask_of_kind(kind) for s in _without_and_with_outlines(found, image)))
+        rows.append((case.set, case.case, *(f"{dice(mask & extent, (truth > 0) & extent):.3f}" for mask in masks)))
+    return markdown(("set", "case", "raw Dice", "named", "drawn once more"), rows)
+
+
+def _without_and_with_outlines(found: ClassMap, image: Image) -> list[Segmentation]:
+    """Named anatomy before and after bodies are drawn once more."""
+    return [name_anatomy(seen, image)[0] for seen in (replace(found, outline=None), found)]
+
+
+def _outlines(predictor: Predictor, people: int) -> str:
+    rows = []
+    for region in REGIONS:
+        scores = []
+        for number in range(APART, APART + people):
+            images, truth = region_images(region, number, CONTRASTS)
+            wanted = truth.mask_of_kind(StructureKind.VERTEBRAL_BODY)
+            for image in images:
+                both = _without_and_with_outlines(predictor.predict(image), image)
+                scores.append([dice(s.mask_of_kind(StructureKind.VERTEBRAL_BODY), wanted) for s in both])
+        rows.append((region, people, *(f"{mean:.3f}" for mean in np.mean(scores, axis=0))))
+    return markdown(("bodies of synthetic people", "people", "named", "drawn once more"), rows)
 
 
 def _fusion(predictor: Predictor, people: int) -> str:
