@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -95,6 +96,9 @@ def outcomes(
             yield from line(sources, job) if workers == 1 else crew(sources, job, workers, threads or 1)
     finally:
         sweep()  # what workers had fetched when they ended
+        if job.out is not None:
+            with suppress(OSError):
+                store.sweep(job.out)  # what they had begun to write
 
 
 def run(

@@ -246,6 +246,16 @@ def test_a_run_that_is_left_early_lets_go_of_its_studies_and_has_written_its_tab
     assert statuses.total() == 5
 
 
+def test_what_a_worker_had_begun_to_write_when_it_died_is_gone_at_the_end_of_the_run(cohort, tmp_path):
+    """A worker that dies over one study may be writing another, which is then done again."""
+    out = tmp_path / "out"
+    names = []
+    for outcome in run(find_sources(cohort, OPTIONS), job(), out):
+        names.append(outcome.id)
+        (out / "studies" / f".{outcome.id}.0123abcd.partial").mkdir()
+    assert sorted(path.name for path in (out / "studies").iterdir()) == sorted(names)
+
+
 def test_two_runs_share_a_folder_and_no_study_is_done_twice(cohort, tmp_path):
     out, found = tmp_path / "out", []
     threads = [Thread(target=lambda: found.append(done(cohort, out))) for _ in range(2)]
