@@ -202,7 +202,7 @@ def _landed(flights: deque[Flight | Outcome]) -> None:
 
 def _settings(job: Job, networks: Networks) -> dict[str, object]:
     """Everything besides the files that a result depends on."""
-    models = [(model.name, model.sha256) for model in networks.models.values()]
+    models = [(model.label, model.sha256) for model in networks.models.values()]
     options, formats = repr(job.options), sorted(job.formats)
     return {"version": __version__, "norms": NORMS_SHA256, "models": models, "options": options, "formats": formats}
 

@@ -34,6 +34,7 @@ class Model(Bundle):
     slice_spacing_mm : distance between neighbours in thin slices; thicker ones are read in order, whatever theirs
     contrasts : image contrasts it may be used on
     class_weights : weights of the training loss, one per class; probabilities are divided by them
+    class_odds : what they are multiplied by besides, where a network draws a class too large or too small
     window : (rows, columns) pixels of one inference window
     plane : of the slices it reads: sagittal or axial
     """
@@ -44,6 +45,7 @@ class Model(Bundle):
     slice_spacing_mm: float
     contrasts: frozenset[Contrast]
     class_weights: tuple[float, ...]
+    class_odds: tuple[float, ...]
     window: tuple[int, int]
     plane: Plane = Plane.SAGITTAL
 
@@ -55,8 +57,9 @@ class Model(Bundle):
         unknown = sorted(set(self.classes.values()) - kinds - {BACKGROUND})
         if unknown:
             raise ModelError(f"{where}: unknown classes {', '.join(unknown)}: expected {', '.join(sorted(kinds))}")
-        if len(self.class_weights) != count or min(self.class_weights) <= 0:
-            raise ModelError(f"{where}: class weights {self.class_weights}: expected {count} above 0")
+        for what, values in (("weights", self.class_weights), ("odds", self.class_odds)):
+            if len(values) != count or min(values) <= 0:
+                raise ModelError(f"{where}: class {what} {values}: expected {count} above 0")
         if self.plane not in (Plane.SAGITTAL, Plane.AXIAL):
             raise ModelError(f"{where}: plane {self.plane.value!r}: expected sagittal or axial")
         if self.slices < 1 or self.slices % 2 == 0 or self.spacing_mm <= 0 or self.slice_spacing_mm <= 0:
@@ -79,6 +82,7 @@ def _from_metadata(path: Path, metadata: Mapping[str, object], inference: Mappin
     output = section(metadata, "network_data_format", "outputs", "pred")
     own = section(metadata, "spinemri")
     window = [int(n) for n in own["window"]]  # type: ignore[attr-defined]  # TypeError is caught by load_model
+    weights = tuple(float(v) for v in own["class_weights"])  # type: ignore[attr-defined]
     return Model(
         **bundle_facts(path, metadata, inference),
         classes={int(k): str(v) for k, v in section(output, "channel_def").items()},
@@ -86,7 +90,8 @@ def _from_metadata(path: Path, metadata: Mapping[str, object], inference: Mappin
         slices=int(str(image["num_channels"])),
         slice_spacing_mm=float(str(own["slice_spacing_mm"])),
         contrasts=frozenset(Contrast(v) for v in own["contrasts"]),  # type: ignore[attr-defined]
-        class_weights=tuple(float(v) for v in own["class_weights"]),  # type: ignore[attr-defined]
+        class_weights=weights,
+        class_odds=tuple(float(v) for v in own.get("class_odds", [1.0] * len(weights))),  # type: ignore[attr-defined]
         window=(window[0], window[1]),
         plane=Plane(str(own.get("plane", Plane.SAGITTAL.value))),
     )

@@ -121,7 +121,8 @@ class Predictor:
         self._layout = memory_layout(self.device)
         self.network = network_on(model, self.device, self._layout)
         self._step = gcd(*model.window)
-        self._weights = torch.tensor(model.class_weights, device=self.device).view(-1, 1, 1)
+        odds = torch.tensor(model.class_odds) / torch.tensor(model.class_weights)
+        self._odds = odds.to(self.device).view(-1, 1, 1)
 
     def predict(self, image: Image) -> ClassMap:
         """Most probable class and all class probabilities of every voxel of an image of the model's plane, or a 3D one.
@@ -257,7 +258,7 @@ class Predictor:
             channels = stacks.movedim(2, 1).to(self.device)
             logits = cast("torch.Tensor", inferer(channels, self._stack_logits)).float().movedim(1, 2)
         probabilities = logits.softmax(2)
-        probabilities /= self._weights
+        probabilities *= self._odds
         probabilities /= probabilities.sum(2, keepdim=True)
         return probabilities.half().cpu()
 

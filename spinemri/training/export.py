@@ -61,6 +61,7 @@ def export_weights(state: Mapping[str, torch.Tensor], bundle: Path, version: str
     content["changelog"] = {version: change, **content.get("changelog", {})}
     content["changelog"][version] = change
     content["spinemri"]["weights_sha256"] = checksum
+    content["spinemri"].pop("class_odds", None)  # fitted to the weights before these
     metadata.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     partial.replace(weights)
     return checksum

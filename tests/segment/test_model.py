@@ -84,6 +84,7 @@ def test_corrupt_metadata_is_one_line(bundle, text):
         lambda c: c["spinemri"].update(window=[160]),
         lambda c: c["spinemri"].update(contrasts=["T9w"]),
         lambda c: c["spinemri"].update(class_weights=3),
+        lambda c: c["spinemri"].update(class_odds=3),
         lambda c: c.update(network_data_format=[]),
     ],
 )
@@ -106,8 +107,10 @@ def test_other_weights_than_the_metadata_names_are_refused(bundle):
     "wrong",
     [
         {"classes": {1: "disc", 2: "cord"}},
-        {"classes": {0: "background", 1: "kidney"}, "class_weights": (1.0, 1.0)},
+        {"classes": {0: "background", 1: "kidney"}, "class_weights": (1.0, 1.0), "class_odds": (1.0, 1.0)},
         {"class_weights": (1.0, 2.0)},
+        {"class_odds": (1.0, 2.0)},
+        {"class_odds": (1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0)},
         {"class_weights": (1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0)},
         {"slices": 4},
         {"spacing_mm": 0.0},
