@@ -4,6 +4,10 @@ The network tells where the cord is; where exactly its border runs it has learnt
 ones it draws it elsewhere, mostly too thin. A border between two tissues lies where the signal is half way between
 theirs, whatever the sequence, so within a short reach of the network's border the image decides. Where cord and fluid
 look alike, or no fluid is left around the cord, the network's border stays.
+
+A coil's signal fades along the spine, so that fluid in one place is as dark as cord in another: signals are first set
+off against the fluid's own at the same height. What is known of both is better the better the border, so it is found
+more than once.
 """
 
 from __future__ import annotations
@@ -28,6 +32,9 @@ _REACH_MM = 2.5  # outwards, within the canal
 _RIM_MM = 1.2  # inwards
 _APART_MM = 1.5  # fluid this far from the network's cord is fluid
 _ALONG_MM = 10.0  # over which signals are averaged, in the sagittal plane
+_EVEN_MM = 15.0  # along the spine, over which the fluid's own signal is averaged
+_FAINTEST = 1e-3  # of its mean
+_ROUNDS = 2  # a third changes next to nothing
 _MOST_STEPS = 16  # from both ends into a gap, each as far as the reach
 _NEXT_TO_NOTHING = 0.35  # of the usual area in a plane
 _LEAST_VOXELS = 30
@@ -46,15 +53,40 @@ def find_cord(classes: NDArray[np.uint8], signal: Floats, geometry: Geometry) ->
     """
     cord: Mask = classes == CORD
     canal = np.isin(classes, (CORD, SAC))
-    if not cord.any():
-        return cord
-    found = _followed(cord, canal, signal, geometry)
-    return _bridged(found, canal, signal, geometry)
+    even = signal
+    for _ in range(_ROUNDS):
+        if not cord.any():
+            break
+        outside = ndimage.distance_transform_edt(~cord, sampling=geometry.spacing)
+        even = _evened(signal, canal & (outside > _APART_MM), geometry)
+        cord = _followed(cord, canal, even, geometry, outside)
+    return _bridged(cord, canal, even, geometry) if cord.any() else cord
 
 
-def _followed(cord: Mask, canal: Mask, signal: Floats, geometry: Geometry) -> Mask:
+def _evened(signal: Floats, fluid: Mask, geometry: Geometry) -> Floats:
+    """The signal as if that of the fluid were the same at every height of the spine."""
+    axis = geometry.axis_along(2)
+    across = tuple(a for a in range(3) if a != axis)
+    sigma = _EVEN_MM / geometry.spacing[axis]
+    count, total = (
+        ndimage.gaussian_filter1d(part.sum(axis=across, dtype=np.float64), sigma, mode="constant", truncate=6.0)
+        for part in (fluid, signal * fluid)
+    )
+    known = np.flatnonzero(count > _FAINTEST)
+    if not known.size:
+        return signal
+    level = np.interp(np.arange(len(count)), known, total[known] / count[known])
+    level = np.maximum(level, _FAINTEST * level.mean())
+    return np.asarray(signal * (level.mean() / level).reshape([-1 if a == axis else 1 for a in range(3)]))
+
+
+def _followed(
+    cord: Mask, canal: Mask, signal: Floats, geometry: Geometry, outside: NDArray[np.floating] | None = None
+) -> Mask:
+    """The cord as far as its signal reaches; ``outside`` is how far every voxel lies from it, when that is known."""
     across, spacing = geometry.axis_along(0), geometry.spacing
-    outside = ndimage.distance_transform_edt(~cord, sampling=spacing)
+    if outside is None:
+        outside = ndimage.distance_transform_edt(~cord, sampling=spacing)
     nearer = _cord_likeness(signal, cord, canal & (outside > _APART_MM), spacing, across)
     if nearer is None:
         return cord
@@ -95,11 +127,11 @@ def _cord_likeness(signal: Floats, cord: Mask, fluid: Mask, spacing: tuple[float
     core = cord & ndimage.binary_erosion(cord, cross(across))
     if np.count_nonzero(core) < _LEAST_VOXELS or np.count_nonzero(fluid) < _LEAST_VOXELS:
         return None
-    usual, around = float(np.median(signal[core])), float(np.median(signal[fluid]))
-    if abs(around - usual) < _LEAST_CONTRAST[1] * max(around, usual):
+    usual = float(np.median(signal[core]))
+    bright = float(np.median(signal[fluid])) > usual
+    level = float(np.quantile(signal[fluid], 0.75 if bright else 0.25))  # some of it is wall
+    if abs(level - usual) < _LEAST_CONTRAST[1] * max(level, usual):
         return None
-    bright = around > usual
-    level = np.quantile(signal[fluid], 0.75 if bright else 0.25)
     pure = fluid & ((signal > (usual + level) / 2) == bright)
     own, other = (local_mean(signal, mask, spacing, across, _ALONG_MM) for mask in (core, pure))
     spread = 1.4826 * float(np.median(np.abs(signal[core] - own[core])))
