@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _REACH_MM = 2.5  # outwards, within the canal
 _RIM_MM = 1.2  # inwards
+_WALL_MM = 1.3  # of the canal, as dark as a cord at times: cord only where the network drew it so
 _APART_MM = 1.5  # fluid this far from the network's cord is fluid
 _ALONG_MM = 10.0  # over which signals are averaged, in the sagittal plane
 _EVEN_MM = 15.0  # along the spine, over which the fluid's own signal is averaged
@@ -51,16 +52,25 @@ def find_cord(classes: NDArray[np.uint8], signal: Floats, geometry: Geometry) ->
     signal : (k, j, i) intensities from 0
     geometry : their axes and spacing
     """
-    cord: Mask = classes == CORD
+    drawn: Mask = classes == CORD
     canal = np.isin(classes, (CORD, SAC))
-    even = signal
+    if not drawn.any():
+        return drawn
+    away, depth = (ndimage.distance_transform_edt(mask, sampling=geometry.spacing) for mask in (~drawn, canal))
+    room = canal & (away <= _REACH_MM) & (drawn | (depth > _WALL_MM))
+    cord, even = drawn, signal
     for _ in range(_ROUNDS):
+        fluid = _fluid(cord, canal, geometry)
+        even = _evened(signal, fluid, geometry)
+        cord = _followed(cord, room, fluid, even, geometry)
         if not cord.any():
-            break
-        outside = ndimage.distance_transform_edt(~cord, sampling=geometry.spacing)
-        even = _evened(signal, canal & (outside > _APART_MM), geometry)
-        cord = _followed(cord, canal, even, geometry, outside)
-    return _bridged(cord, canal, even, geometry) if cord.any() else cord
+            return cord
+    return _bridged(cord, canal, even, geometry)
+
+
+def _fluid(cord: Mask, canal: Mask, geometry: Geometry) -> Mask:
+    """What is fluid, if the cord is where it is thought to be."""
+    return np.asarray(canal & (ndimage.distance_transform_edt(~cord, sampling=geometry.spacing) > _APART_MM))
 
 
 def _evened(signal: Floats, fluid: Mask, geometry: Geometry) -> Floats:
@@ -80,19 +90,15 @@ def _evened(signal: Floats, fluid: Mask, geometry: Geometry) -> Floats:
     return np.asarray(signal * (level.mean() / level).reshape([-1 if a == axis else 1 for a in range(3)]))
 
 
-def _followed(
-    cord: Mask, canal: Mask, signal: Floats, geometry: Geometry, outside: NDArray[np.floating] | None = None
-) -> Mask:
-    """The cord as far as its signal reaches; ``outside`` is how far every voxel lies from it, when that is known."""
+def _followed(cord: Mask, room: Mask, fluid: Mask, signal: Floats, geometry: Geometry) -> Mask:
+    """The cord as far as its signal reaches within the room that it has."""
     across, spacing = geometry.axis_along(0), geometry.spacing
-    if outside is None:
-        outside = ndimage.distance_transform_edt(~cord, sampling=spacing)
-    nearer = _cord_likeness(signal, cord, canal & (outside > _APART_MM), spacing, across)
+    nearer = _cord_likeness(signal, cord, fluid, spacing, across)
     if nearer is None:
         return cord
     deep = ndimage.distance_transform_edt(cord, sampling=spacing) > _RIM_MM
     like = np.where(np.isfinite(nearer), nearer > 0, cord)
-    return _in_one_piece((canal & (outside <= _REACH_MM) & like) | deep, deep | (cord & like), across)
+    return _in_one_piece((room & like) | deep, deep | (cord & like), across)
 
 
 def _bridged(cord: Mask, canal: Mask, signal: Floats, geometry: Geometry) -> Mask:
@@ -105,7 +111,9 @@ def _bridged(cord: Mask, canal: Mask, signal: Floats, geometry: Geometry) -> Mas
     within = ndimage.binary_dilation(open_planes, along, iterations=margin)
     grown = cord
     for _ in range(_MOST_STEPS):
-        more = grown | (_followed(grown, canal, signal, geometry) & within)
+        away = ndimage.distance_transform_edt(~grown, sampling=geometry.spacing)
+        room, fluid = canal & (away <= _REACH_MM), canal & (away > _APART_MM)
+        more = grown | (_followed(grown, room, fluid, signal, geometry) & within)
         if np.count_nonzero(more) == np.count_nonzero(grown):
             break
         grown = more

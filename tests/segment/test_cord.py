@@ -59,6 +59,15 @@ def test_a_cord_drawn_too_thin_or_too_wide_comes_to_its_border(signals, pixels):
     assert ((followed > 0) == (classes > 0)).all()
 
 
+@pytest.mark.parametrize("signals", [(110.0, 240.0), (190.0, 90.0)], ids=["fluid bright", "fluid dark"])
+def test_a_coil_whose_signal_fades_along_the_spine_changes_nothing(signals):
+    """Fluid at one end is as dark as cord at the other."""
+    signal, true, canal = scene(*signals, noise=2.0)
+    fade = np.exp(-np.linspace(0, 2.5, _GRID.shape[1]))[:, None]
+    followed = follow_borders(drawn(true, canal, 1), image_of(signal * fade))
+    assert dice(followed == CORD, true) > 0.95
+
+
 def test_a_border_that_is_right_stays():
     signal, true, canal = scene(110.0, 240.0)
     followed = follow_borders(drawn(true, canal, 0), image_of(signal))
