@@ -135,11 +135,11 @@ def _cord_likeness(signal: Floats, cord: Mask, fluid: Mask, spacing: tuple[float
     core = cord & ndimage.binary_erosion(cord, cross(across))
     if np.count_nonzero(core) < _LEAST_VOXELS or np.count_nonzero(fluid) < _LEAST_VOXELS:
         return None
-    usual = float(np.median(signal[core]))
-    bright = float(np.median(signal[fluid])) > usual
-    level = float(np.quantile(signal[fluid], 0.75 if bright else 0.25))  # some of it is wall
-    if abs(level - usual) < _LEAST_CONTRAST[1] * max(level, usual):
+    usual, around = float(np.median(signal[core])), float(np.median(signal[fluid]))
+    if abs(around - usual) < _LEAST_CONTRAST[1] * max(around, usual):
         return None
+    bright = around > usual
+    level = np.quantile(signal[fluid], 0.75 if bright else 0.25)
     pure = fluid & ((signal > (usual + level) / 2) == bright)
     own, other = (local_mean(signal, mask, spacing, across, _ALONG_MM) for mask in (core, pure))
     spread = 1.4826 * float(np.median(np.abs(signal[core] - own[core])))
