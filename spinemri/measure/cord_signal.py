@@ -4,11 +4,11 @@ Definition: the ratio of the median T2w signal of the cord around a place (6 mm 
 the series leads one to expect there: a parabola along the cord, fitted so that stretches that stick out do not count.
 A coil's sensitivity changes as slowly; so does nothing else. Only the slices in which the cord is nearly at its
 thickest are read, and of those only what lies a voxel inside its border: fluid beside the cord is brighter than any
-disease in it.
+disease in it. Nor is the taper to a conus read, where slices mix ever more fluid in.
 
 Known failure: a change along most of the cord that is seen becomes what is expected. Ringing at the border of cord and
-fluid (Gibbs) can draw a bright line along the middle. A cord thinner than three pixels is not read, nor the last 15 mm
-at either end of what is seen, where coil, gradients and masks are at their worst.
+fluid (Gibbs) can draw a bright line along the middle. A cord thinner than three pixels is not read, nor the upper 15 mm
+and the lower 25 mm of what is seen, where coil, gradients and masks are at their worst.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ phrases = Phrases("measure.cord_signal")
 
 NAMES = ("cord_t2_ratio", "cord_t2_length_mm")
 _RAISED = threshold("cord_signal.raised_from")
-_LEAST_CORD_MM, _END_MARGIN_MM = threshold("cord_signal.least_cord"), threshold("cord_signal.end_margin")
+_LEAST_CORD_MM = threshold("cord_signal.least_cord")
+_UPPER_END_MM, _LOWER_END_MM = threshold("cord_signal.end_margin"), threshold("cord.taper")
 _RATIO_SD, _LENGTH_SD_MM = threshold("interval.cord_t2_ratio"), threshold("interval.cord_t2_length")
 _AROUND_MM, _THICK, _FEW = 6.0, 0.8, 5
 _ROUNDS, _HUBER = 8, 0.06  # rounds of reweighting; deviation (logarithm) from which a place counts less
@@ -151,11 +152,11 @@ def _along_the_line(image: Image, mask: NDArray[np.bool_], cord: Profile) -> Flo
 
 
 def _without_ends(ratio: Floats) -> Floats:
-    """The ratio but for both ends of what is seen, where the field of view or the conus ends."""
+    """The ratio (n,), from head to foot, but for both ends of what is seen, where the field of view or the conus ends."""
     known = np.flatnonzero(np.isfinite(ratio))
-    margin = round(_END_MARGIN_MM / STEP_MM)
+    upper, lower = round(_UPPER_END_MM / STEP_MM), round(_LOWER_END_MM / STEP_MM)
     found = np.full(len(ratio), np.nan)
-    inner = slice(known[0] + margin, known[-1] + 1 - margin)
+    inner = slice(known[0] + upper, known[-1] + 1 - lower)
     found[inner] = ratio[inner]
     return found
 

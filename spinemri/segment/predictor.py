@@ -21,6 +21,7 @@ from spinemri.errors import ModelError
 from spinemri.segment.device import device_named, half_precision, memory_layout, read_together
 from spinemri.segment.network import StackUNet
 from spinemri.segment.preprocess import neighbours, normalise, working_map, working_slices
+from spinemri.segment.second_look import above_sacrum, with_cord
 from spinemri.segment.weights import network_on
 from spinemri.segment.windows import OVERLAP, rows_around, square_around, window_size
 from spinemri.series import Plane
@@ -190,19 +191,45 @@ class Predictor:
     def read_all(self, images: Sequence[torch.Tensor], strides: Sequence[int]) -> list[torch.Tensor]:
         """``class_probabilities`` of several images, given the slices and the stride of each."""
         parts = self._parts(images, strides)
+        seen = self._read([slices[:, *part] for slices, part in zip(images, parts, strict=True)], strides)
+        found = []
+        for slices, part, inside in zip(images, parts, seen, strict=True):
+            whole = torch.zeros(len(slices), len(self.model.classes), *slices.shape[1:], dtype=torch.float16)
+            whole[:, 0] = 1
+            whole[:, :, *part] = inside
+            found.append(whole)
+        self._look_above(images, strides, found, [rows for rows, _ in parts])
+        return found
+
+    def _look_above(
+        self,
+        images: Sequence[torch.Tensor],
+        strides: Sequence[int],
+        found: Sequence[torch.Tensor],
+        rows: Sequence[slice],
+    ) -> None:
+        """Put the cord above a sacrum into what was found, which a second look sees."""
+        classes = self.model.classes
+        again = {n: above_sacrum(seen, classes, rows[n], strides[n]) for n, seen in enumerate(found)}
+        parts = {n: part for n, part in again.items() if part}
+        seen = self._read([images[n][part] for n, part in parts.items()], [strides[n] for n in parts])
+        for (n, part), cord in zip(parts.items(), seen, strict=True):
+            with_cord(found[n], cord, part, classes)
+
+    def _read(self, images: Sequence[torch.Tensor], strides: Sequence[int]) -> list[torch.Tensor]:
+        """Probabilities (slices, class, rows, columns) of images that are read from edge to edge."""
         stacks = [
             neighbours(inside[first::stride], self.model.slices, 1)
-            for slices, stride, part in zip(images, strides, parts, strict=True)
-            for inside in [normalise(slices[:, *part])]
+            for slices, stride in zip(images, strides, strict=True)
+            for inside in [normalise(slices)]
             for first in range(stride)
         ]
         seen = iter(self._both_ways(stacks))
         found = []
-        for slices, stride, part in zip(images, strides, parts, strict=True):
-            whole = torch.zeros(len(slices), len(self.model.classes), *slices.shape[1:], dtype=torch.float16)
-            whole[:, 0] = 1
+        for slices, stride in zip(images, strides, strict=True):
+            whole = torch.empty(len(slices), len(self.model.classes), *slices.shape[1:], dtype=torch.float16)
             for first in range(stride):
-                whole[first::stride, :, *part] = next(seen)
+                whole[first::stride] = next(seen)
             found.append(whole)
         return found
 
