@@ -152,7 +152,7 @@ def _along_the_line(image: Image, mask: NDArray[np.bool_], cord: Profile) -> Flo
 
 
 def _without_ends(ratio: Floats) -> Floats:
-    """The ratio (n,), from head to foot, but for both ends of what is seen, where the field of view or the conus ends."""
+    """The ratio (n,), head to foot, but for both ends of what is seen, where the field of view or the conus ends."""
     known = np.flatnonzero(np.isfinite(ratio))
     upper, lower = round(_UPPER_END_MM / STEP_MM), round(_LOWER_END_MM / STEP_MM)
     found = np.full(len(ratio), np.nan)
