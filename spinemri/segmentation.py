@@ -57,6 +57,7 @@ class Drawing:
     tilt : of how far both ends of an endplate lie off against each other, which no number of points along it averages
         out; it counts in angles
     wall : of how far a posterior wall lies off besides its border; it counts in slips and retropulsion
+    disc_rim : of how far the back of a disc lies off besides its border; it counts in bulges
     """
 
     border: float
@@ -65,6 +66,7 @@ class Drawing:
     back_rim: float = 0.0
     tilt: float = 0.0
     wall: float = 0.0
+    disc_rim: float = 0.0
 
     @property
     def edges(self) -> float:
@@ -82,7 +84,7 @@ class Drawing:
 
 EXACT = Drawing(0.0, 0.0)
 """Masks that are true by construction."""
-_PARTS = ("border", "offset", "rim", "back_rim", "tilt", "wall")
+_PARTS = ("border", "offset", "rim", "back_rim", "tilt", "wall", "disc_rim")
 DRAWN = Drawing(*(threshold(f"interval.mask_{part}") for part in _PARTS))
 """Masks that a network or a reader drew."""
 

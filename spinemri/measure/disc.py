@@ -188,7 +188,7 @@ def _bulge(
     ends = line.to_patient([[0.0, 0.0, height], [0.0, furthest[at], height]])
     pixel = max(body.pixel_mm for body in bodies)
     own = float(np.hypot(threshold("interval.disc_bulge") * pixel, _sacral_sd(place)))
-    sd = segmentation.drawing.length(own)
+    sd = float(np.hypot(segmentation.drawing.length(own), segmentation.drawing.disc_rim))
     return place.measured(NAMES[2], float(furthest[at]), sd, ends).model_copy(update={"series_uid": uid})
 
 
