@@ -239,7 +239,7 @@ def _kept(value: float, most: float) -> str:
 
 
 MOST_LAYERS = 12
-FEW, MANY, SHARED = 10, 200, 16
+FEW, MANY, SHARED = 10, 200, 40
 _BATCHES = (("one", FEW), ("one", MANY), ("one", SHARED), ("two", SHARED), ("ray", SHARED))
 
 
