@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from spinemri.measure.posterior_wall import posterior_walls, wall_measurements
 from spinemri.measure.volume_loss import volume_losses
 from spinemri.measurement import Status
 from spinemri.norms import norm
+from spinemri.segmentation import Drawing
 from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis import truth, truth_discs
 from tests.measure.subjects import person
@@ -20,10 +23,10 @@ from tests.measure.subjects import person
 SEEDS = range(400, 412)
 
 
-def measured(who, missing=None):
+def measured(who, missing=None, **drawing):
     """What the functions under test say of a person, by id."""
     uid, missing = "1.2.3", missing or {}
-    spine, segmentations = who.spine(uid), {uid: who.segmentation(uid)}
+    spine, segmentations = who.spine(uid), {uid: replace(who.segmentation(uid), **drawing)}
     shapes = body_shapes(spine, segmentations, missing)
     losses, whole = losses_of(shapes), with_sacrum(shapes, spine, segmentations, missing)
     found = ratio_measurements(spine, shapes)
@@ -192,3 +195,11 @@ def test_without_a_mask_of_the_disc_there_is_a_height_and_no_bulge():
     assert found["L4-L5.disc_height"].status is Status.MEASURED
     assert "no mask of the disc" in found["L4-L5.disc_bulge_mm"].reason
     assert found["L3-L4.disc_bulge_mm"].status is Status.MEASURED
+
+
+def test_the_interval_of_a_bulge_counts_how_far_the_back_of_a_disc_lies_off():
+    who = person(602, broken=False, stretch=0)
+    plain, off = (measured(who, drawing=Drawing(0.3, 0.2, disc_rim=rim))["L4-L5.disc_bulge_mm"] for rim in (0.0, 1.5))
+    variances = [((m.interval[1] - m.interval[0]) / 2 / 1.96) ** 2 for m in (plain, off)]
+    assert plain.value == off.value
+    assert variances[1] - variances[0] == pytest.approx(1.5**2)
