@@ -1,7 +1,7 @@
 """Prints how large a structure is drawn and its Dice, by the odds with which the anatomy network's evidence counts.
 
 On the people whose structure is labelled in the training sets, and on synthetic ones of no other table. What is chosen
-goes into ``class_odds`` of the bundle's metadata; odds here come on top of those that are there.
+goes into ``class_odds`` of the bundle's metadata; those that are there now do not count here.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main() -> None:
     number = next(n for n, name in predictor.model.classes.items() if name == options.structure.value)
     scores: dict[str, list[list[tuple[float, float]]]] = {}
     for name, found, truth, extent in _seen(predictor, options.structure, options.real, options.people):
-        masks = [mask & extent for mask in _drawn(found, number)]
+        masks = [mask & extent for mask in _drawn(found, number, predictor.model.class_odds[number])]
         scores.setdefault(name, []).append([(dice(m, truth), m.sum() / max(1, truth.sum())) for m in masks])
     rows = []
     for name, some in scores.items():
@@ -73,12 +73,12 @@ def _seen(predictor: Predictor, kind: StructureKind, root: Path, people: int) ->
                 yield region, predictor.predict(image), mask, np.ones_like(mask)
 
 
-def _drawn(found: ClassMap, number: int) -> Iterator[NDArray[np.bool_]]:
-    """The structure's mask for each of the odds."""
+def _drawn(found: ClassMap, number: int, now: float) -> Iterator[NDArray[np.bool_]]:
+    """The structure's mask for each of the odds in place of those it has now."""
+    probabilities = found.probabilities.astype(np.float32)
+    other = np.delete(probabilities, number, axis=0).max(axis=0)
     for odds in ODDS:
-        probabilities = found.probabilities.astype(np.float32)
-        probabilities[number] *= odds
-        yield probabilities.argmax(0) == number
+        yield probabilities[number] * (odds / now) > other
 
 
 if __name__ == "__main__":

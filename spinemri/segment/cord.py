@@ -56,11 +56,11 @@ def find_cord(classes: NDArray[np.uint8], signal: Floats, geometry: Geometry) ->
     canal = np.isin(classes, (CORD, SAC))
     if not drawn.any():
         return drawn
-    away, depth = (ndimage.distance_transform_edt(mask, sampling=geometry.spacing) for mask in (~drawn, canal))
+    away, depth = _away_from(drawn, geometry), _away_from(~canal, geometry)
     room = canal & (away <= _REACH_MM) & (drawn | (depth > _WALL_MM))
     cord, even = drawn, signal
-    for _ in range(_ROUNDS):
-        fluid = _fluid(cord, canal, geometry)
+    for number in range(_ROUNDS):
+        fluid = canal & ((_away_from(cord, geometry) if number else away) > _APART_MM)
         even = _evened(signal, fluid, geometry)
         cord = _followed(cord, room, fluid, even, geometry)
         if not cord.any():
@@ -68,9 +68,9 @@ def find_cord(classes: NDArray[np.uint8], signal: Floats, geometry: Geometry) ->
     return _bridged(cord, canal, even, geometry)
 
 
-def _fluid(cord: Mask, canal: Mask, geometry: Geometry) -> Mask:
-    """What is fluid, if the cord is where it is thought to be."""
-    return np.asarray(canal & (ndimage.distance_transform_edt(~cord, sampling=geometry.spacing) > _APART_MM))
+def _away_from(mask: Mask, geometry: Geometry) -> Floats:
+    """Distance of every voxel from a mask, mm."""
+    return np.asarray(ndimage.distance_transform_edt(~mask, sampling=geometry.spacing))
 
 
 def _evened(signal: Floats, fluid: Mask, geometry: Geometry) -> Floats:
@@ -96,7 +96,7 @@ def _followed(cord: Mask, room: Mask, fluid: Mask, signal: Floats, geometry: Geo
     nearer = _cord_likeness(signal, cord, fluid, spacing, across)
     if nearer is None:
         return cord
-    deep = ndimage.distance_transform_edt(cord, sampling=spacing) > _RIM_MM
+    deep = _away_from(~cord, geometry) > _RIM_MM
     like = np.where(np.isfinite(nearer), nearer > 0, cord)
     return _in_one_piece((room & like) | deep, deep | (cord & like), across)
 
@@ -111,7 +111,7 @@ def _bridged(cord: Mask, canal: Mask, signal: Floats, geometry: Geometry) -> Mas
     within = ndimage.binary_dilation(open_planes, along, iterations=margin)
     grown = cord
     for _ in range(_MOST_STEPS):
-        away = ndimage.distance_transform_edt(~grown, sampling=geometry.spacing)
+        away = _away_from(grown, geometry)
         room, fluid = canal & (away <= _REACH_MM), canal & (away > _APART_MM)
         more = grown | (_followed(grown, room, fluid, signal, geometry) & within)
         if np.count_nonzero(more) == np.count_nonzero(grown):
