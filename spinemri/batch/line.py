@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from spinemri import __version__
 from spinemri.batch import store
 from spinemri.batch.archive import fetched
+from spinemri.batch.heap import give_back
 from spinemri.dicom.scan import relative_name
 from spinemri.errors import InputError, OutputError
 from spinemri.faults import cause_of, trace_of
@@ -233,6 +234,7 @@ def ended(flight: Flight | Outcome, job: Job) -> Outcome:
         return flight
     outcome = _outcome(flight, job)
     flight.land()
+    give_back()
     return outcome
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.anatomy import Level
-from spinemri.segment.chain import LADDER, RUNG
+from spinemri.segment.chain import LADDER, RUNG, above_s1
 from spinemri.segment.column import CORD, SAC
 from spinemri.segment.slots import CERVICAL_PITCH_MM
 
@@ -37,6 +37,7 @@ _SHORTEST = 0.85  # of the next bodies: C2 with its dens is taller than C3; a sh
 _S1_IS_ABOVE, _S1_IS_BELOW, _NO_SACRUM = 0.25, 0.65, 0.02
 _S1_RIGHT_FROM, _S1_RIGHT_RISE = 0.57, 0.43  # how often S1 was right, over the confidence of ``sacrum.py``
 _LEAST_WRONG = 1e-3
+_S1_CUT = 0.1, 0.45, 0.45  # S1 above, right and below, where the field ends in it: ``s1_is_cut``
 _C2_IS_C3, _NO_C2 = 0.5, 0.02
 _UNSEEN_SACRUM, _UNSEEN_SACRUM_CUT, _UNSEEN_C2 = 0.06, 0.3, 0.3
 
@@ -98,26 +99,32 @@ def _axis_slot(instances: Instances, geometry: Geometry) -> tuple[int, float] | 
 def landmark_rows(slots: Sequence[int], landmarks: Landmarks) -> Floats:
     """Evidence (n, len(LADDER)) of landmarks for the bodies in ``slots``: log-likelihood of each level.
 
-    A landmark between the bodies (its own body was not found) speaks at the nearest one. A series that shows no sacrum
-    hardly ends in it; one that shows no C2 may yet begin with it.
+    S1 whose own body was not found speaks at the nearest one, of the level that this then has. A series that shows no
+    sacrum hardly ends in it; one that shows no C2 may yet begin with it.
     """
     rows = np.zeros((len(slots), len(LADDER)))
     if landmarks.s1 is not None:
-        rows += _at(slots, landmarks.s1[0], _sacral(landmarks.s1[1]))
+        slot, confidence = landmarks.s1
+        shares = _S1_CUT if s1_is_cut(slots, landmarks) else shares_of_s1(confidence)
+        nearest = _nearest(slots, slot)
+        rows[nearest] += _sacral(shares, slots[nearest] - slot)
     else:
         unseen = np.log(_UNSEEN_SACRUM_CUT if landmarks.foot_cut else _UNSEEN_SACRUM)
         rows[-1] += [unseen if level.region == "S" else 0.0 for level in LADDER]
     if landmarks.c2 is not None:
-        rows += _at(slots, landmarks.c2[0], _cervical(landmarks.c2[1]))
+        rows[_nearest(slots, landmarks.c2[0])] += _cervical(landmarks.c2[1])
     else:
         rows[0, RUNG[Level("C2")]] += np.log(_UNSEEN_C2)
     return rows
 
 
-def _at(slots: Sequence[int], slot: int, row: Floats) -> Floats:
-    rows = np.zeros((len(slots), len(LADDER)))
-    rows[int(np.abs(np.asarray(slots) - slot).argmin())] = row
-    return rows
+def s1_is_cut(slots: Sequence[int], landmarks: Landmarks) -> bool:
+    """Whether what seems S1 is the lowest body and cut by the field of view: L5 would look the same."""
+    return landmarks.s1 is not None and landmarks.foot_cut and landmarks.s1[0] == slots[-1]
+
+
+def _nearest(slots: Sequence[int], slot: int) -> int:
+    return int(np.abs(np.asarray(slots) - slot).argmin())
 
 
 def shares_of_s1(confidence: float) -> tuple[float, float, float]:
@@ -132,13 +139,11 @@ def confidence_of(share: float) -> float:
     return float(np.clip((share - _S1_RIGHT_FROM) / _S1_RIGHT_RISE, 0, 1))
 
 
-def _sacral(confidence: float) -> Floats:
-    above, right, below = shares_of_s1(confidence)
-    row = np.full(len(LADDER), (1 - right) * _NO_SACRUM)
-    for name, share in (("S1", right), ("S2", above)):
-        row[RUNG[Level(name)]] = share
-    for name in ("L4", "L5", "L6"):  # whichever is the last of the lumbar ones
-        row[RUNG[Level(name)]] = below
+def _sacral(shares: tuple[float, float, float], below: int) -> Floats:
+    """Row of a body that lies so many places below what was found as S1 (negative: above it)."""
+    row = np.full(len(LADDER), (1 - shares[1]) * _NO_SACRUM)
+    for moved, share in zip((-1, 0, 1), shares, strict=True):
+        row = np.maximum(row, share * above_s1(moved - below))
     return np.asarray(np.log(np.maximum(row, 1e-4)))
 
 

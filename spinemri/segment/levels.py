@@ -18,7 +18,7 @@ from spinemri.errors import LevelError, quoted
 from spinemri.language import Phrases
 from spinemri.segment.appearance import appearance_rows
 from spinemri.segment.chain import MISCOUNT, Decoding, decode
-from spinemri.segment.landmarks import Landmarks, landmark_rows
+from spinemri.segment.landmarks import Landmarks, landmark_rows, s1_is_cut
 from spinemri.spine import LevelAssignment, LevelBasis
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ LEAST_EXPECTED_SHARE = 0.8
 one helps, here four times as much. Numbering variants alone, which a lumbar series cannot show, cost about 0.08."""
 
 LEAST_WITHOUT_LANDMARK = 0.95
-"""The same when neither sacrum nor C2 supports the names: looks alone were wrong at 0.85 in people whose sacrum was
-not recognised."""
+"""The same when neither sacrum nor C2 supports the names, or the field ends in what seems S1: looks alone were wrong
+at 0.85 in people whose sacrum was not recognised."""
 
 """Ends every warning that says why names are relative; it is void once another series has given the names."""
 
@@ -130,7 +130,8 @@ def name_levels(
     if decoding is None:
         return relative(slots), (*warnings, _why_relative(landmarks, None))
     bases = [_basis(level, slots, decoding.levels, landmarks) for level in decoding.levels]
-    least = LEAST_WITHOUT_LANDMARK if LevelBasis.ASSUMED in bases else LEAST_EXPECTED_SHARE
+    doubtful = LevelBasis.ASSUMED in bases or (LevelBasis.FROM_C2 not in bases and s1_is_cut(slots, landmarks))
+    least = LEAST_WITHOUT_LANDMARK if doubtful else LEAST_EXPECTED_SHARE
     if decoding.expected_share < least:
         return relative(slots), (*warnings, _why_relative(landmarks, decoding))
     warnings += _variants(slots, decoding)

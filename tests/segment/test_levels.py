@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from spinemri.anatomy import Level
 from spinemri.errors import LevelError
+from spinemri.segment.chain import LADDER, RUNG
 from spinemri.segment.landmarks import Landmarks
 from spinemri.segment.levels import LEAST_EXPECTED_SHARE, Anchor, count_from, name_levels
 from spinemri.spine import LevelBasis
@@ -25,6 +27,29 @@ def test_counted_from_the_sacrum_upwards():
     confidence = [a.confidence for a in assignments]
     assert all(above < below + 0.002 for above, below in pairwise(confidence))
     assert LEAST_EXPECTED_SHARE < confidence[0] < confidence[-1] < 0.99
+    assert warnings == ()
+
+
+def test_what_the_field_cuts_may_be_l5_as_well_as_s1():
+    whole, cut = Landmarks(s1=(6, 0.9)), Landmarks(s1=(6, 0.9), foot_cut=True)
+    assert names(range(7), whole)[0][-1] == "S1"
+    assert names(range(7), cut)[0][-1] == "V7"
+
+
+@pytest.mark.parametrize(("level", "above"), [("L5", "L4"), ("S1", "L5")])
+def test_what_surrounds_a_cut_vertebra_tells_l5_from_s1(level, above):
+    looks = np.zeros((7, len(LADDER)))
+    looks[-1, [RUNG[Level("L5")], RUNG[Level("L6")], RUNG[Level("S1")]]] = -9.0
+    looks[-1, RUNG[Level(level)]] = 0.0
+    looks[-2, RUNG[Level(above)]] = 5.0
+    assignments, _ = name_levels(range(7), Landmarks(s1=(6, 0.9), foot_cut=True), looks=looks)
+    assert assignments[-1].level == Level(level)
+
+
+def test_s1_that_has_no_body_speaks_for_the_one_above_it():
+    found, assignments, warnings = names(range(7), Landmarks(s1=(7, 0.95), foot_cut=True))
+    assert found == ["T11", "T12", "L1", "L2", "L3", "L4", "L5"]
+    assert {a.basis for a in assignments} == {LevelBasis.FROM_SACRUM}
     assert warnings == ()
 
 
