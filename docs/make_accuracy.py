@@ -18,6 +18,7 @@ from spinemri.errors import SpineMRIError
 from spinemri.evaluate import tables
 from spinemri.evaluate.bars import BARS
 from spinemri.evaluate.cases import validation_cases
+from spinemri.evaluate.cut_fields import CutField, cases_to_cut, cut_fields_section, score_cut_fields
 from spinemri.evaluate.phantoms import PhantomScore, passes, score_phantom, summary
 from spinemri.evaluate.pictures import draw_cases, worst_cases
 from spinemri.evaluate.real import score_images
@@ -80,6 +81,10 @@ def _score_real(cases: Sequence[ValidationCase], data: Path) -> list[CaseScore]:
     return list(score_images(cases, data, _loaded[0]))
 
 
+def _score_cut(case: ValidationCase, data: Path) -> list[CutField]:
+    return list(score_cut_fields(case, data, _loaded[0]))
+
+
 def _score_person(region: str, number: int, contrasts: Sequence[Contrast]) -> list[RegionScore]:
     return list(score_region(region, [number], _loaded[0], contrasts))
 
@@ -100,6 +105,7 @@ def _real(options: argparse.Namespace, predictor: Predictor, pool: ProcessPoolEx
         first = {(case.set, case.structure): case for case in reversed(cases)}
         cases = tuple(case for case in cases if case in first.values() and case.set in {"vb1", "tptbox", "crops"})
     images = dict.fromkeys(case.image for case in cases)
+    cuts = [pool.submit(_score_cut, case, options.data) for case in cases_to_cut()[: 1 if options.quick else None]]
     tasks = [pool.submit(_score_real, [c for c in cases if c.image == image], options.data) for image in images]
     scores = [score for task in tasks for score in task.result()]
     for score in scores:
@@ -112,6 +118,7 @@ def _real(options: argparse.Namespace, predictor: Predictor, pool: ProcessPoolEx
         "### Against the minimum figures", "", tables.bars_table(BARS, scores), "",
         "### Per data set, contrast and structure", "", tables.sets_table(scores), "",
         "### Per case", "", tables.cases_table(scores), "",
+        *cut_fields_section([score for task in cuts for score in task.result()]),
     ]  # fmt: skip
 
 
