@@ -71,7 +71,7 @@ def score_cut_fields(case: ValidationCase, root: Path, predictor: Predictor) -> 
 
 
 def kept_above(grid: Geometry, height_mm: float) -> tuple[slice, slice, slice] | None:
-    """Slices of an array (k, j, i) that lie above a height (LPS, mm) in its middle; None where that cuts nothing off."""
+    """Slices of an array (k, j, i) above a height (LPS, mm) in its middle; None where that cuts nothing off."""
     axis = grid.axis_along(2)
     places = np.repeat((np.asarray(grid.shape) - 1)[None] / 2, grid.shape[axis], axis=0)
     places[:, axis] = np.arange(grid.shape[axis])

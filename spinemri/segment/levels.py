@@ -128,12 +128,12 @@ def name_levels(
     doubt = MISCOUNT + (0.0 if landmarks.regular else _IRREGULAR / max(1, len(gaps)))
     decoding = decode(rows, slots, [min(0.3, doubt + 0.05 * (gap - 1)) for gap in gaps])
     if decoding is None:
-        return relative(slots), (*warnings, _why_relative(landmarks, None))
+        return relative(slots), (*warnings, _why_relative(slots, landmarks, None))
     bases = [_basis(level, slots, decoding.levels, landmarks) for level in decoding.levels]
     doubtful = LevelBasis.ASSUMED in bases or (LevelBasis.FROM_C2 not in bases and s1_is_cut(slots, landmarks))
     least = LEAST_WITHOUT_LANDMARK if doubtful else LEAST_EXPECTED_SHARE
     if decoding.expected_share < least:
-        return relative(slots), (*warnings, _why_relative(landmarks, decoding))
+        return relative(slots), (*warnings, _why_relative(slots, landmarks, decoding))
     warnings += _variants(slots, decoding)
     if LevelBasis.ASSUMED in bases:
         warnings.append(phrases.LEVEL_NAMES_ARE_ASSUMED_FROM)
@@ -155,7 +155,7 @@ def relative(slots: Sequence[int], first: int | None = None) -> tuple[LevelAssig
     return tuple(LevelAssignment(level=name, basis=LevelBasis.ASSUMED, confidence=0.0) for name in names)
 
 
-def _why_relative(landmarks: Landmarks, decoding: Decoding | None) -> str:
+def _why_relative(slots: Sequence[int], landmarks: Landmarks, decoding: Decoding | None) -> str:
     if decoding is None:
         return phrases.BODIES_SEEN_FIT_NO_COUNT.format(relative_names=phrases.RELATIVE_NAMES)
     seen = [name for name, mark in ((phrases.SACRUM, landmarks.s1), ("C2", landmarks.c2)) if mark is not None]
@@ -164,6 +164,8 @@ def _why_relative(landmarks: Landmarks, decoding: Decoding | None) -> str:
     best = phrases.WOULD_SURE.format(
         first=decoding.levels[0], last=decoding.levels[-1], share=100 * decoding.expected_share
     )
+    if landmarks.c2 is None and s1_is_cut(slots, landmarks):
+        return phrases.FIELD_ENDS_IN_LOWEST.format(best=best, relative_names=phrases.RELATIVE_NAMES)
     return phrases.WHAT_BODIES_LOOK_LIKE_DO.format(
         items=phrases.AND.join(seen), best=best, relative_names=phrases.RELATIVE_NAMES
     )

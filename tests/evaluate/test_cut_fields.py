@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
@@ -10,12 +12,15 @@ from spinemri.evaluate.cases import ValidationCase
 from spinemri.evaluate.cut_fields import CutField, cut_fields_section, kept_above, part_of, score_cut_fields
 from spinemri.evaluate.instances import BodyCount
 from spinemri.geometry import Geometry
-from spinemri.image import Image
 from spinemri.networks import default_predictor
 from spinemri.series import Contrast
 from spinemri.synthesis.phantom import make_phantom
 
-HEAD_LAST = Geometry((5, 30, 40), (4.0, 2.0, 1.0), (10.0, 20.0, -50.0), (1, 0, 0, 0, 1, 0, 0, 0, 1))  # columns run upwards
+if TYPE_CHECKING:
+    from spinemri.image import Image
+
+# columns run from inferior to superior
+HEAD_LAST = Geometry((5, 30, 40), (4.0, 2.0, 1.0), (10.0, 20.0, -50.0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
 
 
 def test_what_lies_above_is_kept_whichever_way_the_array_runs():
@@ -67,8 +72,8 @@ def test_a_field_that_ends_in_l5_gives_no_name_of_another_vertebra(predictor):
     for below in (8.0, 16.0):
         kept = kept_above(image.geometry, whole["L5"] - below)
         for name, height in names_by_height(part_of(image, kept), predictor).items():
-            right = min(whole, key=lambda level: abs(whole[level] - height))  # noqa: B023
-            assert name == right or name.startswith("V")
+            apart = {level: abs(other - height) for level, other in whole.items()}
+            assert name == min(apart, key=apart.__getitem__) or name.startswith("V")
 
 
 def test_a_real_field_that_ends_in_l5(predictor, shared, monkeypatch):
