@@ -54,7 +54,7 @@ def test_a_study_comes_from_a_server_and_its_objects_go_back_unchanged(stored, t
         "analyze", "--from", pacs.url, "--study", uid, "--store", pacs.url, "--labels", mask, *MASKS, *objects
     )
     assert outcome.code == 0, outcome.err
-    assert "levels: V1, V2, V3" in outcome.out
+    assert "levels: L4, L5, S1" in outcome.out
     assert outcome.out.splitlines()[-2:] == ["report: out/report.json", f"stored: 3 objects in 127.0.0.1:{pacs.port}"]
     assert pacs.modalities(uid) == ["MR", "RTSTRUCT", "SEG", "SR"]
     for path in (tmp_path / "out").glob("*.dcm"):
