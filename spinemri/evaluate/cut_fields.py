@@ -92,11 +92,11 @@ def cut_fields_section(scores: Sequence[CutField]) -> list[str]:
     rows = []
     for below in BELOW_MM:
         here = [score.bodies for score in scores if score.below_mm == below]
-        wrong = [bodies.misnamed > 0 for bodies in here]
-        open_ = [bodies.unnamed > 0 and not bodies.misnamed for bodies in here]
+        wrong = sum(bodies.misnamed > 0 for bodies in here)
+        untold = sum(not bodies.misnamed and (bodies.unnamed > 0 or not bodies.once) for bodies in here)
         if here:
-            rows.append((f"{below:g}", len(here), len(here) - sum(wrong) - sum(open_), sum(open_), sum(wrong)))
-    heads = ("mm below the middle of L5", "images", "named right", "relative names", "with a wrong name")
+            rows.append((f"{below:g}", len(here), len(here) - wrong - untold, untold, wrong))
+    heads = ("mm below the middle of L5", "images", "named right", "relative names or none", "with a wrong name")
     people = len({score.name for score in scores})
     wrong_ones = sorted({score.name for score in scores if score.bodies.misnamed})
     told = f"{people} people of `vb2` and `vb3` whose bodies are numbered down to L5, each image cut below it."

@@ -38,8 +38,6 @@ RUNG: dict[Level, int] = {level: n for n, level in enumerate(LADDER)}
 EXTRA_LUMBAR, EXTRA_THORACIC = 0.042, 0.011
 FEWER_LUMBAR, FEWER_THORACIC = 0.015, 0.038
 
-_SACRAL = 5  # levels
-
 MISCOUNT = 0.001
 """Chance per step that a vertebra was missed, or one counted twice, without a sign of it (a choice: 1 in 20 spines)."""
 
@@ -107,9 +105,9 @@ def steps_down(count: int, *, doubt: float = MISCOUNT) -> Floats:
 
 def above_s1(count: int) -> Floats:
     """(len(LADDER),) probability of each level that S1 lies ``count`` places below it; negative is above it."""
-    if count < 0:
-        return np.eye(len(LADDER))[RUNG[Level("S1")] - count] if -count < _SACRAL else np.zeros(len(LADDER))
-    return np.asarray(np.linalg.matrix_power(_STEP, count)[:, RUNG[Level("S1")]])
+    s1 = RUNG[Level("S1")]
+    steps = np.linalg.matrix_power(_STEP, abs(count))
+    return np.asarray(steps[:, s1] if count >= 0 else steps[s1])
 
 
 def decode(rows: Floats, slots: Sequence[int], doubt: Sequence[float] | None = None) -> Decoding | None:

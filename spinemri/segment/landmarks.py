@@ -37,7 +37,7 @@ _SHORTEST = 0.85  # of the next bodies: C2 with its dens is taller than C3; a sh
 _S1_IS_ABOVE, _S1_IS_BELOW, _NO_SACRUM = 0.25, 0.65, 0.02
 _S1_RIGHT_FROM, _S1_RIGHT_RISE = 0.57, 0.43  # how often S1 was right, over the confidence of ``sacrum.py``
 _LEAST_WRONG = 1e-3
-_S1_CUT = 0.1, 0.45, 0.45  # S1 above, right and below, where the field ends in it: ``s1_is_cut``
+_S1_CUT = 0.1, 0.45, 0.45  # S1 above, right and below, where the field ends in it (a choice): ``s1_is_cut``
 _C2_IS_C3, _NO_C2 = 0.5, 0.02
 _UNSEEN_SACRUM, _UNSEEN_SACRUM_CUT, _UNSEEN_C2 = 0.06, 0.3, 0.3
 

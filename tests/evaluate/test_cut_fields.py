@@ -45,12 +45,14 @@ def counted(**names: int) -> BodyCount:
     return BodyCount(labelled=5, once=5, double=0, missed=0, invented=0, **{"misnamed": 0, **names})
 
 
-def test_wrong_names_are_told_from_relative_ones():
+def test_wrong_names_are_told_from_relative_ones_and_from_none():
+    nothing = BodyCount(labelled=5, once=0, double=0, missed=5, invented=0, misnamed=0)
     scores = [CutField("a 1", 14.0, counted()), CutField("a 2", 14.0, counted(unnamed=5)),
-              CutField("a 3", 14.0, counted(misnamed=4, unnamed=1)), CutField("a 1", 40.0, counted())]  # fmt: skip
+              CutField("a 3", 14.0, counted(misnamed=4, unnamed=1)), CutField("a 1", 40.0, counted()),
+              CutField("a 2", 40.0, nothing)]  # fmt: skip
     text = "\n".join(cut_fields_section(scores))
     assert "| 14 | 3 | 1 | 1 | 1 |" in text
-    assert "| 40 | 1 | 1 | 0 | 0 |" in text
+    assert "| 40 | 2 | 1 | 1 | 0 |" in text
     assert "Wrong names: a 3." in text
 
 
