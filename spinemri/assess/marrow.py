@@ -31,11 +31,13 @@ phrases = Phrases("assess.marrow")
 LESION, INVOLVEMENT, DIFFUSE = "marrow_lesion", "marrow_involvement", "diffuse_marrow"
 SURE_FROM = 0.8  # calibrated probability from which a lesion is called present rather than possible
 BRIGHT_DISC_BELOW, LIKE_MUSCLE_BELOW = 1.0, 1.2
+CONTRARY = 1.2  # times its limit: a ratio whose median is that high speaks against what the other one says
 MOST_LEVELS, LEAST_LEVELS = 0.8, 4
 SPREAD_ABOVE = 0.3  # relative spread of the ratio between levels above which change is patchy, not diffuse
 DIFFUSE_RULE = (
     "T1w marrow / disc below 1 or / muscle below 1.2 in at least 80 % of at least 4 vertebrae, "
-    "alike from level to level; borderline from half of them"
+    "alike from level to level, the median of the other ratio less than a fifth above its limit; "
+    "borderline from half of them"
 )
 DIFFUSE_SOURCE = "bright disc sign: AJNR 1990;11:23; myeloma patterns: Stabler, AJR 1996;167:1029"
 _REGIONS = {"C": "cervical", "T": "thoracic", "L": "lumbar", "S": "sacral", "V": "unnamed"}
@@ -96,7 +98,8 @@ def diffuse_finding(measurements: Mapping[str, Measurement], screen: MarrowScree
     if not (_half_below(discs, BRIGHT_DISC_BELOW) or _half_below(muscle, LIKE_MUSCLE_BELOW)):
         text = phrases.NO_DIFFUSE_MARROW_CHANGE_T1W.format(said=said)
         return Finding(certainty=Certainty.ABSENT, statement=text, evidence=evidence, **common)
-    certainty = Certainty.PRESENT if all(dark) and alike else Certainty.BORDERLINE
+    both = _not_contrary(discs, BRIGHT_DISC_BELOW) and _not_contrary(muscle, LIKE_MUSCLE_BELOW)
+    certainty = Certainty.PRESENT if any(dark) and both and alike else Certainty.BORDERLINE
     word = phrases.DIFFUSE if certainty is Certainty.PRESENT else phrases.POSSIBLE_DIFFUSE
     text = phrases.MARROW_CHANGE_T1W_MARROW_FOCAL.format(word=word, said=said, differential=phrases.DIFFERENTIAL)
     return Finding(certainty=certainty, statement=text, evidence=evidence, **common)
@@ -108,6 +111,11 @@ def _most_below(values: Sequence[float], limit: float) -> bool:
 
 def _half_below(values: Sequence[float], limit: float) -> bool:
     return len(values) >= LEAST_LEVELS and float(np.median(values)) < limit
+
+
+def _not_contrary(values: Sequence[float], limit: float) -> bool:
+    """Whether a ratio was measured often enough and does not speak against diffuse change."""
+    return len(values) >= LEAST_LEVELS and float(np.median(values)) < CONTRARY * limit
 
 
 def _spread(values: Sequence[float]) -> float:

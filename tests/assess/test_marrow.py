@@ -86,13 +86,17 @@ def test_bright_discs_are_a_diffuse_change_with_its_differential():
     ("discs", "muscle", "certainty"),
     [
         (0.99, 1.19, Certainty.PRESENT),
-        (1.0, 1.19, Certainty.BORDERLINE),
-        (0.99, 1.2, Certainty.BORDERLINE),
+        (1.0, 1.19, Certainty.PRESENT),
+        (1.19, 1.19, Certainty.PRESENT),
+        (1.2, 1.19, Certainty.BORDERLINE),
+        (0.99, 1.2, Certainty.PRESENT),
+        (0.99, 1.43, Certainty.PRESENT),
+        (0.99, 1.44, Certainty.BORDERLINE),
         (1.0, 1.2, Certainty.ABSENT),
     ],
 )
 def test_limits_of_the_ratios(discs, muscle, certainty):
-    """Either one alone makes it possible, both together make it sure."""
+    """Either one makes it sure, unless the other is more than a fifth above its own limit; then it is possible."""
     found = diffuse([discs] * 6, [muscle] * 6)
     assert found.certainty is certainty
     assert found.statement.startswith("Possible diffuse marrow change:") is (certainty is Certainty.BORDERLINE)
@@ -105,6 +109,12 @@ def test_limits_of_the_ratios(discs, muscle, certainty):
 def test_four_of_five_vertebrae_are_most_and_three_of_five_are_more_than_half(dark, certainty):
     found = diffuse([0.8] * dark + [1.1] * (5 - dark), [1.1] * dark + [1.3] * (5 - dark))
     assert found.certainty is certainty
+
+
+def test_one_ratio_alone_makes_a_diffuse_change_possible_only():
+    assert diffuse([0.8] * 6).certainty is Certainty.BORDERLINE
+    assert diffuse((), [1.0] * 6).certainty is Certainty.BORDERLINE
+    assert diffuse([0.8] * 6, [1.0] * 3).certainty is Certainty.BORDERLINE
 
 
 @pytest.mark.parametrize("dark", range(9))
