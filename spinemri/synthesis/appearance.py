@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spinemri.synthesis.bones import BoneStyle
+    from spinemri.synthesis.midline import MidlineStyle
     from spinemri.synthesis.shapes import Template
 
 
@@ -37,7 +38,8 @@ class Appearance:
     """One person's look.
 
     ``roundness`` (levels,) is the exponent of each body's outline, ``twist`` (levels,) the rotation about the long
-    axis in radians, ``spurs`` (levels,) what osteophytes add to the depth at the rims.
+    axis in radians, ``spurs`` (levels,) what osteophytes add to the depth at the rims. ``midline`` is what lies behind
+    the cord; None leaves the canal a plain tube.
     """
 
     arches: ArchStyle
@@ -47,6 +49,7 @@ class Appearance:
     spurs: NDArray[np.floating]
     nodes: tuple[EndplateNode, ...] = ()
     twist: NDArray[np.floating] = field(default_factory=lambda: np.zeros(sizes.COUNT))
+    midline: MidlineStyle | None = None
 
     def bone_style(self, style: BoneStyle) -> BoneStyle:
         """A bone style with this person's outlines."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinemri.synthesis import arches, bones, canal, fragments, posterior, surroundings
+from spinemri.synthesis import arches, bones, canal, fragments, midline, posterior, surroundings
 from spinemri.synthesis.canvas import blank_canvas, leaning
 
 if TYPE_CHECKING:
@@ -66,10 +66,14 @@ def painted(
         style = look.bone_style(style)
     surroundings.paint_surroundings(canvas, subject, rng, scalloped=look is not None)
     in_canal = canal.paint_canal(canvas, subject, rng, look.canal if look else None)
+    if look and look.midline:
+        midline.paint_settled_roots(canvas, subject, look.midline, rng)
     if look:
         arches.paint_arches(canvas, subject, (style, look.arches), in_canal)
     else:
         posterior.paint_posterior_elements(canvas, subject, style, in_canal)
+    if look and look.midline:
+        midline.paint_pads(canvas, subject, look.midline)
     canal.paint_foramina(canvas, subject)
     keep = canvas.tissue[in_canal]
     bones.paint_bodies(canvas, subject, style)

@@ -10,6 +10,7 @@ import numpy as np
 from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis.appearance import sample_appearance
 from spinemri.synthesis.labels import LabelVolume, paint
+from spinemri.synthesis.midline import sample_midline
 from spinemri.synthesis.subject import (
     Fracture,
     Fragment,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from spinemri.synthesis.shapes import Template
 
 _BURST_FROM, _PUSHED = 0.1, 0.5  # posterior loss from which a fragment is pushed back, and the share of such
+_BEHIND = 11  # keeps what lies behind the cord apart from the rest of a person
 _CENTRES = {2: 0.2, 9: 0.08, 13: 0.08, 19: 0.14, 21: 0.18, 23: 0.32}  # level in the middle of the field: probability
 
 
@@ -93,6 +95,7 @@ def random_volume(
     subject = varied(subject, rng)
     look = sample_appearance(rng, shapes, subject.midline)
     look = replace(look, nodes=()) if plain else look
+    look = replace(look, midline=sample_midline(np.random.default_rng([seed, _BEHIND])))
     middle = int(rng.choice(list(_CENTRES), p=list(_CENTRES.values())))
     axes = field_axes(rng, subject, middle, spacing)
     roughness = float(rng.uniform(0.2, 0.9))
