@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _LAMINA_MM = 3.0  # between the back of the canal and the root of the spinous process
 _JOINT_DEEP = 0.9  # mm below both surfaces at which a joint space may still lie
+_SPINOUS_AT = 0.9  # middle of a lumbar spinous process below its body's upper end, as a share of the body's height
+_STRETCHED_FROM_MM = 8.0  # behind the canal; laminae keep their height
 _PARTS = 8  # more than any vertebra has
 _FROM_TEMPLATES = 0.75  # share of subjects whose arches are templates where there are some
 
@@ -39,7 +41,7 @@ class ArchStyle:
     ``templates`` holds the shapes of a level with their weights; levels without are drawn as solids. ``lateral`` and
     ``thick`` scale processes; ``turn`` (levels, 3) are rotations in radians about x, f and d; ``lopsided`` and
     ``swerve`` (levels,) make sides unequal and spinous processes leave the midline; ``build`` (parts, 2) are factors on
-    thickness and height of the parts of solids.
+    thickness and height of the parts of solids, ``tall`` (levels,) those on the height of templates' spinous processes.
     """
 
     templates: Mapping[int, tuple[tuple[Template, float], ...]] = field(default_factory=dict)
@@ -50,6 +52,7 @@ class ArchStyle:
     lopsided: NDArray[np.floating] = field(default_factory=lambda: np.zeros(sizes.COUNT))
     swerve: NDArray[np.floating] = field(default_factory=lambda: np.zeros(sizes.COUNT))
     build: NDArray[np.floating] = field(default_factory=lambda: np.ones((_PARTS, 2)))
+    tall: NDArray[np.floating] = field(default_factory=lambda: np.ones(sizes.COUNT))
 
 
 def sample_arches(rng: np.random.Generator, bank: Mapping[int, tuple[Template, ...]] | None) -> ArchStyle:
@@ -71,6 +74,11 @@ def sample_arches(rng: np.random.Generator, bank: Mapping[int, tuple[Template, .
         swerve=rng.normal(0, 0.05, n),
         build=rng.uniform(0.8, 1.25, (_PARTS, 2)),
     )
+
+
+def sample_tall(rng: np.random.Generator) -> NDArray[np.floating]:
+    """Factors (levels,) on the height of spinous processes: from narrow ones to those that nearly touch each other."""
+    return np.asarray(rng.uniform(0.85, 1.45) * rng.uniform(0.92, 1.08, sizes.COUNT))
 
 
 def paint_arches(
@@ -135,6 +143,7 @@ def _template_depth(
     reach = float(subject.spinous_length[index]) + _LAMINA_MM
     side = style.lateral * subject.scale
     total: Field = np.zeros(x.shape, dtype=np.float32)
+    d = _stretched(d, -f - canal, subject.posterior[index], float(style.tall[index]))
     ax, sign = np.abs(x), np.sign(x)
     for template, weight in blend:
         own_canal, own_half = template.canal[0], template.canal[1] / 2
@@ -143,3 +152,10 @@ def _template_depth(
         down = d * np.float32(template.height / subject.posterior[index])
         total += np.float32(weight) * template.at(out * sign, np.where(f > 0, f, back), down)
     return np.asarray(total + np.float32(style.thick))
+
+
+def _stretched(d: Field, behind: Field, height: float, tall: float) -> Field:
+    """How far down a template is looked up, so that its spinous process is ``tall`` times as high."""
+    middle = np.float32(_SPINOUS_AT * height)
+    factor = 1 + np.float32(tall - 1) * np.clip(behind / _STRETCHED_FROM_MM, 0, 1)
+    return np.asarray(middle + (d - middle) / factor)

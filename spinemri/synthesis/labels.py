@@ -74,6 +74,7 @@ def painted(
         posterior.paint_posterior_elements(canvas, subject, style, in_canal)
     if look and look.midline:
         midline.paint_pads(canvas, subject, look.midline)
+        midline.paint_streaks(canvas, look.midline, rng)
     canal.paint_foramina(canvas, subject)
     keep = canvas.tissue[in_canal]
     bones.paint_bodies(canvas, subject, style)

@@ -34,6 +34,7 @@ _REPLACED = tuple(
         Tissue.POSTERIOR_MARROW, Tissue.POSTERIOR_CORTEX, Tissue.FACET,
     )
 )  # fmt: skip
+_STREAKY, _STREAK_MM = 0.6, (4.0, 2.0, 7.0)  # share of people with streaks; how thick these are
 _GRAIN_MM = (2.0, 12.0, 1.2)  # of settled roots: strands that run along the sac
 
 
@@ -50,6 +51,7 @@ class MidlineStyle:
     flavum_mm : thickness of the ligaments around it
     settled : share of the sac's depth, from behind, that roots settle in
     dense : share of that which they fill
+    streaks : share of the tissue between spinous processes that is fat
     """
 
     pad_mm: NDArray[np.floating]
@@ -59,6 +61,7 @@ class MidlineStyle:
     flavum_mm: float
     settled: float
     dense: float
+    streaks: float = 0.0
 
 
 def sample_midline(rng: np.random.Generator) -> MidlineStyle:
@@ -73,6 +76,7 @@ def sample_midline(rng: np.random.Generator) -> MidlineStyle:
         flavum_mm=float(rng.uniform(2.0, 5.0)),
         settled=float(rng.uniform(0.0, 0.6)),
         dense=float(rng.uniform(0.3, 0.95)),
+        streaks=float(rng.uniform(0.0, 0.6)) if rng.random() < _STREAKY else 0.0,
     )
 
 
@@ -81,6 +85,13 @@ def paint_pads(canvas: Canvas, subject: Subject, style: MidlineStyle) -> None:
     for upper in range(sizes.T1, sizes.S1):
         if style.pad_mm[upper] >= _LEAST_PAD_MM:
             _paint_pad(canvas, subject, style, upper)
+
+
+def paint_streaks(canvas: Canvas, style: MidlineStyle, rng: np.random.Generator) -> None:
+    """Streaks of fat between spinous processes."""
+    noise = canvas.noise(rng, _STREAK_MM)
+    fat = noise < np.quantile(noise, style.streaks)
+    canvas.tissue[fat & (canvas.tissue == int(Tissue.INTERSPINOUS))] = int(Tissue.MUSCLE_FAT)
 
 
 def _paint_pad(canvas: Canvas, subject: Subject, style: MidlineStyle, upper: int) -> None:

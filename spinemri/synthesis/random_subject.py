@@ -9,6 +9,7 @@ import numpy as np
 
 from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis.appearance import sample_appearance
+from spinemri.synthesis.arches import sample_tall
 from spinemri.synthesis.labels import LabelVolume, paint
 from spinemri.synthesis.midline import sample_midline
 from spinemri.synthesis.subject import (
@@ -95,7 +96,8 @@ def random_volume(
     subject = varied(subject, rng)
     look = sample_appearance(rng, shapes, subject.midline)
     look = replace(look, nodes=()) if plain else look
-    look = replace(look, midline=sample_midline(np.random.default_rng([seed, _BEHIND])))
+    behind = np.random.default_rng([seed, _BEHIND])
+    look = replace(look, midline=sample_midline(behind), arches=replace(look.arches, tall=sample_tall(behind)))
     middle = int(rng.choice(list(_CENTRES), p=list(_CENTRES.values())))
     axes = field_axes(rng, subject, middle, spacing)
     roughness = float(rng.uniform(0.2, 0.9))

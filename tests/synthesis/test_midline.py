@@ -10,12 +10,15 @@ import pytest
 
 from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis import random_subject
+from spinemri.synthesis.arches import ArchStyle, sample_tall
 from spinemri.synthesis.canal import SAC_TISSUES
 from spinemri.synthesis.midline import MidlineStyle, sample_midline
 from spinemri.synthesis.random_subject import random_volume
+from spinemri.synthesis.shapes import template
 from spinemri.synthesis.subject import Subject, sample_subject
 from spinemri.synthesis.tissue import Tissue
 from tests.synthesis.test_appearance import L3, painted, plain_look
+from tests.synthesis.test_shapes import block_vertebra
 
 if TYPE_CHECKING:
     from spinemri.synthesis.labels import LabelVolume
@@ -94,6 +97,34 @@ def test_roots_settle_in_the_back_of_the_sac_and_the_sac_keeps_its_size(subject:
     rows = np.flatnonzero(more[x].any(axis=1))
     assert len(rows) > 20
     assert a[x, 0][more[x][rows[10]]].mean() < a[x, 0][sac[x][rows[10]]].mean()
+
+
+def test_streaks_of_fat_lie_between_spinous_processes_only(subject: Subject) -> None:
+    plain, streaky = with_style(subject), with_style(subject, streaks=0.4)
+    between = plain.tissue == Tissue.INTERSPINOUS
+    changed = plain.tissue != streaky.tissue
+    assert (streaky.tissue[changed] == Tissue.MUSCLE_FAT).all()
+    assert between[changed].all()
+    assert changed.sum() / between.sum() == pytest.approx(0.4, abs=0.15)
+
+
+def test_tall_spinous_processes_of_templates_nearly_touch(subject: Subject) -> None:
+    """Factor 1.4 on the height of the processes: the gap between two of them shrinks, their length stays."""
+    blend = ((template(block_vertebra(), "block"), 1.0),)
+    heights = []
+    for factor in (1.0, 1.4):
+        style = ArchStyle(dict.fromkeys(range(sizes.L1, sizes.S1), blend), tall=np.full(sizes.COUNT, factor))
+        volume = painted(subject, replace(plain_look(), arches=style))
+        x = int(np.abs(volume.axes[0]).argmin())
+        a = np.abs(volume.axes[2] - (subject.wall_point(L3, 0)[0] - subject.canal_depth[L3] - 16)).argmin()
+        heights.append(int(np.isin(volume.tissue[x, :, a], BONE).sum()))
+    assert heights[1] == pytest.approx(1.4 * heights[0], rel=0.12)
+
+
+def test_spinous_processes_of_people_differ_in_height() -> None:
+    tall = np.stack([sample_tall(np.random.default_rng(seed)) for seed in range(40)])
+    assert 0.75 < tall.min() < 0.95
+    assert 1.3 < tall.max() < 1.6
 
 
 def test_more_fat_between_lumbar_than_between_thoracic_laminae() -> None:
