@@ -72,15 +72,15 @@ def painted(
         arches.paint_arches(canvas, subject, (style, look.arches), in_canal)
     else:
         posterior.paint_posterior_elements(canvas, subject, style, in_canal)
-    if look and look.midline:
-        midline.paint_pads(canvas, subject, look.midline)
-        midline.paint_streaks(canvas, look.midline, rng)
     canal.paint_foramina(canvas, subject)
     keep = canvas.tissue[in_canal]
     bones.paint_bodies(canvas, subject, style)
     fragments.paint_fragments(canvas, subject, style.cortex_mm)
     bones.paint_discs(canvas, subject, style)
     bones.paint_sacrum(canvas, subject, in_canal)
+    if look and look.midline:
+        midline.paint_pads(canvas, subject, look.midline)
+        midline.paint_streaks(canvas, look.midline, rng)
     bones.paint_upper_neck(canvas, subject, in_canal)
     bones.paint_lesions(canvas, subject, style)
     if look:

@@ -5,7 +5,8 @@ lamina below, and the ligamenta flava, dark on every sequence, close it behind. 
 it. A network that has never seen these pads takes them for bone, for they lie as laminae would: directly behind the
 sac, one to a level. Lying on the back, roots of the cauda equina settle in the back of the sac and fill it there.
 
-For training subjects only: pads take away bone at the edges of laminae.
+For training subjects only: pads take away bone at the edges of laminae. Sizes are own estimates, from looking at T2w
+images.
 """
 
 from __future__ import annotations
@@ -82,9 +83,22 @@ def sample_midline(rng: np.random.Generator) -> MidlineStyle:
 
 def paint_pads(canvas: Canvas, subject: Subject, style: MidlineStyle) -> None:
     """Pads of fat with their ligaments below T1 to L5; the sac and its dura stay as they are."""
+    _open_sacrum(canvas, subject, style)
     for upper in range(sizes.T1, sizes.S1):
         if style.pad_mm[upper] >= _LEAST_PAD_MM:
             _paint_pad(canvas, subject, style, upper)
+
+
+def _open_sacrum(canvas: Canvas, subject: Subject, style: MidlineStyle) -> None:
+    """Between L5 and S1 the laminae lie furthest apart: no bone behind the canal at the upper end of S1."""
+    top, back = float(canvas.curve.top[sizes.S1]), float(subject.canal_depth[sizes.S1])
+    low = top + style.length * float(subject.posterior[sizes.S1])
+    window = canvas.window((top - 5, low), (-back - 25, -0.4 * back))
+    if window is None:
+        return
+    near = (canvas.s[window] < low) & (canvas.f[window] < -0.4 * back) & (np.abs(canvas.x[window]) < style.width_mm)
+    bone = np.isin(canvas.tissue[window], (int(Tissue.SACRAL_MARROW), int(Tissue.SACRAL_CORTEX)))
+    canvas.paint(window, near & bone, Tissue.INTERSPINOUS, 0)
 
 
 def paint_streaks(canvas: Canvas, style: MidlineStyle, rng: np.random.Generator) -> None:

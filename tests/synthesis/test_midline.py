@@ -12,6 +12,7 @@ from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis import random_subject
 from spinemri.synthesis.arches import ArchStyle, sample_tall
 from spinemri.synthesis.canal import SAC_TISSUES
+from spinemri.synthesis.labels import paint
 from spinemri.synthesis.midline import MidlineStyle, sample_midline
 from spinemri.synthesis.random_subject import random_volume
 from spinemri.synthesis.shapes import template
@@ -79,6 +80,19 @@ def test_pads_leave_sac_and_bodies_alone(subject: Subject) -> None:
     for value in kept:
         assert ((plain.tissue == value) == (padded.tissue == value)).all()
     assert not padded.level[(padded.tissue == Tissue.EPIDURAL_FAT)].any()
+
+
+def test_the_back_of_the_sacrum_begins_below_the_pad_under_l5(subject: Subject) -> None:
+    """Between L5 and S1 the gap of the laminae is widest: at the upper end of S1 there is no bone behind the canal."""
+    a, z = subject.centre[sizes.S1]
+    axes = np.arange(-42, 43, 2.0), np.arange(z - 40, z + 40), np.arange(a - 70, a + 40)
+    first = []
+    for midline in (None, STYLE):
+        volume = paint(subject, axes, np.random.default_rng(1), look=replace(plain_look(), midline=midline))
+        middle = volume.tissue[int(np.abs(axes[0]).argmin())]
+        behind = np.flatnonzero((middle == Tissue.SACRAL_MARROW) & (axes[2] < subject.wall_point(sizes.S1, 0)[0]))
+        first.append(axes[1][behind // len(axes[2])].max())
+    assert 3 < first[0] - first[1] < 25
 
 
 def test_spinous_processes_stay(subject: Subject) -> None:
