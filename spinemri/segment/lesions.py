@@ -176,13 +176,14 @@ def _in_ala(candidate: Candidate, level: Level, segmentation: Segmentation, seen
 def _in_assessed(candidate: Candidate, seen: LesionInput, segmentation: Segmentation) -> bool:
     """Whether a candidate is of bone, and most of that of vertebrae looked at here: not of one cut or seen elsewhere.
 
-    A quarter in bone is enough, for masks of bone are ragged where a lesion is; without bone it may be anything.
+    A quarter in bone is enough, for masks of bone are ragged where a lesion is; without bone it may be anything. The
+    sacrum below S1 is bone that nobody looks at: what lies in it must not take the name of S1.
     """
     counts = _bone_by_level(candidate.mask, seen, segmentation)
     here = sum(n for level, n in counts.items() if level in seen.levels)
     sacrum = [v for v, known in segmentation.structures.items() if known.kind is StructureKind.SACRUM]
     bone = sum(counts.values()) + int(np.isin(seen.labels[candidate.mask], sacrum).sum())
-    return bone >= _IN_BONE * candidate.mask.sum() and here >= _MOSTLY * sum(counts.values())
+    return 0 < here >= _MOSTLY * bone >= _MOSTLY * _IN_BONE * candidate.mask.sum()
 
 
 def _lesion(candidate: Candidate, seen: LesionInput, segmentation: Segmentation, number: int) -> Lesion:

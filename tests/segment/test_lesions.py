@@ -482,17 +482,37 @@ def sacral(one: tuple[Image, Segmentation]) -> tuple[Image, Segmentation]:
     return picture, replace(masks, structures=named, voxels=np.where(alae, body, masks.voxels).astype(np.uint8))
 
 
-@pytest.mark.parametrize(("left", "count"), [(0.0, 1), (12.0, 1), (-12.0, 1), (30.0, 0), (-30.0, 0)])
-def test_what_lies_in_an_ala_of_the_sacrum_is_not_reported_and_that_is_said(left, count) -> None:
-    shown = [sacral(series()), sacral(series(Contrast.STIR, OTHER))]
+def sacral_column() -> Spine:
+    """The column of these series."""
     levels = (L1, L2, L3, Level("S1"))
-    column = Spine(
+    return Spine(
         vertebrae=tuple(
             v.model_copy(update={"assignment": v.assignment.model_copy(update={"level": level})})
             for v, level in zip(spine().vertebrae, levels, strict=True)
         )
     )
-    view = look(Spot(at("L4", left=left), (5.0, 7.0, 7.0)), shown=shown, column=column)
+
+
+def with_sacrum(one: tuple[Image, Segmentation], below: float) -> tuple[Image, Segmentation]:
+    """A series whose lowest vertebra is S1, everything that lies so far below its middle (mm) the sacrum."""
+    picture, masks = sacral(one)
+    value = max(masks.structures) + 1
+    lower = points_of(masks.geometry)[..., 2] < at("L4")[2] - below
+    structures = {**masks.structures, value: Structure(StructureKind.SACRUM)}
+    return picture, replace(masks, structures=structures, voxels=np.where(lower, value, masks.voxels).astype(np.uint8))
+
+
+@pytest.mark.parametrize(("below", "count"), [(0.0, 1), (3.0, 1), (9.0, 0), (14.0, 0)])
+def test_what_lies_in_the_sacrum_below_s1_does_not_take_its_name(below, count):
+    shown = [with_sacrum(series(), 5), with_sacrum(series(Contrast.STIR, OTHER), 5)]
+    view = look(Spot(at("L4", superior=-below), (5.0, 6.0, 6.0)), shown=shown, column=sacral_column())
+    assert [lesion.level.name for lesion in view.lesions] == ["S1"] * count
+
+
+@pytest.mark.parametrize(("left", "count"), [(0.0, 1), (12.0, 1), (-12.0, 1), (30.0, 0), (-30.0, 0)])
+def test_what_lies_in_an_ala_of_the_sacrum_is_not_reported_and_that_is_said(left, count) -> None:
+    shown = [sacral(series()), sacral(series(Contrast.STIR, OTHER))]
+    view = look(Spot(at("L4", left=left), (5.0, 7.0, 7.0)), shown=shown, column=sacral_column())
     assert len(view.lesions) == count
     assert "of the sacrum only the body of S1 was searched, not the alae" in view.screen.warnings
     beside = look(Spot(at("L3", left=left), (5.0, 7.0, 7.0)))
