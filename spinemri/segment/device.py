@@ -29,6 +29,17 @@ def half_precision(device: torch.device) -> tuple[torch.dtype, bool]:
     return torch.bfloat16, _has("avx512_bf16") or _has(_MATRICES) or _has("bf16")
 
 
+def learns_in_half(device: torch.device, axes: int) -> bool:
+    """Whether training images with so many axes may use the half precision of a device.
+
+    On a CPU that multiplies matrices, torch 2.13 writes beyond its memory in the backward pass of convolutions of
+    volumes in bfloat16: the lesion network's ended the process, mostly in its first step.
+    """
+    _, able = half_precision(device)
+    volumes = axes > 4  # batch, channels and more than rows and columns
+    return able and not (volumes and device.type == "cpu" and _has(_MATRICES))
+
+
 def memory_layout(device: torch.device) -> torch.memory_format:
     """Order of a tensor's values that a device convolves fastest: channels last where it multiplies matrices.
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 
 from spinemri.errors import ModelError
-from spinemri.segment.device import half_precision, memory_layout, volume_layout
+from spinemri.segment.device import learns_in_half, memory_layout, volume_layout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,8 +149,8 @@ def run_by_the_clock(config: TrainingConfig, network: torch.nn.Module, objective
 
 
 def logits_of(network: torch.nn.Module, image: torch.Tensor) -> torch.Tensor:
-    """What a network says of an image, as float32, computed in the half precision of its device."""
-    _, able = half_precision(image.device)
+    """What a network says of an image, as float32; computed in half precision where its device can learn so."""
+    able = learns_in_half(image.device, image.ndim)
     layout = memory_layout(image.device) if image.ndim == 4 else volume_layout(image.device)
     with torch.autocast(image.device.type, torch.bfloat16, enabled=able):
         found: torch.Tensor = network(image.contiguous(memory_format=layout))

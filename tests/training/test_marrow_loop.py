@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import math
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import repeat
 from typing import TYPE_CHECKING
@@ -14,7 +16,7 @@ import torch
 from spinemri.errors import ModelError
 from spinemri.segment.network import LesionUNet
 from spinemri.synthesis.marrow_changes import UNKNOWN
-from spinemri.training.clock import CHECKPOINT, LOG, TrainingConfig, run_by_the_clock
+from spinemri.training.clock import CHECKPOINT, LOG, TrainingConfig, logits_of, run_by_the_clock
 from spinemri.training.export import checkpoint_state
 from spinemri.training.marrow_loop import COLUMNS, _emphasis, _Lesions, lesion_loss, train_lesions
 
@@ -311,3 +313,30 @@ def test_every_weight_of_the_lesion_network_is_used_and_stored_once() -> None:
     unused = [name for name, value in made.named_parameters() if value.grad is None]
     assert not unused
     assert len(list(made.state_dict())) == len(list(made.parameters()))
+
+
+@pytest.mark.parametrize(
+    ("features", "volumes"),
+    [(("avx512_bf16",), True), (("amx_bf16",), False), (("avx512_bf16", "amx_bf16"), False), ((), False)],
+)
+def test_volumes_are_learnt_in_full_precision_where_half_ends_the_process(features, volumes, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(features, True))
+    seen = []
+
+    class Spy(torch.nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            seen.append(torch.is_autocast_enabled("cpu"))
+            return image
+
+    logits_of(Spy(), torch.zeros(1, 3, *SIZE))
+    logits_of(Spy(), torch.zeros(1, 3, *SIZE[1:]))
+    assert seen == [volumes, bool(features)]
+
+
+def test_a_stack_as_large_as_those_of_a_run_is_learnt_from_without_an_end_of_the_process():
+    step = (
+        "import torch; from spinemri.segment.network import LesionUNet; from spinemri.training.clock import logits_of\n"
+        "network = LesionUNet(11, 18, (16, 32, 64), 2)\n"
+        "for size in ((5, 112, 160), (8, 80, 128)): logits_of(network, torch.randn(1, 11, *size)).mean().backward()"
+    )
+    subprocess.run([sys.executable, "-c", step], check=True, timeout=300)
