@@ -183,7 +183,7 @@ def _in_assessed(candidate: Candidate, seen: LesionInput, segmentation: Segmenta
     here = sum(n for level, n in counts.items() if level in seen.levels)
     sacrum = [v for v, known in segmentation.structures.items() if known.kind is StructureKind.SACRUM]
     bone = sum(counts.values()) + int(np.isin(seen.labels[candidate.mask], sacrum).sum())
-    return 0 < here >= _MOSTLY * bone >= _MOSTLY * _IN_BONE * candidate.mask.sum()
+    return here > 0 and here >= _MOSTLY * bone and bone >= _IN_BONE * int(candidate.mask.sum())
 
 
 def _lesion(candidate: Candidate, seen: LesionInput, segmentation: Segmentation, number: int) -> Lesion:
