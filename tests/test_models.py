@@ -171,10 +171,8 @@ def test_monai_runs_the_bundle_from_file_to_file(bundle, tmp_path):
         assert classes.GetSize() == SimpleITK.ReadImage(str(image)).GetSize()
         wanted = Predictor(load_model(bundle)).predict(spinemri.load(spinemri.scan(tmp_path).studies[0].series[0]))
         found = SimpleITK.GetArrayFromImage(classes)
-        assert (
-            np.bincount(found.ravel(), minlength=7).tolist()
-            == np.bincount(wanted.classes.ravel(), minlength=7).tolist()
-        )
+        counts = [np.bincount(classes.ravel(), minlength=7) for classes in (found, wanted.classes)]
+        np.testing.assert_allclose(*counts, rtol=0.005)  # another process may have other threads: see test_determinism
         return
     series = "4_T2w" if bundle_kind(bundle) is BundleKind.LEVELS else "2_T1w"
     run_bundle(bundle, study=SAMPLE / series, output=tmp_path / "result")
