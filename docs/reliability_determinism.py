@@ -78,7 +78,7 @@ def section() -> str:
             "|---|---|---|---|---|",
             "| runs on one machine, same threads | equal | equal | equal | `tests/test_determinism.py` |",
             "| a batch of many, or one study alone | equal | equal | equal | `tests/test_determinism.py` |",
-            "| CPU threads | equal but for rounding | 5 % or 1/20 of the interval | 0.5 % | `tests/test_determinism.py` |",
+            "| CPU threads | equal, rounded | 5 % or 1/20 of interval | 0.5 % | `tests/test_determinism.py` |",
             "| devices | 98 % of findings | heights 0.2 mm | Dice of a class 0.98 | `tests/gpu`, on a GPU |",
             "",
             "How many slices go through the network together is no option: a stack of up to 24 slices is read whole,",
