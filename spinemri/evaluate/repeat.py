@@ -1,5 +1,7 @@
 """How far two analyses of the same study lie apart: words must be equal, numbers equal or within a tolerance.
 
+A number of a measurement is set off against its interval where that is larger: a share of about 0 is no more exact.
+
 Only when and where it ran is left out (``provenance.created``, ``seconds``, ``device``). And how far measurements of
 one person lie apart that were taken in different images.
 """
@@ -7,6 +9,7 @@ one person lie apart that were taken in different images.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +18,15 @@ import numpy as np
 from spinemri.measurement import Z95
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import ArrayLike
 
     from spinemri.analysis import Analysis
     from spinemri.case import Case
 
+_SENTENCE = ".statement"
+_NUMBER = re.compile(r"(?<![A-Za-z0-9.])[0-9]+(?:[.][0-9]+)?")
 OF_THE_RUN = ("provenance.created", "provenance.seconds", "provenance.device")
 
 
@@ -32,12 +37,15 @@ class Apart:
     Parameters
     ----------
     words : places of the report that say something else, or stand in one of the two only
-    relative : the largest difference of two numbers at one place, as a share of the larger; 0 when all are equal
+    rounded : places of sentences that say the same with another number, as one that is rounded may be
+    relative : the largest difference of two numbers at one place, as a share of the larger, or of the interval's width
+        where that is larger; 0 when all are equal
     where : the place of that number
     voxels : share of the labelled voxels (of either) that have another label in the other, over all masks
     """
 
     words: tuple[str, ...]
+    rounded: tuple[str, ...]
     relative: float
     where: str
     voxels: float
@@ -45,16 +53,37 @@ class Apart:
     @property
     def equal(self) -> bool:
         """Whether nothing differs."""
-        return not self.words and self.relative == 0 and self.voxels == 0
+        return not self.words and not self.rounded and self.relative == 0 and self.voxels == 0
 
 
 def apart(one: Case, other: Case) -> Apart:
     """Differences of two analyses of one study."""
     first, second = dict(_leaves(one.analysis)), dict(_leaves(other.analysis))
-    words = [place for place in sorted({*first, *second}) if not _same_kind(first.get(place), second.get(place))]
-    numbers = {p: _relative(first[p], second[p]) for p in first if p not in words and isinstance(first[p], float)}
+    differ = [place for place in sorted({*first, *second}) if not _same_kind(first.get(place), second.get(place))]
+    said = [place for place in differ if place.endswith(_SENTENCE)]
+    rounded = tuple(p for p in said if _without_numbers(first, p) == _without_numbers(second, p))
+    widths = _interval_widths(one.analysis)
+    shared = [place for place in first if place not in differ and isinstance(first[place], float)]
+    numbers = {p: _relative(first[p], second[p], widths.get(_owner(p), 0.0)) for p in shared}
     where = max(numbers, key=lambda place: numbers[place], default="")
-    return Apart(tuple(words), numbers.get(where, 0.0), where, _voxels_apart(one, other))
+    words = tuple(place for place in differ if place not in rounded)
+    return Apart(words, rounded, numbers.get(where, 0.0), where, _voxels_apart(one, other))
+
+
+def _without_numbers(leaves: Mapping[str, object], place: str) -> str:
+    """A sentence without its numbers; those in a name (L1, T12) stay."""
+    return _NUMBER.sub("#", str(leaves.get(place)))
+
+
+def _interval_widths(analysis: Analysis) -> dict[str, float]:
+    """Place of a measurement -> width of its interval, of those that have one."""
+    intervals = ((n, m.interval) for n, m in enumerate(analysis.measurements))
+    return {f"measurements.{n}": interval[1] - interval[0] for n, interval in intervals if interval is not None}
+
+
+def _owner(place: str) -> str:
+    """What a number is part of: the first two steps to it."""
+    return ".".join(place.split(".")[:2])
 
 
 def repeatability_sd(changes: ArrayLike) -> float:
@@ -86,9 +115,10 @@ def _same_kind(one: object, other: object) -> bool:
     return one == other or (isinstance(one, float) and isinstance(other, float))
 
 
-def _relative(one: object, other: object) -> float:
+def _relative(one: object, other: object, least: float) -> float:
+    """Difference of two numbers as a share of the larger, or of ``least``."""
     a, b = float(str(one)), float(str(other))
-    return 0.0 if a == b else abs(a - b) / max(abs(a), abs(b), math.ulp(1.0))
+    return 0.0 if a == b else abs(a - b) / max(abs(a), abs(b), least, math.ulp(1.0))
 
 
 def _voxels_apart(one: Case, other: Case) -> float:
