@@ -28,7 +28,7 @@ from tests.cli.command import Outcome, run
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "sample_data"
 TRUTH = json.loads((SAMPLE / "truth.json").read_text(encoding="utf-8"))
-MAX_NARROWING_ERROR_MM = 1.75  # of one study; docs/accuracy.md says what the median over many is
+MAX_NARROWING_ERROR_MM = 1.5  # of one study; the median over many has a narrower limit
 SERIES = ("2", "3", "4")
 
 
