@@ -18,14 +18,13 @@ import numpy as np
 from spinemri.measurement import Z95
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from numpy.typing import ArrayLike
 
     from spinemri.analysis import Analysis
     from spinemri.case import Case
 
-_SENTENCE = ".statement"
 _NUMBER = re.compile(r"(?<![A-Za-z0-9.])[0-9]+(?:[.][0-9]+)?")
 OF_THE_RUN = ("provenance.created", "provenance.seconds", "provenance.device")
 
@@ -60,8 +59,7 @@ def apart(one: Case, other: Case) -> Apart:
     """Differences of two analyses of one study."""
     first, second = dict(_leaves(one.analysis)), dict(_leaves(other.analysis))
     differ = [place for place in sorted({*first, *second}) if not _same_kind(first.get(place), second.get(place))]
-    said = [place for place in differ if place.endswith(_SENTENCE)]
-    rounded = tuple(p for p in said if _without_numbers(first, p) == _without_numbers(second, p))
+    rounded = tuple(place for place in differ if _is_rounded(first.get(place), second.get(place)))
     widths = _interval_widths(one.analysis)
     shared = [place for place in first if place not in differ and isinstance(first[place], float)]
     numbers = {p: _relative(first[p], second[p], widths.get(_owner(p), 0.0)) for p in shared}
@@ -70,9 +68,11 @@ def apart(one: Case, other: Case) -> Apart:
     return Apart(words, rounded, numbers.get(where, 0.0), where, _voxels_apart(one, other))
 
 
-def _without_numbers(leaves: Mapping[str, object], place: str) -> str:
-    """A sentence without its numbers; those in a name (L1, T12) stay."""
-    return _NUMBER.sub("#", str(leaves.get(place)))
+def _is_rounded(one: object, other: object) -> bool:
+    """Whether two sentences differ in numbers only; those in a name (L1, T12) are words. One word is no sentence."""
+    if not (isinstance(one, str) and isinstance(other, str) and " " in one):
+        return False
+    return _NUMBER.sub("#", one) == _NUMBER.sub("#", other)
 
 
 def _interval_widths(analysis: Analysis) -> dict[str, float]:

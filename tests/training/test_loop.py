@@ -103,11 +103,11 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path):
 
 
 def test_the_clock_ends_a_run(tmp_path):
-    train(TrainingConfig(tmp_path, minutes=0.03, log_steps=1), network(), WEIGHTS, repeat(sample()))
+    train(TrainingConfig(tmp_path, minutes=0.1, log_steps=1), network(), WEIGHTS, repeat(sample()))
     rates = [float(row["rate"]) for row in log(tmp_path)]
-    assert len(rates) > 3
+    assert len(rates) > 3, "a step takes a tenth of a second, and a second on a busy machine"
     assert rates[-1] < 0.2 * max(rates)
-    assert float(log(tmp_path)[-1]["elapsed_s"]) <= 3
+    assert float(log(tmp_path)[-1]["elapsed_s"]) <= 8
 
 
 def test_priors_need_an_output_of_that_size():
