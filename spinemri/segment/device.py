@@ -29,6 +29,16 @@ def half_precision(device: torch.device) -> tuple[torch.dtype, bool]:
     return torch.bfloat16, _has("avx512_bf16") or _has(_MATRICES) or _has("bf16")
 
 
+def reads_in_half(device: torch.device, slices: int) -> tuple[torch.dtype, bool]:
+    """``half_precision`` for reading a volume with so many slices: not on a CPU where there is only one.
+
+    There torch 2.13 convolves it with wrong results in bfloat16, for some numbers of channels (the like of
+    github.com/pytorch/pytorch/issues/169688).
+    """
+    half, able = half_precision(device)
+    return half, able and (slices > 1 or device.type != "cpu")
+
+
 def learns_in_half(device: torch.device, axes: int) -> bool:
     """Whether training images with so many axes may use the half precision of a device.
 

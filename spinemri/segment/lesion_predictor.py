@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, cast
 import torch
 from monai.inferers.inferer import SlidingWindowInferer
 
-from spinemri.segment.device import device_named, half_precision
+from spinemri.segment.device import device_named, reads_in_half
 from spinemri.segment.lesion_input import STEP
-from spinemri.segment.weights import network_on
+from spinemri.segment.weights import network_on, numbers
 
 if TYPE_CHECKING:
     from numpy import float32
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from spinemri.segment.lesion_model import LesionModel
 
 _OVERLAP = 0.25
+_LEAST_SIZE = 2 * STEP
+"""Rows and columns that a network reads at least, in pixels: two where it is coarsest.
+
+On a CPU with bfloat16, torch 2.13 reads memory that is not its own where a convolution in steps gives one column
+(github.com/pytorch/pytorch/issues/169688).
+"""
 
 
 class LesionPredictor:
@@ -56,11 +62,11 @@ class LesionPredictor:
 
     def _logits(self, volume: torch.Tensor) -> torch.Tensor:
         window = [
-            min(size, trained) if axis == 0 else min(-(-size // STEP) * STEP, trained)
+            min(size, trained) if axis == 0 else min(max(-(-size // STEP) * STEP, _LEAST_SIZE), trained)
             for axis, (size, trained) in enumerate(zip(volume.shape[1:], self.model.window, strict=True))
         ]
         inferer = SlidingWindowInferer(window, 1, _OVERLAP, mode="gaussian")
-        half, able = half_precision(self.device)
+        half, able = reads_in_half(self.device, volume.shape[1])
         with torch.no_grad(), torch.autocast(self.device.type, half, enabled=able):
             found = inferer(volume[None].to(self.device), self.network)
-        return cast("torch.Tensor", found).float().cpu()[0]
+        return numbers(cast("torch.Tensor", found), self.model).cpu()[0]

@@ -60,3 +60,11 @@ def network_on(
     """The same on a device, its weights in a memory layout."""
     network: torch.nn.Module = load_network(model).to(device).to(memory_format=layout)  # type: ignore[call-overload]
     return network
+
+
+def numbers(logits: torch.Tensor, model: Bundle) -> torch.Tensor:
+    """What a network gave, as float32. Raises ModelError where that is no number: nothing found would be a lie."""
+    found = logits.float()
+    if not bool(torch.isfinite(found).all()):
+        raise ModelError(f"model {model.name}: gave values that are no numbers on {logits.device}: expected numbers")
+    return found

@@ -14,6 +14,7 @@ from spinemri.anatomy import Level
 from spinemri.errors import ModelError
 from spinemri.geometry import Geometry
 from spinemri.lesion import MarrowChange
+from spinemri.segment import lesion_predictor
 from spinemri.segment.bundle import INFERENCE, METADATA, WEIGHTS, bundle_path, file_sha256
 from spinemri.segment.device import half_precision
 from spinemri.segment.lesion_input import LesionInput
@@ -223,6 +224,22 @@ def test_probabilities_lie_on_the_grid_and_sum_to_one(bundle, shape):
     assert found.min() > 0
     assert np.abs(found.sum(axis=0) - 1).max() < 1e-5
     assert found.std(axis=(1, 2, 3)).min() > 1e-4  # a network, not a constant
+
+
+@pytest.mark.parametrize("shape", [(3, 32, 16), (1, 80, 112), (1, 16, 16)], ids=str)
+def test_a_narrow_stack_and_a_single_slice_are_read_as_in_float32(bundle, shape, monkeypatch):
+    """Convolutions to one column, and of one slice, have read foreign memory in bfloat16: garbage, or no number."""
+    model = load_lesion_model(bundle)
+    half = LesionPredictor(model, "cpu").predict(seen(shape))
+    monkeypatch.setattr(lesion_predictor, "reads_in_half", lambda *_: (torch.bfloat16, False))
+    assert np.abs(half - LesionPredictor(model, "cpu").predict(seen(shape))).max() < 0.1
+
+
+def test_values_that_are_no_numbers_are_an_error_and_not_no_lesion(bundle):
+    volume = seen()
+    volume.volume[0, 0, 0, 0] = np.nan
+    with pytest.raises(ModelError, match="model by_hand: gave values that are no numbers on cpu"):
+        LesionPredictor(load_lesion_model(bundle), "cpu").predict(volume)
 
 
 def test_equal_input_gives_equal_output_and_other_input_another(bundle):
