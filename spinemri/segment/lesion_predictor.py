@@ -10,7 +10,7 @@ from monai.inferers.inferer import SlidingWindowInferer
 
 from spinemri.segment.device import device_named, reads_in_half
 from spinemri.segment.lesion_input import STEP
-from spinemri.segment.weights import network_on, numbers
+from spinemri.segment.weights import as_numbers, network_on
 
 if TYPE_CHECKING:
     from numpy import float32
@@ -69,4 +69,4 @@ class LesionPredictor:
         half, able = reads_in_half(self.device, volume.shape[1])
         with torch.no_grad(), torch.autocast(self.device.type, half, enabled=able):
             found = inferer(volume[None].to(self.device), self.network)
-        return numbers(cast("torch.Tensor", found), self.model).cpu()[0]
+        return as_numbers(cast("torch.Tensor", found), self.model).cpu()[0]

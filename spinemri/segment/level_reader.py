@@ -12,7 +12,7 @@ from spinemri.segment.chain import LADDER
 from spinemri.segment.device import device_named, half_precision, memory_layout
 from spinemri.segment.level_model import READ_LEVELS
 from spinemri.segment.level_view import view_around
-from spinemri.segment.weights import network_on, numbers
+from spinemri.segment.weights import as_numbers, network_on
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,7 +75,7 @@ class LevelReader:
         half, able = half_precision(self.device)
         with torch.inference_mode(), torch.autocast(self.device.type, half, enabled=able):
             seen = cast("torch.Tensor", self.network(views.to(self.device).contiguous(memory_format=self._layout)))
-        found = numbers(seen, self.model).softmax(1).cpu().numpy().astype(np.float64)
+        found = as_numbers(seen, self.model).softmax(1).cpu().numpy().astype(np.float64)
         return np.asarray((1 - _UNSURE) * found + _UNSURE / len(READ_LEVELS))
 
 

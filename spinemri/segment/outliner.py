@@ -19,7 +19,7 @@ from spinemri.anatomy import StructureKind
 from spinemri.segment.device import device_named, half_precision, volume_layout
 from spinemri.segment.outline_view import SEEN, Surroundings, box_around, first_guess, middle_of, view_of
 from spinemri.segment.preprocess import normalise
-from spinemri.segment.weights import network_on, numbers
+from spinemri.segment.weights import as_numbers, network_on
 from spinemri.segmentation import label_value
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class BodyOutliner:
             some = torch.stack(list(views[first : first + _AT_ONCE])).to(self.device)
             with torch.inference_mode(), torch.autocast(self.device.type, half, enabled=able):
                 change = cast("torch.Tensor", self.network(some.contiguous(memory_format=self._layout)))
-            found += (numbers(change[:, 0], self.model) + first_guess(some)).cpu().unbind()
+            found += (as_numbers(change[:, 0], self.model) + first_guess(some)).cpu().unbind()
         return found
 
 

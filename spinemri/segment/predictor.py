@@ -22,7 +22,7 @@ from spinemri.segment.device import device_named, half_precision, memory_layout,
 from spinemri.segment.network import StackUNet
 from spinemri.segment.preprocess import neighbours, normalise, working_map, working_slices
 from spinemri.segment.second_look import above_sacrum, with_cord
-from spinemri.segment.weights import network_on, numbers
+from spinemri.segment.weights import as_numbers, network_on
 from spinemri.segment.windows import OVERLAP, rows_around, square_around, window_size
 from spinemri.series import Plane
 
@@ -284,7 +284,7 @@ class Predictor:
         with torch.inference_mode(), torch.autocast(self.device.type, half, enabled=able):
             channels = stacks.movedim(2, 1).to(self.device)
             read = cast("torch.Tensor", inferer(channels, self._stack_logits))
-            logits = numbers(read, self.model).movedim(1, 2)
+            logits = as_numbers(read, self.model).movedim(1, 2)
         probabilities = logits.softmax(2)
         probabilities *= self._odds
         probabilities /= probabilities.sum(2, keepdim=True)

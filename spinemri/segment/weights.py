@@ -62,7 +62,7 @@ def network_on(
     return network
 
 
-def numbers(logits: torch.Tensor, model: Bundle) -> torch.Tensor:
+def as_numbers(logits: torch.Tensor, model: Bundle) -> torch.Tensor:
     """What a network gave, as float32. Raises ModelError where that is no number: nothing found would be a lie."""
     found = logits.float()
     if not bool(torch.isfinite(found).all()):
