@@ -42,6 +42,7 @@ _SAME_LEVEL = 0.2  # share of a lesion in a further vertebra from which that ver
 _EDGE_MM = 4.0  # a change so near the border of the field reaches it
 _NO_SHARE = 0.005
 _MOSTLY, _IN_BONE = 0.5, 0.25
+_SMALL_MM3, _SMALL_IN_BONE = 300.0, 0.5  # below 8 mm across, and the share of that which must lie in bone
 _BONES = (StructureKind.VERTEBRAL_BODY, StructureKind.POSTERIOR_ELEMENTS)
 
 
@@ -176,14 +177,18 @@ def _in_ala(candidate: Candidate, level: Level, segmentation: Segmentation, seen
 def _in_assessed(candidate: Candidate, seen: LesionInput, segmentation: Segmentation) -> bool:
     """Whether a candidate is of bone, and most of that of vertebrae looked at here: not of one cut or seen elsewhere.
 
-    A quarter in bone is enough, for masks of bone are ragged where a lesion is; without bone it may be anything. The
-    sacrum below S1 is bone that nobody looks at: what lies in it must not take the name of S1.
+    A quarter in bone is enough, for masks of bone are ragged where a lesion is, and a tumour may have grown out of it;
+    without bone it may be anything. What is too small to have grown out of bone must lie in it by half: nerve roots,
+    veins and joints lie beside it. The sacrum below S1 is bone that nobody looks at: what lies in it must not take the
+    name of S1.
     """
+    size = int(candidate.mask.sum())
+    small = size * float(np.prod(seen.geometry.spacing)) < _SMALL_MM3
     counts = _bone_by_level(candidate.mask, seen, segmentation)
     here = sum(n for level, n in counts.items() if level in seen.levels)
     sacrum = [v for v, known in segmentation.structures.items() if known.kind is StructureKind.SACRUM]
     bone = sum(counts.values()) + int(np.isin(seen.labels[candidate.mask], sacrum).sum())
-    return here > 0 and here >= _MOSTLY * bone and bone >= _IN_BONE * int(candidate.mask.sum())
+    return here > 0 and here >= _MOSTLY * bone and bone >= (_SMALL_IN_BONE if small else _IN_BONE) * size
 
 
 def _lesion(candidate: Candidate, seen: LesionInput, segmentation: Segmentation, number: int) -> Lesion:

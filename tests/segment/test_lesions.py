@@ -502,6 +502,25 @@ def with_sacrum(one: tuple[Image, Segmentation], below: float) -> tuple[Image, S
     return picture, replace(masks, structures=structures, voxels=np.where(lower, value, masks.voxels).astype(np.uint8))
 
 
+@pytest.mark.parametrize(
+    ("radius_mm", "in_bone", "count"),
+    [(3.9, (0.55, 0.9), 1), (3.9, (0.28, 0.45), 0), (7.0, (0.28, 0.45), 1), (7.0, (0.05, 0.22), 0)],
+    ids=["small, mostly in bone", "small, mostly beside it", "large, mostly beside it", "large, hardly in it"],
+)
+def test_what_is_too_small_to_have_grown_out_of_bone_must_lie_in_it(radius_mm, in_bone, count):
+    """A ball at the front of L3, as far out of it as the shares ask for."""
+    bone = np.isin(series()[1].voxels, [v for v, s in series()[1].structures.items() if s.level == L3])
+    points, low, high = points_of(GRID), *in_bone
+    for forward in np.arange(0.0, 40.0, 0.5):
+        ball = Spot(at("L3", posterior=-forward), (radius_mm,) * 3)
+        share = float(bone[ball.inside(points)].mean())
+        if low < share < high:
+            break
+    else:
+        pytest.fail("no place has such a share")
+    assert [lesion.level for lesion in look(ball).lesions] == [L3] * count
+
+
 @pytest.mark.parametrize(("below", "count"), [(0.0, 1), (3.0, 1), (9.0, 0), (14.0, 0)])
 def test_what_lies_in_the_sacrum_below_s1_does_not_take_its_name(below, count):
     shown = [with_sacrum(series(), 5), with_sacrum(series(Contrast.STIR, OTHER), 5)]
