@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 OPTIONS = Options(token_key=b"determinism-of-this")
-
-
 _NAMED = 3  # places that a row names
 
 
@@ -88,7 +86,7 @@ def section() -> str:
             "Networks compute in half precision where a processor has it, which rounds otherwise with other threads:",
             "borders move by a voxel here and there. In a whole study a number near 0, such as how far a patient",
             "turned between two series, or the share of a kind that is hardly there, may differ by more than the",
-            "tolerance; findings do not, but for rounding. Who needs equal numbers sets the threads (`--threads`).",
+            "tolerance. Who needs equal numbers sets the threads (`--threads`).",
             "",
             "How many slices go through the network together is no option: a stack of up to 24 slices is read whole,",
             "since its coarse levels see the neighbours; more slices, as of a 3D volume, in overlapping blocks of 24.",
