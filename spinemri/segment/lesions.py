@@ -17,6 +17,7 @@ from spinemri.lesion import Lesion, MarrowScreen
 from spinemri.segment.candidates import KINDS, SUSPICIOUS, find_candidates, reported, told_apart
 from spinemri.segment.lesion_contrast import stand_out
 from spinemri.segment.lesion_input import CHANNELS, lesion_input
+from spinemri.segment.lesion_places import by_level, cut_off, in_ala, in_assessed, main_level, side_of
 from spinemri.segment.marrow_shown import not_enough, why_not_judged
 from spinemri.segmentation import Segmentation
 from spinemri.series import Contrast
@@ -36,14 +37,8 @@ if TYPE_CHECKING:
 phrases = Phrases("segment.lesions")
 
 _PREFERRED = (Contrast.T1W, Contrast.STIR, Contrast.T2W_FS, Contrast.T2W)
-_AT_ONE_SIDE = 0.15  # of the body's width from its middle: a lesion whose centre lies beyond is at that side
-_ACROSS = 0.25  # of a lesion beyond the middle, on each side, makes it lie on both
 _SAME_LEVEL = 0.2  # share of a lesion in a further vertebra from which that vertebra is named too
-_EDGE_MM = 4.0  # a change so near the border of the field reaches it
 _NO_SHARE = 0.005
-_MOSTLY, _IN_BONE = 0.5, 0.25
-_SMALL_MM3, _SMALL_IN_BONE = 300.0, 0.5  # below 8 mm across, and the share of that which must lie in bone
-_BONES = (StructureKind.VERTEBRAL_BODY, StructureKind.POSTERIOR_ELEMENTS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,72 +123,21 @@ def candidates_in(seen: LesionInput, segmentation: Segmentation, predictor: Lesi
     """Every candidate of a reference series, whether or not it reaches an operating point, largest first."""
     found = find_candidates(predictor.predict(seen), float(np.prod(seen.geometry.spacing)), predictor.model)
     found = told_apart(found, seen.volume.numpy(), predictor.model)
-    levels = [_main_level(c.mask, seen, segmentation) for c in found]
+    levels = [main_level(c.mask, seen, segmentation) for c in found]
     unlike = stand_out([c.mask for c in found], [seen.levels.index(level) for level in levels], seen)
     return [
         replace(candidate, seen_in=seen.contrasts.get(level, ()))
         for candidate, level, stands_out in zip(found, levels, unlike, strict=True)
         if stands_out
-        and _in_assessed(candidate, seen, segmentation)
-        and not _cut_off(candidate, level, seen, segmentation)
-        and not _in_ala(candidate, level, segmentation, seen)
+        and in_assessed(candidate, seen, segmentation)
+        and not cut_off(candidate, level, seen, segmentation)
+        and not in_ala(candidate, level, segmentation, seen)
     ]
-
-
-def _main_level(mask: NDArray[np.bool_], seen: LesionInput, segmentation: Segmentation) -> Level:
-    """The vertebra that holds most of a lesion."""
-    counts = _by_level(mask, seen, segmentation)
-    return max(counts, key=lambda level: counts[level])
-
-
-def _cut_off(candidate: Candidate, level: Level, seen: LesionInput, segmentation: Segmentation) -> bool:
-    """Whether a candidate of a vertebra that the field of view cuts reaches the cut: what lies beyond would tell."""
-    if segmentation.body(level) not in segmentation.cut:
-        return False
-    geometry = segmentation.geometry
-    index = geometry.to_index(seen.geometry.to_patient(np.argwhere(candidate.mask)))
-    within = [axis for axis in range(3) if axis != geometry.axis_along(0)]
-    spacing = np.asarray(geometry.spacing)[within]
-    inside = np.minimum(index[:, within], np.asarray(geometry.shape)[within] - 1 - index[:, within]) * spacing
-    return bool((inside < _EDGE_MM).any())
-
-
-def _in_ala(candidate: Candidate, level: Level, segmentation: Segmentation, seen: LesionInput) -> bool:
-    """Whether a candidate lies in an ala of the sacrum: beside all that lies under the vertebra above.
-
-    The anatomy counts what it sees of the alae to S1, and no simulated change has ever lain there.
-    """
-    if level.region != "S":
-        return False
-    above = [s for s in segmentation.of_kind(StructureKind.VERTEBRAL_BODY) if s.level and s.level.region != "S"]
-    if not above:
-        return False
-    left = seen.geometry.axes[:, 0]  # slices run to the left
-    body = segmentation.geometry.to_patient(np.argwhere(segmentation.mask(above[-1]))) @ left
-    centre = seen.geometry.to_patient(np.argwhere(candidate.mask)).mean(axis=0) @ left
-    return not body.min() <= centre <= body.max()
-
-
-def _in_assessed(candidate: Candidate, seen: LesionInput, segmentation: Segmentation) -> bool:
-    """Whether a candidate is of bone, and most of that of vertebrae looked at here: not of one cut or seen elsewhere.
-
-    A quarter in bone is enough, for masks of bone are ragged where a lesion is, and a tumour may have grown out of it;
-    without bone it may be anything. What is too small to have grown out of bone must lie in it by half: nerve roots,
-    veins and joints lie beside it. The sacrum below S1 is bone that nobody looks at: what lies in it must not take the
-    name of S1.
-    """
-    size = int(candidate.mask.sum())
-    small = size * float(np.prod(seen.geometry.spacing)) < _SMALL_MM3
-    counts = _bone_by_level(candidate.mask, seen, segmentation)
-    here = sum(n for level, n in counts.items() if level in seen.levels)
-    sacrum = [v for v, known in segmentation.structures.items() if known.kind is StructureKind.SACRUM]
-    bone = sum(counts.values()) + int(np.isin(seen.labels[candidate.mask], sacrum).sum())
-    return here > 0 and here >= _MOSTLY * bone and bone >= (_SMALL_IN_BONE if small else _IN_BONE) * size
 
 
 def _lesion(candidate: Candidate, seen: LesionInput, segmentation: Segmentation, number: int) -> Lesion:
     """What is known of a candidate before it is measured."""
-    counts = _by_level(candidate.mask, seen, segmentation)
+    counts = by_level(candidate.mask, seen, segmentation)
     total = sum(counts.values())
     main = max(counts, key=lambda level: counts[level])
     levels = tuple(v for v in seen.levels if counts.get(v, 0) >= _SAME_LEVEL * total)
@@ -206,48 +150,11 @@ def _lesion(candidate: Candidate, seen: LesionInput, segmentation: Segmentation,
         seen_in=candidate.seen_in,
         levels=levels or (main,),
         level=main,
-        side=_side(candidate.mask, seen, segmentation, main),
+        side=side_of(candidate.mask, seen, segmentation, main),
         centre=(x, y, z),
         probability=round(candidate.probability, 3),
         shares=dict(sorted(shares.items(), key=lambda item: -item[1])),
     )
-
-
-def _by_level(mask: NDArray[np.bool_], seen: LesionInput, segmentation: Segmentation) -> dict[Level, int]:
-    """Voxels of a lesion per vertebra that is looked at: by the bone they lie in, else by the nearest vertebra."""
-    counts = {v: n for v, n in _bone_by_level(mask, seen, segmentation).items() if v in seen.levels}
-    if not counts:
-        for zone, number in zip(*np.unique(seen.zones[mask], return_counts=True), strict=True):
-            counts[seen.levels[int(zone)]] = int(number)
-    return counts
-
-
-def _bone_by_level(mask: NDArray[np.bool_], seen: LesionInput, segmentation: Segmentation) -> dict[Level, int]:
-    """Voxels of a lesion per vertebra whose bone they lie in, those that are looked at in another series too."""
-    counts: dict[Level, int] = {}
-    values, numbers = np.unique(seen.labels[mask], return_counts=True)
-    for value, number in zip(values.tolist(), numbers.tolist(), strict=True):
-        structure = segmentation.structures.get(value)
-        if structure is not None and structure.level is not None and structure.kind in _BONES:
-            counts[structure.level] = counts.get(structure.level, 0) + number
-    return counts
-
-
-def _side(mask: NDArray[np.bool_], seen: LesionInput, segmentation: Segmentation, level: Level) -> str:
-    """Where a lesion lies from the middle of its vertebra's body; slices of the grid run to the patient's left."""
-    body = segmentation.body(level)
-    values = [v for v, known in segmentation.structures.items() if known == body]
-    slices = np.flatnonzero(np.isin(seen.labels, values).any(axis=(1, 2)))
-    if not slices.size:
-        return ""
-    middle, width = float(slices[0] + slices[-1]) / 2, float(slices[-1] - slices[0] + 1)
-    places = np.argwhere(mask)[:, 0] - middle
-    if min((places > 0.1 * width).mean(), (places < -0.1 * width).mean()) >= _ACROSS:
-        return "both sides"
-    offset = float(places.mean())
-    if abs(offset) <= _AT_ONE_SIDE * width:
-        return "midline"
-    return "left" if offset > 0 else "right"
 
 
 def _outlines(

@@ -502,22 +502,41 @@ def with_sacrum(one: tuple[Image, Segmentation], below: float) -> tuple[Image, S
     return picture, replace(masks, structures=structures, voxels=np.where(lower, value, masks.voxels).astype(np.uint8))
 
 
+def ball_before_l3(radius_mm: float, low: float, high: float, **known) -> Spot:
+    """A ball at the front of L3, as far out of it as the share of it that is to lie in bone asks for."""
+    bone = np.isin(series()[1].voxels, [v for v, s in series()[1].structures.items() if s.level == L3])
+    points = points_of(GRID)
+    for forward in np.arange(0.0, 40.0, 0.5):
+        ball = Spot(at("L3", posterior=-forward), (radius_mm,) * 3, **known)
+        if low < float(bone[ball.inside(points)].mean()) < high:
+            return ball
+    pytest.fail("no place has such a share")
+
+
 @pytest.mark.parametrize(
     ("radius_mm", "in_bone", "count"),
     [(3.9, (0.55, 0.9), 1), (3.9, (0.28, 0.45), 0), (7.0, (0.28, 0.45), 1), (7.0, (0.05, 0.22), 0)],
     ids=["small, mostly in bone", "small, mostly beside it", "large, mostly beside it", "large, hardly in it"],
 )
 def test_what_is_too_small_to_have_grown_out_of_bone_must_lie_in_it(radius_mm, in_bone, count):
-    """A ball at the front of L3, as far out of it as the shares ask for."""
-    bone = np.isin(series()[1].voxels, [v for v, s in series()[1].structures.items() if s.level == L3])
-    points, low, high = points_of(GRID), *in_bone
-    for forward in np.arange(0.0, 40.0, 0.5):
-        ball = Spot(at("L3", posterior=-forward), (radius_mm,) * 3)
-        share = float(bone[ball.inside(points)].mean())
-        if low < share < high:
-            break
-    else:
-        pytest.fail("no place has such a share")
+    ball = ball_before_l3(radius_mm, *in_bone, probability=0.7)
+    assert [lesion.level for lesion in look(ball).lesions] == [L3] * count
+
+
+@pytest.mark.parametrize(
+    ("radius_mm", "in_bone", "kind", "probability", "count"),
+    [
+        (7.0, (0.1, 0.22), Kind.TUMOUR, 0.9, 1),
+        (7.0, (0.1, 0.22), Kind.TUMOUR, 0.75, 0),
+        (7.0, (0.1, 0.22), Kind.FAT, 0.9, 0),
+        (5.8, (0.1, 0.22), Kind.TUMOUR, 0.9, 0),
+        (14.0, (0.001, 0.03), Kind.TUMOUR, 0.9, 0),
+    ],
+    ids=["large, sure, at bone", "unsure", "no tumour", "less than 1 mL", "mostly away from bone"],
+)
+def test_a_tumour_that_left_hardly_any_bone_is_found_beside_it(radius_mm, in_bone, kind, probability, count):
+    """Where a tumour has destroyed an arch, no arch is drawn."""
+    ball = ball_before_l3(radius_mm, *in_bone, kind=kind, probability=probability)
     assert [lesion.level for lesion in look(ball).lesions] == [L3] * count
 
 
