@@ -24,6 +24,7 @@ from spinemri.evaluate.measurements import score_measurements
 from spinemri.evaluate.page import with_section
 from spinemri.evaluate.real_heights import score_heights
 from spinemri.networks import default_predictor
+from spinemri.plot import bland_altman, to_svg
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,11 @@ def main() -> None:
         compared = _each(pool, score_measurements, options.people, "people in true masks")
         bodies = _each(pool, score_fractures, options.people, "people with fractures")
     flat = [[one for person in found for one in person] for found in (compared, bodies)]
-    real = _real(options.data) if options.data.is_dir() else ["No reference data were at hand for real bodies.", ""]
+    real = (
+        _real(options.data, options.page)
+        if options.data.is_dir()
+        else ["No reference data were at hand for real bodies.", ""]
+    )
     sections = {
         tables.TITLE: [*tables.measurement_section(flat[0], options.people), *real],
         tables.FRACTURES_TITLE: tables.fractures_section(flat[1], options.people),
@@ -88,9 +93,18 @@ def _maker(options: argparse.Namespace) -> str:
     return f"docs/{Path(sys.argv[0]).name} --people {options.people} --images {options.images}"
 
 
-def _real(data: Path) -> list[str]:
+def _real(data: Path, page: Path) -> list[str]:
+    """The part on real bodies; its Bland-Altman figures go into the folder ``images`` beside the page."""
     predictor = default_predictor()
-    return tables.real_section([score_heights(case, data, predictor) for case in validation_cases() if case.lowest])
+    scores = [score_heights(case, data, predictor) for case in validation_cases() if case.lowest]
+    figures = {}
+    for name, pairs in tables.height_pairs(scores).items():
+        readers, found = zip(*pairs, strict=True)
+        title, file = f"Heights of bodies of {name}: the model's minus readers'", f"images/heights_{name}.svg"
+        figure = bland_altman(readers, found, title=f"{name}, model − readers", unit="mm")
+        (page.parent / file).write_text(to_svg(figure, title, "A Bland-Altman plot."), encoding="utf-8")
+        figures[name] = file
+    return tables.real_section(scores, figures)
 
 
 def _options() -> argparse.Namespace:

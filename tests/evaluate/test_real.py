@@ -12,9 +12,10 @@ from spinemri.convert import write_nifti
 from spinemri.errors import ModelError
 from spinemri.evaluate.cases import Truth, ValidationCase
 from spinemri.evaluate.extent import column_extent
-from spinemri.evaluate.measurement_tables import real_section
+from spinemri.evaluate.measurement_tables import height_pairs, real_section
+from spinemri.evaluate.measurements import Compared
 from spinemri.evaluate.real import Result, score_images, score_result, segment_image
-from spinemri.evaluate.real_heights import score_heights
+from spinemri.evaluate.real_heights import HeightScore, score_heights
 from spinemri.evaluate.truth import true_segmentation
 from spinemri.segment.model import load_model
 from spinemri.series import Contrast
@@ -123,6 +124,16 @@ def test_heights_agree_when_both_masks_do_and_the_one_fracture_is_called(study):
     assert lines[-3].startswith("| s | 2 | 12 | ")
     assert lines[-2].startswith("| all | 2 | 12 | ")
     assert lines[-2].endswith("| 2 |")
+
+
+def test_the_table_on_readers_says_what_share_of_their_values_the_intervals_hold():
+    held, beside = ((22.0, 21.0, 23.0, 22.5), (20.0, 19.0, 21.0, 24.0))
+    compared = [Compared(f"L{n}.anterior_height", *values) for n, values in enumerate((held, held, held, beside), 1)]
+    score = HeightScore(CASE, (*compared, Compared("L1.height_loss_pct", 3.0, 0.0, 9.0, 5.0)), 1, 0)
+    lines = real_section([score], {"s": "images/heights_s.svg"})
+    assert "| s | 1 | 1 | -1.38, 1.38, 75 % | -2.00, 2.00, 100 % | 0 |" in lines
+    assert lines[-2] == "![s: the model's heights against readers'](images/heights_s.svg)"
+    assert height_pairs([score, score]) == {"s": 2 * [(22.5, 22.0), (22.5, 22.0), (22.5, 22.0), (24.0, 20.0)]}
 
 
 def test_the_true_mask_of_a_phantom_is_what_was_painted(study):
