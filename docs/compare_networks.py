@@ -1,10 +1,10 @@
 """Trains networks of different kinds for the same time on the same samples, and writes docs/network_choice.md.
 
 Each starts from fresh weights and gets the same minutes of one processor core, so that a network whose steps cost more
-takes fewer; the 3D network has so many filters that reading an image costs as much. People kept apart from training
-judge (``spinemri.training.real.tuning_cases``), raw, before anything is cleaned or named, and synthetic people. Runs
-are kept in the folder given by ``--out`` and go on where they were stopped. They are short: they say which kind learns
-faster on this processor, not how good either becomes.
+takes fewer; the 3D network has so many filters that reading an image costs about as much. People kept apart from
+training judge (``spinemri.training.real.tuning_cases``), raw, before anything is cleaned or named, and synthetic
+people. Runs are kept in the folder given by ``--out`` and go on where they were stopped. They are short: they say which
+kind learns faster on this processor, not how good either becomes.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import argparse
 import json
 import os
 import platform
-import time
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from time_networks import timed
+from try_weights import APART, CONTRASTS, labelled_dice, raw_mask
 
 from spinemri.anatomy import StructureKind
-from spinemri.evaluate.extent import column_extent
 from spinemri.evaluate.overlap import dice
 from spinemri.evaluate.regions import KINDS, REGIONS, region_images
 from spinemri.evaluate.tables import markdown
@@ -30,7 +30,6 @@ from spinemri.segment.device import half_precision, memory_layout
 from spinemri.segment.model import load_model
 from spinemri.segment.network import LesionUNet, StackUNet
 from spinemri.segment.predictor import Predictor
-from spinemri.series import Contrast
 from spinemri.training.clock import TrainingConfig
 from spinemri.training.loop import train
 from spinemri.training.real import RealSlices, load_case, read_pair, training_cases, tuning_cases
@@ -42,14 +41,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from spinemri.image import Image
-    from spinemri.segment.predictor import ClassMap
     from spinemri.segmentation import Segmentation
     from spinemri.training.real import LabelledCase
 
 HERE = Path(__file__).parent
 AROUND = NEIGHBOURS // 2
-SEED, APART = 11, 500  # the latter from the people of the synthetic test set
-CONTRASTS = (Contrast.T1W, Contrast.STIR, Contrast.T2W)
+SEED = 11
 IMAGE = (15, 320, 192)  # slices, rows, columns that reading is timed with
 ROUNDS = 5
 NAMES = {
@@ -97,7 +94,7 @@ def main() -> None:
     )
     parser.add_argument("--real", type=Path, default=HERE.parent.parent / "shared/data/labelled", help="labelled sets")
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs")
-    parser.add_argument("--minutes", type=float, default=25)
+    parser.add_argument("--minutes", type=float, default=30, help="of training, each")
     parser.add_argument("--people", type=int, default=4, help="synthetic people per region")
     parser.add_argument("--only", choices=NAMES, help="one of them: the page waits for the others' results")
     options = parser.parse_args()
@@ -144,28 +141,16 @@ def _judged(name: str, options: argparse.Namespace) -> dict[str, object]:
 
 
 def _seconds(network: torch.nn.Module) -> float:
+    half, able = half_precision(torch.device("cpu"))
     stack = torch.randn(IMAGE[0], NEIGHBOURS, *IMAGE[1:], generator=torch.Generator().manual_seed(SEED))
-    half, able = half_precision(stack.device)
-    layout = memory_layout(stack.device)
-    stack, times = stack.contiguous(memory_format=layout), []
+    stack = stack.contiguous(memory_format=memory_layout(stack.device))
     with torch.inference_mode(), torch.autocast("cpu", half, enabled=able):
-        for _ in range(ROUNDS):
-            began = time.perf_counter()
-            network(stack)
-            times.append(time.perf_counter() - began)
-    return min(times)
+        return min(timed(lambda: network(stack), ROUNDS))
 
 
 def _real(case: LabelledCase, predictor: Predictor, root: Path) -> float:
     image, labels = read_pair(case, root)
-    truth = np.asarray(labels.voxels)
-    extent = column_extent(truth, image.geometry)
-    return dice(_bodies(predictor.classify(image), predictor) & extent, (truth > 0) & extent)
-
-
-def _bodies(found: ClassMap, predictor: Predictor, kind: str = StructureKind.VERTEBRAL_BODY.value) -> np.ndarray:
-    number = next(v for v, name in predictor.model.classes.items() if name == kind)
-    return np.asarray(found.classes == number)
+    return labelled_dice(raw_mask(predictor.classify(image), StructureKind(case.structure), predictor), labels)
 
 
 def _synthetic(predictor: Predictor, people: int) -> dict[str, float]:
@@ -183,7 +168,7 @@ def _add(every: dict[str, list[float]], image: Image, truth: Segmentation, predi
     for kind in KINDS:
         mask = truth.mask_of_kind(kind)
         if mask.any():
-            every.setdefault(kind.value, []).append(dice(_bodies(found, predictor, kind.value), mask))
+            every.setdefault(kind.value, []).append(dice(raw_mask(found, kind, predictor), mask))
 
 
 def _page(results: dict[str, dict[str, Any]], options: argparse.Namespace) -> str:
@@ -197,9 +182,11 @@ def _page(results: dict[str, dict[str, Any]], options: argparse.Namespace) -> st
     cases = [f"body {case}" for case in first["real"]]
     kinds = [f"synthetic {kind.replace('_', ' ')}" for kind in first["synthetic"]]
     heads = ("network", "million parameters", "seconds to read", "steps", *cases, "mean", *kinds)
+    painted = len(list(options.painted.glob("*.npz")))
     said = (
         f"Fresh weights, {options.minutes:g} minutes each on one core of this {platform.machine()} processor (the "
-        f"machine has {os.cpu_count()}), rendering beside it; two painted and two real stacks a step. Dice is raw, "
+        f"machine has {os.cpu_count()}), rendering beside it; {painted} painted subjects (`spinemri train "
+        "--paint`), two stacks of theirs and two real ones a step. Dice is raw, "
         "before anything is cleaned, named or drawn once more: of real people whom decisions are made by, and of "
         f"{options.people} synthetic people per region, one contrast each. Reading is timed with {IMAGE[0]} slices of "
         f"{IMAGE[1]} x {IMAGE[2]} pixels on that core, the best of {ROUNDS}, in the precision that spinemri reads in. "
@@ -207,19 +194,8 @@ def _page(results: dict[str, dict[str, Any]], options: argparse.Namespace) -> st
         "its volumes hold the same slices as the 2D network sees as channels."
     )
     made = "Made by `docs/compare_networks.py`; every figure is of a short run, none of the shipped weights."
-    lines = [
-        "# Choice of the anatomy network",
-        "",
-        made,
-        "",
-        said,
-        "",
-        markdown(heads, rows),
-        "",
-        _verdict(results),
-        "",
-    ]
-    return "\n".join(lines)
+    parts = ("# Choice of the anatomy network", made, said, markdown(heads, rows), _verdict(results))
+    return "\n\n".join(parts) + "\n"
 
 
 def _verdict(results: dict[str, dict[str, Any]]) -> str:

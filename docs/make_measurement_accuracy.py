@@ -102,6 +102,7 @@ def _real(data: Path, page: Path) -> list[str]:
         readers, found = zip(*pairs, strict=True)
         title, file = f"Heights of bodies of {name}: the model's minus readers'", f"images/heights_{name}.svg"
         figure = bland_altman(readers, found, title=f"{name}, model − readers", unit="mm")
+        (page.parent / file).parent.mkdir(parents=True, exist_ok=True)
         (page.parent / file).write_text(to_svg(figure, title, "A Bland-Altman plot."), encoding="utf-8")
         figures[name] = file
     return tables.real_section(scores, figures)

@@ -56,14 +56,25 @@ def _tuning(predictor: Predictor, root: Path) -> str:
     rows = []
     for case in tuning_cases():
         image, labels = read_pair(case, root)
-        truth = np.asarray(labels.voxels)
-        extent = column_extent(truth, image.geometry)
-        found = predictor.classify(image)
-        raw = found.classes == next(v for v, name in predictor.model.classes.items() if name == case.structure)
-        kind = StructureKind(case.structure)
-        masks = (raw, *(s.mask_of_kind(kind) for s in _without_and_with_outlines(found, image)))
-        rows.append((case.set, case.case, *(f"{dice(mask & extent, (truth > 0) & extent):.3f}" for mask in masks)))
+        found, kind = predictor.classify(image), StructureKind(case.structure)
+        masks = (
+            raw_mask(found, kind, predictor),
+            *(s.mask_of_kind(kind) for s in _without_and_with_outlines(found, image)),
+        )
+        rows.append((case.set, case.case, *(f"{labelled_dice(mask, labels):.3f}" for mask in masks)))
     return markdown(("set", "case", "raw Dice", "named", "drawn once more"), rows)
+
+
+def raw_mask(found: ClassMap, kind: StructureKind, predictor: Predictor) -> np.ndarray:
+    """What the network alone calls a structure."""
+    return np.asarray(found.classes == next(v for v, name in predictor.model.classes.items() if name == kind.value))
+
+
+def labelled_dice(mask: np.ndarray, labels: Image) -> float:
+    """Dice of a mask with what a reader drew, along the part of the column that was drawn."""
+    truth = np.asarray(labels.voxels)
+    extent = column_extent(truth, labels.geometry)
+    return dice(mask & extent, (truth > 0) & extent)
 
 
 def _without_and_with_outlines(found: ClassMap, image: Image) -> list[Segmentation]:

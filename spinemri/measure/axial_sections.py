@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _LEAST_MM2 = 12.0
 _BESIDE_MM = (-1.0, -0.5, 0.0, 0.5, 1.0)  # of the middle
-_WEIGHTS = (-3 / 35, 12 / 35, 17 / 35, 12 / 35, -3 / 35)  # of a parabola through all five, in the middle
+_WEIGHTS = (-3 / 35, 12 / 35, 17 / 35, 12 / 35, -3 / 35)  # scipy.signal.savgol_coeffs(5, 2)
 _FINE_MM, _SMOOTHING_PX = 0.1, 0.5
 _AROUND_MM, _DARK, _BRIGHT = 6.0, 5, 95
 

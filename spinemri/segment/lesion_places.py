@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from spinemri.segment.lesion_input import LesionInput
     from spinemri.segmentation import Segmentation
 
-    Mask = NDArray[np.bool_]
-
 _AT_ONE_SIDE = 0.15  # of the body's width from its middle: a lesion whose centre lies beyond is at that side
 _ACROSS = 0.25  # of a lesion beyond the middle, on each side, makes it lie on both
 _EDGE_MM = 4.0  # a change so near the border of the field reaches it
@@ -71,8 +69,8 @@ def in_assessed(candidate: Candidate, seen: LesionInput, segmentation: Segmentat
     bone = sum(counts.values()) + int(np.isin(seen.labels[candidate.mask], sacrum).sum())
     if here == 0 or here < _MOSTLY * bone:
         return False
-    small = size * float(np.prod(seen.geometry.spacing)) < _SMALL_MM3
-    return bone >= (_SMALL_IN_BONE if small else _IN_BONE) * size or _grown_out(candidate, seen, segmentation)
+    least = _SMALL_IN_BONE if candidate.volume_mm3 < _SMALL_MM3 else _IN_BONE
+    return bone >= least * size or _grown_out(candidate, seen, segmentation)
 
 
 def _grown_out(candidate: Candidate, seen: LesionInput, segmentation: Segmentation) -> bool:
