@@ -29,25 +29,29 @@ def half_precision(device: torch.device) -> tuple[torch.dtype, bool]:
     return torch.bfloat16, _has("avx512_bf16") or _has(_MATRICES) or _has("bf16")
 
 
-def reads_in_half(device: torch.device, slices: int) -> tuple[torch.dtype, bool]:
-    """``half_precision`` for reading a volume with so many slices: not on a CPU where there is only one.
+def reads_in_half(device: torch.device, network: torch.nn.Module, slices: int) -> tuple[torch.dtype, bool]:
+    """``half_precision`` for reading a volume with so many slices.
 
-    There torch 2.13 convolves it with wrong results in bfloat16, for some numbers of channels (the like of
-    github.com/pytorch/pytorch/issues/169688).
+    Not where torch's own convolutions of volumes read a single one on a CPU: version 2.13 does so with wrong results in
+    bfloat16, for some numbers of channels (the like of github.com/pytorch/pytorch/issues/169688).
     """
     half, able = half_precision(device)
-    return half, able and (slices > 1 or device.type != "cpu")
+    return half, able and (slices > 1 or device.type != "cpu" or not _convolves_volumes(network))
 
 
-def learns_in_half(device: torch.device, axes: int) -> bool:
-    """Whether training images with so many axes may use the half precision of a device.
+def learns_in_half(device: torch.device, network: torch.nn.Module) -> bool:
+    """Whether a network may be trained in the half precision of a device.
 
-    On a CPU that multiplies matrices, torch 2.13 writes beyond its memory in the backward pass of convolutions of
-    volumes in bfloat16: the lesion network's ended the process, mostly in its first step.
+    Not with torch's own convolutions of volumes on a CPU that multiplies matrices: version 2.13 writes beyond its
+    memory in their backward pass in bfloat16, which ended the process, mostly in the first step.
     """
     _, able = half_precision(device)
-    volumes = axes > 4  # batch, channels and more than rows and columns
-    return able and not (volumes and device.type == "cpu" and _has(_MATRICES))
+    return able and not (device.type == "cpu" and _has(_MATRICES) and _convolves_volumes(network))
+
+
+def _convolves_volumes(network: torch.nn.Module) -> bool:
+    """Whether a network has convolutions of volumes that are not computed slice by slice, as ours are."""
+    return any(type(layer) in (torch.nn.Conv3d, torch.nn.ConvTranspose3d) for layer in network.modules())
 
 
 def memory_layout(device: torch.device) -> torch.memory_format:
@@ -59,9 +63,8 @@ def memory_layout(device: torch.device) -> torch.memory_format:
     return torch.channels_last if matrices else torch.contiguous_format
 
 
-def volume_layout(device: torch.device) -> torch.memory_format:
-    """As ``memory_layout``, of volumes: a GPU trains on them a third faster with channels last."""
-    return torch.channels_last_3d if device.type != "cpu" else torch.contiguous_format
+VOLUME_LAYOUT = torch.channels_last_3d
+"""As ``memory_layout``, of volumes: slices of them then lie as 2D convolutions read them, see ``sliced``."""
 
 
 def read_together(device: torch.device) -> int:

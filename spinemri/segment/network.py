@@ -14,6 +14,7 @@ from monai.networks.nets.dynunet import DynUNet
 from torch import nn
 
 from spinemri.segment.device import memory_layout
+from spinemri.segment.sliced import slice_by_slice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,6 +131,7 @@ class LesionUNet(DynUNet):
             res_block=True,
         )
         del self.skip_layers  # the same blocks once more, in the order of a forward pass that is not used
+        slice_by_slice(self)
 
     def forward(self, volume: torch.Tensor) -> torch.Tensor:
         """Logits (batch, out_channels, slices, rows, columns) of (batch, in_channels, slices, rows, columns)."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 
 from spinemri.errors import ModelError
-from spinemri.segment.device import learns_in_half, memory_layout, volume_layout
+from spinemri.segment.device import VOLUME_LAYOUT, learns_in_half, memory_layout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -150,8 +150,8 @@ def run_by_the_clock(config: TrainingConfig, network: torch.nn.Module, objective
 
 def logits_of(network: torch.nn.Module, image: torch.Tensor) -> torch.Tensor:
     """What a network says of an image, as float32; computed in half precision where its device can learn so."""
-    able = learns_in_half(image.device, image.ndim)
-    layout = memory_layout(image.device) if image.ndim == 4 else volume_layout(image.device)
+    able = learns_in_half(image.device, network)
+    layout = memory_layout(image.device) if image.ndim == 4 else VOLUME_LAYOUT
     with torch.autocast(image.device.type, torch.bfloat16, enabled=able):
         found: torch.Tensor = network(image.contiguous(memory_format=layout))
     return found.float()
@@ -160,7 +160,7 @@ def logits_of(network: torch.nn.Module, image: torch.Tensor) -> torch.Tensor:
 def _start(config: TrainingConfig, network: torch.nn.Module) -> _Run:
     flat = any(isinstance(m, torch.nn.Conv2d) for m in network.modules())
     device = next(network.parameters()).device
-    layout = memory_layout(device) if flat else volume_layout(device)
+    layout = memory_layout(device) if flat else VOLUME_LAYOUT
     network = network.to(memory_format=layout).train()  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     run = _Run(network, copy.deepcopy(network), optimizer, started=time.monotonic())

@@ -319,18 +319,24 @@ def test_every_weight_of_the_lesion_network_is_used_and_stored_once() -> None:
     ("features", "volumes"),
     [(("avx512_bf16",), True), (("amx_bf16",), False), (("avx512_bf16", "amx_bf16"), False), ((), False)],
 )
-def test_volumes_are_learnt_in_full_precision_where_half_ends_the_process(features, volumes, monkeypatch):
+def test_torchs_own_convolutions_of_volumes_learn_in_full_precision_where_half_ends_the_process(
+    features, volumes, monkeypatch
+):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(features, True))
     seen = []
 
     class Spy(torch.nn.Module):
+        def __init__(self, inside: torch.nn.Module) -> None:
+            super().__init__()
+            self.inside = inside
+
         def forward(self, image: torch.Tensor) -> torch.Tensor:
             seen.append(torch.is_autocast_enabled("cpu"))
             return image
 
-    logits_of(Spy(), torch.zeros(1, 3, *SIZE))
-    logits_of(Spy(), torch.zeros(1, 3, *SIZE[1:]))
-    assert seen == [volumes, bool(features)]
+    for inside in (torch.nn.Conv3d(1, 1, 3), torch.nn.Conv2d(1, 1, 3), network()):
+        logits_of(Spy(inside), torch.zeros(1, 3, *SIZE))
+    assert seen == [volumes, bool(features), bool(features)]
 
 
 def test_a_stack_as_large_as_those_of_a_run_is_learnt_from_without_an_end_of_the_process():
