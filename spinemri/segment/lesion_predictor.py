@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from monai.inferers.inferer import SlidingWindowInferer
 
-from spinemri.segment.device import VOLUME_LAYOUT, device_named, reads_in_half
+from spinemri.segment.device import device_named, reads_in_half
 from spinemri.segment.lesion_input import STEP
 from spinemri.segment.weights import as_numbers, network_on
 
@@ -48,7 +48,7 @@ class LesionPredictor:
             torch.set_num_threads(threads)
         self.model = model
         self.device = device_named(device)
-        self.network = network_on(model, self.device, VOLUME_LAYOUT)
+        self.network = network_on(model, self.device)
 
     def predict(self, seen: LesionInput) -> NDArray[float32]:
         """Probability (1 + kinds, slices, rows, columns) of no change and of each kind, freed of training weights."""
@@ -68,9 +68,5 @@ class LesionPredictor:
         inferer = SlidingWindowInferer(window, 1, _OVERLAP, mode="gaussian")
         half, able = reads_in_half(self.device, self.network, volume.shape[1])
         with torch.no_grad(), torch.autocast(self.device.type, half, enabled=able):
-            found = inferer(volume[None].to(self.device), self._read)
+            found = inferer(volume[None].to(self.device), self.network)
         return as_numbers(cast("torch.Tensor", found), self.model).cpu()[0]
-
-    def _read(self, window: torch.Tensor) -> torch.Tensor:
-        found: torch.Tensor = self.network(window.contiguous(memory_format=VOLUME_LAYOUT))
-        return found

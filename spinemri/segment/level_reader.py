@@ -9,7 +9,7 @@ import torch
 
 from spinemri.anatomy import Level
 from spinemri.segment.chain import LADDER
-from spinemri.segment.device import device_named, half_precision, memory_layout
+from spinemri.segment.device import device_named, half_precision
 from spinemri.segment.level_model import READ_LEVELS
 from spinemri.segment.level_view import view_around
 from spinemri.segment.weights import as_numbers, network_on
@@ -45,8 +45,7 @@ class LevelReader:
     def __init__(self, model: LevelModel, device: str = "auto") -> None:
         self.model = model
         self.device = device_named(device)
-        self._layout = memory_layout(self.device)
-        self.network = network_on(model, self.device, self._layout)
+        self.network = network_on(model, self.device)
 
     def looks(self, geometry: Geometry, mapping: WorkingMap, slices: torch.Tensor) -> Looks:
         """What the surroundings in an image say of vertebrae around points (n, 3), LPS mm.
@@ -74,7 +73,7 @@ class LevelReader:
     def _read(self, views: torch.Tensor) -> Floats:
         half, able = half_precision(self.device)
         with torch.inference_mode(), torch.autocast(self.device.type, half, enabled=able):
-            seen = cast("torch.Tensor", self.network(views.to(self.device).contiguous(memory_format=self._layout)))
+            seen = cast("torch.Tensor", self.network(views.to(self.device)))
         found = as_numbers(seen, self.model).softmax(1).cpu().numpy().astype(np.float64)
         return np.asarray((1 - _UNSURE) * found + _UNSURE / len(READ_LEVELS))
 

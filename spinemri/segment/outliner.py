@@ -16,7 +16,7 @@ import torch
 from scipy import ndimage
 
 from spinemri.anatomy import StructureKind
-from spinemri.segment.device import VOLUME_LAYOUT, device_named, half_precision
+from spinemri.segment.device import device_named, half_precision
 from spinemri.segment.outline_view import SEEN, Surroundings, box_around, first_guess, middle_of, view_of
 from spinemri.segment.preprocess import normalise
 from spinemri.segment.weights import as_numbers, network_on
@@ -62,7 +62,7 @@ class BodyOutliner:
     def __init__(self, model: OutlineModel, device: str = "auto") -> None:
         self.model = model
         self.device = device_named(device)
-        self.network = network_on(model, self.device, VOLUME_LAYOUT)
+        self.network = network_on(model, self.device)
 
     def outline(
         self, mapping: WorkingMap, slices: torch.Tensor, work: torch.Tensor, classes: Mapping[int, str]
@@ -104,7 +104,7 @@ class BodyOutliner:
         for first in range(0, len(views), _AT_ONCE):
             some = torch.stack(list(views[first : first + _AT_ONCE])).to(self.device)
             with torch.inference_mode(), torch.autocast(self.device.type, half, enabled=able):
-                change = cast("torch.Tensor", self.network(some.contiguous(memory_format=VOLUME_LAYOUT)))
+                change = cast("torch.Tensor", self.network(some))
             found += (as_numbers(change[:, 0], self.model) + first_guess(some)).cpu().unbind()
         return found
 

@@ -18,8 +18,8 @@ import torch
 from monai.inferers.inferer import SlidingWindowInferer
 
 from spinemri.errors import ModelError
-from spinemri.segment.device import device_named, half_precision, memory_layout, read_together
-from spinemri.segment.network import StackUNet
+from spinemri.segment.device import device_named, half_precision, read_together
+from spinemri.segment.network import AnatomyUNet, StackUNet
 from spinemri.segment.preprocess import neighbours, normalise, working_map, working_slices
 from spinemri.segment.second_look import above_sacrum, with_cord
 from spinemri.segment.weights import as_numbers, network_on
@@ -119,8 +119,7 @@ class Predictor:
         self.levels, self.outlines = aids.levels, aids.outlines
         self.device = device_named(device)
         self.together = read_together(self.device)
-        self._layout = memory_layout(self.device)
-        self.network = network_on(model, self.device, self._layout)
+        self.network = network_on(model, self.device)
         self._step = gcd(*model.window)
         odds = torch.tensor(model.class_odds) / torch.tensor(model.class_weights)
         self._odds = odds.to(self.device).view(-1, 1, 1)
@@ -292,12 +291,11 @@ class Predictor:
 
     def _stack_logits(self, windows: torch.Tensor) -> torch.Tensor:
         """Windows (windows, neighbours, slices, rows, columns) through the network, each as a stack in order."""
-        count, stacks = len(windows), windows.movedim(1, 2)
-        if count > 1 and isinstance(self.network, StackUNet):
+        stacks = windows.movedim(1, 2)
+        if isinstance(self.network, StackUNet | AnatomyUNet):
             return cast("torch.Tensor", self.network(stacks)).float().movedim(1, 2)
-        slices = stacks.flatten(0, 1).contiguous(memory_format=self._layout)  # one stack, or slices read one by one
-        found = cast("torch.Tensor", self.network(slices)).float()
-        return found.view(count, -1, *found.shape[1:]).movedim(1, 2)
+        found = cast("torch.Tensor", self.network(stacks.flatten(0, 1))).float()  # slices are read one by one
+        return found.view(len(windows), -1, *found.shape[1:]).movedim(1, 2)
 
 
 def _of_one_size(stacks: Sequence[torch.Tensor]) -> Iterable[list[int]]:

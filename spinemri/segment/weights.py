@@ -8,12 +8,13 @@ import torch
 from monai import networks
 
 from spinemri.errors import ModelError
-from spinemri.segment.network import LesionUNet, StackUNet
+from spinemri.segment.device import laid_out
+from spinemri.segment.network import AnatomyUNet, LesionUNet, StackUNet
 
 if TYPE_CHECKING:
     from spinemri.segment.bundle import Bundle
 
-_OWN = {"$StackUNet": StackUNet, "$LesionUNet": LesionUNet}
+_OWN = {"$AnatomyUNet": AnatomyUNet, "$StackUNet": StackUNet, "$LesionUNet": LesionUNet}
 """Our classes as a MONAI bundle writes those that its imports name; compared, never evaluated."""
 
 
@@ -54,12 +55,9 @@ def load_network(model: Bundle) -> torch.nn.Module:
     return network.eval()
 
 
-def network_on(
-    model: Bundle, device: torch.device, layout: torch.memory_format = torch.contiguous_format
-) -> torch.nn.Module:
-    """The same on a device, its weights in a memory layout."""
-    network: torch.nn.Module = load_network(model).to(device).to(memory_format=layout)  # type: ignore[call-overload]
-    return network
+def network_on(model: Bundle, device: torch.device) -> torch.nn.Module:
+    """The same on a device, its weights laid out as the device reads them fastest."""
+    return laid_out(load_network(model).to(device))
 
 
 def as_numbers(logits: torch.Tensor, model: Bundle) -> torch.Tensor:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 
 from spinemri.errors import ModelError
-from spinemri.segment.device import VOLUME_LAYOUT, learns_in_half, memory_layout
+from spinemri.segment.device import laid_out, learns_in_half
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -150,18 +150,13 @@ def run_by_the_clock(config: TrainingConfig, network: torch.nn.Module, objective
 
 def logits_of(network: torch.nn.Module, image: torch.Tensor) -> torch.Tensor:
     """What a network says of an image, as float32; computed in half precision where its device can learn so."""
-    able = learns_in_half(image.device, network)
-    layout = memory_layout(image.device) if image.ndim == 4 else VOLUME_LAYOUT
-    with torch.autocast(image.device.type, torch.bfloat16, enabled=able):
-        found: torch.Tensor = network(image.contiguous(memory_format=layout))
+    with torch.autocast(image.device.type, torch.bfloat16, enabled=learns_in_half(image.device, network)):
+        found: torch.Tensor = network(image)
     return found.float()
 
 
 def _start(config: TrainingConfig, network: torch.nn.Module) -> _Run:
-    flat = any(isinstance(m, torch.nn.Conv2d) for m in network.modules())
-    device = next(network.parameters()).device
-    layout = memory_layout(device) if flat else VOLUME_LAYOUT
-    network = network.to(memory_format=layout).train()  # type: ignore[call-overload]
+    network = laid_out(network).train()
     optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     run = _Run(network, copy.deepcopy(network), optimizer, started=time.monotonic())
     path = config.out / CHECKPOINT

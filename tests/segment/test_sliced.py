@@ -14,6 +14,7 @@ LAYERS = {
     "within": nn.Conv3d(3, 5, (1, 3, 3), (1, 2, 2), (0, 1, 1)),
     "across": nn.Conv3d(3, 5, 3, (1, 2, 2), 1),
     "along": nn.Conv3d(3, 5, (3, 1, 1), 1, (1, 0, 0), bias=False),
+    "skipping": nn.Conv3d(3, 5, 1, (1, 2, 2)),
     "up": nn.ConvTranspose3d(3, 5, (1, 2, 2), (1, 2, 2)),
     "norm": nn.InstanceNorm3d(3, eps=1e-3, affine=True),
 }
@@ -53,6 +54,18 @@ def test_a_layer_learns_what_the_3d_layer_learns(name):
         slopes.append([image.grad, *(value.grad for value in layer.parameters())])
     for ours, theirs in zip(*slopes, strict=True):
         assert torch.allclose(ours, theirs, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_learns_in_float32_whatever_the_order_of_values(name):
+    """A strided convolution of single pixels has ended the process."""
+    slopes = []
+    for layout in (torch.contiguous_format, torch.channels_last_3d):
+        layer, _ = both(LAYERS[name])
+        image = volume(7).contiguous(memory_format=layout).requires_grad_()
+        layer(image).sum().backward()
+        slopes.append(image.grad)
+    assert torch.allclose(*slopes, atol=1e-4)
 
 
 def test_weights_keep_their_names_and_shapes():
