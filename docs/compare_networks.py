@@ -1,7 +1,7 @@
 """Trains networks of different kinds for the same time on the same samples, and writes docs/network_choice.md.
 
 Each starts from fresh weights and gets the same minutes of one processor core, so that a network whose steps cost more
-takes fewer; the 3D network has so many filters that reading an image costs about as much. People kept apart from
+takes fewer; both have the filters of the shipped one, and reading an image costs about as much. People kept apart from
 training judge (``spinemri.training.real.tuning_cases``), raw, before anything is cleaned or named, and synthetic
 people. Runs are kept in the folder given by ``--out`` and go on where they were stopped. They are short: they say which
 kind learns faster on this processor, not how good either becomes.
@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import platform
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,7 @@ from spinemri.evaluate.regions import KINDS, REGIONS, region_images
 from spinemri.evaluate.tables import markdown
 from spinemri.segment.device import half_precision, memory_layout
 from spinemri.segment.model import load_model
-from spinemri.segment.network import LesionUNet, StackUNet
+from spinemri.segment.network import AnatomyUNet, StackUNet
 from spinemri.segment.predictor import Predictor
 from spinemri.training.clock import TrainingConfig
 from spinemri.training.loop import train
@@ -45,45 +44,14 @@ if TYPE_CHECKING:
     from spinemri.training.real import LabelledCase
 
 HERE = Path(__file__).parent
-AROUND = NEIGHBOURS // 2
 SEED = 11
 IMAGE = (15, 320, 192)  # slices, rows, columns that reading is timed with
 ROUNDS = 5
+FILTERS = [16, 32, 64, 128, 160, 160]
 NAMES = {
     "stack": "2D, neighbours as channels, slices mixed at the coarse levels (what spinemri uses)",
-    "volume": "3D, kernels across slices from a quarter of the resolution downwards",
+    "volume": "3D, kernels across slices where it is coarse, norms over the whole stack",
 }
-
-
-class VolumeReader(torch.nn.Module):
-    """A 3D network in the place of ``StackUNet``: it reads a stack and its neighbours as one volume.
-
-    It learns in float32: in bfloat16, training it writes beyond its memory on some processors
-    (``spinemri.segment.device.learns_in_half``). It reads in bfloat16 where the 2D network does.
-
-    Parameters
-    ----------
-    classes : of the output
-    filters : features per level
-    """
-
-    def __init__(self, classes: int, filters: list[int]) -> None:
-        super().__init__()
-        self.network = LesionUNet(1, classes, filters)
-
-    def forward(self, stacks: torch.Tensor) -> torch.Tensor:
-        """As ``StackUNet``: (slices, neighbours, rows, columns), or several stacks with an axis more in front."""
-        if stacks.ndim == 4:
-            return self._read(stacks[None])[0]
-        return self._read(stacks)
-
-    def _read(self, stacks: torch.Tensor) -> torch.Tensor:
-        before, after = stacks[:, 0, :AROUND], stacks[:, -1, AROUND + 1 :]
-        volume = torch.cat([before, stacks[:, :, AROUND], after], dim=1)[:, None]
-        learns = torch.is_grad_enabled()
-        with torch.autocast(stacks.device.type, enabled=False) if learns else nullcontext():
-            logits: torch.Tensor = self.network(volume.float().contiguous())
-        return logits[:, :, AROUND:-AROUND].movedim(1, 2)
 
 
 def main() -> None:
@@ -111,9 +79,8 @@ def main() -> None:
 
 
 def _network(name: str, classes: int) -> torch.nn.Module:
-    filters = {"stack": [16, 32, 64, 128, 160, 160], "volume": [12, 24, 48, 96, 128, 128]}[name]
     torch.manual_seed(SEED)
-    network = StackUNet(NEIGHBOURS, classes, filters) if name == "stack" else VolumeReader(classes, filters)
+    network = (StackUNet if name == "stack" else AnatomyUNet)(NEIGHBOURS, classes, FILTERS)
     prepare_output(network, PRIORS)
     return network
 
@@ -190,8 +157,8 @@ def _page(results: dict[str, dict[str, Any]], options: argparse.Namespace) -> st
         "before anything is cleaned, named or drawn once more: of real people whom decisions are made by, and of "
         f"{options.people} synthetic people per region, one contrast each. Reading is timed with {IMAGE[0]} slices of "
         f"{IMAGE[1]} x {IMAGE[2]} pixels on that core, the best of {ROUNDS}, in the precision that spinemri reads in. "
-        "The 3D network learns in float32, for training it in bfloat16 ends the process on processors with Intel AMX; "
-        "its volumes hold the same slices as the 2D network sees as channels."
+        "Both see the same neighbours of a slice as channels and learn in the same precision; the 3D network is "
+        "computed slice by slice (`spinemri/segment/sliced.py`)."
     )
     made = "Made by `docs/compare_networks.py`; every figure is of a short run, none of the shipped weights."
     parts = ("# Choice of the anatomy network", made, said, markdown(heads, rows), _verdict(results))

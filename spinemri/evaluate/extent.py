@@ -1,7 +1,6 @@
 """Where labels count. A vertebra beyond the last labelled one is not background, nor is cord beyond the labelled part.
 
-Bodies and discs are judged between two planes across the column, through the outer ends of the first and last labelled
-one; a cord between the first and last plane of the grid that is labelled.
+Bodies and discs are judged between two planes along the outer faces of the first and last labelled one; a cord between the first and last plane of the grid that is labelled.
 """
 
 from __future__ import annotations
@@ -10,17 +9,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spinemri.labels.ends import outer_end
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spinemri.geometry import Geometry
 
-_OUTER = 0.995  # quantile of a structure's voxels that counts as its outer end
 _ROUNDING_MM = 1e-6
+_FORWARD = np.array([0.0, -1.0, 0.0])  # LPS
 
 
 def column_extent(labels: NDArray[np.integer], geometry: Geometry) -> NDArray[np.bool_]:
-    """(k, j, i) True between planes across the column at the outer ends of the labelled structures.
+    """(k, j, i) True between planes along the outer faces of the labelled structures at both ends.
 
     Parameters
     ----------
@@ -34,8 +35,8 @@ def column_extent(labels: NDArray[np.integer], geometry: Geometry) -> NDArray[np
         outward = np.array([0.0, 0.0, up])
         if len(points) > 1:
             outward = points[end].mean(axis=0) - points[following].mean(axis=0)
-            outward /= np.linalg.norm(outward)
-        inside &= _along(outward, geometry) <= np.quantile(points[end] @ outward, _OUTER) + _ROUNDING_MM
+        normal, place = outer_end(points[end], outward, _FORWARD)
+        inside &= _along(normal, geometry) <= place + _ROUNDING_MM
     return inside
 
 

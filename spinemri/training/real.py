@@ -2,7 +2,7 @@
 
 Who may be trained on is fixed in ``people.csv``, by person and for every version; a few are kept apart to decide by;
 ``evaluate/validation.csv`` lists the others. A vertebra beyond the last labelled one is not background. So labels count
-only between two planes across the column, through the outer ends of the first and last labelled structures.
+only between two planes along the outer faces of the first and last labelled structures.
 
 A network that is corrected at one structure drifts at the others. What earlier weights saw of those may stand beside
 the labels, so that it keeps them; it may also stand alone, for images that nobody has labelled.
@@ -21,6 +21,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from spinemri.anatomy import StructureKind
 from spinemri.errors import InputError
+from spinemri.labels.ends import outer_end
 from spinemri.read import read_volume
 from spinemri.segment.preprocess import stack, working_map, working_slices
 from spinemri.synthesis.tissue import BODY, DISC
@@ -45,7 +46,7 @@ _PIXELS, _SLICES = 130_000, (4, 8)  # of a sample: where a body ends sideways is
 _TRAIN, _TUNE = "train", "tune"
 _UNLABELLED = "unlabelled"
 _COLUMN = torch.tensor([BODY, DISC], dtype=torch.int8)
-_OUTER = 0.995  # quantile of a structure's voxels that counts as its outer end
+_FORWARD = np.array([1.0, 0.0])  # of (row, column)
 
 LABELLED = 100
 """Mark of a voxel of the labelled structure."""
@@ -185,7 +186,7 @@ def load_unlabelled(path: Path, model: Model, earlier: Predictor) -> LabelledVol
 
 
 def labelled_extent(structures: dict[int, NDArray[np.bool_]]) -> NDArray[np.bool_]:
-    """Where labels count: between planes across the column at its outer ends, (rows, columns) bool.
+    """Where labels count: between planes along the faces at both ends, (rows, columns) bool.
 
     Parameters
     ----------
@@ -200,8 +201,8 @@ def labelled_extent(structures: dict[int, NDArray[np.bool_]]) -> NDArray[np.bool
         axis = np.array([0.0, outward])
         if inner:
             axis = points[end].mean(0) - points[inner[0]].mean(0)
-            axis /= np.linalg.norm(axis)
-        inside &= grid @ axis <= np.quantile(points[end] @ axis, _OUTER)
+        normal, place = outer_end(points[end], axis, _FORWARD)
+        inside &= grid @ normal <= place
     return inside
 
 
