@@ -1,6 +1,7 @@
 """Where labels count. A vertebra beyond the last labelled one is not background, nor is cord beyond the labelled part.
 
-Bodies and discs are judged between two planes along the outer faces of the first and last labelled one; a cord between the first and last plane of the grid that is labelled.
+Bodies and discs are judged between two planes along the outer faces of the first and last labelled one; a cord between
+the first and last plane of the grid that is labelled.
 """
 
 from __future__ import annotations

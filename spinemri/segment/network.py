@@ -13,8 +13,8 @@ import torch
 from monai.networks.nets.dynunet import DynUNet
 from torch import nn
 
-from spinemri.segment.device import VOLUME_LAYOUT, memory_layout
-from spinemri.segment.sliced import slice_by_slice
+from spinemri.segment.device import memory_layout
+from spinemri.segment.sliced import channels_last, slice_by_slice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,7 +135,7 @@ class LesionUNet(DynUNet):
 
     def forward(self, volume: torch.Tensor) -> torch.Tensor:
         """Logits (batch, out_channels, slices, rows, columns) of (batch, in_channels, slices, rows, columns)."""
-        found = self.input_block(volume.contiguous(memory_format=VOLUME_LAYOUT))
+        found = self.input_block(channels_last(volume))
         skipped = []
         for block in [*self.downsamples, self.bottleneck]:
             skipped.append(found)

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as nnf
 from torch import nn
 
+from spinemri.segment.device import VOLUME_LAYOUT
+
 _REACH = 3  # slices that a kernel sees, where it sees more than one
 
 
@@ -60,6 +62,11 @@ class VolumeNorm(nn.InstanceNorm3d):
             for one in torch.split(_apart(volume), count)
         ]
         return _together(found[0] if len(found) == 1 else torch.cat(found), count)
+
+
+def channels_last(volume: torch.Tensor) -> torch.Tensor:
+    """A volume in the order of values in which its slices need no copy; an ONNX file knows no such order."""
+    return volume if torch.onnx.is_in_onnx_export() else volume.contiguous(memory_format=VOLUME_LAYOUT)
 
 
 def slice_by_slice(network: nn.Module) -> None:

@@ -14,25 +14,24 @@ def body(tilt: float, lean: float = 0.0) -> np.ndarray:
     """Points (n, 2) of a body 34 mm deep whose upper face rises by so many degrees forward; all turned by ``lean``."""
     t, s = np.meshgrid(np.arange(-17, 17.1, 0.5), np.arange(-20, 40.1, 0.5), indexing="ij")
     inside = (s >= 0) & (s <= 26 + t * np.tan(np.radians(tilt)))
-    points = np.stack([t[inside], s[inside]], axis=1)
+    return turned(np.stack([t[inside], s[inside]], axis=1), lean)
+
+
+def turned(points: np.ndarray, lean: float) -> np.ndarray:
     turn = np.radians(lean)
-    return points @ np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]).T + [5.0, -90.0]
+    return points @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]) + np.array([5.0, -90.0])
 
 
 @pytest.mark.parametrize("lean", [0.0, 25.0, -30.0])
 @pytest.mark.parametrize("tilt", [0.0, 20.0, -12.0])
 def test_the_plane_lies_along_the_face(tilt, lean):
-    turn, slope = np.radians(lean), np.radians(tilt)
+    turn = np.radians(lean)
     outward = np.array([-np.sin(turn), np.cos(turn)])
     normal, place = outer_end(body(tilt, lean), outward * 30, FORWARD)
     assert np.linalg.norm(normal) == pytest.approx(1)
     assert np.degrees(np.arctan2(normal[1], normal[0])) == pytest.approx(90 + tilt + lean, abs=1)
-    front, back = (
-        np.array([t * np.cos(turn) - s * np.sin(turn), t * np.sin(turn) + s * np.cos(turn)]) + [5.0, -90.0]
-        for t in (17.0, -17.0)
-        for s in (26 + t * np.tan(slope),)
-    )
-    assert [place - front @ normal, place - back @ normal] == pytest.approx([0, 0], abs=0.8)
+    edges = turned(np.array([[t, 26 + t * np.tan(np.radians(tilt))] for t in (17.0, -17.0)]), lean)
+    assert place - edges @ normal == pytest.approx(0, abs=0.8)
 
 
 def test_what_lies_before_a_tilted_face_is_beyond_it():
