@@ -173,7 +173,8 @@ def _verdict(results: dict[str, dict[str, Any]]) -> str:
     return (
         f'After so short a time the network named "{NAMES[ahead]}" is ahead on real bodies, at {cost:.1f} times the '
         "cheapest reading. The shipped weights are of the first kind, with many hours of training in them "
-        "(`models/spine_anatomy/docs/README.md`, which also says what became of the second kind when it went on from them)."
+        "(`models/spine_anatomy/docs/README.md`, which also says what became of the second kind when it went on from "
+        "them)."
     )
 
 
