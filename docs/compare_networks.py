@@ -1,7 +1,7 @@
 """Trains networks of different kinds for the same time on the same samples, and writes docs/network_choice.md.
 
 Each starts from fresh weights and gets the same minutes of one processor core, so that a network whose steps cost more
-takes fewer; both have the filters of the shipped one, and reading an image costs about as much. People kept apart from
+takes fewer; the 3D network has so many filters that reading an image costs about as much. People kept apart from
 training judge (``spinemri.training.real.tuning_cases``), raw, before anything is cleaned or named, and synthetic
 people. Runs are kept in the folder given by ``--out`` and go on where they were stopped. They are short: they say which
 kind learns faster on this processor, not how good either becomes.
@@ -27,7 +27,7 @@ from spinemri.evaluate.regions import KINDS, REGIONS, region_images
 from spinemri.evaluate.tables import markdown
 from spinemri.segment.device import half_precision, memory_layout
 from spinemri.segment.model import load_model
-from spinemri.segment.network import AnatomyUNet, StackUNet
+from spinemri.segment.network import LesionUNet, StackUNet
 from spinemri.segment.predictor import Predictor
 from spinemri.training.clock import TrainingConfig
 from spinemri.training.loop import train
@@ -47,11 +47,38 @@ HERE = Path(__file__).parent
 SEED = 11
 IMAGE = (15, 320, 192)  # slices, rows, columns that reading is timed with
 ROUNDS = 5
-FILTERS = [16, 32, 64, 128, 160, 160]
+AROUND = NEIGHBOURS // 2
+FILTERS = {"stack": [16, 32, 64, 128, 160, 160], "volume": [12, 24, 48, 96, 128, 128]}
 NAMES = {
     "stack": "2D, neighbours as channels, slices mixed at the coarse levels (what spinemri uses)",
-    "volume": "3D, kernels across slices where it is coarse, norms over the whole stack",
+    "volume": "3D, one channel, kernels across slices from a quarter of the resolution downwards",
 }
+
+
+class VolumeReader(torch.nn.Module):
+    """A 3D network in the place of ``StackUNet``: it reads a stack and its neighbours as one volume of one channel.
+
+    Parameters
+    ----------
+    classes : of the output
+    filters : features per level
+    """
+
+    def __init__(self, classes: int, filters: list[int]) -> None:
+        super().__init__()
+        self.network = LesionUNet(1, classes, filters)
+
+    def forward(self, stacks: torch.Tensor) -> torch.Tensor:
+        """As ``StackUNet``: (slices, neighbours, rows, columns), or several stacks with an axis more in front."""
+        if stacks.ndim == 4:
+            return self._read(stacks[None])[0]
+        return self._read(stacks)
+
+    def _read(self, stacks: torch.Tensor) -> torch.Tensor:
+        before, after = stacks[:, 0, :AROUND], stacks[:, -1, AROUND + 1 :]
+        volume = torch.cat([before, stacks[:, :, AROUND], after], dim=1)[:, None]
+        logits: torch.Tensor = self.network(volume)
+        return logits[:, :, AROUND:-AROUND].movedim(1, 2)
 
 
 def main() -> None:
@@ -79,8 +106,9 @@ def main() -> None:
 
 
 def _network(name: str, classes: int) -> torch.nn.Module:
+    filters = FILTERS[name]
     torch.manual_seed(SEED)
-    network = (StackUNet if name == "stack" else AnatomyUNet)(NEIGHBOURS, classes, FILTERS)
+    network = StackUNet(NEIGHBOURS, classes, filters) if name == "stack" else VolumeReader(classes, filters)
     prepare_output(network, PRIORS)
     return network
 
@@ -157,8 +185,8 @@ def _page(results: dict[str, dict[str, Any]], options: argparse.Namespace) -> st
         "before anything is cleaned, named or drawn once more: of real people whom decisions are made by, and of "
         f"{options.people} synthetic people per region, one contrast each. Reading is timed with {IMAGE[0]} slices of "
         f"{IMAGE[1]} x {IMAGE[2]} pixels on that core, the best of {ROUNDS}, in the precision that spinemri reads in. "
-        "Both see the same neighbours of a slice as channels and learn in the same precision; the 3D network is "
-        "computed slice by slice (`spinemri/segment/sliced.py`)."
+        "Both see the same slices, the 2D network as channels, the 3D network as a volume that is computed slice by "
+        "slice (`spinemri/segment/sliced.py`), and learn in the same precision."
     )
     made = "Made by `docs/compare_networks.py`; every figure is of a short run, none of the shipped weights."
     parts = ("# Choice of the anatomy network", made, said, markdown(heads, rows), _verdict(results))
@@ -173,8 +201,8 @@ def _verdict(results: dict[str, dict[str, Any]]) -> str:
     return (
         f'After so short a time the network named "{NAMES[ahead]}" is ahead on real bodies, at {cost:.1f} times the '
         "cheapest reading. The shipped weights are of the first kind, with many hours of training in them "
-        "(`models/spine_anatomy/docs/README.md`, which also says what became of the second kind when it went on from "
-        "them)."
+        "(`models/spine_anatomy/docs/README.md`); whether the other kind ends higher is not known: it was not trained "
+        "for as long."
     )
 
 

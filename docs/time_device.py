@@ -26,9 +26,9 @@ from spinemri.batch.line import Job
 from spinemri.batch.run import run
 from spinemri.errors import ModelError
 from spinemri.networks import default_predictor, load_networks
-from spinemri.segment.device import device_named, memory_layout
+from spinemri.segment.device import device_named
 from spinemri.segment.model import load_model
-from spinemri.segment.weights import load_network
+from spinemri.segment.weights import network_on
 from spinemri.series import Contrast
 from spinemri.training.clock import logits_of
 
@@ -97,7 +97,7 @@ def _networks(device: torch.device) -> list[str]:
 def _training(device: torch.device) -> list[str]:
     """Forwards and backwards through the anatomy network, stacks of one size at once."""
     model = load_model()
-    network = load_network(model).requires_grad_().to(device, memory_format=memory_layout(device)).train()  # type: ignore[call-overload]
+    network = network_on(model, device).requires_grad_().train()
     image = torch.randn(STACKS, SLICES, model.slices, *WINDOW, device=device)
 
     def step() -> torch.Tensor:

@@ -18,7 +18,7 @@ import torch
 from spinemri.segment.device import half_precision, memory_layout
 from spinemri.segment.model import load_model
 from spinemri.segment.onnx_file import export_onnx
-from spinemri.segment.weights import load_network
+from spinemri.segment.weights import network_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ def main() -> None:
     half, able = half_precision(device)
     layout = memory_layout(device)
     image = torch.randn(STACK, generator=torch.Generator().manual_seed(1))
-    network = load_network(load_model()).to(memory_format=layout)  # type: ignore[call-overload]
+    network = network_on(load_model(), device)
     with tempfile.TemporaryDirectory() as folder:
         path = export_onnx("spine_anatomy", Path(folder) / "net.onnx").path
         options = onnxruntime.SessionOptions()

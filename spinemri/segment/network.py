@@ -146,65 +146,6 @@ class LesionUNet(DynUNet):
         return logits
 
 
-class AnatomyUNet(LesionUNet):
-    """The same for a stack of slices each given with its neighbours, which is read as one volume.
-
-    Where it looks across slices, what the slices before and after show is also added to every block's features.
-
-    Parameters
-    ----------
-    in_channels : neighbouring slices given as channels of each slice
-    out_channels : classes
-    filters : features per level, finest first; the stride between levels is 2
-    """
-
-    def __init__(self, in_channels: int, out_channels: int, filters: Sequence[int]) -> None:
-        super().__init__(in_channels, out_channels, filters, _FIRST_MIXED)
-        inner = list(filters[_FIRST_MIXED:])
-        down, up = self.downsamples, self.upsamples
-        blocks = [*down[_FIRST_MIXED - 1 :], self.bottleneck]
-        *mixed, self.bottleneck = (Mixed(block, n) for block, n in zip(blocks, inner, strict=True))
-        self.downsamples = nn.ModuleList([*down[: _FIRST_MIXED - 1], *mixed])
-        last = len(inner) - 1
-        mixed = [Mixed(block, n) for block, n in zip(up[:last], inner[-2::-1], strict=True)]
-        self.upsamples = nn.ModuleList([*mixed, *up[last:]])
-        slice_by_slice(self)
-
-    def forward(self, stack: torch.Tensor) -> torch.Tensor:
-        """Logits (slices, classes, rows, columns) of one stack (slices, neighbours, rows, columns) in order.
-
-        Several stacks of one size (stacks, slices, neighbours, rows, columns) give (stacks, slices, classes, rows,
-        columns), each as if it were alone.
-        """
-        if stack.ndim == 4:
-            return super().forward(stack.movedim(0, 1)[None])[0].movedim(0, 1)
-        return super().forward(stack.movedim(2, 1)).movedim(1, 2)
-
-
-class Mixed(nn.Module):
-    """A block of layers, and what the slices before and after show of its features; starts as the block alone.
-
-    Parameters
-    ----------
-    block : gives volumes (batch, channels, slices, rows, columns)
-    channels : of what it gives
-    """
-
-    def __init__(self, block: nn.Module, channels: int) -> None:
-        super().__init__()
-        self.block = block
-        self.mix = nn.Conv3d(channels, channels, (3, 1, 1), padding=(1, 0, 0))
-        nn.init.zeros_(self.mix.weight)
-        if self.mix.bias is not None:
-            nn.init.zeros_(self.mix.bias)
-
-    def forward(self, *seen: torch.Tensor) -> torch.Tensor:
-        """What the block makes of its input, with its neighbours mixed in."""
-        found: torch.Tensor = self.block(*seen)
-        mixed: torch.Tensor = found + self.mix(found)
-        return mixed
-
-
 def _group_norms(module: nn.Module) -> None:
     """Write instance norms as group norms of one channel each: the same function, a third faster on a CPU."""
     for name, child in module.named_children():

@@ -19,7 +19,7 @@ from monai.inferers.inferer import SlidingWindowInferer
 
 from spinemri.errors import ModelError
 from spinemri.segment.device import device_named, half_precision, read_together
-from spinemri.segment.network import AnatomyUNet, StackUNet
+from spinemri.segment.network import StackUNet
 from spinemri.segment.preprocess import neighbours, normalise, working_map, working_slices
 from spinemri.segment.second_look import above_sacrum, with_cord
 from spinemri.segment.weights import as_numbers, network_on
@@ -292,7 +292,7 @@ class Predictor:
     def _stack_logits(self, windows: torch.Tensor) -> torch.Tensor:
         """Windows (windows, neighbours, slices, rows, columns) through the network, each as a stack in order."""
         stacks = windows.movedim(1, 2)
-        if isinstance(self.network, StackUNet | AnatomyUNet):
+        if isinstance(self.network, StackUNet):
             return cast("torch.Tensor", self.network(stacks)).float().movedim(1, 2)
         found = cast("torch.Tensor", self.network(stacks.flatten(0, 1))).float()  # slices are read one by one
         return found.view(len(windows), -1, *found.shape[1:]).movedim(1, 2)

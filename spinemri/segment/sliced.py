@@ -1,4 +1,4 @@
-"""Layers of a 3D network that never skip a slice, computed as layers of slices: the same numbers, on a CPU far sooner.
+"""Layers of a 3D network that never skip a slice, computed as layers of slices: the same numbers, on a CPU sooner.
 
 Clinical slices are few and thick, so our 3D networks halve rows and columns only. A kernel over three slices then is a
 2D kernel over a slice, the one before and the one after as channels, and that is what CPUs are fastest with. Nor are

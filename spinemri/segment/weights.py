@@ -9,12 +9,12 @@ from monai import networks
 
 from spinemri.errors import ModelError
 from spinemri.segment.device import laid_out
-from spinemri.segment.network import AnatomyUNet, LesionUNet, StackUNet
+from spinemri.segment.network import LesionUNet, StackUNet
 
 if TYPE_CHECKING:
     from spinemri.segment.bundle import Bundle
 
-_OWN = {"$AnatomyUNet": AnatomyUNet, "$StackUNet": StackUNet, "$LesionUNet": LesionUNet}
+_OWN = {"$StackUNet": StackUNet, "$LesionUNet": LesionUNet}
 """Our classes as a MONAI bundle writes those that its imports name; compared, never evaluated."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from spinemri.segment.network import AnatomyUNet, Mixed, SliceMixing, StackUNet
+from spinemri.segment.network import SliceMixing, StackUNet
 
 
 @pytest.fixture
@@ -62,39 +62,3 @@ def test_stacks_read_at_once_do_not_see_each_other(network):
     mixed(network)
     one, two = stack(), stack().flip(0) + 1
     assert torch.allclose(network(torch.stack([one, two])), torch.stack([network(one), network(two)]), atol=1e-4)
-
-
-@pytest.fixture
-def volume_network() -> AnatomyUNet:
-    torch.manual_seed(3)
-    return AnatomyUNet(5, 3, [8, 16, 16, 16]).eval().requires_grad_(requires_grad=False)
-
-
-def test_a_stack_is_read_as_one_volume(volume_network):
-    found = volume_network(stack())
-    assert found.shape == (7, 3, 32, 48)
-    alone = torch.cat([volume_network(one[None]) for one in stack()])
-    assert not torch.allclose(found, alone, atol=1e-2)
-
-
-def test_mixing_adds_nothing_until_it_is_learnt(volume_network):
-    mixing = [module for module in volume_network.modules() if isinstance(module, Mixed)]
-    assert len(mixing) == 3  # a quarter of the resolution and below, down and up
-    before = volume_network(stack())
-    for module in mixing:
-        assert not any(value.any() for value in module.mix.parameters())
-        torch.nn.init.normal_(module.mix.weight, std=0.1)
-    assert not torch.allclose(volume_network(stack()), before, atol=1e-2)
-
-
-def test_volumes_read_at_once_do_not_see_each_other(volume_network):
-    one, two = stack(), stack().flip(0) + torch.randn(7, 5, 32, 48, generator=torch.Generator().manual_seed(5))
-    together = volume_network(torch.stack([one, two]))
-    assert torch.allclose(together, torch.stack([volume_network(one), volume_network(two)]), atol=1e-4)
-
-
-def test_every_weight_of_the_volume_network_is_used_and_stored_once(volume_network):
-    volume_network.train().requires_grad_()
-    volume_network(stack()).square().mean().backward()
-    assert not [name for name, value in volume_network.named_parameters() if value.grad is None]
-    assert len(list(volume_network.state_dict())) == len(list(volume_network.parameters()))

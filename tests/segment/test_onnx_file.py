@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import numpy as np
 import onnx
@@ -15,12 +14,10 @@ from spinemri.segment.bundle import METADATA, BundleKind, bundle_kind, bundle_pa
 from spinemri.segment.lesion_model import load_lesion_model
 from spinemri.segment.level_model import load_level_model
 from spinemri.segment.model import load_model
-from spinemri.segment.network import AnatomyUNet
 from spinemri.segment.onnx_file import OPSET, export_onnx
 from spinemri.segment.predictor import Predictor
 from spinemri.segment.preprocess import neighbours
 from spinemri.segment.weights import load_network
-from spinemri.training.export import export_weights
 from tests.cli.command import run
 
 SIZES = {
@@ -67,21 +64,6 @@ def test_the_file_says_what_goes_in_and_what_comes_out(exported):
     graph = onnx.load(str(made.path))
     assert [(one.domain, one.version) for one in graph.opset_import] == [("", OPSET)]
     onnx.checker.check_model(graph, full_check=True)
-
-
-def test_a_network_that_reads_a_stack_as_a_volume_is_written_too(tmp_path):
-    bundle = tmp_path / "volume_anatomy"
-    shutil.copytree(bundle_path("spine_anatomy"), bundle)
-    inference = json.loads((bundle / "configs/inference.json").read_text(encoding="utf-8"))
-    inference["network_def"] |= {"_target_": "$AnatomyUNet", "filters": [4, 8, 8, 8]}
-    (bundle / "configs/inference.json").write_text(json.dumps(inference), encoding="utf-8")
-    torch.manual_seed(6)
-    export_weights(AnatomyUNet(5, 7, [4, 8, 8, 8]).state_dict(), bundle, "0.0.1", "random")
-    made = export_onnx(bundle, tmp_path / "net.onnx")
-    assert 0 < made.apart < 1e-4 * made.largest
-    found = Predictor(load_model(bundle), "cpu").class_probabilities(torch.rand(6, 160, 192), 1)
-    assert found.shape == (6, 7, 160, 192)
-    assert torch.isfinite(found).all()
 
 
 def test_the_file_alone_is_enough_for_the_predictors_classes(tmp_path):
