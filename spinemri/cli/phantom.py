@@ -25,15 +25,19 @@ def command(
             help="Sagittal, axial, coronal or isotropic; repeat it for several of the same person. [sagittal]"
         ),
     ] = None,
+    numbering: Annotated[
+        str, typer.Option(help="usual, or the last thoracic or lumbar vertebra where it is another: T11, T13, L4, L6.")
+    ] = "usual",
 ) -> None:
     """Make a synthetic lumbar study (sagittal, T1, STIR and T2 unless asked otherwise) and its truth.
 
     It shows a fracture, a marrow lesion and a narrowed thecal sac. Axial blocks are angled along discs and form one
-    series; axial, coronal and isotropic images are T2 unless contrasts are asked for.
+    series; axial, coronal and isotropic images are T2 unless contrasts are asked for. One vertebra more or fewer above
+    the sacrum is a variant in one of ten people; the truth has its names.
     """
     import json
 
-    from spinemri.cli.choices import acquisition_named
+    from spinemri.cli.choices import acquisition_named, numbering_named
     from spinemri.convert import write_nifti
     from spinemri.dicom.write import StudyHeader, write_series
     from spinemri.errors import OutputError
@@ -51,6 +55,7 @@ def command(
         height_loss_pct=height_loss,
         contrasts=wanted or None,
         acquisitions=[acquisition_named(text) for text in acquisition or ("sagittal",)],
+        numbering=numbering_named(numbering),
     )
     masks = [true_grid(grid, label) for label, grid in phantom.grids.items()]
     first = phantom.images[0]

@@ -145,7 +145,7 @@ def _person(subject: Subject, rng: np.random.Generator, seed: int) -> Person:
         np.arange(low[1] - 60, high[1] + 70, _FIELD_MM[1]),
         np.arange(low[0] - 120, high[0] + 100, _FIELD_MM[2]),
     )
-    look = sample_appearance(rng, None, subject.midline)
+    look = sample_appearance(rng, None, subject)
     turn = Rotation.from_euler("xyz", rng.normal(0, 3, 3), degrees=True).as_matrix()
     return Person(subject, axes, deepcopy(rng), Placement(turn, rng.uniform(-40, 40, 3)), f"2.25.{seed}.40", 0.4, look)
 

@@ -125,7 +125,7 @@ def _person(seed: int, state: State, how: Acquired) -> Person:
     rng = np.random.default_rng([seed, 60])
     intact = sample_subject(rng, Pathology(), variation=1.0)
     places = {n: tuple(rng.uniform((-2, -2, -6), (2, 2, 6)).tolist()) for n in range(sizes.COUNT)}
-    look = sample_appearance(rng, None, intact.midline)
+    look = sample_appearance(rng, None, intact)
     lies = np.random.default_rng([seed, 61, how.posture])
     lesions = tuple(MarrowLesion(n, (p[0], p[1], p[2]), state.radii[n]) for n, p in places.items() if n in state.radii)
     fractures = tuple(Fracture(n, loss, 0.6 * loss, 0.1 * loss) for n, loss in state.losses.items())

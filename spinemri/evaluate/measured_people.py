@@ -55,7 +55,7 @@ class PaintedPerson:
     def truth(self, levels: Iterable[Level]) -> dict[str, float]:
         """True values by id, where these levels are shown whole."""
         subject, curve = self.subject, self.volume.curve
-        shown = [sizes.NAMES.index(str(level)) for level in levels]
+        shown = [subject.chain.names.index(str(level)) for level in levels]
         records = [
             *truth.measurements(subject, curve, shown),
             *truth.alignment(subject, shown),
@@ -90,7 +90,7 @@ def painted_person(subject: Subject, rng: np.random.Generator, middle: int, laye
     spacing = float(rng.uniform(3, 5)), pixel, pixel
     x, z, a = field_axes(rng, subject, middle, spacing)
     axes = _layered(x, layers), z, a
-    look = replace(sample_appearance(rng, None, subject.midline), nodes=())
+    look = replace(sample_appearance(rng, None, subject), nodes=())
     canvas = turned(blank_canvas(subject, axes, rng), axes, rng)
     volume = painted(canvas, subject, axes, rng, look)
     return PaintedPerson(subject, volume, oblique_grid((len(x), len(z), len(a)), spacing, rng))

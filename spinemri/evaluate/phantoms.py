@@ -17,7 +17,6 @@ import numpy as np
 from spinemri.dicom.write import StudyHeader, write_series
 from spinemri.networks import Networks
 from spinemri.pipeline import analyze
-from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis.phantom import make_phantom
 from spinemri.synthesis.truth import alignment
 
@@ -83,7 +82,7 @@ def score_phantom(seed: int, predictor: Predictor, height_loss_pct: float = 35.0
         for image in phantom.images:
             write_series(image, Path(name) / str(image.series.number), StudyHeader(f"PHANTOM{seed}"))
         analysis = analyze(Path(name), Networks(predictor)).analysis
-    shown = [sizes.NAMES.index(level) for level in phantom.truth["levels"]]
+    shown = [phantom.subject.chain.names.index(level) for level in phantom.truth["levels"]]
     records = [*phantom.truth["measurements"], *alignment(phantom.subject, shown)]
     return score({**phantom.truth, "measurements": records}, analysis)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from spinemri.synthesis.bones import BoneStyle
     from spinemri.synthesis.midline import MidlineStyle
     from spinemri.synthesis.shapes import Template
+    from spinemri.synthesis.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,17 @@ class Appearance:
 
 
 def sample_appearance(
-    rng: np.random.Generator, bank: Mapping[int, tuple[Template, ...]] | None, midline: NDArray[np.floating]
+    rng: np.random.Generator, bank: Mapping[int, tuple[Template, ...]] | None, subject: Subject
 ) -> Appearance:
-    """Random look; ``midline`` (levels,) is the subject's, for vertebrae twist where a spine curves sideways."""
+    """Random look of a subject, whose vertebrae are twisted where the spine curves sideways."""
     n = sizes.COUNT
-    lowest = np.where(np.arange(n) >= sizes.L5, 0.3, 0.0)  # L5 and S1 taper most
+    lowest = np.where(np.arange(n) >= subject.chain.last_lumbar, 0.3, 0.0)  # L5 and S1 taper most
     old = rng.random() < 0.25
     spurs = np.where(rng.random(n) < 0.5, rng.uniform(0, 0.22, n), 0.0) if old else np.zeros(n)
-    bend = -np.gradient(np.gradient(np.asarray(midline, dtype=np.float64)))
-    nodes = [_random_node(rng) for _ in range(int(rng.poisson(3.0)) if rng.random() < 0.25 else 0)]
+    bend = -np.gradient(np.gradient(np.asarray(subject.midline, dtype=np.float64)))
+    nodes = [
+        _random_node(rng, subject.chain.sacral) for _ in range(int(rng.poisson(3.0)) if rng.random() < 0.25 else 0)
+    ]
     canal = CanalStyle(
         dura_mm=float(rng.choice([0.15, 0.3, 0.5, 0.8])),
         cord_exponent=float(rng.uniform(1.95, 2.3)),
@@ -84,8 +87,8 @@ def sample_appearance(
     )
 
 
-def _random_node(rng: np.random.Generator) -> EndplateNode:
-    index = int(rng.integers(sizes.T1 + 3, sizes.S1))
+def _random_node(rng: np.random.Generator, end: int) -> EndplateNode:
+    index = int(rng.integers(sizes.T1 + 3, end))
     middle = float(np.clip(rng.normal(0.45, 0.15), 0.1, 0.95))
     radius, deep = float(rng.uniform(3, 8)), float(rng.uniform(2, 7))
     return EndplateNode(index, bool(rng.random() < 0.5), middle, float(rng.normal(0, 6)), radius, deep)

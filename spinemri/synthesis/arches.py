@@ -87,12 +87,12 @@ def paint_arches(
     """Arches and processes of C2 to L5; voxels within the canal are left alone."""
     bone_style, style = styles
     deepest = np.full(canvas.tissue.shape, FAR, dtype=np.float32)
-    for index in range(sizes.S1):
+    for index in range(subject.chain.sacral):
         top, bottom = canvas.curve.top[index], canvas.curve.bottom[index]
         window = canvas.window((top - 25, bottom + 60), (-80.0, 0.3 * subject.depth[index]))
         if window is None:
             continue
-        blend = style.templates.get(index)
+        blend = style.templates.get(subject.chain.rows[index])
         frame = _frame(canvas, subject, style, index, window)
         if blend:
             depth = _template_depth(frame, subject, style, (index, blend))
@@ -107,7 +107,8 @@ def paint_arches(
         canvas.paint(window, joint, Tissue.FACET, 0)
         np.maximum(before, depth, out=before)
     if canvas.field is not None:
-        paint_joints(canvas, subject, canal, style.templates)
+        shaped = {n for n, row in enumerate(subject.chain.rows) if row in style.templates}
+        paint_joints(canvas, subject, canal, shaped)
 
 
 def _frame(

@@ -128,7 +128,7 @@ def paint_bodies(canvas: Canvas, subject: Subject, style: BoneStyle) -> None:
         edge = np.minimum(
             np.minimum(body.superior - body.u, body.u - body.inferior), (1 - body.rho) * subject.depth[index] / 2
         )
-        sacral = index > sizes.S1
+        sacral = index > subject.chain.sacral
         canvas.paint(window, inside, Tissue.SACRAL_MARROW if sacral else Tissue.MARROW, index + 1)
         canvas.paint(window, inside & (edge < style.cortex_mm), Tissue.SACRAL_CORTEX if sacral else Tissue.CORTEX)
         if not sacral and style.basivertebral:
@@ -154,7 +154,7 @@ def paint_discs(canvas: Canvas, subject: Subject, style: BoneStyle) -> None:
         rho = np.minimum(np.maximum(above.rho, 0), 4)
         rho = 0.5 * (rho + np.minimum(below.rho, 4)) / (1 + subject.bulge[index])
         disc = between & (rho < 1) & (canvas.level[window] == 0) & (np.abs(canvas.s[window] - rows) < thick)
-        if index >= sizes.S1:
+        if index >= subject.chain.sacral:
             canvas.paint(window, disc, Tissue.SACRAL_DISC, 0)
             continue
         canvas.paint(window, disc, Tissue.ANNULUS, 101 + index)
@@ -204,20 +204,21 @@ def paint_nodes(canvas: Canvas, subject: Subject, nodes: Iterable[EndplateNode])
 
 def paint_sacrum(canvas: Canvas, subject: Subject, canal: Mask) -> None:
     """Alae and posterior wall of the sacrum around its bodies."""
-    top, bottom = canvas.curve.top[sizes.S1], canvas.curve.bottom[-1]
+    chain = subject.chain
+    top, bottom = canvas.curve.top[chain.sacral], canvas.curve.bottom[-1]
     window = canvas.window((top - 5, bottom), (-40.0, 60.0))
     if window is None:
         return
     g = subject.scale
     s, f, ax = canvas.s[window], canvas.f[window], np.abs(canvas.x[window])
     down = (s - top) / (bottom - top)
-    share = np.linspace(0, 1, 5)
-    depth = np.interp(down, share, subject.depth[sizes.S1 :])
-    half_width = np.interp(down, share, subject.width[sizes.S1 :]) / 2
+    share = np.linspace(0, 1, len(subject.depth) - chain.sacral)
+    depth = np.interp(down, share, subject.depth[chain.sacral :])
+    half_width = np.interp(down, share, subject.width[chain.sacral :]) / 2
     inside = (down > 0.02) & (down < 1) & ~canal[window] & (canvas.level[window] == 0)
     ala = inside & (ax < (52 * (1 - down) + 10) * g) & (ax > half_width - 1)
     ala &= (f < depth * 0.75 - (ax - 25) * 0.25) & (f > -12 * (1 - down) - 3)
-    behind = np.interp(down, share, subject.canal_depth[sizes.S1 :])
+    behind = np.interp(down, share, subject.canal_depth[chain.sacral :])
     crest = 6 * (1 - down) * (np.abs(np.sin(down * 15.7)) > 0.5) * (ax < 5)
     wall = (
         inside
@@ -226,8 +227,8 @@ def paint_sacrum(canvas: Canvas, subject: Subject, canal: Mask) -> None:
         & (f > -behind - 6 * (1 - 0.5 * down) - crest)
         & (ax < 25 * (1 - down) + 6)
     )
-    canvas.paint(window, ala | wall, Tissue.SACRAL_MARROW, sizes.S1 + 2)
-    for index in range(sizes.S1, sizes.S1 + 3):
+    canvas.paint(window, ala | wall, Tissue.SACRAL_MARROW, chain.sacral + 2)
+    for index in range(chain.sacral, chain.sacral + 3):
         hole = (ax - (subject.width[index + 1] / 2 + 4)) ** 2 + (s - canvas.curve.bottom[index]) ** 2 < (4 * g) ** 2
         canvas.paint(window, hole & (f < subject.depth[index] * 0.7) & (ala | wall), Tissue.FORAMINAL_FAT, 0)
 

@@ -61,9 +61,10 @@ class CanalStyle:
 
 def sac_profile(subject: Subject, curve: Curve) -> SacProfile:
     """AP diameter of the thecal sac as a function of s, with every narrowing and every fragment of the subject."""
-    knots = curve.middle[: sizes.S1 + 2]
-    diameter = curve.along(knots, subject.sac_depth[: sizes.S1 + 2])
-    for index in range(sizes.L1, sizes.L5 + 1):  # posterior fat pads between the laminae
+    chain = subject.chain
+    knots = curve.middle[: chain.sacral + 2]
+    diameter = curve.along(knots, subject.sac_depth[: chain.sacral + 2])
+    for index in range(chain.first_lumbar, chain.last_lumbar + 1):  # posterior fat pads between the laminae
         pad = np.exp(-(((curve.s - curve.bottom[index] + 2) / 7) ** 2))
         diameter = diameter * (1 - 0.05 * pad)
     wide = diameter
@@ -72,7 +73,9 @@ def sac_profile(subject: Subject, curve: Curve) -> SacProfile:
         diameter = diameter * (1 - narrowing.fraction * np.exp(-(((curve.s - disc) / narrowing.length_mm) ** 2)))
     end = float(np.interp(subject.sac_end_index, np.arange(sizes.COUNT), curve.middle))
     taper = np.clip((end - curve.s) / 30, 0, 1) ** 0.6
-    border_shift = np.interp(curve.s, [curve.bottom[sizes.L5 - 1], curve.top[sizes.S1], end], [0, 2.0, 4.0])
+    border_shift = np.interp(
+        curve.s, [curve.bottom[chain.last_lumbar - 1], curve.top[chain.sacral], end], [0, 2.0, 4.0]
+    )
     border = -(_DURA_GAP + border_shift + _FROM_THE_FRONT * (wide - diameter))
     kept, lost, limit = diameter * taper, (wide - diameter) * taper, sac_limit(subject, curve)
     if limit is not None:
@@ -90,14 +93,15 @@ def sac_half_width(subject: Subject, curve: Curve, profile: SacProfile) -> Array
 
 def cord_size(subject: Subject, curve: Curve) -> tuple[Array, Array]:
     """AP diameter and width, mm, of the cord as functions of s, (n,) each; 0 below its tip."""
+    chain = subject.chain
     tip = float(np.interp(subject.conus_index, np.arange(sizes.COUNT), curve.middle))
     fade = np.clip((tip - curve.s) / 28, 0, 1) ** 0.6
     depth = np.interp(curve.s, curve.middle, subject.cord_depth[: sizes.COUNT])
     width = np.interp(curve.s, curve.middle, subject.cord_width[: sizes.COUNT])
     above = np.clip((curve.top[0] - 22 - curve.s) / 20, 0, 1)  # medulla
-    enlarged = 0.9 * (curve.s > curve.middle[sizes.T12 - 1])  # the conus keeps this share of the size at T11
-    depth = np.maximum(depth, subject.cord_depth[sizes.T12 - 1] * enlarged) * fade * (1 + 0.4 * above)
-    width = np.maximum(width, subject.cord_width[sizes.T12 - 1] * enlarged) * fade * (1 + 0.5 * above)
+    enlarged = 0.9 * (curve.s > curve.middle[chain.last_thoracic - 1])  # the conus keeps this share of the size at T11
+    depth = np.maximum(depth, subject.cord_depth[chain.last_thoracic - 1] * enlarged) * fade * (1 + 0.4 * above)
+    width = np.maximum(width, subject.cord_width[chain.last_thoracic - 1] * enlarged) * fade * (1 + 0.5 * above)
     return np.asarray(depth), np.asarray(width)
 
 
@@ -110,14 +114,15 @@ def paint_canal(
     canvas: Canvas, subject: Subject, rng: np.random.Generator, style: CanalStyle | None = None
 ) -> NDArray[np.bool_]:
     """Epidural fat, sac, cord and roots; returns the mask of the bony canal (x, z, a)."""
+    chain = subject.chain
     curve = canvas.curve
     depth, width = canvas.along_levels(subject.canal_depth), canvas.along_levels(subject.canal_width)
     centre = -(depth / 2 + 0.5)
     ring = ((canvas.f - centre) / (depth / 2)) ** 2 + (canvas.x / (width / 2)) ** 2
     behind = np.clip(-(canvas.f - centre) / (depth / 2), 0, 1)
-    lumbar = np.clip((canvas.s_plane - curve.top[sizes.L1]) / 60, 0, 1)
+    lumbar = np.clip((canvas.s_plane - curve.top[chain.first_lumbar]) / 60, 0, 1)
     ring = ring + np.float32(rng.uniform(0.2, 0.6)) * lumbar * behind * np.abs(canvas.x) / (width / 2)
-    span = (canvas.s_plane > curve.top[0] - 45) & (canvas.s_plane < curve.bottom[sizes.S1 + 3])
+    span = (canvas.s_plane > curve.top[0] - 45) & (canvas.s_plane < curve.bottom[chain.sacral + 3])
     canal = (ring < 1) & span
     canvas.tissue[(ring < (style.ligament if style else 1.35)) & span] = int(Tissue.LIGAMENT)
     canvas.tissue[canal] = int(Tissue.EPIDURAL_FAT)
@@ -167,7 +172,13 @@ def _paint_cord(
     (middle, radius), curve = sac, canvas.curve
     tip = float(np.interp(subject.conus_index, np.arange(sizes.COUNT), curve.middle))
     depth, width = cord_size(subject, curve)
-    knots = [curve.s[0], curve.middle[2], curve.middle[sizes.T1 + 5], curve.middle[sizes.T12], curve.s[-1]]
+    knots = [
+        curve.s[0],
+        curve.middle[2],
+        curve.middle[sizes.T1 + 5],
+        curve.middle[subject.chain.last_thoracic],
+        curve.s[-1],
+    ]
     shifts = [0, rng.uniform(-0.5, 0.8), rng.uniform(0, 2), rng.uniform(-1.2, 0.4), rng.uniform(-1.2, 0)]
     shift = curve.along(knots, shifts)
     cap, cwd, off = (canvas.profile(values) for values in (depth, width, shift))
@@ -200,7 +211,7 @@ def _paint_roots(
         dx = x - (start[1] + (end[1] - start[1]) * way) * wide
         roots |= (df**2 + dx**2 < rng.uniform(0.4, 1.1) ** 2) & (s < leaves)
     if canvas.field is not None:
-        ends = float(canvas.curve.bottom[sizes.L1]), profile.end_s
+        ends = float(canvas.curve.bottom[subject.chain.first_lumbar]), profile.end_s
         roots |= _thin_roots(deepcopy(rng), (s, f / np.maximum(half, 0.05), x / wide), (half, wide), ends)
     roots &= sac[window] & (canvas.tissue[window] == int(Tissue.CSF)) & (s > tip - 20)
     canvas.paint(window, roots, Tissue.NERVE_ROOT)
@@ -232,7 +243,7 @@ def _thin_roots(
 def _paint_rootlets(canvas: Canvas, subject: Subject, rng: np.random.Generator, profile: SacProfile) -> None:
     """Anterior and posterior roots of C3 to T12 from the cord's sides down and out to the foramina, within the sac."""
     curve = canvas.curve
-    for index in range(1, sizes.L1):
+    for index in range(1, subject.chain.first_lumbar):
         ends = disc_s(curve, index) - 3
         starts = ends - rng.uniform(3, 9) - 1.2 * max(index - sizes.C7, 0)
         window = canvas.drawn_window((starts - 2, ends + 3), (-22.0, 3.0))
@@ -260,7 +271,7 @@ def paint_foramina(canvas: Canvas, subject: Subject) -> None:
         int(t)
         for t in (Tissue.MUSCLE, Tissue.SOFT, Tissue.PREVERTEBRAL, Tissue.LIGAMENT, Tissue.LUNG, Tissue.MUSCLE_FAT)
     ]
-    for index in range(1, sizes.S1):
+    for index in range(1, subject.chain.sacral):
         bottom = canvas.curve.bottom[index]
         window = canvas.window((bottom - 12, bottom + subject.disc[index] + 12), (-30.0, 25.0))
         if window is None:

@@ -17,6 +17,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
 
 from spinemri.synthesis import morphometry as sizes
+from spinemri.synthesis.numbering import USUAL, Chain
 from spinemri.synthesis.texture import Texture
 from spinemri.synthesis.tissue import Tissue
 
@@ -42,6 +43,7 @@ class Curve:
 
     ``points`` (n, 2) in (a, z); ``s`` (n,) mm; ``angle`` (n,) of the downward tangent from straight down, radians;
     ``top``, ``middle``, ``bottom`` (levels,): s of each vertebra's superior endplate, centre and inferior endplate.
+    ``chain`` says which vertebrae these are.
     """
 
     points: NDArray[np.floating]
@@ -50,6 +52,7 @@ class Curve:
     top: NDArray[np.floating]
     middle: NDArray[np.floating]
     bottom: NDArray[np.floating]
+    chain: Chain = USUAL
 
     def along(
         self, knots: Sequence[float] | NDArray[np.floating], values: Sequence[float] | NDArray[np.floating]
@@ -81,7 +84,7 @@ def posterior_curve(subject: Subject) -> Curve:
         [subject.wall_point(i, sign * 0.5 * subject.posterior[i]) for i in range(sizes.COUNT)] for sign in (1, 0, -1)
     ]
     top, middle, bottom = (s[tree.query(np.array(row))[1]].astype(np.float32) for row in walls)
-    return Curve(line, s, angle, top, middle, bottom)
+    return Curve(line, s, angle, top, middle, bottom, subject.chain)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ import numpy as np
 
 from spinemri.synthesis.canvas import blank_canvas
 from spinemri.synthesis.labels import painted
+from spinemri.synthesis.numbering import USUAL, Chain
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -104,11 +105,15 @@ class Sampling:
 
 @dataclass(frozen=True, eq=False)
 class PaintedGrid:
-    """Tissue and level (see ``labels.LabelVolume``) of the parts of an image's voxels, in the image's own axes."""
+    """Tissue and level (see ``labels.LabelVolume``) of the parts of an image's voxels, in the image's own axes.
+
+    ``chain`` says which vertebrae the levels count.
+    """
 
     tissue: NDArray[np.uint8]
     level: NDArray[np.uint8]
     sampling: Sampling
+    chain: Chain = USUAL
 
 
 def paint_grid(person: Person, sampling: Sampling) -> PaintedGrid:
@@ -120,7 +125,7 @@ def paint_grid(person: Person, sampling: Sampling) -> PaintedGrid:
         part = slice(first, first + several)
         found = paint_points(person, _points(person.placement, sampling.geometry, (slices[part], rows, columns)))
         tissue[part], level[part] = found
-    return PaintedGrid(tissue, level, sampling)
+    return PaintedGrid(tissue, level, sampling, person.subject.chain)
 
 
 def paint_points(person: Person, points: Axes) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis.tissue import Tissue
 
 if TYPE_CHECKING:
@@ -32,18 +31,20 @@ _FLAVUM_FROM = 0.62  # squared radius of the canal from which ligament fills it 
 
 def paint_joints(canvas: Canvas, subject: Subject, canal: NDArray[np.bool_], but: Container[int] = ()) -> None:
     """Facet joints T12-L1 to L5-S1 on posterior elements that are painted; not of the vertebrae ``but``."""
-    for upper in range(sizes.T12, sizes.S1):
+    chain = subject.chain
+    for upper in range(chain.last_thoracic, chain.sacral):
         if upper not in but and upper + 1 not in but:
             _paint_joint(canvas, subject, canal, upper)
 
 
 def _paint_joint(canvas: Canvas, subject: Subject, canal: NDArray[np.bool_], upper: int) -> None:
+    chain = subject.chain
     lower, g = upper + 1, subject.scale
     middle = 0.5 * float(canvas.curve.bottom[upper] + canvas.curve.top[lower]) - 1
     window = canvas.window((middle - _HALF_MM, middle + _HALF_MM), (-45.0, 12.0))
     if window is None:
         return
-    turn = np.radians(np.interp(upper, (sizes.T12, sizes.L5), _TURN_DEG))
+    turn = np.radians(np.interp(upper, (chain.last_thoracic, chain.last_lumbar), _TURN_DEG))
     across = np.abs(canvas.x[window]) - (subject.canal_width[upper] / 2 + 6 * g)
     forward = canvas.f[window] + 0.8 * subject.canal_depth[upper]
     along = across * np.float32(np.sin(turn)) - forward * np.float32(np.cos(turn))
@@ -53,8 +54,8 @@ def _paint_joint(canvas: Canvas, subject: Subject, canal: NDArray[np.bool_], upp
     outer = _depth(along, out - 2.0 * g, _OUTER, g * tall)
     free = ~canal[window] & (tall > 0.02)
     before = canvas.tissue[window] == int(Tissue.POSTERIOR_MARROW)
-    sacral = lower == sizes.S1
-    cup, level = (outer > 0) & (inner < -_SPACE_MM) & free, sizes.S1 + 2 if sacral else lower + 1
+    sacral = lower == chain.sacral
+    cup, level = (outer > 0) & (inner < -_SPACE_MM) & free, chain.sacral + 2 if sacral else lower + 1
     canvas.paint(window, cup, Tissue.SACRAL_MARROW if sacral else Tissue.POSTERIOR_MARROW, level)
     plate = (inner > -_SPACE_MM - _PLATE_MM) | ((outer < _PLATE_MM) & ~before)
     canvas.paint(window, cup & plate, Tissue.SACRAL_CORTEX if sacral else Tissue.POSTERIOR_CORTEX)
@@ -77,13 +78,14 @@ def paint_flava(canvas: Canvas, subject: Subject, ring: Field) -> None:
     ----------
     ring : squared radius of the canal over the whole canvas, 1 at its rim
     """
-    for upper in range(sizes.S1):
+    chain = subject.chain
+    for upper in range(chain.sacral):
         middle = 0.5 * float(canvas.curve.bottom[upper] + canvas.curve.top[upper + 1])
         window = canvas.window((middle - _FLAVUM_MM, middle + _FLAVUM_MM), (-45.0, 3.0))
         if window is None:
             continue
         near = np.abs(canvas.s[window] - middle) < _FLAVUM_MM * np.float32(subject.scale)
         behind = -canvas.f[window] - np.float32(0.55 * subject.canal_depth[upper])
-        wedge = np.abs(canvas.x[window]) > (0.55 * behind if upper >= sizes.T12 else 0.8)
+        wedge = np.abs(canvas.x[window]) > (0.55 * behind if upper >= chain.last_thoracic else 0.8)
         fat = canvas.tissue[window] == int(Tissue.EPIDURAL_FAT)
         canvas.paint(window, fat & near & wedge & (behind > 0) & (ring[window] > _FLAVUM_FROM), Tissue.LIGAMENT)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from spinemri.synthesis.appearance import Appearance
     from spinemri.synthesis.canvas import Canvas, Curve
+    from spinemri.synthesis.numbering import Chain
     from spinemri.synthesis.subject import Subject
 
 
@@ -34,6 +35,11 @@ class LabelVolume:
     level: NDArray[np.uint8]
     axes: tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]
     curve: Curve
+
+    @property
+    def chain(self) -> Chain:
+        """Which vertebrae the levels count."""
+        return self.curve.chain
 
 
 def paint(

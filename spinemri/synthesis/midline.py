@@ -84,15 +84,16 @@ def sample_midline(rng: np.random.Generator) -> MidlineStyle:
 def paint_pads(canvas: Canvas, subject: Subject, style: MidlineStyle) -> None:
     """Pads of fat with their ligaments below T1 to L5; the sac and its dura stay as they are."""
     _open_sacrum(canvas, subject, style)
-    for upper in range(sizes.T1, sizes.S1):
+    for upper in range(sizes.T1, subject.chain.sacral):
         if style.pad_mm[upper] >= _LEAST_PAD_MM:
             _paint_pad(canvas, subject, style, upper)
 
 
 def _open_sacrum(canvas: Canvas, subject: Subject, style: MidlineStyle) -> None:
     """Between L5 and S1 the laminae lie furthest apart: no bone behind the canal at the upper end of S1."""
-    top, back = float(canvas.curve.top[sizes.S1]), float(subject.canal_depth[sizes.S1])
-    low = top + style.length * float(subject.posterior[sizes.S1])
+    chain = subject.chain
+    top, back = float(canvas.curve.top[chain.sacral]), float(subject.canal_depth[chain.sacral])
+    low = top + style.length * float(subject.posterior[chain.sacral])
     window = canvas.window((top - 5, low), (-back - 25, -0.4 * back))
     if window is None:
         return
@@ -151,7 +152,7 @@ def paint_settled_roots(canvas: Canvas, subject: Subject, style: MidlineStyle, r
     half = np.maximum(canvas.cut(canvas.profile(profile.diameter), window) / 2, 0.5)
     middle = canvas.cut(canvas.profile(profile.anterior_border), window) - half
     place = (canvas.f[window] - middle) / half  # -1 at the back of the sac, 1 at its front
-    fewer = np.clip((canvas.s[window] - curve.bottom[sizes.L1 + 2]) / 80, 0, 1)
+    fewer = np.clip((canvas.s[window] - curve.bottom[subject.chain.first_lumbar + 2]) / 80, 0, 1)
     settled = -1 + 2 * style.settled * (1 - fewer)
     full = noise[window] < np.quantile(noise, style.dense)
     roots = (place < settled) & full & (canvas.tissue[window] == int(Tissue.CSF)) & (canvas.s[window] > tip - 20)

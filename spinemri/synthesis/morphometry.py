@@ -108,24 +108,3 @@ SPINOUS_SLOPE = _table(  # caudal fall per mm of length
 )
 ENDPLATE_CONCAVITY = 0.05
 """Depth of each endplate's concavity, as a fraction of the body's height."""
-
-
-def tilts(sacral_slope: float, lordosis: float, kyphosis: float, cervical: float) -> np.ndarray:
-    """Forward tilt of each vertebra's long axis in degrees, C2 to S5, supine.
-
-    Parameters
-    ----------
-    sacral_slope : tilt of S1; recumbent about 37 (SD 7)
-    lordosis : L1 to S1, recumbent about 46 (20 to 81)
-    kyphosis : T1 to T12, supine about 33 (SD 9)
-    cervical : C2 to C7 lordosis, about 12 (SD 10)
-    """
-    tilt = np.empty(COUNT)
-    lumbar_share = np.array([1.0, 0.93, 0.80, 0.60, 0.34])  # of the lordosis, gained between S1 and L1 … L5
-    tilt[L1 : L5 + 1] = sacral_slope - lordosis * lumbar_share
-    top = tilt[L1] - 1.0
-    rise = np.linspace(1, 0, 13)[:-1]
-    tilt[T1 : T12 + 1] = top + kyphosis * (0.5 - 0.5 * np.cos(np.pi * rise)) * 0.6 + kyphosis * 0.4 * rise
-    tilt[:T1] = tilt[T1] - cervical * np.linspace(1.1, 0.15, T1)
-    tilt[S1:] = sacral_slope + np.array([0, 3, -8, -28, -50])
-    return tilt

@@ -21,6 +21,7 @@ from spinemri.synthesis.acquire import acquire
 from spinemri.synthesis.acquisitions import Acquisition
 from spinemri.synthesis.grids import Person, Placement
 from spinemri.synthesis.labels import LabelVolume, paint
+from spinemri.synthesis.numbering import Chain, Numbering, chain
 from spinemri.synthesis.phantom_grids import grid_series, lumbar_series
 from spinemri.synthesis.signal import PROTOCOLS, signal_table
 from spinemri.synthesis.subject import Fracture, MarrowLesion, Pathology, SacNarrowing, Subject, sample_subject
@@ -41,7 +42,7 @@ _PIXEL, _SPACING, _THICKNESS = 0.9375, 4.0, 3.6  # mm
 _LAYERS, _FINE = 3, 2  # layers painted per slice, fine pixels per pixel
 _RIM_SHARE = 0.98  # loss where heights are measured, inset from the anterior rim, as a share of the loss at the rim
 _FIRST = 2  # series number
-_FRACTURED = range(sizes.T12, sizes.L1 + 3)
+_FRACTURED = 4  # levels that may be broken: the last thoracic one and those below
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +66,7 @@ def make_phantom(
     height_loss_pct: float = 35.0,
     contrasts: Sequence[Contrast] | None = None,
     acquisitions: Sequence[Acquisition] = (Acquisition.SAGITTAL,),
+    numbering: Numbering = Numbering.USUAL,
 ) -> Phantom:
     """A synthetic lumbar study.
 
@@ -74,6 +76,7 @@ def make_phantom(
     height_loss_pct : anterior height that the fractured vertebra lost, 0 to 70
     contrasts : one series each of every acquisition; None for CONTRASTS sagittally and T2w otherwise
     acquisitions : in any order; series are numbered from 2, sagittal ones first
+    numbering : the person's last thoracic or lumbar vertebra where it is not the usual one
 
     Raises
     ------
@@ -85,8 +88,9 @@ def make_phantom(
     _check_choice("contrasts", CONTRASTS if contrasts is None else contrasts, tuple(PROTOCOLS))
     _check_choice("acquisitions", acquisitions, tuple(Acquisition))
     rng = np.random.default_rng([seed, 20])
-    pathology = _pathology(rng, height_loss_pct / 100 / _RIM_SHARE)
-    subject = sample_subject(rng, pathology, variation=0.8)
+    vertebrae = chain(numbering)
+    pathology = _pathology(rng, height_loss_pct / 100 / _RIM_SHARE, vertebrae)
+    subject = sample_subject(rng, pathology, variation=0.8, chain=vertebrae)
     axes, before = _axes(subject), deepcopy(rng)
     volume = paint(subject, axes, rng)
     geometry, placement = _geometry(axes, rng, seed)
@@ -113,14 +117,15 @@ def _check_choice(name: str, chosen: Sequence[StrEnum], able: Sequence[StrEnum])
         raise InputError(f"phantom: {name} {found}: expected one or more of {known}, each once")
 
 
-def _pathology(rng: np.random.Generator, loss: float) -> Pathology:
+def _pathology(rng: np.random.Generator, loss: float, chain: Chain) -> Pathology:
     """One fracture, one lesion in another body, one narrowed disc away from the fracture."""
-    broken = int(rng.choice(list(_FRACTURED)))
-    others = [i for i in range(sizes.T12, sizes.L5 + 1) if abs(i - broken) > 0]
+    first = chain.last_thoracic
+    broken = int(rng.choice(range(first, first + _FRACTURED)))
+    others = [i for i in range(first, chain.sacral) if abs(i - broken) > 0]
     side = 1.0 if rng.random() < 0.5 else -1.0
     place = (float(rng.uniform(-3, 3)), float(rng.uniform(-4, 6)), side * float(rng.uniform(5, 11)))
     lesion = MarrowLesion(int(rng.choice(others)), place, float(rng.uniform(6, 9)))
-    discs = [i for i in range(sizes.L1, sizes.L5) if i not in (broken - 1, broken)]
+    discs = [i for i in range(chain.first_lumbar, chain.last_lumbar) if i not in (broken - 1, broken)]
     narrowing = SacNarrowing(int(rng.choice(discs)), float(rng.uniform(0.3, 0.5)), float(rng.uniform(4.5, 6)))
     fracture = Fracture(broken, loss, 0.55 * loss, 0.02 * float(loss > 0))
     return Pathology((fracture,) if loss else (), (narrowing,), (lesion,))
@@ -128,12 +133,13 @@ def _pathology(rng: np.random.Generator, loss: float) -> Pathology:
 
 def _axes(subject: Subject) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]:
     """Fine axes (x, z, a) of a lumbar field of view, from T10 or T11 to the sacrum."""
-    middle = 0.5 * (subject.centre[sizes.T12] + subject.centre[sizes.S1])
+    upper, sacral = subject.chain.last_thoracic, subject.chain.sacral
+    middle = 0.5 * (subject.centre[upper] + subject.centre[sacral])
     layer, fine = _SPACING / _LAYERS, _PIXEL / _FINE
     x = (np.arange(_SLICES * _LAYERS) - (_SLICES * _LAYERS - 1) / 2) * layer
     z = float(middle[1]) - 6 + (np.arange(_ROWS * _FINE) - (_ROWS * _FINE - 1) / 2) * fine
     a = float(middle[0]) - 12 + (np.arange(_COLUMNS * _FINE) - (_COLUMNS * _FINE - 1) / 2) * fine
-    midline = float(subject.midline[sizes.T12 : sizes.S1].mean())
+    midline = float(subject.midline[upper:sacral].mean())
     return x + midline, z, a
 
 
@@ -182,26 +188,28 @@ def _point(placement: Placement, x: float, z: float, a: float) -> list[float]:
 
 def _truth(subject: Subject, volume: LabelVolume, placement: Placement, seed: int) -> dict[str, Any]:
     """Everything that is known about a phantom, JSON-ready; points are LPS mm."""
-    z = volume.axes[1]
+    z, names = volume.axes[1], subject.chain.names
     margin = 0.62 * subject.posterior
     shown = [
-        i for i in range(sizes.COUNT) if i <= sizes.S1 and z[0] + margin[i] < subject.centre[i, 1] < z[-1] - margin[i]
+        i
+        for i in range(sizes.COUNT)
+        if i <= subject.chain.sacral and z[0] + margin[i] < subject.centre[i, 1] < z[-1] - margin[i]
     ]
     centres = {
-        sizes.NAMES[i]: _point(placement, subject.midline[i], subject.centre[i, 1], subject.centre[i, 0]) for i in shown
+        names[i]: _point(placement, subject.midline[i], subject.centre[i, 1], subject.centre[i, 0]) for i in shown
     }
     (narrowing,) = subject.pathology.narrowings
     return {
         "seed": seed,
-        "levels": [sizes.NAMES[i] for i in shown],
+        "levels": [names[i] for i in shown],
         "body_centres_lps_mm": centres,
         "fractures": [
-            {"level": sizes.NAMES[f.index], "height_loss_pct": round(truths.height_loss(subject, f.index), 2)}
+            {"level": names[f.index], "height_loss_pct": round(truths.height_loss(subject, f.index), 2)}
             for f in subject.pathology.fractures
         ],
         "sac_narrowings": [
             {
-                "level": f"{sizes.NAMES[narrowing.index]}-{sizes.NAMES[narrowing.index + 1]}",
+                "level": f"{names[narrowing.index]}-{names[narrowing.index + 1]}",
                 "fraction_of_diameter": round(narrowing.fraction, 3),
             }
         ],
@@ -215,7 +223,7 @@ def _lesion_truth(subject: Subject, placement: Placement, lesion: MarrowLesion) 
     up, front = subject.axes(lesion.index)
     a, z = subject.centre[lesion.index] + up * u + front * v
     return {
-        "level": sizes.NAMES[lesion.index],
+        "level": subject.chain.names[lesion.index],
         "side": "left" if x > 0 else "right",
         "diameter_mm": round(2 * lesion.radius, 2),
         "centre_lps_mm": _point(placement, x + float(subject.midline[lesion.index]), z, a),

@@ -9,7 +9,6 @@ import numpy as np
 
 from spinemri.image import Image
 from spinemri.series import Contrast, Plane, Series
-from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis.acquire import acquire_grid
 from spinemri.synthesis.acquisitions import (
     Acquisition,
@@ -85,12 +84,13 @@ def grid_series(
 
 
 def _samplings(person: Person, acquisition: Acquisition, seed: int) -> tuple[Sampling, ...]:
+    upper, sacral = person.subject.chain.last_thoracic, person.subject.chain.sacral
     if acquisition is Acquisition.CORONAL:
-        return (coronal_stack(person, sizes.T12, sizes.S1, _CORONAL),)
+        return (coronal_stack(person, upper, sacral, _CORONAL),)
     if acquisition is Acquisition.ISOTROPIC:
-        return (sagittal_stack(person, sizes.T12, sizes.S1, _ISOTROPIC),)
+        return (sagittal_stack(person, upper, sacral, _ISOTROPIC),)
     narrowed = {narrowing.index for narrowing in person.subject.pathology.narrowings}
-    discs = narrowed | set(range(sizes.S1 - _LOWEST_DISCS, sizes.S1))
+    discs = narrowed | set(range(sacral - _LOWEST_DISCS, sacral))
     blocks = axial_blocks(person, sorted(discs), axial_prescription(np.random.default_rng([seed, 30])))
     return tuple(sorted(blocks, key=lambda block: _orientation(block.geometry)))
 

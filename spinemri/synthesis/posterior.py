@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis.joints import paint_joints
 from spinemri.synthesis.tissue import Tissue
 
@@ -61,7 +60,8 @@ class _Arch:
 
 def paint_posterior_elements(canvas: Canvas, subject: Subject, style: BoneStyle, canal: NDArray[np.bool_]) -> None:
     """Arches and processes of C2 to L5; voxels within the canal are left alone."""
-    for index in range(sizes.S1):
+    chain = subject.chain
+    for index in range(chain.sacral):
         top, bottom = canvas.curve.top[index], canvas.curve.bottom[index]
         window = canvas.window((top - 22, bottom + 60), (-95.0, 0.5 * subject.depth[index]))
         if window is None:
@@ -73,17 +73,18 @@ def paint_posterior_elements(canvas: Canvas, subject: Subject, style: BoneStyle,
         bone = (inside > 0) & ~canal[window]
         canvas.paint(window, bone, Tissue.POSTERIOR_MARROW, index + 1)
         canvas.paint(window, bone & (inside < style.cortex_mm), Tissue.POSTERIOR_CORTEX)
-        if index > 0 and (canvas.field is None or index <= sizes.T12):
+        if index > 0 and (canvas.field is None or index <= chain.last_thoracic):
             _paint_facet_gap(canvas, arch, window)
     if canvas.field is not None:
         paint_joints(canvas, subject, canal)
 
 
 def _arch(canvas: Canvas, subject: Subject, style: BoneStyle, index: int, window: Window) -> _Arch:
-    region = sizes.NAMES[index][0]
+    chain = subject.chain
+    region = chain.names[index][0]
     top, height = float(canvas.curve.top[index]), float(subject.posterior[index])
     g, slope = subject.scale, float(subject.spinous_slope[index])
-    pedicle = {"C": 5.0, "T": 6.5, "L": 8 + (index - sizes.L1) * 1.6}[region] * g * style.pedicle
+    pedicle = {"C": 5.0, "T": 6.5, "L": 8 + (index - chain.first_lumbar) * 1.6}[region] * g * style.pedicle
     x = canvas.x[window]
     return _Arch(
         s=canvas.s[window], f=canvas.f[window], x=x, ax=np.abs(x), scale=g, region=region,

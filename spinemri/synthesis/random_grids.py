@@ -59,7 +59,7 @@ def random_person(
 ) -> Person:
     """A random person around one vertebra, lying a little askew."""
     subject = varied(sample_subject(rng, random_pathology(rng), variation=float(rng.uniform(0.5, 2))), rng)
-    look = sample_appearance(rng, shapes, subject.midline)
+    look = sample_appearance(rng, shapes, subject)
     axes = field_axes(rng, subject, middle, _FIELD_MM)
     turn = Rotation.from_euler("xyz", rng.normal(0, 4, 3), degrees=True).as_matrix()
     placement = Placement(turn, rng.uniform(-60, 60, 3))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from spinemri.synthesis.numbering import Chain
     from spinemri.synthesis.shapes import Template
 
 _BURST_FROM, _PUSHED = 0.1, 0.5  # posterior loss from which a fragment is pushed back, and the share of such
@@ -36,7 +37,7 @@ _CENTRES = {2: 0.2, 9: 0.08, 13: 0.08, 19: 0.14, 21: 0.18, 23: 0.32}  # level in
 
 
 def random_pathology(rng: np.random.Generator) -> Pathology:
-    """Fractures (wedge, biconcave, crush), sac narrowings and marrow lesions as they come."""
+    """Fractures (wedge, biconcave, crush), sac narrowings and marrow lesions as they come in the usual vertebrae."""
     fractures: list[Fracture] = []
     if rng.random() < 0.6:
         chosen = rng.choice(np.arange(sizes.T1 + 3, sizes.S1), rng.integers(1, 4), replace=False)
@@ -94,7 +95,7 @@ def random_volume(
     pathology = replace(pathology, lesions=()) if plain else pathology
     subject = sample_subject(rng, pathology, variation=float(rng.uniform(0.5, 2)))
     subject = varied(subject, rng)
-    look = sample_appearance(rng, shapes, subject.midline)
+    look = sample_appearance(rng, shapes, subject)
     look = replace(look, nodes=()) if plain else look
     behind = np.random.default_rng([seed, _BEHIND])
     look = replace(look, midline=sample_midline(behind), arches=replace(look.arches, tall=sample_tall(behind)))
@@ -106,24 +107,24 @@ def random_volume(
 
 def varied(subject: Subject, rng: np.random.Generator) -> Subject:
     """The subject with what only training needs: wider postures, scoliosis, slips, transitional discs."""
-    n = sizes.COUNT
-    tilt = np.radians(_lying(np.degrees(subject.tilt) + _posture_change(rng)))
+    n, chain = sizes.COUNT, subject.chain
+    tilt = np.radians(_lying(np.degrees(subject.tilt) + _posture_change(rng, chain), chain))
     midline = subject.midline
     if rng.random() < 0.25:
-        centre, half = rng.uniform(sizes.T1 + 4, sizes.L5), rng.uniform(3, 8)
+        centre, half = rng.uniform(sizes.T1 + 4, chain.last_lumbar), rng.uniform(3, 8)
         place = (np.arange(n) - centre) / half
         midline = midline + rng.uniform(-26, 26) * np.exp(-0.5 * place**2)
     slip = np.zeros(n)
     if rng.random() < 0.2:
-        slip[rng.integers(sizes.L1 + 1, sizes.S1)] = rng.uniform(-5, 10)
+        slip[rng.integers(chain.first_lumbar + 1, chain.sacral)] = rng.uniform(-5, 10)
     if rng.random() < 0.1:
         slip[rng.integers(sizes.C3, sizes.T1)] = rng.uniform(-2.5, 3.5)
     disc = subject.disc.copy()
     if rng.random() < 0.08:  # sacralised L5, lumbarised S1
-        disc[sizes.L5] = rng.uniform(1.5, 5)
+        disc[chain.last_lumbar] = rng.uniform(1.5, 5)
     if rng.random() < 0.12:
-        disc[sizes.S1] = rng.uniform(3.5, 7)
-    slim = np.interp(np.arange(n), [sizes.L1, sizes.L5], [1.02, 0.97]) * rng.uniform(0.94, 1.04)
+        disc[chain.sacral] = rng.uniform(3.5, 7)
+    slim = np.interp(np.arange(n), [chain.first_lumbar, chain.last_lumbar], [1.02, 0.97]) * rng.uniform(0.94, 1.04)
     sac = subject.sac_depth * rng.uniform(0.93, 1.12)
     changed = replace(
         subject,
@@ -131,7 +132,7 @@ def varied(subject: Subject, rng: np.random.Generator) -> Subject:
         midline=midline,
         slip=slip,
         disc=disc,
-        width=subject.width * np.where(np.arange(n) >= sizes.L1, slim, 1),
+        width=subject.width * np.where(np.arange(n) >= chain.first_lumbar, slim, 1),
         waist=np.clip(subject.waist * rng.uniform(0.8, 1.6) + 0.02, 0.03, 0.2),
         sac_depth=np.maximum(np.minimum(sac, subject.canal_depth - 0.8), 0.5),
         sac_width_fraction=float(rng.uniform(0.76, 0.93)),
@@ -141,22 +142,22 @@ def varied(subject: Subject, rng: np.random.Generator) -> Subject:
     return stack(changed)
 
 
-def _posture_change(rng: np.random.Generator) -> NDArray[np.floating]:
+def _posture_change(rng: np.random.Generator, chain: Chain) -> NDArray[np.floating]:
     """Degrees added to the tilt of every vertebra: a bent neck, a rounded back, more or less lordosis."""
     steps = np.zeros(sizes.COUNT)  # bend between each vertebra and the one below
     if rng.random() < 0.5:
         steps[: sizes.T1] += rng.uniform(-45, 40) / sizes.T1
     if rng.random() < 0.3:
-        steps[sizes.T1 : sizes.L1] += rng.uniform(-12, 30) / (sizes.L1 - sizes.T1)
+        steps[sizes.T1 : chain.first_lumbar] += rng.uniform(-12, 30) / (chain.first_lumbar - sizes.T1)
     if rng.random() < 0.3:
-        steps[sizes.L1 : sizes.S1] += rng.uniform(-22, 22) / (sizes.S1 - sizes.L1)
+        steps[chain.first_lumbar : chain.sacral] += rng.uniform(-22, 22) / (chain.sacral - chain.first_lumbar)
     return np.cumsum(steps[::-1])[::-1]
 
 
-def _lying(tilt: NDArray[np.floating]) -> NDArray[np.floating]:
+def _lying(tilt: NDArray[np.floating], chain: Chain) -> NDArray[np.floating]:
     """Tilts in degrees of someone who lies on a table: T1 and C2 stay within what a head coil allows."""
     levels = np.arange(sizes.COUNT)
-    for index, anchor, (low, high) in ((sizes.T1, sizes.L1, (-5, 45)), (0, sizes.T1, (-25, 32))):
+    for index, anchor, (low, high) in ((sizes.T1, chain.first_lumbar, (-5, 45)), (0, sizes.T1, (-25, 32))):
         excess = tilt[index] - np.clip(tilt[index], low, high)
         tilt = tilt - excess * np.clip((anchor - levels) / (anchor - index), 0, 1)
     return tilt

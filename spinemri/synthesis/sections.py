@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis.canal import SAC_TISSUES, disc_s, sac_profile
 from spinemri.synthesis.canvas import posterior_curve
 from spinemri.synthesis.grids import paint_points
@@ -91,9 +90,10 @@ def _crossing(geometry: Geometry, line: NDArray[np.float64], k: int) -> int:
 
 
 def _place(curve: Curve, geometry: Geometry, line: NDArray[np.float64], k: int) -> str:
+    chain = curve.chain
     s = float(curve.s[_crossing(geometry, line, k)])
-    places = {sizes.NAMES[n]: float(curve.middle[n]) for n in range(sizes.S1 + 1)}
-    places |= {f"{sizes.NAMES[n]}-{sizes.NAMES[n + 1]}": disc_s(curve, n) for n in range(sizes.S1)}
+    places = {chain.names[n]: float(curve.middle[n]) for n in range(chain.sacral + 1)}
+    places |= {f"{chain.names[n]}-{chain.names[n + 1]}": disc_s(curve, n) for n in range(chain.sacral)}
     return min(places, key=lambda name: abs(places[name] - s))
 
 

@@ -60,8 +60,8 @@ _LUMBAR = (
 )
 
 
-def _thoracic(index: int) -> tuple[_Part, ...]:
-    share = (index - sizes.T1) / (sizes.T12 - sizes.T1)
+def _thoracic(share: float) -> tuple[_Part, ...]:
+    """Parts of a vertebra at a share of the way from the first to the last of the thorax."""
     reach, back = 23 - 13 * share, 10 - 5 * share
     return (
         _part((1, 2, 0.8, 0, 0.55, 0), (0, 0, 1, 3, 0.8, 0), 2.7, 3.4),  # lamina
@@ -76,7 +76,8 @@ _PEDICLE_WIDTH = {"T": (8.5, 6.0, 8.7), "L": (8.6, 10.5, 17.0)}  # upper, middle
 
 def _parts(subject: Subject, index: int) -> tuple[_Part, ...]:
     """Parts of one vertebra; the first is the spinous process."""
-    region = sizes.NAMES[index][0]
+    chain = subject.chain
+    region = chain.names[index][0]
     length, tall = float(subject.spinous_length[index]) / subject.scale, float(subject.spinous_height[index])
     fall = float(subject.spinous_slope[index]) * length
     thick = {"C": 2.2, "T": 2.6, "L": 3.5}[region]
@@ -86,11 +87,12 @@ def _parts(subject: Subject, index: int) -> tuple[_Part, ...]:
     if region == "C":
         forked = _part((0, 0, 1, length - 5, 0.75, fall), (0, 4, 1, length - 1, 0.75, 1 + fall), 2.4)
         return (spinous, forked, *_CERVICAL)
-    first, count = (sizes.T1, 12) if region == "T" else (sizes.L1, 5)
-    width = float(np.interp((index - first) / (count - 1), (0, 0.5, 1), _PEDICLE_WIDTH[region]))
+    first, last = (sizes.T1, chain.last_thoracic) if region == "T" else (chain.first_lumbar, chain.last_lumbar)
+    share = (index - first) / (last - first)
+    width = float(np.interp(share, (0, 0.5, 1), _PEDICLE_WIDTH[region]))
     tall = (12.5 if region == "T" else 15.0) / width
     pedicle = _part((1, width / 2, 0, -1.5, 0.3, 0), (1, width / 2, 0.75, 0, 0.33, 0), width / 2, tall)
-    return (spinous, pedicle, *(_thoracic(index) if region == "T" else _LUMBAR))
+    return (spinous, pedicle, *(_thoracic(share) if region == "T" else _LUMBAR))
 
 
 def solid_depth(frame: tuple[Field, Field, Field], subject: Subject, index: int, build: NDArray[np.floating]) -> Field:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spinemri.synthesis import morphometry as sizes
+from spinemri.synthesis.numbering import USUAL, Chain
+from spinemri.synthesis.posture import Posture, tilts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,7 +73,7 @@ class Pathology:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """Sizes and places of every vertebra from C2 to S5; arrays are indexed like ``morphometry.NAMES``.
+    """Sizes and places of every vertebra from C2 to the sacrum's end; arrays are indexed like ``chain.names``.
 
     ``centre`` (n, 2) holds (a, z) of each body's centre, ``tilt`` its forward tilt in radians, ``midline`` its x,
     ``slip`` how far it has slid forward on the one below, mm.
@@ -103,6 +105,7 @@ class Subject:
     sac_end_index: float
     pathology: Pathology = field(default_factory=Pathology)
     slip: Array = field(default_factory=lambda: np.zeros(sizes.COUNT))
+    chain: Chain = USUAL
 
     def loss(self, index: int) -> Fracture:
         """The fracture of a vertebra (zero loss when it has none)."""
@@ -142,7 +145,9 @@ class Subject:
         return np.asarray(self.centre[index] + up * u - front * (self.depth[index] / 2))
 
 
-def sample_subject(rng: np.random.Generator, pathology: Pathology | None = None, *, variation: float = 1.0) -> Subject:
+def sample_subject(
+    rng: np.random.Generator, pathology: Pathology | None = None, *, variation: float = 1.0, chain: Chain = USUAL
+) -> Subject:
     """A person drawn from published morphometry.
 
     Parameters
@@ -150,8 +155,9 @@ def sample_subject(rng: np.random.Generator, pathology: Pathology | None = None,
     rng : source of all randomness; the same state gives the same person
     pathology : what is wrong; default nothing
     variation : factor on the spread between neighbouring levels (1 = as in people)
+    chain : the person's vertebrae; ``pathology`` counts them as this does
     """
-    n = sizes.COUNT
+    n, rows = sizes.COUNT, [*chain.rows]
     scale = float(np.clip(rng.normal(1, 0.085), 0.8, 1.2))
 
     def per_level(spread: float) -> Array:
@@ -159,14 +165,14 @@ def sample_subject(rng: np.random.Generator, pathology: Pathology | None = None,
 
     height = scale * rng.uniform(0.93, 1.07)
     across = scale * rng.uniform(0.92, 1.1)
-    posterior = sizes.POSTERIOR_HEIGHT * height * per_level(0.02)
-    anterior = posterior * sizes.ANTERIOR_RATIO * per_level(0.02)
-    depth = sizes.DEPTH * across * per_level(0.02)
-    disc = sizes.DISC_HEIGHT * scale * rng.uniform(0.8, 1.2) * per_level(0.08)
+    posterior = sizes.POSTERIOR_HEIGHT[rows] * height * per_level(0.02)
+    anterior = posterior * sizes.ANTERIOR_RATIO[rows] * per_level(0.02)
+    depth = sizes.DEPTH[rows] * across * per_level(0.02)
+    disc = sizes.DISC_HEIGHT[rows] * scale * rng.uniform(0.8, 1.2) * per_level(0.08)
     degenerate = rng.random(n) < rng.uniform(0, 0.5)
     disc = np.maximum(np.where(degenerate, disc * rng.uniform(0.45, 1, n), disc), 1.2)
-    canal_depth = sizes.CANAL_DEPTH * scale * rng.uniform(0.93, 1.12) * per_level(0.02)
-    sac_depth = np.minimum(sizes.SAC_DEPTH * scale * rng.uniform(0.88, 1.12) * per_level(0.02), canal_depth - 1.6)
+    canal_depth = sizes.CANAL_DEPTH[rows] * scale * rng.uniform(0.93, 1.12) * per_level(0.02)
+    sac_depth = np.minimum(sizes.SAC_DEPTH[rows] * scale * rng.uniform(0.88, 1.12) * per_level(0.02), canal_depth - 1.6)
     concavity = posterior * sizes.ENDPLATE_CONCAVITY
     subject = Subject(
         scale=scale,
@@ -175,25 +181,26 @@ def sample_subject(rng: np.random.Generator, pathology: Pathology | None = None,
         concavity_superior=concavity * rng.uniform(0.4, 1.4, n),
         concavity_inferior=concavity * rng.uniform(0.4, 1.7, n),
         depth=depth,
-        width=sizes.WIDTH * across * per_level(0.02),
+        width=sizes.WIDTH[rows] * across * per_level(0.02),
         waist=rng.uniform(0.03, 0.12, n),
         disc=disc,
         bulge=rng.uniform(-0.01, 0.03, n) + 0.05 * degenerate * rng.random(n),
         canal_depth=canal_depth,
-        canal_width=sizes.CANAL_WIDTH * scale * rng.uniform(0.92, 1.1) * per_level(0.02),
+        canal_width=sizes.CANAL_WIDTH[rows] * scale * rng.uniform(0.92, 1.1) * per_level(0.02),
         sac_depth=np.maximum(sac_depth, 0.5),
         sac_width_fraction=float(rng.uniform(0.8, 0.95)),
-        cord_depth=sizes.CORD_DEPTH * scale * rng.uniform(0.92, 1.1),
-        cord_width=sizes.CORD_WIDTH * scale * rng.uniform(0.92, 1.1),
-        spinous_length=sizes.SPINOUS_LENGTH * scale * rng.uniform(0.85, 1.15) * per_level(0.08),
-        spinous_height=sizes.SPINOUS_HEIGHT * scale * rng.uniform(0.85, 1.15) * per_level(0.08),
-        spinous_slope=sizes.SPINOUS_SLOPE * rng.uniform(0.85, 1.15) + rng.normal(0, 0.05, n),
+        cord_depth=sizes.CORD_DEPTH[rows] * scale * rng.uniform(0.92, 1.1),
+        cord_width=sizes.CORD_WIDTH[rows] * scale * rng.uniform(0.92, 1.1),
+        spinous_length=sizes.SPINOUS_LENGTH[rows] * scale * rng.uniform(0.85, 1.15) * per_level(0.08),
+        spinous_height=sizes.SPINOUS_HEIGHT[rows] * scale * rng.uniform(0.85, 1.15) * per_level(0.08),
+        spinous_slope=sizes.SPINOUS_SLOPE[rows] * rng.uniform(0.85, 1.15) + rng.normal(0, 0.05, n),
         tilt=np.zeros(n),
         centre=np.zeros((n, 2)),
         midline=np.zeros(n),
         conus_index=float(np.clip(rng.normal(sizes.L1 + 0.2, 0.7), sizes.T12 - 0.5, sizes.L1 + 2)),
-        sac_end_index=float(rng.uniform(sizes.S1 + 0.8, sizes.S1 + 2.6)),
+        sac_end_index=float(rng.uniform(chain.sacral + 0.8, chain.sacral + 2.6)),
         pathology=pathology or Pathology(),
+        chain=chain,
     )
     return stack(_posture(subject, rng))
 
@@ -201,13 +208,13 @@ def sample_subject(rng: np.random.Generator, pathology: Pathology | None = None,
 def _posture(subject: Subject, rng: np.random.Generator) -> Subject:
     """Choose how the person lies: sagittal tilts, and a slight curve in the coronal plane."""
     sacral_slope = float(np.clip(rng.normal(37, 7), 20, 55))
-    tilt = sizes.tilts(
+    posture = Posture(
         sacral_slope=sacral_slope,
         lordosis=float(np.clip(sacral_slope + rng.normal(8, 5), 15, 70)),
         kyphosis=float(np.clip(rng.normal(33, 9), 12, 60)),
         cervical=float(np.clip(rng.normal(12, 9), -10, 35)),
     )
-    tilt = tilt + rng.normal(0, 1.2, sizes.COUNT)
+    tilt = tilts(posture, subject.chain) + rng.normal(0, 1.2, sizes.COUNT)
     for fracture in subject.pathology.fractures:
         drop = (
             fracture.anterior * subject.anterior[fracture.index]

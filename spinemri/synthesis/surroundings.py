@@ -64,7 +64,7 @@ def _paint_organs(canvas: Canvas, rng: np.random.Generator, where: np.ndarray) -
 
 def _paint_chest(canvas: Canvas, rng: np.random.Generator, depth: Field, width: Field, coarse: Field) -> None:
     curve, s = canvas.curve, canvas.s_plane
-    chest = (s > curve.top[sizes.T1] + 5) & (s < curve.bottom[sizes.T12 - 1])
+    chest = (s > curve.top[sizes.T1] + 5) & (s < curve.bottom[curve.chain.last_thoracic - 1])
     ax = np.abs(canvas.x)
     if rng.random() < 0.85:
         side = chest & (ax > width / 2 + rng.uniform(3, 14) + 3 * coarse) & (canvas.f > -20)
@@ -76,18 +76,22 @@ def _paint_chest(canvas: Canvas, rng: np.random.Generator, depth: Field, width: 
 def _paint_psoas(canvas: Canvas, rng: np.random.Generator, depth: Field, width: Field, coarse: Field) -> None:
     """Psoas beside the lumbar bodies: scalloped, tapering upward, wrapped in fat with segmental vessels."""
     curve = canvas.curve
+    chain = curve.chain
     grow = np.clip(
-        (canvas.s_plane - curve.middle[sizes.T12]) / (curve.middle[sizes.L5] - curve.middle[sizes.T12]), 0, 1
+        (canvas.s_plane - curve.middle[chain.last_thoracic])
+        / (curve.middle[chain.last_lumbar] - curve.middle[chain.last_thoracic]),
+        0,
+        1,
     )
     thick = (6 + 32 * grow) * np.float32(rng.uniform(0.8, 1.2))
     gap = np.float32(rng.uniform(0.0, 1.5))
     ax = np.abs(canvas.x) - width / 2 - gap
     inside = (ax > 0) & (ax < thick + 2 * coarse) & (canvas.f > -8) & (canvas.f < depth * 0.95 + 4 * coarse)
-    lumbar = canvas.s_plane > curve.middle[sizes.T12]
+    lumbar = canvas.s_plane > curve.middle[chain.last_thoracic]
     wrap = (ax > -1) & (ax < thick + 4) & (canvas.f > -10) & (canvas.f < depth + 8) & lumbar
     canvas.tissue[wrap] = int(Tissue.PREVERTEBRAL)
     canvas.tissue[inside & lumbar] = int(Tissue.MUSCLE)
-    for index in range(sizes.L1, sizes.S1):
+    for index in range(chain.first_lumbar, chain.sacral):
         row = canvas.drawn_window((curve.middle[index] - 3, curve.middle[index] + 3), (-5.0, 45.0))
         if row is not None and rng.random() < 0.7:
             near = np.abs(canvas.s[row] - curve.middle[index]) < 1.3
@@ -99,12 +103,18 @@ def _paint_scalloped_psoas(
 ) -> None:
     """Psoas that lies against discs and rims and bridges the waists, where fat and segmental vessels run under it."""
     curve = canvas.curve
+    chain = curve.chain
     bulk = curve.along(
-        [curve.bottom[sizes.T12 - 1], curve.middle[sizes.L1], curve.middle[sizes.L5 - 1], curve.top[sizes.S1]],
+        [
+            curve.bottom[chain.last_thoracic - 1],
+            curve.middle[chain.first_lumbar],
+            curve.middle[chain.last_lumbar - 1],
+            curve.top[chain.sacral],
+        ],
         np.array([2, 9, 27, 32]) * rng.uniform(0.7, 1.25),
     )
     waist = np.zeros_like(curve.s)
-    for index in range(sizes.T12, sizes.S1):
+    for index in range(chain.last_thoracic, chain.sacral):
         tall = np.abs(curve.s - curve.middle[index]) / (0.5 * subject.posterior[index])
         waist += np.clip(1 - tall**2, 0, 1)
     hollow, thick = canvas.profile(waist), canvas.profile(bulk)
@@ -115,7 +125,7 @@ def _paint_scalloped_psoas(
     out = ((ax / (width / 2)) ** exponent + forward**exponent) ** np.float32(1 / exponent) * (width / 2) - width / 2
     gap = rng.uniform(-0.5, 1.0) + hollow * rng.uniform(-2.0, 2.5)
     beside = (ax > 0.62 * width / 2) & (canvas.f > -rng.uniform(2, 9)) & (canvas.f < depth * rng.uniform(0.75, 1.05))
-    beside &= (canvas.s_plane > curve.middle[sizes.T12]) & (canvas.s_plane < curve.middle[sizes.S1])
+    beside &= (canvas.s_plane > curve.middle[chain.last_thoracic]) & (canvas.s_plane < curve.middle[chain.sacral])
     border = thick + 2 * coarse
     canvas.tissue[beside & (out > -4) & (out < border + rng.uniform(1, 6))] = int(Tissue.PREVERTEBRAL)
     canvas.tissue[beside & (out > -4) & (out < gap)] = int(Tissue.FORAMINAL_FAT)
@@ -125,7 +135,7 @@ def _paint_scalloped_psoas(
         canvas.tissue[streaks] = int(Tissue.MUSCLE_FAT)
     if rng.random() < 0.5:
         canvas.tissue[beside & (np.abs(out - border) < 0.7)] = int(Tissue.LIGAMENT)
-    for index in range(sizes.L1, sizes.S1):
+    for index in range(chain.first_lumbar, chain.sacral):
         row = canvas.drawn_window((curve.middle[index] - 4, curve.middle[index] + 4), (-8.0, 48.0))
         if row is not None and rng.random() < 0.8:
             near = np.abs(canvas.s[row] - curve.middle[index] - rng.uniform(-2, 2)) < rng.uniform(0.8, 1.8)
@@ -134,16 +144,17 @@ def _paint_scalloped_psoas(
 
 def _paint_vessels(canvas: Canvas, subject: Subject, rng: np.random.Generator, depth: Field) -> None:
     curve, g = canvas.curve, subject.scale
+    chain = curve.chain
     s = canvas.s_plane
 
     def tube(radius: float, x: float, forward: float) -> np.ndarray:
         return np.asarray((canvas.f - (depth + radius + forward)) ** 2 + (canvas.x - x) ** 2 < radius**2)
 
     aorta = tube(rng.uniform(8, 13) * g, rng.uniform(2, 14), 3)
-    span = (s > curve.top[sizes.T1 + 3]) & (s < curve.bottom[sizes.L5 - 1] + rng.uniform(-10, 10))
+    span = (s > curve.top[sizes.T1 + 3]) & (s < curve.bottom[chain.last_lumbar - 1] + rng.uniform(-10, 10))
     canvas.tissue[aorta & span] = int(Tissue.AORTA)
     cava = tube(rng.uniform(7, 12) * g, -rng.uniform(8, 16), 3)
-    canvas.tissue[cava & (s > curve.top[sizes.T1 + 9]) & (s < curve.bottom[sizes.L5])] = int(Tissue.VENA_CAVA)
+    canvas.tissue[cava & (s > curve.top[sizes.T1 + 9]) & (s < curve.bottom[chain.last_lumbar])] = int(Tissue.VENA_CAVA)
     airway = tube(rng.uniform(6, 10), 0.0, rng.uniform(12, 22))
     canvas.tissue[airway & (s < curve.top[sizes.T1 + 5])] = int(Tissue.TRACHEA)
 
@@ -154,6 +165,7 @@ def _paint_back(
     """Back muscles with fat streaks, interspinous tissue, subcutaneous fat, skin and air; the front of the neck."""
     coarse, fine = textures
     curve, s = canvas.curve, canvas.s_plane
+    chain = curve.chain
     depth, width = canvas.along_levels(subject.canal_depth), canvas.along_levels(subject.width)
     reach = canvas.along_levels(subject.spinous_length)
     ax = np.abs(canvas.x)
@@ -167,8 +179,8 @@ def _paint_back(
         curve.top[0],
         curve.top[4],
         curve.top[8],
-        curve.bottom[sizes.L1],
-        curve.bottom[sizes.L5],
+        curve.bottom[chain.first_lumbar],
+        curve.bottom[chain.last_lumbar],
         curve.s[-1],
     ]
     fat = np.array([3, 6, 12, 8, 9, 20, 22]) * rng.uniform(0.6, 1.4) * rng.uniform(0.4, 1.8)
@@ -192,7 +204,7 @@ def _paint_back(
 
 
 def _paint_ribs(canvas: Canvas, subject: Subject) -> None:
-    for index in range(sizes.T1, sizes.T12 + 1):
+    for index in range(sizes.T1, subject.chain.last_thoracic + 1):
         top = canvas.curve.top[index]
         window = canvas.window((top - 16, top + 20), (-45.0, 30.0))
         if window is None:

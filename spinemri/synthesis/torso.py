@@ -62,7 +62,7 @@ def flanks(canvas: Canvas, rng: np.random.Generator) -> Flanks:
 
 def paint_torso(canvas: Canvas, subject: Subject, looks: Flanks) -> None:
     """Soft tissue at the sides; vessels, airway, skin and subcutaneous fat stay as they are."""
-    neck, chest = float(canvas.curve.bottom[sizes.C7]), float(canvas.curve.middle[sizes.T12])
+    neck, chest = float(canvas.curve.bottom[sizes.C7]), float(canvas.curve.middle[subject.chain.last_thoracic])
     free = ~np.isin(canvas.tissue, _KEPT)
     recess = canvas.s_plane + 26 - 0.35 * np.minimum(np.abs(canvas.x), 80) - 5 * looks.even  # lungs end lower outside
     parts = (
@@ -87,22 +87,27 @@ def _tables(canvas: Canvas, window: Window, *values: NDArray[np.floating]) -> li
 
 def _paint_abdomen(canvas: Canvas, subject: Subject, looks: Flanks, where: tuple[Window, Mask]) -> None:
     """Fat around kidneys, bowel and psoas in front; quadratus and the back muscles behind."""
+    chain = subject.chain
     window, free = where
     curve = canvas.curve
     ax, f = np.abs(canvas.x[window]), canvas.f[window]
     even, cells = looks.even[window], looks.cells[window]
     depth, width, canal = _tables(canvas, window, subject.depth, subject.width, subject.canal_depth)
     s = canvas.cut(canvas.s_plane, window)
-    low = np.clip((s - curve.middle[sizes.T12]) / (curve.middle[sizes.L5] - curve.middle[sizes.T12]), 0, 1.2)
+    low = np.clip(
+        (s - curve.middle[chain.last_thoracic]) / (curve.middle[chain.last_lumbar] - curve.middle[chain.last_thoracic]),
+        0,
+        1.2,
+    )
     front = free & (f > -0.5 * canal)
     canvas.paint(window, front, Tissue.SUBCUTANEOUS_FAT)
     bowel = front & (f > depth + 26 + 5 * even)
     for loops, first in ((cells > 0.25, Tissue.ORGAN_0), (cells < -0.25, Tissue.ORGAN_0 + 4)):
         kinds = np.clip(np.floor(1.5 * even + 2), 0, 3).astype(np.uint8) + np.uint8(first)
         canvas.tissue[window] = np.where(bowel & loops, kinds, canvas.tissue[window])
-    upper = (s - curve.middle[sizes.L1 + 1]) / 52
+    upper = (s - curve.middle[chain.first_lumbar + 1]) / 52
     kidney = _ellipse(ax, f, (width / 2 + 36, 0.25 * depth), (21 + 2 * even, 27 + 2 * even)) + upper**2
-    beside = (ax > width / 2 + 22 + 4 * even) & (s < curve.middle[sizes.L1 + 1] + 8 * even) & (kidney > 1.6)
+    beside = (ax > width / 2 + 22 + 4 * even) & (s < curve.middle[chain.first_lumbar + 1] + 8 * even) & (kidney > 1.6)
     canvas.paint(window, front & beside, Tissue.ORGAN_0)  # liver and spleen
     canvas.paint(window, front & (kidney < 1), Tissue.ORGAN_7)
     canvas.paint(window, front & (kidney < 0.14), Tissue.SUBCUTANEOUS_FAT)
@@ -151,7 +156,7 @@ def _paint_chest(canvas: Canvas, subject: Subject, looks: Flanks, where: tuple[W
     for turn, swing in ((12.0, 2.0), (22.0, 4.0)):
         sheet = np.abs(behind - turn * np.clip(1 - (ax / 78) ** 2, 0, 1) - swing * even) < _SEPTUM_MM
         canvas.paint(window, back & sheet & (ax > 4), Tissue.MUSCLE_FAT)
-    for index in range(sizes.T1, sizes.T12 + 1):
+    for index in range(sizes.T1, subject.chain.last_thoracic + 1):
         out = np.clip(ax - width / 2 - 2, 0, None)
         down = s - canvas.curve.top[index] - 0.35 * out
         rib = ((f - wall - 3.5) / 4) ** 2 + (down / 6) ** 2

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis.canal import disc_s, sac_profile
 
 if TYPE_CHECKING:
@@ -21,11 +20,11 @@ if TYPE_CHECKING:
 
 INSET = 0.05
 _REGIONS = (  # name, upper body, whether its upper endplate, lower body, whether its upper endplate
-    ("thoracic_kyphosis", sizes.T1 + 3, True, sizes.T12, False),
-    ("lumbar_lordosis", sizes.T12, True, sizes.S1, True),
-    ("lumbar_lordosis", sizes.L1, True, sizes.S1, True),
-    ("lumbar_lordosis", sizes.L1 + 3, True, sizes.S1, True),
-    ("cervical_lordosis", 0, False, sizes.C7, False),
+    ("thoracic_kyphosis", "T4", True, "T12", False),
+    ("lumbar_lordosis", "T12", True, "S1", True),
+    ("lumbar_lordosis", "L1", True, "S1", True),
+    ("lumbar_lordosis", "L4", True, "S1", True),
+    ("cervical_lordosis", "C2", False, "C7", False),
 )
 _PLACES = {"anterior": 1 - INSET, "middle": 0.5, "posterior": INSET}
 
@@ -52,10 +51,11 @@ def sac_diameters(subject: Subject, curve: Curve) -> dict[str, float]:
     """AP diameter of the sac in mm at every mid-body ('L4') and disc ('L4-L5'), C3 to S1."""
     profile = sac_profile(subject, curve)
     places = {}
-    for index in range(1, sizes.S1 + 1):
-        places[sizes.NAMES[index]] = float(curve.middle[index])
-        if index < sizes.S1:
-            places[f"{sizes.NAMES[index]}-{sizes.NAMES[index + 1]}"] = disc_s(curve, index)
+    names, sacral = subject.chain.names, subject.chain.sacral
+    for index in range(1, sacral + 1):
+        places[names[index]] = float(curve.middle[index])
+        if index < sacral:
+            places[f"{names[index]}-{names[index + 1]}"] = disc_s(curve, index)
     return {name: float(np.interp(s, curve.s, profile.diameter)) for name, s in places.items()}
 
 
@@ -63,11 +63,11 @@ def measurements(subject: Subject, curve: Curve, shown: list[int]) -> list[dict[
     """One record (id, level, name, value, unit) per true measurement of the vertebrae shown completely."""
     records = []
     for index in shown:
-        level = sizes.NAMES[index]
+        level = subject.chain.names[index]
         for name, value in heights(subject, index).items():
             records.append(_record(level, f"{name}_height", value, "mm"))
         records.append(_record(level, "height_loss_pct", height_loss(subject, index), "%"))
-    wanted = {sizes.NAMES[i] for i in shown}
+    wanted = {subject.chain.names[i] for i in shown}
     for place, value in sac_diameters(subject, curve).items():
         if set(place.split("-")) <= wanted:
             records.append(_record(place, "dural_sac_ap", value, "mm"))
@@ -81,20 +81,22 @@ def alignment(subject: Subject, shown: list[int]) -> list[dict[str, Any]]:
     only the lower one of C2.
     """
     records = []
+    names, sacral = subject.chain.names, subject.chain.sacral
     for index in shown:
-        if 0 < index < sizes.S1:
+        if 0 < index < sacral:
             angle = plate_lean(subject, index, superior=True) - plate_lean(subject, index, superior=False)
-            records.append(_record(sizes.NAMES[index], "wedge_angle", angle, "deg"))
-        if index + 1 in shown and index < sizes.S1:
-            place = f"{sizes.NAMES[index]}-{sizes.NAMES[index + 1]}"
+            records.append(_record(names[index], "wedge_angle", angle, "deg"))
+        if index + 1 in shown and index < sacral:
+            place = f"{names[index]}-{names[index + 1]}"
             slip_mm, slip_pct = slip(subject, index)
             records += [_record(place, "slip_mm", slip_mm, "mm"), _record(place, "slip_pct", slip_pct, "%")]
-    for name, upper, superior, lower, lower_superior in _REGIONS:
-        if {upper, lower} <= {*shown}:
+    for name, first, superior, last, lower_superior in _REGIONS:
+        upper, lower = subject.chain.index(first), subject.chain.index(last)
+        if upper in shown and lower in shown:
             angle = plate_lean(subject, upper, superior=superior) - plate_lean(subject, lower, superior=lower_superior)
-            records.append(_record(f"{sizes.NAMES[upper]}-{sizes.NAMES[lower]}", name, angle, "deg"))
+            records.append(_record(f"{first}-{last}", name, angle, "deg"))
     if len(shown) > 1:
-        stretch = f"{sizes.NAMES[shown[0]]}-{sizes.NAMES[shown[-1]]}"
+        stretch = f"{names[shown[0]]}-{names[shown[-1]]}"
         records.append(_record(stretch, "coronal_curvature_estimate", coronal_curve(subject, shown), "deg"))
     return records
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis.canal import cord_size, disc_s, sac_half_width, sac_profile
 
 if TYPE_CHECKING:
@@ -46,12 +45,13 @@ def canal(subject: Subject, curve: Curve, shown: list[int]) -> list[dict[str, An
 
 def _places(curve: Curve, shown: list[int]) -> dict[str, float]:
     """Curve coordinate of every mid-body ('L4') and disc ('L4-L5') between C3 and S1 that is shown."""
+    chain = curve.chain
     places = {}
     for index in shown:
-        if 0 < index < sizes.S1:
-            places[sizes.NAMES[index]] = float(curve.middle[index])
-        if 0 < index < sizes.S1 and index + 1 in shown:
-            places[f"{sizes.NAMES[index]}-{sizes.NAMES[index + 1]}"] = disc_s(curve, index)
+        if 0 < index < chain.sacral:
+            places[chain.names[index]] = float(curve.middle[index])
+        if 0 < index < chain.sacral and index + 1 in shown:
+            places[f"{chain.names[index]}-{chain.names[index + 1]}"] = disc_s(curve, index)
     return places
 
 

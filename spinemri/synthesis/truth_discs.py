@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spinemri.norms import threshold
-from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis.canal import disc_s, sac_profile
 from spinemri.synthesis.canvas import curvilinear
 from spinemri.synthesis.fragments import fragment_face, half_width, wall_ends
@@ -77,7 +76,7 @@ def retropulsion(subject: Subject, index: int, above: int, below: int) -> float:
 
 def references(subject: Subject, index: int, shown: list[int]) -> tuple[int, int] | None:
     """The nearest intact bodies (below C2, S1 included) above and below, within three levels; None without both."""
-    whole = [n for n in shown if n == sizes.S1 or (n > 0 and height_loss(subject, n) < _INTACT_BELOW_PCT)]
+    whole = [n for n in shown if n == subject.chain.sacral or (n > 0 and height_loss(subject, n) < _INTACT_BELOW_PCT)]
     above = [n for n in whole if index - _REACH <= n < index]
     below = [n for n in whole if index < n <= index + _REACH]
     return (above[-1], below[0]) if above and below else None
@@ -130,9 +129,10 @@ def _fragment_volume(subject: Subject, index: int) -> float:
 
 def measurements(subject: Subject, curve: Curve, shown: list[int]) -> list[dict[str, Any]]:
     """One record per true measurement of the vertebrae and discs shown completely."""
+    chain = subject.chain
     records = []
-    for index in [i for i in shown if i < sizes.S1]:
-        level = sizes.NAMES[index]
+    for index in [i for i in shown if i < chain.sacral]:
+        level = chain.names[index]
         records.append(_record(level, "volume_loss_pct", volume_loss(subject, index), "%"))
         for superior, side in ((True, "superior"), (False, "inferior")):
             depth = endplate_depression(subject, index, superior=superior)
@@ -143,10 +143,10 @@ def measurements(subject: Subject, curve: Curve, shown: list[int]) -> list[dict[
             ratio = heights(subject, index)["posterior"] / heights(subject, index - 1)["posterior"]
             records.append(_record(level, "crush_ratio_above", ratio, "1"))
         if index + 1 in shown:
-            place = f"{level}-{sizes.NAMES[index + 1]}"
+            place = f"{level}-{chain.names[index + 1]}"
             records.append(_record(place, "disc_height", disc_height(subject, index), "mm"))
             records.append(_record(place, "disc_bulge_mm", bulge(subject, curve, index), "mm"))
-        if index + 1 in shown and index + 1 < sizes.S1:
+        if index + 1 in shown and index + 1 < chain.sacral:
             ratio = heights(subject, index)["posterior"] / heights(subject, index + 1)["posterior"]
             records.append(_record(level, "crush_ratio_below", ratio, "1"))
     return records

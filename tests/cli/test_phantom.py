@@ -41,3 +41,19 @@ def test_an_unknown_acquisition_is_refused(tmp_path):
     assert outcome.code == 2
     assert "acquisition 'oblique': expected one of sagittal, axial, coronal, isotropic" in outcome.err
     assert not (tmp_path / "study").exists()
+
+
+def test_an_unknown_numbering_is_refused(tmp_path):
+    outcome = run("phantom", "--numbering", "L7", "-o", tmp_path / "study")
+    assert outcome.code == 2
+    assert "numbering 'L7': expected one of usual, T11, T13, L4, L6" in outcome.err
+    assert not (tmp_path / "study").exists()
+
+
+def test_someone_with_six_lumbar_vertebrae_is_made_with_those_names(tmp_path):
+    outcome = run("phantom", "--seed", 4, "--numbering", "l6", "--contrast", "T2w", "-o", tmp_path / "study")
+    assert outcome.code == 0, outcome.err
+    truth = json.loads((tmp_path / "study" / "truth.json").read_text(encoding="utf-8"))
+    assert truth["levels"][-3:] == ["L5", "L6", "S1"]
+    labels = json.loads((tmp_path / "study" / "truth_segmentation.json").read_text(encoding="utf-8"))["labels"]
+    assert {"L6", "L6-S1"} <= {meaning.get("level") for meaning in labels.values()}

@@ -47,7 +47,7 @@ def _segmented(subject, rng, middle, seed):
     pixel = float(rng.uniform(0.6, 1.0))
     spacing = float(rng.uniform(3, 5)), pixel, pixel
     axes = field_axes(rng, subject, middle, spacing)
-    look = sample_appearance(rng, None, subject.midline)
+    look = sample_appearance(rng, None, subject)
     canvas = leaning(blank_canvas(subject, axes, rng), subject, look.twist)
     canvas = turned(canvas, axes, rng)
     paint_bodies(canvas, subject, replace(look, nodes=()).bone_style(sample_style(rng)))

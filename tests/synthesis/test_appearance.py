@@ -30,7 +30,7 @@ def painted(subject: Subject, look: Appearance) -> LabelVolume:
 
 
 def plain_look(nodes: tuple[EndplateNode, ...] = ()) -> Appearance:
-    look = sample_appearance(np.random.default_rng(3), None, np.zeros(sizes.COUNT))
+    look = sample_appearance(np.random.default_rng(3), None, sample_subject(np.random.default_rng(8)))
     return replace(look, arches=ArchStyle(), nodes=nodes, twist=np.zeros(sizes.COUNT))
 
 
