@@ -23,7 +23,9 @@ from spinemri.evaluate.phantoms import PhantomScore, passes, score_phantom, summ
 from spinemri.evaluate.pictures import draw_cases, worst_cases
 from spinemri.evaluate.real import score_images
 from spinemri.evaluate.regions import CONTRASTS, FIRST_SEED, REGIONS, score_region
+from spinemri.evaluate.variants import FIELDS, VariantScore, score_variant, variants_section
 from spinemri.networks import default_predictor
+from spinemri.synthesis.numbering import Numbering
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +52,7 @@ REAL = (
 )
 WORST = 8
 FULL = 50  # synthetic people per region, and synthetic studies per set
+VARIANT_PEOPLE = 8  # each with every number of vertebrae
 
 
 _loaded: list[Predictor] = []  # of this process, see ``_load``
@@ -67,7 +70,7 @@ def main() -> None:
     by = "make prove" if full else less
     with ProcessPoolExecutor(options.jobs, get_context("spawn"), _load, (options.model,)) as pool:
         text = ["# Accuracy", "", f"Made by `{by}` with {made}.", "", *quick, *_real(options, predictor, pool),
-                *_regions(options, pool), *_chain(options, pool)]  # fmt: skip
+                *_regions(options, pool), *_variants(options, pool), *_chain(options, pool)]  # fmt: skip
     options.page.write_text("\n".join(text).rstrip() + "\n", encoding="utf-8")
     print(f"written: {options.page.name}")
 
@@ -87,6 +90,10 @@ def _score_cut(case: ValidationCase, data: Path) -> list[CutField]:
 
 def _score_person(region: str, number: int, contrasts: Sequence[Contrast]) -> list[RegionScore]:
     return list(score_region(region, [number], _loaded[0], contrasts))
+
+
+def _score_variant(numbering: Numbering, field: str, number: int) -> VariantScore:
+    return score_variant(numbering, field, number, _loaded[0])
 
 
 def _score_study(seed: int, loss: float) -> PhantomScore | str:
@@ -136,6 +143,13 @@ def _regions(options: argparse.Namespace, pool: ProcessPoolExecutor) -> list[str
         "nothing anchors a name. Axial blocks are not among them: the model reads sagittal series."
     )
     return ["## Synthetic test set", "", said, "", tables.regions_table(scores), ""]
+
+
+def _variants(options: argparse.Namespace, pool: ProcessPoolExecutor) -> list[str]:
+    people = 1 if options.quick else min(VARIANT_PEOPLE, options.people)
+    asked = [(numbering, field, n) for n in range(people) for field in FIELDS for numbering in Numbering]
+    tasks = [pool.submit(_score_variant, *one) for one in asked]
+    return variants_section([task.result() for task in tasks])
 
 
 def _chain(options: argparse.Namespace, pool: ProcessPoolExecutor) -> list[str]:

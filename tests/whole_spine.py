@@ -14,9 +14,9 @@ from spinemri.geometry import Geometry
 from spinemri.image import Image
 from spinemri.segment.model import load_model
 from spinemri.series import Contrast, Plane, Series
-from spinemri.synthesis import morphometry as sizes
 from spinemri.synthesis.acquire import acquire
 from spinemri.synthesis.labels import paint
+from spinemri.synthesis.numbering import Numbering, chain
 from spinemri.synthesis.signal import PROTOCOLS, signal_table
 from spinemri.synthesis.subject import Subject, sample_subject
 from spinemri.synthesis.tissue import class_of_tissue
@@ -48,13 +48,13 @@ class WholeSpine:
 
     def centre_of(self, level: str) -> NDArray[np.float64]:
         """Centre of a body in the patient, LPS mm."""
-        n = sizes.NAMES.index(level)
+        n = self.subject.chain.names.index(level)
         a, z = self.subject.centre[n]
         return _axes() @ np.array([self.subject.midline[n], -a, z])
 
     def height_of(self, level: str) -> float:
         """True posterior height of a body in mm."""
-        return float(self.subject.posterior[sizes.NAMES.index(level)])
+        return float(self.subject.posterior[self.subject.chain.names.index(level)])
 
     def image(self, rows: slice, number: int, **facts) -> Image:
         """The part of the whole image between two rows as a series of its own."""
@@ -100,11 +100,11 @@ class WholeSpine:
         return replace(whole, voxels=np.clip(np.rint(voxels), 0, 4095).astype(np.uint16), seams=(row - 0.5,))
 
 
-def whole_spine(seed: int = 6) -> WholeSpine:
+def whole_spine(seed: int = 6, numbering: Numbering = Numbering.USUAL) -> WholeSpine:
     """One T2w image of a healthy subject from C2 to S2, slightly oblique."""
     rng = np.random.default_rng([seed, 77])
-    subject = sample_subject(rng, variation=0.6)
-    shown = subject.centre[: sizes.S1 + 2]
+    subject = sample_subject(rng, variation=0.6, chain=chain(numbering))
+    shown = subject.centre[: subject.chain.sacral + 2]
     layer = SLICE_MM / LAYERS
     x = (np.arange(SLICES * LAYERS) - (SLICES * LAYERS - 1) / 2) * layer + float(subject.midline.mean())
     z = np.arange(shown[:, 1].min() - 5, shown[:, 1].max() + 45, PIXEL_MM)

@@ -26,7 +26,7 @@ def command(
         ),
     ] = None,
     numbering: Annotated[
-        str, typer.Option(help="usual, or the last thoracic or lumbar vertebra where it is another: T11, T13, L4, L6.")
+        str, typer.Option(help="Last thoracic or lumbar vertebra where it is not the usual one: T11, T13, L4, L6.")
     ] = "usual",
 ) -> None:
     """Make a synthetic lumbar study (sagittal, T1, STIR and T2 unless asked otherwise) and its truth.

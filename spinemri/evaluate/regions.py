@@ -77,7 +77,7 @@ def region_images(
     axes = field_axes(rng, subject, REGIONS[region], (SLICE_MM / LAYERS, PIXEL_MM, PIXEL_MM))
     volume = paint(subject, (axes[0][: len(axes[0]) // LAYERS * LAYERS], axes[1], axes[2]), rng)
     geometry = stack_grid(volume, seed)
-    images = tuple(_image(volume, contrast, geometry, seed) for contrast in contrasts)
+    images = tuple(stack_image(volume, contrast, geometry, seed) for contrast in contrasts)
     return images, true_segmentation(volume, geometry, f"2.25.{seed}.1")
 
 
@@ -96,7 +96,7 @@ def score_image(region: str, number: int, image: Image, truth: Segmentation, pre
     masks = {kind: truth.mask_of_kind(kind) for kind in KINDS}
     shown = {kind: mask for kind, mask in masks.items() if mask.sum() >= _LEAST_VOXELS}
     whole = [s for s in truth.of_kind(StructureKind.VERTEBRAL_BODY) if not _cut(truth.mask(s), truth)]
-    names = [_name_of(truth.mask(s), result.segmentation) for s in whole]
+    names = [name_of(truth.mask(s), result.segmentation) for s in whole]
     return RegionScore(
         region,
         image.series.contrast.value,
@@ -109,7 +109,7 @@ def score_image(region: str, number: int, image: Image, truth: Segmentation, pre
     )
 
 
-def _name_of(mask: NDArray[np.bool_], found: Segmentation) -> str | None:
+def name_of(mask: NDArray[np.bool_], found: Segmentation) -> str | None:
     """Level of the found body that overlaps most with a true one; None when there is none with a Dice above 0.5."""
     touching = {found.structures[int(v)] for v in np.unique(found.voxels[mask]) if v}
     bodies = [s for s in touching if s.kind is StructureKind.VERTEBRAL_BODY]
@@ -138,7 +138,8 @@ def stack_grid(volume: LabelVolume, seed: int) -> Geometry:
     )
 
 
-def _image(volume: LabelVolume, contrast: Contrast, geometry: Geometry, seed: int) -> Image:
+def stack_image(volume: LabelVolume, contrast: Contrast, geometry: Geometry, seed: int) -> Image:
+    """What a scanner shows of a painted person on the grid of ``stack_grid``."""
     rng = np.random.default_rng([seed, CONTRASTS.index(contrast), 2])
     table = signal_table(PROTOCOLS[contrast], rng)
     voxels = acquire(volume, table, rng, sub=(LAYERS, 1), snr=float(rng.uniform(15, 40)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +23,7 @@ from spinemri.segment.landmarks import Landmarks, landmark_rows, s1_is_cut
 from spinemri.spine import LevelAssignment, LevelBasis
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -146,6 +147,28 @@ def assign(decoding: Decoding, bases: Sequence[LevelBasis]) -> tuple[LevelAssign
     return tuple(
         LevelAssignment(level=level, basis=basis, confidence=float(np.clip(sure, 0, 1))) for level, basis, sure in named
     )
+
+
+def unsure_names(series: Iterable[Sequence[LevelAssignment]]) -> tuple[str, ...]:
+    """A word on each run of levels whose names are less sure, in every series, than names should be on the whole.
+
+    Parameters
+    ----------
+    series : assignments of each series, head to foot, under names that agree between series
+    """
+    sure: dict[Level, float] = {}
+    for names in series:
+        for name in names:
+            if not name.level.is_relative:
+                sure[name.level] = max(name.confidence, sure.get(name.level, 0.0))
+    runs = groupby(sorted(sure), key=lambda level: sure[level] < LEAST_EXPECTED_SHARE)
+    return tuple(_unsure([*levels], sure) for doubtful, levels in runs if doubtful)
+
+
+def _unsure(levels: list[Level], sure: Mapping[Level, float]) -> str:
+    phrase = phrases.NAMES_UNSURE if len(levels) > 1 else phrases.NAME_UNSURE
+    shares = [100 * sure[level] for level in levels]
+    return phrase.format(first=levels[0], last=levels[-1], low=min(shares), high=max(shares))
 
 
 def relative(slots: Sequence[int], first: int | None = None) -> tuple[LevelAssignment, ...]:

@@ -11,6 +11,7 @@ from spinemri.faults import attempt, is_fault
 from spinemri.language import Phrases
 from spinemri.segment.anatomy import name_anatomy, segment_anatomy
 from spinemri.segment.levels import phrases as naming
+from spinemri.segment.levels import unsure_names
 from spinemri.segment.reconcile import reconcile
 from spinemri.segmentation import Segmentation
 
@@ -73,7 +74,7 @@ def segment_study(
         for note in remarks
         if naming.RELATIVE_NAMES not in note or _relative(names)  # unless another series has settled it
     ]
-    return agreed, names_agreed, (*warnings, *notes)
+    return agreed, names_agreed, (*warnings, *notes, *unsure_names(names_agreed))
 
 
 def _seen_together(images: Sequence[tuple[int, Image]], predictor: Predictor | None) -> dict[int, ClassMap]:

@@ -11,8 +11,8 @@ from spinemri.anatomy import Level
 from spinemri.errors import LevelError
 from spinemri.segment.chain import LADDER, RUNG
 from spinemri.segment.landmarks import Landmarks
-from spinemri.segment.levels import LEAST_EXPECTED_SHARE, Anchor, count_from, name_levels
-from spinemri.spine import LevelBasis
+from spinemri.segment.levels import LEAST_EXPECTED_SHARE, Anchor, count_from, name_levels, unsure_names
+from spinemri.spine import LevelAssignment, LevelBasis
 
 
 def names(slots, landmarks=None, anchor=None):
@@ -102,6 +102,27 @@ def test_one_vertebra_less_is_not_named_because_t12_l5_or_a_miscount_may_be_why(
     found, _, warnings = names(range(23), Landmarks(c2=(0, 0.94), s1=(22, 0.9)))
     assert found[0] == "V1"
     assert any("do not agree" in w for w in warnings)
+
+
+def said(*series: dict[str, float]) -> tuple[str, ...]:
+    basis = LevelBasis.FROM_C2
+    return unsure_names(
+        [LevelAssignment(level=Level(n), basis=basis, confidence=sure) for n, sure in names.items()] for names in series
+    )
+
+
+def test_names_that_are_less_sure_than_names_should_be_are_told_in_one_run():
+    found = said({"T10": 0.95, "T11": 0.7, "T12": 0.28, "T13": 0.61, "L1": 0.8, "L2": 0.79})
+    assert found == (
+        "the names T11 to T13 are only 28 to 70 % sure: they may be one level off",
+        "the name L2 is only 79 % sure: it may be one level off",
+    )
+
+
+def test_a_name_that_another_series_is_sure_of_is_not_told_nor_is_a_relative_one():
+    assert said({"L1": 0.4, "L2": 0.9}, {"L1": 0.85}) == ()
+    assert said({"V1": 0.0, "V2": 0.0}) == ()
+    assert said({"L1": 0.4}, {"L1": 0.5}) == ("the name L1 is only 50 % sure: it may be one level off",)
 
 
 def test_a_sacrum_just_below_the_neck_gives_no_names():

@@ -10,12 +10,18 @@ import pytest
 from spinemri.anatomy import StructureKind
 from spinemri.segment.column import DISC
 from spinemri.segment.label import label_anatomy
+from spinemri.segment.study import segment_study
 from spinemri.synthesis import morphometry as sizes
+from spinemri.synthesis.numbering import Numbering
 from tests.whole_spine import WholeSpine, whole_spine
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from spinemri.anatomy import Structure
+    from spinemri.segmentation import Segmentation
+
+RIBS = "which region has one more or fewer only ribs would show, so names from T11 to the sacrum may be one level off"
 WHOLE, NECK = slice(None), slice(0, 230)
 
 
@@ -43,6 +49,24 @@ def test_every_body_from_c2_to_s1_is_named_right(person):
     pairs = named_and_true(person, WHOLE)
     assert [name for name, _ in pairs] == [true for _, true in pairs]
     assert (pairs[0][0], pairs[-1][0]) == ("C2", "S1")
+
+
+def test_six_lumbar_vertebrae_are_named_with_what_is_not_sure():
+    person = whole_spine(1, Numbering.L6)
+    image = person.image(WHOLE, 1)
+    (found,), (names,), warnings = segment_study([image], person.predictor, lambda *_: None)
+    assert [str(a.level) for a in names] == [*person.subject.chain.names[: person.subject.chain.sacral + 1]]
+    low, high = (f"{100 * f(a.confidence for a in names if str(a.level)[0] == 'L'):.0f}" for f in (min, max))
+    assert warnings == (
+        f"series 1: a numbering variant (L6 named), or a miscount of vertebrae; {RIBS}",
+        f"the names L1 to L6 are only {low} to {high} % sure: they may be one level off",
+    )
+    middle = image.geometry.to_patient(np.argwhere(found.mask(body_of(found, "L6"))).mean(axis=0))
+    assert middle == pytest.approx(person.centre_of("L6"), abs=4)
+
+
+def body_of(found: Segmentation, level: str) -> Structure:
+    return next(s for s in found.of_kind(StructureKind.VERTEBRAL_BODY) if str(s.level) == level)
 
 
 def test_a_neck_alone_is_named_from_c2_with_its_dens_as_one_body(person):
