@@ -37,8 +37,8 @@ LEVEL_ORDER = tuple(
 """C1 to S5 of a spine without numbering variants."""
 
 LEAST_EXPECTED_SHARE = 0.8
-"""Names are given when at least this share of them is expected to be right. A wrong level harms more than a missing
-one helps, here four times as much. Numbering variants alone, which a lumbar series cannot show, cost about 0.08."""
+"""Names are given when at least this share of them is expected to be right, variants that look the same left aside. A
+wrong level harms more than a missing one helps, here four times as much."""
 
 LEAST_WITHOUT_LANDMARK = 0.95
 """The same when neither sacrum nor C2 supports the names, or the field ends in what seems S1: looks alone were wrong
@@ -120,14 +120,13 @@ def name_levels(
     missing = slots[-1] - slots[0] + 1 - len(slots)
     if missing:
         warnings.append(phrases.VERTEBRAL_BODIES_BETWEEN_OTHERS_WERE.format(missing=missing))
-    rows = landmark_rows(slots, landmarks)[None]
-    if appearance is not None:
-        rows = rows + appearance_rows(appearance)
+    rows = landmark_rows(slots, landmarks)
+    seen = np.zeros((1, *rows.shape)) if appearance is None else appearance_rows(appearance)
     if looks is not None:
-        rows = rows + looks
+        seen = seen + looks
     gaps = np.diff(slots)
     doubt = MISCOUNT + (0.0 if landmarks.regular else _IRREGULAR / max(1, len(gaps)))
-    decoding = decode(rows, slots, [min(0.3, doubt + 0.05 * (gap - 1)) for gap in gaps])
+    decoding = decode(rows, slots, [min(0.3, doubt + 0.05 * (gap - 1)) for gap in gaps], seen)
     if decoding is None:
         return relative(slots), (*warnings, _why_relative(slots, landmarks, None))
     bases = [_basis(level, slots, decoding.levels, landmarks) for level in decoding.levels]

@@ -1,4 +1,4 @@
-"""Sizes of the adult spine per level, mm and degrees, from C2 to S5.
+"""Sizes of the adult spine per level, mm, from C2 to S5.
 
 Bodies, canal and posterior elements follow the Panjabi cadaver series (Spine 1991;16:861 and 888, 1992;17:299) with
 living-adult heights about 2 mm larger (Cook & Baker 2021). From T11 down the ratios of heights, along the spine and

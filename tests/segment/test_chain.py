@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spinemri.anatomy import Level
-from spinemri.segment.chain import EXTRA_LUMBAR, FEWER_LUMBAR, LADDER, RUNG, decode, steps_down
+from spinemri.segment.chain import (
+    EXTRA_LUMBAR,
+    EXTRA_THORACIC,
+    FEWER_LUMBAR,
+    FEWER_THORACIC,
+    LADDER,
+    RUNG,
+    decode,
+    steps_down,
+)
 
 
 def rows_for(count, **evidence):
@@ -67,21 +76,64 @@ def test_what_contradicts_the_count_has_no_walk():
 
 @given(st.integers(0, 2**32 - 1))
 def test_posteriors_are_the_sum_over_all_walks(seed):
-    rng = np.random.default_rng(seed)
-    rows = rng.normal(0, 2, (2, 3, len(LADDER)))
+    rows = np.random.default_rng(seed).normal(0, 2, (3, len(LADDER)))
     found = decode(rows, [0, 1, 3], [0.01, 0.02])
     tables = [steps_down(1, doubt=0.01), steps_down(2, doubt=0.02)]
     start = decode(np.zeros((1, len(LADDER))), [0]).posterior[0]
     expected = np.zeros((3, len(LADDER)))
     for a, b in itertools.product(range(len(LADDER)), repeat=2):
-        both = start[a] * tables[0][a, b] * tables[1][b]
-        weight = sum(both * np.exp(idea[0, a] + idea[1, b] + idea[2]) for idea in rows)
+        weight = start[a] * tables[0][a, b] * tables[1][b] * np.exp(rows[0, a] + rows[1, b] + rows[2])
         expected[0, a] += weight.sum()
         expected[1, b] += weight.sum()
         expected[2] += weight
-    assert found.posterior == pytest.approx(expected / expected.sum(axis=1, keepdims=True), abs=1e-9)
+    assert found.posterior == pytest.approx(expected / expected.sum(axis=1, keepdims=True), abs=5e-4)
     assert found.posterior.sum(axis=1) == pytest.approx(1.0)
     assert found.confidence == pytest.approx([found.posterior[n, RUNG[v]] for n, v in enumerate(found.levels)])
+
+
+THORACIC = {
+    11: FEWER_THORACIC,
+    12: (1 - FEWER_THORACIC) * (1 - EXTRA_THORACIC),
+    13: (1 - FEWER_THORACIC) * EXTRA_THORACIC,
+}
+LUMBAR = {4: FEWER_LUMBAR, 5: (1 - FEWER_LUMBAR) * (1 - EXTRA_LUMBAR), 6: (1 - FEWER_LUMBAR) * EXTRA_LUMBAR}
+
+
+def spine(thoracic: int, lumbar: int) -> list[str]:
+    counts = (("C", range(2, 8)), ("T", range(1, thoracic + 1)), ("L", range(1, lumbar + 1)), ("S", range(1, 6)))
+    return [f"{region}{n}" for region, numbers in counts for n in numbers]
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_looks_mostly_count_for_the_usual_level_as_far_from_the_sacrum_whatever_the_number(seed):
+    rng = np.random.default_rng(seed)
+    rows, looks = rng.normal(0, 1, (3, len(LADDER))), rng.normal(0, 2, (2, 3, len(LADDER)))
+    usual, expected = spine(12, 5), np.zeros((3, len(LADDER)))
+    for (thoracic, a), (lumbar, b) in itertools.product(THORACIC.items(), LUMBAR.items()):
+        names = spine(thoracic, lumbar)
+        counted = [usual[n if n <= names.index("T6") else n - thoracic - lumbar + 17] for n in range(len(names))]
+        for first, (like, share) in itertools.product(range(len(names) - 3), ((names, 0.2), (counted, 0.8))):
+            walk = [first, first + 1, first + 3]
+            rungs = [RUNG[Level(names[n])] for n in walk]
+            seen = [RUNG[Level(like[n])] for n in walk]
+            fit = np.exp(looks[:, range(3), seen].sum(axis=1)).sum()
+            expected[range(3), rungs] += a * b * share * np.exp(rows[range(3), rungs].sum()) * fit
+    found = decode(rows, [0, 1, 3], [0.0, 0.0], looks)
+    assert found.posterior == pytest.approx(expected / expected.sum(axis=1, keepdims=True), abs=1e-9)
+    assert found.levels[-1].rank - found.levels[0].rank >= 2
+
+
+def test_what_lumbar_bodies_look_like_leaves_most_of_the_doubt_that_variants_bring():
+    looks = np.full((1, 6, len(LADDER)), -20.0)
+    for place, name in enumerate(("L1", "L2", "L3", "L4", "L5", "S1")):
+        looks[0, place, RUNG[Level(name)]] = 0.0
+    found = decode(np.zeros((6, len(LADDER))), range(6), [0.0] * 5, looks)
+    assert named(found) == ["L1", "L2", "L3", "L4", "L5", "S1"]
+    most = {"L6": 0.8 * LUMBAR[6], "L4": 0.8 * LUMBAR[4], "L5": LUMBAR[5] * (THORACIC[12] + 1 - THORACIC[12])}
+    above = {name: found.posterior[4, RUNG[Level(name)]] for name in most}
+    assert above == pytest.approx({name: share / sum(most.values()) for name, share in most.items()}, abs=1e-3)
+    assert found.confidence[:5] == pytest.approx(above["L5"], abs=1e-6)
+    assert found.expected_share == pytest.approx(1.0, abs=1e-6)
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(-50, 50))
