@@ -122,6 +122,6 @@ def variants_section(scores: Sequence[VariantScore]) -> list[str]:
     told = (
         f"{people} synthetic people, each with the usual vertebrae and with one more or fewer, healthy, T2w stacks of "
         f"4 x {PIXEL_MM} x {PIXEL_MM} mm (`spinemri/evaluate/variants.py`). A lumbar stack does not show how many "
-        "lie above it: a name counted from the sacrum says so (`numbering_basis`), and is one off in these people."
+        "lie above it: a name counted from the sacrum says so, and from the variant up it is one off."
     )
     return [f"### {TITLE}", "", told, "", markdown(heads, rows), ""]
