@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from spinemri.segment.predictor import Predictor
     from spinemri.segmentation import Segmentation
     from spinemri.synthesis.labels import LabelVolume
+    from spinemri.synthesis.subject import Subject
+    from spinemri.synthesis.texture import Axes
 
 REGIONS = {"cervical": sizes.C3 + 2, "thoracic": sizes.T1 + 6, "lumbar": sizes.L1 + 2}
 CONTRASTS = tuple(PROTOCOLS)
@@ -75,9 +77,22 @@ def region_images(
     rng = np.random.default_rng(seed)
     subject = sample_subject(rng, random_pathology(rng), variation=float(rng.uniform(0.5, 1.5)))
     axes = field_axes(rng, subject, REGIONS[region], (SLICE_MM / LAYERS, PIXEL_MM, PIXEL_MM))
+    return painted_stack(subject, axes, rng, seed, contrasts)
+
+
+def painted_stack(
+    subject: Subject, axes: Axes, rng: np.random.Generator, seed: int, contrasts: Iterable[Contrast]
+) -> tuple[tuple[Image, ...], Segmentation]:
+    """Sagittal images of a person in several contrasts, and the truth on their grid.
+
+    Parameters
+    ----------
+    axes : coordinates (x, z, a) in mm of the layers and pixels, ``LAYERS`` to a slice
+    seed : of how the stack is turned, and of what the scanner adds
+    """
     volume = paint(subject, (axes[0][: len(axes[0]) // LAYERS * LAYERS], axes[1], axes[2]), rng)
     geometry = stack_grid(volume, seed)
-    images = tuple(stack_image(volume, contrast, geometry, seed) for contrast in contrasts)
+    images = tuple(_image(volume, contrast, geometry, seed) for contrast in contrasts)
     return images, true_segmentation(volume, geometry, f"2.25.{seed}.1")
 
 
@@ -95,21 +110,26 @@ def score_image(region: str, number: int, image: Image, truth: Segmentation, pre
     result = segment_image(image, predictor)
     masks = {kind: truth.mask_of_kind(kind) for kind in KINDS}
     shown = {kind: mask for kind, mask in masks.items() if mask.sum() >= _LEAST_VOXELS}
-    whole = [s for s in truth.of_kind(StructureKind.VERTEBRAL_BODY) if not _cut(truth.mask(s), truth)]
-    names = [name_of(truth.mask(s), result.segmentation) for s in whole]
+    names = names_at(truth, result.segmentation)
     return RegionScore(
         region,
         image.series.contrast.value,
         number,
         {kind.value: dice(result.segmentation.mask_of_kind(kind), mask) for kind, mask in shown.items()},
-        len(whole),
-        sum(name is not None for name in names),
-        sum(name == str(s.level) for name, s in zip(names, whole, strict=True)),
+        len(names),
+        sum(found is not None for _, found in names),
+        sum(found == true for true, found in names),
         result.failure,
     )
 
 
-def name_of(mask: NDArray[np.bool_], found: Segmentation) -> str | None:
+def names_at(truth: Segmentation, found: Segmentation) -> tuple[tuple[str, str | None], ...]:
+    """Of each true body that the field shows whole, its level and that of the body found at its place."""
+    masks = {str(s.level): truth.mask(s) for s in truth.of_kind(StructureKind.VERTEBRAL_BODY)}
+    return tuple((level, _name_of(mask, found)) for level, mask in masks.items() if not _cut(mask, truth))
+
+
+def _name_of(mask: NDArray[np.bool_], found: Segmentation) -> str | None:
     """Level of the found body that overlaps most with a true one; None when there is none with a Dice above 0.5."""
     touching = {found.structures[int(v)] for v in np.unique(found.voxels[mask]) if v}
     bodies = [s for s in touching if s.kind is StructureKind.VERTEBRAL_BODY]
@@ -138,8 +158,7 @@ def stack_grid(volume: LabelVolume, seed: int) -> Geometry:
     )
 
 
-def stack_image(volume: LabelVolume, contrast: Contrast, geometry: Geometry, seed: int) -> Image:
-    """What a scanner shows of a painted person on the grid of ``stack_grid``."""
+def _image(volume: LabelVolume, contrast: Contrast, geometry: Geometry, seed: int) -> Image:
     rng = np.random.default_rng([seed, CONTRASTS.index(contrast), 2])
     table = signal_table(PROTOCOLS[contrast], rng)
     voxels = acquire(volume, table, rng, sub=(LAYERS, 1), snr=float(rng.uniform(15, 40)))

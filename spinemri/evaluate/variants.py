@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinemri.anatomy import StructureKind
 from spinemri.evaluate.real import segment_image
-from spinemri.evaluate.regions import LAYERS, PIXEL_MM, SLICE_MM, name_of, stack_grid, stack_image
+from spinemri.evaluate.regions import LAYERS, PIXEL_MM, SLICE_MM, names_at, painted_stack
 from spinemri.evaluate.tables import markdown
-from spinemri.evaluate.truth import true_segmentation
 from spinemri.series import Contrast
-from spinemri.synthesis.labels import paint
 from spinemri.synthesis.numbering import Numbering, chain
 from spinemri.synthesis.random_subject import field_axes, varied
 from spinemri.synthesis.subject import sample_subject
@@ -25,14 +22,11 @@ from spinemri.synthesis.subject import sample_subject
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from spinemri.image import Image
     from spinemri.segment.predictor import Predictor
     from spinemri.segmentation import Segmentation
     from spinemri.synthesis.subject import Subject
-
-    Axes = tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]
+    from spinemri.synthesis.texture import Axes
 
 WHOLE, LUMBAR = "whole spine", "lumbar"
 FIELDS = (WHOLE, LUMBAR)
@@ -77,10 +71,8 @@ def variant_image(numbering: Numbering, field: str, number: int) -> tuple[Image,
     subject = varied(sample_subject(rng, variation=float(rng.uniform(0.5, 1.5)), chain=chain(numbering)), rng)
     spacing = SLICE_MM / LAYERS, PIXEL_MM, PIXEL_MM
     axes = _whole(subject) if field == WHOLE else field_axes(rng, subject, subject.chain.first_lumbar + 2, spacing)
-    volume = paint(subject, (axes[0][: len(axes[0]) // LAYERS * LAYERS], axes[1], axes[2]), rng)
-    geometry = stack_grid(volume, seed)
-    image = stack_image(volume, Contrast.T2W, geometry, seed)
-    return image, true_segmentation(volume, geometry, image.series.series_uid)
+    (image,), truth = painted_stack(subject, axes, rng, seed, (Contrast.T2W,))
+    return image, truth
 
 
 def _whole(subject: Subject) -> Axes:
@@ -95,15 +87,7 @@ def _whole(subject: Subject) -> Axes:
 def score_variant(numbering: Numbering, field: str, number: int, predictor: Predictor) -> VariantScore:
     """Name the bodies of one image."""
     image, truth = variant_image(numbering, field, number)
-    found = segment_image(image, predictor).segmentation
-    last = truth.geometry.shape[1] - 1
-    names = []
-    for structure in truth.of_kind(StructureKind.VERTEBRAL_BODY):
-        mask = truth.mask(structure)
-        rows = np.flatnonzero(mask.any(axis=(0, 2)))
-        if rows[0] > 0 and rows[-1] < last:
-            names.append((str(structure.level), name_of(mask, found)))
-    return VariantScore(numbering, field, number, tuple(names))
+    return VariantScore(numbering, field, number, names_at(truth, segment_image(image, predictor).segmentation))
 
 
 def variants_section(scores: Sequence[VariantScore]) -> list[str]:

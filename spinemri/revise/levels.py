@@ -2,7 +2,7 @@
 
 Bodies of one frame of reference, or of series that share a vertebra, are one column. A reader who says that 'L1' is T12
 moves the whole column by one; several words are all kept, and the likeliest count of vertebrae that holds them is taken
-(six lumbar, eleven thoracic ones are legal, as in ``segment/chain.py``). An accepted name is a word too where another
+(six lumbar, eleven thoracic ones are legal, as in ``segment/ladder.py``). An accepted name is a word too where another
 name of the column is corrected. A rejected name is no word: its body keeps its place in the count; where the words hold
 only without it, or with it only in a spine five times as rare (own choice), it is no vertebra.
 """
@@ -16,7 +16,8 @@ import numpy as np
 
 from spinemri.errors import InputError
 from spinemri.language import Phrases
-from spinemri.segment.chain import LADDER, RUNG, decode, steps_down
+from spinemri.segment.chain import decode
+from spinemri.segment.ladder import LADDER, RUNG, steps_down
 from spinemri.segment.levels import LEVEL_ORDER, count_from
 from spinemri.segment.reconcile import steps
 

@@ -16,8 +16,8 @@ import numpy as np
 from scipy.special import log_ndtr
 
 from spinemri.anatomy import Level
-from spinemri.segment.chain import LADDER, RUNG
 from spinemri.segment.column import CORD, SAC
+from spinemri.segment.ladder import LADDER, RUNG
 from spinemri.segment.sizes import BEND_DEG, BEND_SD, DEPTH_MM, HEIGHT_ON_LADDER, PITCH_MM
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.anatomy import Level
-from spinemri.segment.chain import LADDER, RUNG, above_s1
 from spinemri.segment.column import CORD, SAC
+from spinemri.segment.ladder import LADDER, RUNG, above_s1
 from spinemri.segment.slots import CERVICAL_PITCH_MM
 
 if TYPE_CHECKING:

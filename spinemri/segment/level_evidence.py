@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinemri.anatomy import Level
-from spinemri.segment.chain import RUNG
 from spinemri.segment.instances import find_instances
+from spinemri.segment.ladder import RUNG
 from spinemri.segment.landmarks import confidence_of, shares_of_s1
 from spinemri.segment.levels import count_from
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from spinemri.anatomy import Level
 from spinemri.segment.bundle import LEVEL_MODEL, Bundle, bundle_facts, load_bundle, section
-from spinemri.segment.chain import LADDER
+from spinemri.segment.ladder import LADDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from spinemri.anatomy import Level
-from spinemri.segment.chain import LADDER
 from spinemri.segment.device import device_named, half_precision
+from spinemri.segment.ladder import LADDER
 from spinemri.segment.level_model import READ_LEVELS
 from spinemri.segment.level_view import view_around
 from spinemri.segment.weights import as_numbers, network_on

@@ -18,7 +18,8 @@ from spinemri.anatomy import Level
 from spinemri.errors import LevelError, quoted
 from spinemri.language import Phrases
 from spinemri.segment.appearance import appearance_rows
-from spinemri.segment.chain import MISCOUNT, Decoding, decode
+from spinemri.segment.chain import Decoding, decode
+from spinemri.segment.ladder import MISCOUNT
 from spinemri.segment.landmarks import Landmarks, landmark_rows, s1_is_cut
 from spinemri.spine import LevelAssignment, LevelBasis
 

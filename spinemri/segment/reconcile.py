@@ -18,7 +18,8 @@ from scipy import ndimage
 
 from spinemri.anatomy import StructureKind
 from spinemri.language import Phrases
-from spinemri.segment.chain import LADDER, RUNG, decode
+from spinemri.segment.chain import decode
+from spinemri.segment.ladder import LADDER, RUNG
 from spinemri.segment.levels import LEAST_EXPECTED_SHARE, assign, count_from, relative
 from spinemri.segment.sizes import HEIGHT_ON_LADDER
 from spinemri.spine import LevelAssignment, LevelBasis

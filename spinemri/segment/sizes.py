@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spinemri.segment.chain import LADDER
+from spinemri.segment.ladder import LADDER
 
 
 class Look(NamedTuple):

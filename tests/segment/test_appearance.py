@@ -9,9 +9,10 @@ import pytest
 
 from spinemri.anatomy import Level
 from spinemri.segment.appearance import Appearance, appearance_rows, measure_appearance
-from spinemri.segment.chain import LADDER, RUNG, decode
+from spinemri.segment.chain import decode
 from spinemri.segment.column import CORD, SAC
 from spinemri.segment.instances import find_instances
+from spinemri.segment.ladder import LADDER, RUNG
 from spinemri.segment.landmarks import Landmarks
 from spinemri.segment.levels import name_levels
 from spinemri.segment.sizes import BEND_DEG, DEPTH_MM, PITCH_MM

@@ -10,16 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spinemri.anatomy import Level
-from spinemri.segment.chain import (
-    EXTRA_LUMBAR,
-    EXTRA_THORACIC,
-    FEWER_LUMBAR,
-    FEWER_THORACIC,
-    LADDER,
-    RUNG,
-    decode,
-    steps_down,
-)
+from spinemri.segment.chain import decode
+from spinemri.segment.ladder import EXTRA_LUMBAR, EXTRA_THORACIC, FEWER_LUMBAR, FEWER_THORACIC, LADDER, RUNG, steps_down
 
 
 def rows_for(count, **evidence):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from spinemri.anatomy import Level
-from spinemri.segment.chain import LADDER, RUNG
 from spinemri.segment.instances import find_instances
 from spinemri.segment.label import label_anatomy
+from spinemri.segment.ladder import LADDER, RUNG
 from spinemri.segment.level_evidence import Hints, seen_levels
 from spinemri.segment.levels import Anchor
 from spinemri.spine import LevelBasis

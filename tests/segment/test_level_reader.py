@@ -14,7 +14,7 @@ from spinemri.errors import ModelError
 from spinemri.geometry import Geometry
 from spinemri.image import Image
 from spinemri.segment.bundle import BundleKind, bundle_kind, bundle_path
-from spinemri.segment.chain import LADDER, RUNG
+from spinemri.segment.ladder import LADDER, RUNG
 from spinemri.segment.level_model import READ_LEVELS, load_level_model
 from spinemri.segment.level_reader import LevelReader
 from spinemri.segment.level_view import OFFSETS_MM, slices_around, view_around

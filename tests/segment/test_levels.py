@@ -9,7 +9,7 @@ import pytest
 
 from spinemri.anatomy import Level
 from spinemri.errors import LevelError
-from spinemri.segment.chain import LADDER, RUNG
+from spinemri.segment.ladder import LADDER, RUNG
 from spinemri.segment.landmarks import Landmarks
 from spinemri.segment.levels import LEAST_EXPECTED_SHARE, Anchor, count_from, name_levels, unsure_names
 from spinemri.spine import LevelAssignment, LevelBasis
