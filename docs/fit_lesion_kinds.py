@@ -44,7 +44,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--painted", type=Path, required=True, help="folder of painted subjects")
     parser.add_argument("--real", type=Path, help="folder of labelled sets")
     parser.add_argument("--unlabelled", type=Path, nargs="*", default=[], help="further images")
-    parser.add_argument("--examples", type=int, default=8000, help="candidates to learn from")
+    parser.add_argument("--examples", type=int, default=80_000, help="candidates to learn from")
     return parser.parse_args()
 
 

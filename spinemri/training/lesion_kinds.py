@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 _COUNT = len(MarrowChange)
 _LEAST_MM3, _VOXEL_MM3 = 30.0, 4.0  # scenes do not say how far apart their slices are: about so far
 _TRUE = 0.3  # of a candidate's voxels must be known to be changed
-_UNITS, _ROUNDS, _BATCH = 32, 40, 64
+_UNITS, _ROUNDS, _BATCH = 256, 40, 64
 _RATE, _DECAY, _DROPPED, _NOISE = 3e-3, 1e-2, 0.2, 0.1
+_UNSURE = 0.1  # share of every example that counts for all kinds alike: no simulation is as sure as it seems
 _BALANCE = 0.4  # power of a kind's rarity that becomes its weight
 _START = 0.05
 
@@ -121,7 +122,8 @@ def _learn(layers: tuple[nn.Linear, nn.Linear], given: torch.Tensor, target: tor
         for chosen in torch.split(torch.randperm(len(target)), _BATCH):
             seen = given[chosen] + _NOISE * torch.randn(len(chosen), given.shape[1])
             units = nn.functional.dropout(hidden(seen).relu(), _DROPPED)
-            loss = nn.functional.cross_entropy(out(torch.cat([units, seen], 1)), target[chosen], weight=weight)
+            found = out(torch.cat([units, seen], 1))
+            loss = nn.functional.cross_entropy(found, target[chosen], weight=weight, label_smoothing=_UNSURE)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
