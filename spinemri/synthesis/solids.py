@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from spinemri.synthesis.subject import Subject
 
 
+_FAR_MM = 20.0  # depth outside of what lies far away
+_NEAR_MM = 2.0  # from a surface, within which depths are exact: bone and joint spaces are told by less
+
+
 class _Point(NamedTuple):
     """Place of a part's end: x as share of the canal's half width plus mm, f as share of its depth (backwards) plus mm
     to the back, d as share of the body's height plus mm down.
@@ -96,7 +100,7 @@ def _parts(subject: Subject, index: int) -> tuple[_Part, ...]:
 
 
 def solid_depth(frame: tuple[Field, Field, Field], subject: Subject, index: int, build: NDArray[np.floating]) -> Field:
-    """Depth in mm below the surface of a vertebra's posterior elements, negative outside.
+    """Depth in mm below the surface of a vertebra's posterior elements, negative outside; more than 2 mm outside it may be -20.
 
     Parameters
     ----------
@@ -105,11 +109,25 @@ def solid_depth(frame: tuple[Field, Field, Field], subject: Subject, index: int,
     """
     x, f, d = frame
     ax = np.abs(x)
-    depth: Field = np.full(x.shape, -20.0, dtype=np.float32)
+    depth: Field = np.full(x.shape, -_FAR_MM, dtype=np.float32)
     for part, (wide, tall) in zip(_parts(subject, index), build, strict=False):
         radius = np.float32(part.radius * wide * subject.scale)
-        np.maximum(depth, _bar(part, (ax, f, d), _ends(part, subject, index), (radius, part.tall * tall)), out=depth)
+        ends, tall = _ends(part, subject, index), max(part.tall * tall, 1.0)
+        near = _near((ax, f, d), ends, (radius, tall))
+        bar = _bar(part, (ax[near], f[near], d[near]), ends, (radius, tall))
+        depth[near] = np.maximum(depth[near], bar)
     return np.asarray(np.minimum(depth, 2.5 - f))
+
+
+def _near(
+    frame: tuple[Field, Field, Field], ends: NDArray[np.floating], size: tuple[np.float32, float]
+) -> NDArray[np.bool_]:
+    """Where a part's surface is less than ``_NEAR_MM`` away, and some points more."""
+    reach = (size[0] + _NEAR_MM) * np.array([1, 1, size[1]])
+    inside = np.ones(frame[0].shape, dtype=bool)
+    for axis, low, high in zip(frame, ends.min(axis=0) - reach, ends.max(axis=0) + reach, strict=True):
+        inside &= (axis > low) & (axis < high)
+    return inside
 
 
 def _ends(part: _Part, subject: Subject, index: int) -> NDArray[np.floating]:
@@ -126,7 +144,7 @@ def _ends(part: _Part, subject: Subject, index: int) -> NDArray[np.floating]:
 def _bar(
     part: _Part, frame: tuple[Field, Field, Field], ends: NDArray[np.floating], size: tuple[np.float32, float]
 ) -> Field:
-    radius, tall = size[0], np.float32(max(size[1], 1.0))
+    radius, tall = size[0], np.float32(size[1])
     offset = [axis - start for axis, start in zip(frame, ends[0], strict=True)]
     way = ends[1] - ends[0]
     # a spinous process hangs down as a plate: its share along the way must not depend on its height
