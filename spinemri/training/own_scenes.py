@@ -86,8 +86,8 @@ def own_scenes(study: OwnStudy, model: LesionModel, anatomy: Predictor) -> list[
     options = Options(token_key=_KEY, labels=labels, labels_from=OWN if labels else None)
     try:
         loaded = read_study(study.study, options)
+        drawn = _outlines(study, loaded.images)  # a mask that does not fit is refused before anything is read
         seen = infer(loaded, Networks(anatomy), options)
-        drawn = _outlines(study, loaded.images)
     except InputError:
         raise
     except SpineMRIError as error:
