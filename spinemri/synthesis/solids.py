@@ -100,7 +100,9 @@ def _parts(subject: Subject, index: int) -> tuple[_Part, ...]:
 
 
 def solid_depth(frame: tuple[Field, Field, Field], subject: Subject, index: int, build: NDArray[np.floating]) -> Field:
-    """Depth in mm below the surface of a vertebra's posterior elements, negative outside; more than 2 mm outside it may be -20.
+    """Depth in mm below the surface of a vertebra's posterior elements, negative outside.
+
+    More than ``_NEAR_MM`` outside it may be ``-_FAR_MM``.
 
     Parameters
     ----------
@@ -111,10 +113,10 @@ def solid_depth(frame: tuple[Field, Field, Field], subject: Subject, index: int,
     ax = np.abs(x)
     depth: Field = np.full(x.shape, -_FAR_MM, dtype=np.float32)
     for part, (wide, tall) in zip(_parts(subject, index), build, strict=False):
-        radius = np.float32(part.radius * wide * subject.scale)
-        ends, tall = _ends(part, subject, index), max(part.tall * tall, 1.0)
-        near = _near((ax, f, d), ends, (radius, tall))
-        bar = _bar(part, (ax[near], f[near], d[near]), ends, (radius, tall))
+        size = np.float32(part.radius * wide * subject.scale), max(part.tall * tall, 1.0)
+        ends = _ends(part, subject, index)
+        near = _near((ax, f, d), ends, size)
+        bar = _bar(part, (ax[near], f[near], d[near]), ends, size)
         depth[near] = np.maximum(depth[near], bar)
     return np.asarray(np.minimum(depth, 2.5 - f))
 
