@@ -56,6 +56,7 @@ class Drawing:
         count in heights there, and cancel like the offset
     tilt : of how far both ends of an endplate lie off against each other, which no number of points along it averages
         out; it counts in angles
+    lone_tilt : the same of an endplate of a body whose other one is not drawn: the lower one of C2, the upper one of S1
     wall : of how far a posterior wall lies off besides its border; it counts in slips and retropulsion
     disc_rim : of how far the back of a disc lies off besides its border; it counts in bulges
     """
@@ -65,6 +66,7 @@ class Drawing:
     rim: float = 0.0
     back_rim: float = 0.0
     tilt: float = 0.0
+    lone_tilt: float = 0.0
     wall: float = 0.0
     disc_rim: float = 0.0
 
@@ -84,7 +86,7 @@ class Drawing:
 
 EXACT = Drawing(0.0, 0.0)
 """Masks that are true by construction."""
-_PARTS = ("border", "offset", "rim", "back_rim", "tilt", "wall", "disc_rim")
+_PARTS = ("border", "offset", "rim", "back_rim", "tilt", "lone_tilt", "wall", "disc_rim")
 DRAWN = Drawing(*(threshold(f"interval.mask_{part}") for part in _PARTS))
 """Masks that a network or a reader drew."""
 

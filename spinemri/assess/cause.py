@@ -132,7 +132,9 @@ def _of_bone_and_disc(measurements: Mapping[str, Measurement], narrowed: Measure
         yield from _if_reached(measurements, f"{level}.retropulsion_mm", (RETROPULSION, _RETROPULSION_MM))
     if narrowed.lower is not None:
         yield from _if_reached(measurements, f"{narrowed.place}.slip_mm", (SLIP, slip_limit_mm(narrowed)))
-        yield from _if_reached(measurements, f"{narrowed.place}.disc_bulge_mm", (DISC, _BULGE_MM))
+        bulge = measurements.get(f"{narrowed.place}.disc_bulge_mm")
+        if bulge is not None and _value(bulge) >= _BULGE_MM:  # a disc that ends before the line has a value below 0
+            yield DISC, bulge.id
 
 
 def _if_reached(

@@ -43,11 +43,15 @@ _TURN_SD_DEG = 2.5
 
 
 class _Centres(NamedTuple):
-    """Bodies with a known middle, head to foot: level indices, (n, 3) LPS mm, mean left axis, largest slice spacing."""
+    """Bodies with a known middle, head to foot: level indices, (n, 3) LPS mm, mean left axis, largest slice spacing.
+
+    ``border_mm`` is how well the borders of the worst of them were drawn.
+    """
 
     points: NDArray[np.float64]
     left: NDArray[np.float64]
     spacing_mm: float
+    border_mm: float
     levels: tuple[int, ...]
 
 
@@ -71,7 +75,7 @@ def coronal_curvature(spine: Spine, shapes: Shapes, segmentations: Mapping[str, 
     slopes = _slope_operator(height)
     tilt, lean = (np.degrees(np.arctan(slopes @ along[:, axis])) for axis in (1, 2))
     high, low = int(np.argmax(tilt)), int(np.argmin(tilt))
-    noise = float(np.hypot(_CENTRE_SD_MM, _CENTRE_SD_SLICES * centres.spacing_mm))
+    noise = float(np.linalg.norm([_CENTRE_SD_MM, _CENTRE_SD_SLICES * centres.spacing_mm, centres.border_mm]))
     straight = np.degrees(noise * np.linalg.norm(slopes[high] - slopes[low]))
     turned = np.radians(_TURN_SD_DEG) * (lean[high] - lean[low])
     ends = sorted((high, low))
@@ -83,7 +87,7 @@ def coronal_curvature(spine: Spine, shapes: Shapes, segmentations: Mapping[str, 
 def _centres(spine: Spine, shapes: Shapes, segmentations: Mapping[str, Segmentation]) -> _Centres | None:
     """Middles of the bodies that are shown whole; None when there are too few."""
     chosen: list[int] = []
-    points, lefts, spacings = [], [], []
+    points, lefts, spacings, borders = [], [], [], []
     for n, vertebra in enumerate(spine.vertebrae):
         shape, segmentation = shapes[vertebra.level], segmentations.get(vertebra.series_uid)
         if segmentation is None or vertebra.cut or vertebra.excluded or vertebra.level.name == "C1":
@@ -96,9 +100,10 @@ def _centres(spine: Spine, shapes: Shapes, segmentations: Mapping[str, Segmentat
         points.append(shape.frame.origin if isinstance(shape, BodyShape) else np.asarray(vertebra.centre))
         lefts.append(left_axis(segmentation.geometry))
         spacings.append(segmentation.geometry.spacing[segmentation.geometry.axis_along(0)])
+        borders.append(segmentation.drawing.border)
     if len(chosen) < _LEAST_BODIES:
         return None
-    return _Centres(np.stack(points), unit(np.mean(lefts, axis=0)), max(spacings), tuple(chosen))
+    return _Centres(np.stack(points), unit(np.mean(lefts, axis=0)), max(spacings), max(borders), tuple(chosen))
 
 
 def _slope_operator(height: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -139,7 +139,7 @@ def _lone(vertebra: Vertebra, segmentation: Segmentation, upward: Vector, skip: 
             left, pixel = left_axis(segmentation.geometry), _pixel_mm(segmentation)
             drawing = segmentation.drawing
             edges = float(np.sqrt(2) * np.hypot(_LONE_SD_VOXELS * pixel, drawing.border))
-            sd = _direction_sd_deg(edges, drawing.tilt, float(np.linalg.norm(front - back)))
+            sd = _direction_sd_deg(edges, drawing.lone_tilt, float(np.linalg.norm(front - back)))
             up = normal if sacral else -normal
             plate = Plate(front, back, up, left, sd, _wall_sd_mm(pixel, drawing), pixel, vertebra.series_uid)
     return BodyPlates(plate, other) if sacral else BodyPlates(other, plate)

@@ -1,4 +1,6 @@
-"""From an image to named anatomy: the network's classes, borders of cord and sac in the image, instances, levels."""
+"""From an image to named anatomy: the network's classes, borders of cord and sac in the image, instances, levels,
+what discs push into the canal.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from typing import TYPE_CHECKING
 from spinemri.segment.borders import follow_borders
 from spinemri.segment.label import label_anatomy
 from spinemri.segment.level_evidence import Hints
+from spinemri.segment.protrusion import with_protrusions
 
 if TYPE_CHECKING:
     from spinemri.image import Image
@@ -54,4 +57,5 @@ def name_anatomy(
     classes = follow_borders(found.classes, image)
     hints = Hints(anchor, found.looks)
     named, names, told = label_anatomy(classes, image.geometry, image.series.series_uid, found.made_by, hints)
-    return (found.outline(named, image.missing_slices) if found.outline else named), names, told
+    outlined = found.outline(named, image.missing_slices) if found.outline else named
+    return with_protrusions(outlined, image), names, told

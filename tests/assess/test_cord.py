@@ -210,6 +210,10 @@ def test_a_slip_backwards_narrows_too():
     assert narrowing_causes(together(made("slip_mm", -4.0)), compression(20.0)) == (("slip", "C5-C6.slip_mm"),)
 
 
+def test_a_disc_that_ends_before_the_line_of_the_endplates_narrows_nothing():
+    assert narrowing_causes(together(made("disc_bulge_mm", -4.0)), compression(20.0)) == ()
+
+
 @pytest.mark.parametrize(
     ("front", "back", "named"), [(1.0, 3.0, True), (3.0, 1.9, False), (3.0, 2.1, True), (0.5, -1.0, False)]
 )
