@@ -113,9 +113,10 @@ class Place:
         """What was planted and what of it was found."""
         marks = {key.split(" in ")[0] for key in search([self.given])[0]}
         found, files, total = search([self.out])
-        for word in (self.root, ROOT, Path.home()):
-            if any(str(word).encode() in block for block in _blocks(self.out)):
-                found[f"an absolute path ({word.name})"] += 1
+        for block in _blocks(self.out):
+            for word in (self.root, ROOT, Path.home()):
+                found[f"an absolute path ({word.name})"] += str(word).encode() in block
+        found = +found
         return Found(len(marks), files, total, tuple(sorted(found)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from spinemri.language import ENGLISH, catalogue
 
@@ -23,7 +24,12 @@ def words_of(text):
     return {word.lower() for word in _WORD.findall(text)}
 
 
+@cache
+def words_in(language):
+    """All words of a language's file."""
+    return frozenset().union(*map(words_of, texts(language).values()))
+
+
 def english_left(text, language):
     """Words of the English file in a text that the other language's file does not use itself."""
-    english, own = (set().union(*map(words_of, texts(code).values())) for code in (ENGLISH, language))
-    return words_of(text) & (english - own)
+    return words_of(text) & (words_in(ENGLISH) - words_in(language))

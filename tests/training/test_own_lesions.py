@@ -66,7 +66,16 @@ def study(home) -> OwnStudy:
 
 @pytest.fixture(scope="module")
 def anatomy():
-    return default_predictor(device="cpu", threads=1)
+    """The network, which reads every image of these tests once and then remembers what it saw."""
+    predictor = default_predictor(device="cpu", threads=1)
+    read, seen = predictor.predict, {}
+
+    def predict(image):
+        key = image.series.contrast, image.voxels.tobytes()
+        return seen.get(key) or seen.setdefault(key, read(image))
+
+    predictor.predict = predict
+    return predictor
 
 
 @pytest.fixture(scope="module")
