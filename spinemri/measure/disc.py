@@ -10,6 +10,7 @@ midline, at 15 to 85 % of the way between the corners; below 0 where it lies in 
 
 Known failure: a Schmorl node makes the disc higher than a reader would say; a mask of the disc that leaves out an
 extruded fragment hides it; osteophytes at the posterior corners hide a bulge; one beside the midline is not seen.
+In the model's masks what a disc pushes into the canal is found where fluid is bright only (`segment.protrusion`).
 Networks draw the posterior corner of S1 several millimetres off: the intervals of bulge and posterior height at L5-S1
 count that.
 """
