@@ -39,6 +39,7 @@ _BULK_AT_EDGE = 0.5
 _LEAST_CONTACT = 3
 _MIXED = 0.1
 _SACRAL_MARGIN_MM = 6.0
+_CORNER_ABOVE_MM, _CORNER_ASIDE_MM, _CORNER_AHEAD_MM = 6.0, 18.0, 20.0  # of S1: no sacrum but its body lies there
 
 
 @dataclass(frozen=True)
@@ -191,6 +192,9 @@ def _settle_sacrum(
     if np.count_nonzero(inner & (values == SACRUM)) > _MIXED * np.count_nonzero(inner & (values == BODY)):
         mine = (along > top) & (along <= bottom) & (values == SACRUM) & (aside <= 24) & (np.abs(ahead) <= 20)
         classes[tuple(where[mine].T)] = BODY
+    upper = (along > top - _CORNER_ABOVE_MM) & (along < (top + bottom) / 2) & (values == SACRUM)
+    corner = upper & (aside <= _CORNER_ASIDE_MM) & (np.abs(ahead) <= _CORNER_AHEAD_MM)
+    classes[tuple(where[corner].T)] = BODY
     beyond = (along > bottom + _SACRAL_MARGIN_MM) & (values == BODY)
     classes[tuple(where[beyond].T)] = SACRUM
     stray = (along < top - 10) & (values == SACRUM) & (aside <= 24)

@@ -125,6 +125,12 @@ def no_s1(classes, places, column):
     classes[(classes == BODY) & (places[0] > top - 1)] = SACRUM
 
 
+def corner_of_s1(classes, places, column):
+    along, _, ahead = places
+    top, bottom = column.spans[-1]
+    classes[(classes == BODY) & (along > top - 2) & (along < top + (bottom - top) / 4) & (ahead < -2)] = SACRUM
+
+
 @pytest.mark.parametrize("change", [bridge, fuse, crack, islands, psoas, short_s1, no_s1], ids=lambda f: f.__name__)
 def test_names_survive_what_networks_do_wrong(lumbar, change):
     classes, grid, owner = degraded(lumbar, change)
@@ -144,6 +150,13 @@ def test_a_crack_is_closed_and_spill_into_psoas_is_cut_back(lumbar):
     segmentation, _, _ = label(classes, grid)
     kept = np.count_nonzero(segmentation.mask_of_kind(StructureKind.VERTEBRAL_BODY)) / np.count_nonzero(owner)
     assert kept - 1 < 0.5 * (spilled - 1)
+
+
+def test_the_upper_posterior_corner_of_s1_is_no_sacrum(lumbar):
+    classes, grid, owner = degraded(lumbar, corner_of_s1)
+    mine = owner == len(LUMBAR)
+    assert 0.05 < (classes == SACRUM)[mine].mean() < 0.2
+    assert overlap(label(classes, grid)[0], "S1", mine) > 0.97
 
 
 @pytest.mark.parametrize("loss", [0.5, 0.65])
