@@ -93,8 +93,8 @@ def stack_axes(geometry: Geometry, plane: Plane) -> tuple[int, int, int]:
 
 
 def oriented(voxels: NDArray[_Voxel], plane: ReadingPlane, number: int) -> NDArray[_Voxel]:
-    """One slice (rows, columns) of a volume (k, j, i), turned for reading."""
-    picture: NDArray[_Voxel] = np.take(voxels, number, axis=plane.across)
+    """One slice (rows, columns) of a volume (k, j, i), turned for reading: a view, what is written there is written."""
+    picture: NDArray[_Voxel] = np.moveaxis(voxels, plane.across, 0)[number]
     picture = picture if plane.down < plane.right else picture.T
     picture = picture[::-1] if plane.flip_down else picture
     return picture[:, ::-1] if plane.flip_right else picture

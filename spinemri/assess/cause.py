@@ -131,17 +131,19 @@ def _of_bone_and_disc(measurements: Mapping[str, Measurement], narrowed: Measure
     for level in narrowed.levels:
         yield from _if_reached(measurements, f"{level}.retropulsion_mm", (RETROPULSION, _RETROPULSION_MM))
     if narrowed.lower is not None:
-        yield from _if_reached(measurements, f"{narrowed.place}.slip_mm", (SLIP, slip_limit_mm(narrowed)))
-        bulge = measurements.get(f"{narrowed.place}.disc_bulge_mm")
-        if bulge is not None and _value(bulge) >= _BULGE_MM:  # a disc that ends before the line has a value below 0
-            yield DISC, bulge.id
+        slip = f"{narrowed.place}.slip_mm"
+        yield from _if_reached(measurements, slip, (SLIP, slip_limit_mm(narrowed)), either_way=True)
+        yield from _if_reached(measurements, f"{narrowed.place}.disc_bulge_mm", (DISC, _BULGE_MM))
 
 
 def _if_reached(
-    measurements: Mapping[str, Measurement], id_: str, what: tuple[str, float]
+    measurements: Mapping[str, Measurement], id_: str, what: tuple[str, float], *, either_way: bool = False
 ) -> Iterator[tuple[str, str]]:
     cause, least = what
-    if id_ in measurements and abs(_value(measurements[id_])) >= least:
+    if id_ not in measurements:
+        return
+    value = _value(measurements[id_])
+    if (abs(value) if either_way else value) >= least:
         yield cause, id_
 
 

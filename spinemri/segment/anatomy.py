@@ -1,6 +1,4 @@
-"""From an image to named anatomy: the network's classes, borders of cord and sac in the image, instances, levels,
-what discs push into the canal.
-"""
+"""From an image to named anatomy: the network's classes, borders in the image, instances, levels, protrusions."""
 
 from __future__ import annotations
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from spinemri.geometry import Geometry
 
     Floats = NDArray[np.float64]
     Mask = NDArray[np.bool_]
@@ -47,10 +45,3 @@ def cross(across: int) -> Mask:
     for side in (0, 2):
         neighbours[tuple(side if axis == across else slice(None) for axis in range(3))] = False
     return neighbours
-
-
-def upright(array: NDArray[Any], geometry: Geometry) -> NDArray[Any]:
-    """View of a volume (k, j, i) as sagittal slices: rows from head to foot, columns from front to back."""
-    order = tuple(geometry.axis_along(world) for world in (0, 2, 1))
-    towards = geometry.axes[2, order[1]] > 0, geometry.axes[1, order[2]] < 0  # the head, the front
-    return np.flip(array.transpose(order), tuple(axis for axis, turn in zip((1, 2), towards, strict=True) if turn))

@@ -182,7 +182,10 @@ def _settle_sacrum(
     slots: Slots,
     sacral: tuple[int, float] | None,
 ) -> None:
-    """Give S1's body the bone of its slot where the labels mix sacrum into it, and the sacrum all bone below it."""
+    """Give S1's body the bone of its slot where the labels mix sacrum into it, and its upper half always.
+
+    The sacrum gets all bone below it.
+    """
     if sacral is None:
         return
     top, bottom = slots.edges_mm[sacral[0]], slots.edges_mm[sacral[0] + 1]

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from spinemri.anatomy import StructureKind
-from spinemri.segment.inplane import upright
+from spinemri.orientation import oriented, reading_plane
 from spinemri.segment.preprocess import present_voxels
 from spinemri.segmentation import label_value
+from spinemri.series import Plane
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spinemri.image import Image
+    from spinemri.orientation import ReadingPlane
     from spinemri.segmentation import Segmentation
 
     Floats = NDArray[np.floating]
@@ -43,16 +45,19 @@ _FLUID_QUANTILE, _LEAST_FLUID = 0.7, 20
 _DEEPEST_MM = 9.0
 _USUAL_QUANTILE, _USUAL_UP_TO_MM = 0.4, 2.5  # of the dark layer behind the discs of a person
 _MORE_MM = 1.0  # than usual
-_CANAL = (StructureKind.THECAL_SAC, StructureKind.CORD)
 
 
 class _Plane(NamedTuple):
-    """One sagittal slice, rows downwards and columns backwards; ``canal`` is 1 in the sac and 2 in the cord."""
+    """One sagittal slice, rows downwards and columns backwards.
+
+    ``fronts`` (rows,) is the first column of the canal in each row, -1 without one.
+    """
 
     number: int
     labels: NDArray[np.unsignedinteger]
     signal: Floats
-    canal: NDArray[np.uint8]
+    sac: NDArray[np.bool_]
+    fronts: Ints
     down_mm: float
     back_mm: float
 
@@ -88,7 +93,8 @@ def with_protrusions(found: Segmentation, image: Image) -> Segmentation:
     -------
     The same masks, discs grown into background.
     """
-    planes = list(_planes(found, image))
+    sagittal = reading_plane(found.geometry, Plane.SAGITTAL)
+    planes = list(_planes(found, image, sagittal))
     values = [label_value(disc) for disc in found.of_kind(StructureKind.DISC)]
     backs = [back for value in values for plane in planes if (back := _back(value, plane)) is not None]
     if not backs:
@@ -96,21 +102,28 @@ def with_protrusions(found: Segmentation, image: Image) -> Segmentation:
     layers = [float(np.median(back.dark_mm)) for back in backs]
     usual = min(float(np.quantile(layers, _USUAL_QUANTILE)), _USUAL_UP_TO_MM)
     voxels = np.array(found.voxels)
-    turned = upright(voxels, found.geometry)
     for back in backs:
         if back.stands_out(usual):
-            _fill(turned[back.plane.number], back, usual)
+            _fill(oriented(voxels, sagittal, back.plane.number), back, usual)
     return replace(found, voxels=voxels)
 
 
-def _planes(found: Segmentation, image: Image) -> Iterator[_Plane]:
-    geometry = found.geometry
-    sac, cord = (found.mask_of_kind(kind) for kind in _CANAL)
-    arrays = (found.voxels, present_voxels(image), sac + np.uint8(2) * cord)
-    labels, signal, canal = (upright(array, geometry) for array in arrays)
-    down, back = (geometry.spacing[geometry.axis_along(axis)] for axis in (2, 1))
-    for number in np.flatnonzero(canal.any(axis=(1, 2))).tolist():
-        yield _Plane(number, labels[number], signal[number], canal[number], down, back)
+def _planes(found: Segmentation, image: Image, sagittal: ReadingPlane) -> Iterator[_Plane]:
+    """The slices that show the canal."""
+    signal, sac = present_voxels(image), found.mask_of_kind(StructureKind.THECAL_SAC)
+    canal = sac | found.mask_of_kind(StructureKind.CORD)
+    down, back = (found.geometry.spacing[axis] for axis in (sagittal.down, sagittal.right))
+    for number in np.flatnonzero(canal.any(axis=(sagittal.down, sagittal.right))).tolist():
+        shown = oriented(canal, sagittal, number)
+        yield _Plane(
+            number,
+            labels=oriented(found.voxels, sagittal, number),
+            signal=oriented(signal, sagittal, number),
+            sac=oriented(sac, sagittal, number),
+            fronts=np.where(shown.any(axis=1), shown.argmax(axis=1), -1),
+            down_mm=down,
+            back_mm=back,
+        )
 
 
 def _back(value: int, plane: _Plane) -> _Back | None:
@@ -126,8 +139,8 @@ def _back(value: int, plane: _Plane) -> _Back | None:
     if line is None:
         return None
     rim = disc[rows] & (np.arange(disc.shape[1]) >= last[:, None] - _RIM_MM / plane.back_mm)
-    limit = _darkest_light(plane.signal[rows][rim], plane.signal[window][plane.canal[window] == 1])
-    fronts = _fronts(plane)[rows]
+    limit = _darkest_light(plane.signal[rows][rim], plane.signal[window][plane.sac[window]])
+    fronts = plane.fronts[rows]
     known = fronts > last
     if limit is None or not known.any():
         return None
@@ -135,19 +148,13 @@ def _back(value: int, plane: _Plane) -> _Back | None:
     return _Back(value, plane, rows, last, _dark(plane, (rows, last, fronts), limit), (fronts - line) * plane.back_mm)
 
 
-def _fronts(plane: _Plane) -> Ints:
-    """First column of the canal in every row, -1 without one."""
-    return np.where(plane.canal.any(axis=1), (plane.canal > 0).argmax(axis=1), -1)
-
-
 def _undented(rows: Ints, plane: _Plane) -> tuple[Floats | None, slice]:
     """Column of the sac's front in these rows as it would run from above to below the disc, and the rows looked at."""
     near, far = (round(mm / plane.down_mm) for mm in (_ABOVE_MM, _BELOW_MM))
     window = slice(rows[0] - far, rows[-1] + far + 1)
-    if window.start < 0 or window.stop > len(plane.canal):
+    if window.start < 0 or window.stop > len(plane.fronts):
         return None, window
-    fronts = _fronts(plane)
-    ends = fronts[window.start : rows[0] - near + 1], fronts[rows[-1] + near : window.stop]
+    ends = plane.fronts[window.start : rows[0] - near + 1], plane.fronts[rows[-1] + near : window.stop]
     if min(np.mean(end >= 0) for end in ends) < _LEAST_SHOWN:
         return None, window
     columns = [float(np.median(end[end >= 0])) for end in ends]

@@ -10,9 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from spinemri.evaluate.measured_people import whole_bodies
 from spinemri.geometry import Geometry
 from spinemri.image import Image
+from spinemri.measure import measure
 from spinemri.read import read_volume
+from spinemri.segment.anatomy import segment_anatomy
 from spinemri.segment.borders import follow_borders
 from spinemri.segment.model import load_model
 from spinemri.segment.predictor import Predictor
@@ -111,12 +114,25 @@ def test_where_the_field_of_view_ends(predictor, phantom, expected, rows, column
         assert change(found, inner, value) < MOST_WITH_ANOTHER_FIELD
 
 
-@pytest.mark.parametrize("case", ["vb2/04", "vb3/10"])
-def test_where_the_field_of_view_ends_in_a_real_person(predictor, shared, case):
+def real(shared, case):
     path = shared / "data" / "labelled" / f"{case}_img.nii.gz"
     if not path.is_file():
         pytest.skip(f"no reference image ../shared/data/labelled/{path.name}")
-    whole = read_volume(path)
+    return read_volume(path)
+
+
+@pytest.mark.parametrize("case", ["vb2/05", "vb2/10"])
+def test_l5_does_not_slip_on_s1_in_real_people_without_disease(predictor, shared, case):
+    """With its upper posterior corner called sacrum, S1 lay 9 mm before L5."""
+    image = real(shared, case)
+    found = segment_anatomy(image, predictor)[0]
+    (slip,) = [m for m in measure(whole_bodies(found), [image], [found]) if m.id == "L5-S1.slip_mm"]
+    assert abs(slip.value) < 5
+
+
+@pytest.mark.parametrize("case", ["vb2/04", "vb3/10"])
+def test_where_the_field_of_view_ends_in_a_real_person(predictor, shared, case):
+    whole = real(shared, case)
     across = whole.geometry.axis_along(0)
     cut = tuple(slice(None) if a == across else slice(n // 12, n - n // 14) for a, n in enumerate(whole.voxels.shape))
     inner = tuple(slice(None) if a == across else slice(EDGE, -EDGE) for a in range(3))
