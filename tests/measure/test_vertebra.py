@@ -205,7 +205,7 @@ def test_an_interval_counts_how_well_both_borders_were_drawn():
     rims = body_shapes(phantom.spine(), {rounded.series_uid: rounded}, {})[Level("L3")]
     assert rims.sd == pytest.approx(shapes[1].sd)
     assert rims.size_sd**2 - shapes[1].size_sd ** 2 == pytest.approx([0.32, 0.0, 0.5])
-    parts = ("border", "offset", "rim", "back_rim", "tilt", "wall", "disc_rim")
+    parts = ("border", "offset", "rim", "back_rim", "tilt", "lone_tilt", "wall", "disc_rim")
     assert segmentation.drawing == Drawing(*(threshold(f"interval.mask_{part}") for part in parts))
 
 
