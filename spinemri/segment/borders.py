@@ -11,7 +11,7 @@ from spinemri.segment.column import CORD, SAC
 from spinemri.segment.cord import find_cord
 from spinemri.segment.encroachment import find_encroachment
 from spinemri.segment.preprocess import present_voxels
-from spinemri.segment.sac import find_dents
+from spinemri.segment.sac import find_dents, find_spill
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +22,8 @@ _MARGIN_MM = 4.0  # around the canal
 
 
 def follow_borders(classes: NDArray[np.uint8], image: Image) -> NDArray[np.uint8]:
-    """Classes with the cord as wide as its signal, without what presses on it or dents the sac from the front.
+    """Classes with the cord as wide as its signal, without what presses on it or dents the sac from the front,
+    and the sac without what it is drawn over beside the midline.
 
     Parameters
     ----------
@@ -44,4 +45,5 @@ def follow_borders(classes: NDArray[np.uint8], image: Image) -> NDArray[np.uint8
     canal, cord = np.isin(part, (SAC, CORD)), find_cord(part, signal, image.geometry)
     part[canal & ~cord], part[cord] = SAC, CORD
     part[find_dents(part, signal, image.geometry)] = 0
+    part[find_spill(part, signal, image.geometry)] = 0
     return followed

@@ -1,9 +1,12 @@
-"""Where the thecal sac ends in front: half way between bright fluid and what is dark before it.
+"""Where the thecal sac ends in the image: half way to what is dark before it, and not far from any fluid behind it.
 
 A disc or a tumour that dents the sac from the front takes a few millimetres of it; a network fills such dents. Where
 fluid is bright (T2, STIR) the image shows them, so what is dark at the front of the sac, hangs together with what lies
 before it and has fluid right behind it is taken out again. Behind, roots lie against the wall, dark as it is: there,
 and where no fluid is left, the network's border stays.
+
+Beside the midline a network draws the sac over laminae and yellow ligaments too, which are darker than roots. What is
+so dark and farther from fluid than roots are thick is taken out, as long as another slice shows fluid at that height.
 """
 
 from __future__ import annotations
@@ -32,6 +35,10 @@ _FLUID_ALONG_MM, _FRONT_ALONG_MM = 8.0, 4.0
 _TO_FLUID_MM = 3.5
 _BRIGHTER = 1.5  # fluid, than what lies before the sac
 _FACING = 0.3  # cosine between a border and straight forwards
+_HEIGHT_MM, _BRIGHTEST = 10.0, 80.0  # of fluid: a coil fades along the column; percentile of the core near a height
+_DARK = 0.35  # of fluid: ligament and bone .1 to .3, roots .4 to .6
+_AS_DARK = 0.1  # of the way from what was taken out to fluid
+_CRUMB_MM2 = 15.0
 
 
 def find_dents(classes: NDArray[np.uint8], signal: Floats, geometry: Geometry) -> Mask:
@@ -47,11 +54,10 @@ def find_dents(classes: NDArray[np.uint8], signal: Floats, geometry: Geometry) -
     across, spacing = geometry.axis_along(0), geometry.spacing
     plane = within_slices(spacing, across)
     depth, in_front = _towards_front(canal, geometry, plane, forwards=True)
-    core, cord = sac & (depth > _CORE_MM), classes == CORD
-    enough = np.count_nonzero(core) >= _LEAST_CORE
-    level = float(np.median(signal[core])) if enough else 0.0
-    if not enough or (cord.any() and level < float(np.median(signal[cord]))):
-        return np.zeros(sac.shape, dtype=bool)  # fluid darker than cord does not tell itself from what lies before it
+    core = sac & (depth > _CORE_MM)
+    level = _fluid_level(core, classes == CORD, signal)
+    if level is None:
+        return np.zeros(sac.shape, dtype=bool)
     fluid = core & (signal > _FLUID * level)
     away, before = _towards_front(~canal, geometry, plane, forwards=False)
     front = ~canal & (away <= _DEPTH_MM) & before
@@ -63,6 +69,73 @@ def find_dents(classes: NDArray[np.uint8], signal: Floats, geometry: Geometry) -
     possible = sac & in_front & (depth <= _DEPTH_MM) & behind & told
     pieces, _ = ndimage.label(possible | front, structure=cross(across))
     return np.asarray(possible & np.isin(pieces, np.unique(pieces[front])))
+
+
+def find_spill(classes: NDArray[np.uint8], signal: Floats, geometry: Geometry) -> Mask:
+    """Voxels of the sac that are too dark for it and lie far from any fluid of their slice.
+
+    Parameters
+    ----------
+    classes : (k, j, i) semantic classes (values in ``column.py``)
+    signal : (k, j, i) intensities from 0
+    geometry : their axes and spacing
+    """
+    sac, cord = classes == SAC, classes == CORD
+    across, spacing = geometry.axis_along(0), geometry.spacing
+    plane = within_slices(spacing, across)
+    depth = ndimage.distance_transform_edt(sac | cord, sampling=plane)
+    away = ndimage.distance_transform_edt(~(sac | cord), sampling=plane)
+    core, around = sac & (depth > _CORE_MM), (away > 0) & (away <= _DEPTH_MM)
+    level = _fluid_level(core, cord, signal)
+    if level is None or not around.any() or level < _BRIGHTER * float(np.median(signal[around])):
+        return np.zeros(sac.shape, dtype=bool)
+    bright = _fluid_along(core, signal, geometry)
+    fluid = (sac & (signal > _DARK * bright)) | cord  # nan, where no fluid is known, is never less
+    shown = fluid.any(axis=tuple(axis for axis in range(3) if bright.shape[axis] == 1), keepdims=True)
+    far = sac & shown & (ndimage.distance_transform_edt(~fluid, sampling=plane) > _TO_FLUID_MM) & np.isfinite(bright)
+    if not far.any():
+        return np.asarray(far)
+    dark = local_mean(signal, far, spacing, across, _FRONT_ALONG_MM)
+    beside = ndimage.distance_transform_edt(~far, sampling=plane) <= _TO_FLUID_MM
+    alike = far | (sac & beside & (signal < dark + _AS_DARK * (bright - dark)))
+    pieces, _ = ndimage.label(alike, structure=cross(across))
+    spill = np.asarray(alike & np.isin(pieces, np.unique(pieces[far])))
+    return spill | _cut_off((sac | cord) & ~spill, spill, geometry)
+
+
+def _cut_off(canal: Mask, spill: Mask, geometry: Geometry) -> Mask:
+    """What is left of the canal in a slice as a crumb beside what was taken out."""
+    across = geometry.axis_along(0)
+    pieces, number = ndimage.label(canal, structure=cross(across))
+    pixel = float(np.prod(geometry.spacing)) / geometry.spacing[across]
+    small = np.bincount(pieces.ravel(), minlength=number + 1) * pixel < _CRUMB_MM2
+    touching = np.unique(pieces[ndimage.binary_dilation(spill, cross(across)) & canal])
+    return np.asarray(np.isin(pieces, touching[small[touching]]) & canal)
+
+
+def _fluid_level(core: Mask, cord: Mask, signal: Floats) -> float | None:
+    """Median signal of the sac's core; None if there is too little, or if it is darker than the cord."""
+    if np.count_nonzero(core) < _LEAST_CORE:
+        return None
+    level = float(np.median(signal[core]))
+    # fluid darker than cord does not tell itself from what lies around it
+    return None if cord.any() and level < float(np.median(signal[cord])) else level
+
+
+def _fluid_along(core: Mask, signal: Floats, geometry: Geometry) -> Floats:
+    """Signal of bright fluid near every height, one value per index along the axis head to foot; nan where unknown.
+
+    Its shape is that of ``core`` with 1 for the other axes.
+    """
+    down = geometry.axis_along(2)
+    mask, values = np.moveaxis(core, down, 0), np.moveaxis(signal, down, 0)
+    reach = round(_HEIGHT_MM / geometry.spacing[down])
+    bright = np.full(len(mask), np.nan)
+    for height in range(len(mask)):
+        near = slice(max(0, height - reach), height + reach + 1)
+        if np.count_nonzero(mask[near]) >= _LEAST_CORE:
+            bright[height] = np.percentile(values[near][mask[near]], _BRIGHTEST)
+    return bright.reshape([len(bright) if axis == down else 1 for axis in range(3)])
 
 
 def _towards_front(mask: Mask, geometry: Geometry, plane: list[float], *, forwards: bool) -> tuple[Floats, Mask]:

@@ -85,3 +85,53 @@ def test_dark_fluid_tells_nothing():
     signal, canal, _ = scene()
     classes = classes_of(canal)
     assert (follow_borders(classes, image_of(300 - signal)) == classes).all()
+
+
+def beside_the_midline(signal_behind: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Signal, a sac drawn 8 mm too deep in its outermost slices, and what is too much: dark there."""
+    signal, canal, _ = scene(0)
+    across, _, back = places()
+    outer = np.abs(across - 3) == 2
+    spill = canal & outer & (back > 22)
+    signal[spill] = signal_behind + np.random.default_rng(6).normal(0, 4, int(spill.sum()))
+    return signal, canal, spill
+
+
+@pytest.mark.parametrize(("order", "flips"), [((0, 1, 2), (False, False, False)), ((2, 0, 1), (True, True, False))])
+def test_ligament_beside_the_midline_is_taken_out(order, flips):
+    signal, canal, spill = beside_the_midline(_AROUND)
+    turned, grid = rearranged(classes_of(canal), _GRID, order, flips)
+    followed = follow_borders(turned, image_of(rearranged(signal, _GRID, order, flips)[0], grid))
+    gone, kept = (rearranged(mask, _GRID, order, flips)[0] for mask in (spill, canal & ~spill))
+    assert (followed == 0)[gone].mean() > 0.9
+    assert (followed == SAC)[kept].mean() > 0.99
+
+
+def test_roots_beside_the_midline_stay():
+    signal, canal, spill = beside_the_midline(0.45 * _FLUID)
+    assert (follow_borders(classes_of(canal), image_of(signal)) == SAC)[spill].mean() > 0.95
+
+
+def test_a_sac_that_shows_no_fluid_at_a_height_stays_in_all_slices():
+    """Nothing tells there what of it is too much: a tumour may fill it."""
+    signal, canal, _ = scene(0)
+    filled = canal & (np.abs(places()[1] - 45) < 12)
+    signal[filled] = _AROUND
+    middle = filled & (np.abs(places()[1] - 45) < 4)
+    assert (follow_borders(classes_of(canal), image_of(signal)) == SAC)[middle].all()
+
+
+def test_fluid_that_a_coil_shows_faintly_is_fluid():
+    signal, canal, _ = scene(0)
+    fading = np.exp(-((places()[1] / 45) ** 2))  # to 2 % at the lower end
+    kept = (follow_borders(classes_of(canal), image_of(signal * fading)) == SAC)[canal & (places()[1] < 60)]
+    assert kept.mean() > 0.99
+
+
+def test_a_cord_counts_as_what_the_sac_belongs_to():
+    signal, canal, spill = beside_the_midline(_AROUND)
+    classes = classes_of(canal)
+    cord = spill & (places()[2] > 24) & (places()[2] < 28)
+    classes[cord] = CORD
+    followed = follow_borders(classes, image_of(signal))
+    assert (followed[cord] != 0).all()
