@@ -196,11 +196,12 @@ def _paint_roots(
     window = canvas.drawn_window((tip - 35, profile.end_s), (-30.0, 3.0))
     if window is None:
         return
-    s = canvas.s[window]
+    fluid = sac[window] & (canvas.tissue[window] == int(Tissue.CSF)) & (canvas.s[window] > tip - 20)
     half = canvas.cut(canvas.profile(profile.diameter), window) / 2
     middle = canvas.cut(canvas.profile(profile.anterior_border), window) - half
     wide = canvas.cut(canvas.along_levels(subject.canal_width), window) / 2 * np.float32(subject.sac_width_fraction)
-    f, x = canvas.f[window] - middle, canvas.x[window]
+    half, middle, wide = (np.broadcast_to(values, fluid.shape)[fluid] for values in (half, middle, wide))
+    s, f, x = canvas.s[window][fluid], canvas.f[window][fluid] - middle, canvas.x[window][fluid]
     roots = np.zeros(s.shape, dtype=bool)
     for _ in range(int(rng.integers(8, 26))):
         start = np.array([rng.uniform(-0.75, 0.1), rng.uniform(-0.6, 0.6)])
@@ -213,8 +214,8 @@ def _paint_roots(
     if canvas.field is not None:
         ends = float(canvas.curve.bottom[subject.chain.first_lumbar]), profile.end_s
         roots |= _thin_roots(deepcopy(rng), (s, f / np.maximum(half, 0.05), x / wide), (half, wide), ends)
-    roots &= sac[window] & (canvas.tissue[window] == int(Tissue.CSF)) & (s > tip - 20)
-    canvas.paint(window, roots, Tissue.NERVE_ROOT)
+    fluid[fluid] = roots
+    canvas.paint(window, fluid, Tissue.NERVE_ROOT)
 
 
 def _thin_roots(
