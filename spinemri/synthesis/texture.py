@@ -102,22 +102,40 @@ class Texture:
 def _read(lattice: Field, places: Sequence[Field]) -> Field:
     """Values of a lattice between its points, which goes on as in a mirror; places broadcast against each other.
 
-    Where its first index varies along the last axis alone and the others do not (slices square to the sagittal plane),
-    lines along that index are read first: there are far fewer of them than voxels.
+    Axes are read one after the other as far as each index varies along an axis of its own: all of them in a grid that
+    is square to the person, the first in slices square to the sagittal plane only.
     """
+    own = {n: axis for n in range(len(places)) if (axis := _own_axis(places, n)) is not None}
+    if len(own) == len(places):
+        for n, place in enumerate(places):
+            lattice = _along(lattice, n, place)
+        return np.ascontiguousarray(np.moveaxis(lattice, list(own), list(own.values())), dtype=np.float32)
     first, *others = places
-    apart = first.size == first.shape[-1] > 1 and all(place.shape[-1] == 1 for place in others)
-    if not apart:
-        return np.asarray(_between(lattice, *np.broadcast_arrays(*places)))
-    count = len(lattice)
-    index = np.arange(count, dtype=np.float32).reshape(*(1,) * (first.ndim - 1), count)
-    lines = _between(lattice, *np.broadcast_arrays(index, *others))
+    if 0 not in own or len(lattice) >= first.size:
+        return _between(lattice, places)
+    index = np.arange(len(lattice), dtype=np.float32).reshape([-1 if n == own[0] else 1 for n in range(first.ndim)])
+    return np.ascontiguousarray(_along(_between(lattice, [index, *others]), own[0], first), dtype=np.float32)
+
+
+def _own_axis(places: Sequence[Field], number: int) -> int | None:
+    """The axis along which one place varies and no other does; None if there is none."""
+    place = places[number]
+    axis = int(np.argmax(place.shape))
+    others = (other.shape[axis] for n, other in enumerate(places) if n != number)
+    return axis if place.size == place.shape[axis] and all(length == 1 for length in others) else None
+
+
+def _along(values: Field, axis: int, place: Field) -> Field:
+    """Double-precision values at fractional indices of one axis."""
+    count = values.shape[axis]
     period = max(2 * count - 2, 1)
-    turned = np.abs(first.reshape(-1, 1).astype(np.float64)) % period
+    turned = np.abs(place.reshape(-1, 1).astype(np.float64)) % period
     weights = np.clip(1 - np.abs(np.minimum(turned, period - turned) - np.arange(count)), 0, 1)
-    return np.asarray((lines.astype(np.float64) @ weights.T).astype(np.float32))
+    return np.moveaxis(np.tensordot(weights, values.astype(np.float64), axes=(1, axis)), 0, axis)
 
 
-def _between(lattice: Field, *places: Field) -> Field:
-    found: Field = map_coordinates(lattice, places, output=np.float32, order=1, mode="mirror", prefilter=False)
+def _between(lattice: Field, places: Sequence[Field]) -> Field:
+    """The same voxel by voxel."""
+    at = np.broadcast_arrays(*places)
+    found: Field = map_coordinates(lattice, at, output=np.float32, order=1, mode="mirror", prefilter=False)
     return found
