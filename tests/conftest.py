@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from tests.axial_study import axial_phantom, networks_of, write_study
-from tests.orthanc import Pacs, orthanc
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from spinemri.networks import Networks
     from spinemri.synthesis.phantom import Phantom
+    from tests.orthanc import Pacs
 
 os.environ.setdefault("MPLBACKEND", "Agg")
-if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):  # test processes share the cores
+# test processes share the cores; libraries read this as they are loaded, so nothing here may load one before
+if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
 # derandomize: the same examples in every run, so that a failure belongs to the change that made it
@@ -47,6 +46,8 @@ def shared() -> Path:
 @pytest.fixture(scope="module")
 def pacs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pacs]:
     """A DICOMweb server that lives as long as the tests of a module, and is empty at first."""
+    from tests.orthanc import orthanc
+
     with orthanc(tmp_path_factory.mktemp("orthanc")) as server:
         yield server
 
@@ -54,12 +55,16 @@ def pacs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pacs]:
 @pytest.fixture(scope="session")
 def axial_truth() -> Phantom:
     """A person with axial T2w blocks beside a sagittal series."""
+    from tests.axial_study import axial_phantom
+
     return axial_phantom()
 
 
 @pytest.fixture(scope="session")
 def axial_folder(axial_truth: Phantom, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """That person's DICOM files."""
+    from tests.axial_study import write_study
+
     root = tmp_path_factory.mktemp("axial")
     write_study(axial_truth, root)
     return root
@@ -68,4 +73,6 @@ def axial_folder(axial_truth: Phantom, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture(scope="session")
 def axial_networks(axial_truth: Phantom) -> Networks:
     """Networks that make no mistake in that person."""
+    from tests.axial_study import networks_of
+
     return networks_of(axial_truth)

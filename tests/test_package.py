@@ -43,6 +43,12 @@ def test_the_nouns_load_neither_torch_nor_simpleitk():
     assert not [library for library in DOORS if f"'{library}'" in loaded]
 
 
+def test_the_share_of_threads_of_a_test_process_is_settled_before_a_library_is_loaded():
+    """They read it as they are loaded; each process would use all cores, and all together be many times as slow."""
+    code = f"import sys, json, tests.conftest; print(json.dumps([m for m in {HEAVY} if m in sys.modules]))"
+    assert json.loads(run(code)) == []
+
+
 def test_there_are_at_most_twenty_one_public_names():
     assert sorted(spinemri.__all__) == spinemri.__all__
     assert len(spinemri.__all__) <= 21
