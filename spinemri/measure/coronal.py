@@ -45,7 +45,7 @@ _TURN_SD_DEG = 2.5
 class _Centres(NamedTuple):
     """Bodies with a known middle, head to foot: level indices, (n, 3) LPS mm, mean left axis, largest slice spacing.
 
-    ``border_mm`` is how well the borders of the worst of them were drawn.
+    ``border_mm`` is how well the left and right borders of the worst of them were drawn, both together.
     """
 
     points: NDArray[np.float64]
@@ -100,7 +100,7 @@ def _centres(spine: Spine, shapes: Shapes, segmentations: Mapping[str, Segmentat
         points.append(shape.frame.origin if isinstance(shape, BodyShape) else np.asarray(vertebra.centre))
         lefts.append(left_axis(segmentation.geometry))
         spacings.append(segmentation.geometry.spacing[segmentation.geometry.axis_along(0)])
-        borders.append(segmentation.drawing.border)
+        borders.append(segmentation.drawing.edges)
     if len(chosen) < _LEAST_BODIES:
         return None
     return _Centres(np.stack(points), unit(np.mean(lefts, axis=0)), max(spacings), max(borders), tuple(chosen))
