@@ -39,6 +39,7 @@ _HEIGHT_MM, _BRIGHTEST = 10.0, 80.0  # of fluid: a coil fades along the column; 
 _DARK = 0.35  # of fluid: ligament and bone .1 to .3, roots .4 to .6
 _AS_DARK = 0.1  # of the way from what was taken out to fluid
 _CRUMB_MM2 = 15.0
+_RIM_PX, _RIM_SHARE = 2, 0.2  # a cord may end there
 
 
 def find_dents(classes: NDArray[np.uint8], signal: Floats, geometry: Geometry) -> Mask:
@@ -93,14 +94,23 @@ def find_spill(classes: NDArray[np.uint8], signal: Floats, geometry: Geometry) -
     fluid = (sac & (signal > _DARK * bright)) | cord  # nan, where no fluid is known, is never less
     shown = fluid.any(axis=tuple(axis for axis in range(3) if bright.shape[axis] == 1), keepdims=True)
     far = sac & shown & (ndimage.distance_transform_edt(~fluid, sampling=plane) > _TO_FLUID_MM) & np.isfinite(bright)
+    far = _reaching_out(far, sac | cord, across)
     if not far.any():
-        return np.asarray(far)
+        return far
     dark = local_mean(signal, far, spacing, across, _FRONT_ALONG_MM)
     beside = ndimage.distance_transform_edt(~far, sampling=plane) <= _TO_FLUID_MM
     alike = far | (sac & beside & (signal < dark + _AS_DARK * (bright - dark)))
     pieces, _ = ndimage.label(alike, structure=cross(across))
     spill = np.asarray(alike & np.isin(pieces, np.unique(pieces[far])))
     return spill | _cut_off((sac | cord) & ~spill, spill, geometry)
+
+
+def _reaching_out(far: Mask, canal: Mask, across: int) -> Mask:
+    """Pieces of a slice that lie along the rim of the canal, not in its midst as a cord taken for sac does."""
+    rim = far & ndimage.binary_dilation(~canal, cross(across), iterations=_RIM_PX)
+    pieces, number = ndimage.label(far, structure=cross(across))
+    sizes, at_rim = (np.bincount(pieces[mask], minlength=number + 1) for mask in (far, rim))
+    return np.asarray(far & (at_rim > _RIM_SHARE * sizes)[pieces])
 
 
 def _cut_off(canal: Mask, spill: Mask, geometry: Geometry) -> Mask:

@@ -135,3 +135,13 @@ def test_a_cord_counts_as_what_the_sac_belongs_to():
     classes[cord] = CORD
     followed = follow_borders(classes, image_of(signal))
     assert (followed[cord] != 0).all()
+
+
+@pytest.mark.parametrize("top", [0.0, 12.0])
+def test_a_cord_that_was_taken_for_sac_stays(top):
+    """It is as dark and as thick, but fluid lies on both sides of it; the sac is drawn to the edge or not."""
+    signal, canal, _ = scene(0)
+    across, down, back = places()
+    signal[(np.abs(across - 3) <= 1) & (back > 18) & (back < 28)] = 0.25 * _FLUID
+    canal &= down >= top
+    assert (follow_borders(classes_of(canal), image_of(signal)) == SAC)[canal].mean() > 0.99
