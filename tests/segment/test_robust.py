@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from spinemri.anatomy import StructureKind
 from spinemri.evaluate.measured_people import whole_bodies
 from spinemri.geometry import Geometry
 from spinemri.image import Image
@@ -128,6 +129,17 @@ def test_l5_does_not_slip_on_s1_in_real_people_without_disease(predictor, shared
     found = segment_anatomy(image, predictor)[0]
     (slip,) = [m for m in measure(whole_bodies(found), [image], [found]) if m.id == "L5-S1.slip_mm"]
     assert abs(slip.value) < 5
+
+
+@pytest.mark.parametrize("case", ["ivd/20", "ivd/25"])
+def test_the_sac_of_a_real_person_holds_no_ligament(predictor, shared, case):
+    """With laminae and ligaments beside the midline one voxel in twelve to sixteen was darker than a quarter of it."""
+    image = real(shared, case)
+    found = segment_anatomy(image, predictor)[0]
+    sac = np.isin(found.voxels, [v for v, s in found.structures.items() if s.kind is StructureKind.THECAL_SAC])
+    signal = image.voxels[sac]
+    assert sac.sum() > 5000
+    assert (signal < 0.25 * np.median(signal)).mean() < 0.02
 
 
 @pytest.mark.parametrize("case", ["vb2/04", "vb3/10"])
