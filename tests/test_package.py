@@ -44,7 +44,7 @@ def test_the_nouns_load_neither_torch_nor_simpleitk():
 
 
 def test_the_share_of_threads_of_a_test_process_is_settled_before_a_library_is_loaded():
-    """They read it as they are loaded; each process would use all cores, and all together be many times as slow."""
+    """They read it as they are loaded; else each test process uses all cores, and all of them take longer."""
     code = f"import sys, json, tests.conftest; print(json.dumps([m for m in {HEAVY} if m in sys.modules]))"
     assert json.loads(run(code)) == []
 

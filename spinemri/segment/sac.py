@@ -68,8 +68,7 @@ def find_dents(classes: NDArray[np.uint8], signal: Floats, geometry: Geometry) -
     with np.errstate(invalid="ignore"):  # nan, where either is unknown, is never more
         told = (bright > _BRIGHTER * dark) & (signal < (bright + dark) / 2)
     possible = sac & in_front & (depth <= _DEPTH_MM) & behind & told
-    pieces, _ = ndimage.label(possible | front, structure=cross(across))
-    return np.asarray(possible & np.isin(pieces, np.unique(pieces[front])))
+    return np.asarray(possible & ndimage.binary_propagation(front, cross(across), possible | front))
 
 
 def find_spill(classes: NDArray[np.uint8], signal: Floats, geometry: Geometry) -> Mask:
@@ -100,8 +99,7 @@ def find_spill(classes: NDArray[np.uint8], signal: Floats, geometry: Geometry) -
     dark = local_mean(signal, far, spacing, across, _FRONT_ALONG_MM)
     beside = ndimage.distance_transform_edt(~far, sampling=plane) <= _TO_FLUID_MM
     alike = far | (sac & beside & (signal < dark + _AS_DARK * (bright - dark)))
-    pieces, _ = ndimage.label(alike, structure=cross(across))
-    spill = np.asarray(alike & np.isin(pieces, np.unique(pieces[far])))
+    spill = np.asarray(ndimage.binary_propagation(far, cross(across), alike))
     return spill | _cut_off((sac | cord) & ~spill, spill, geometry)
 
 
